@@ -1,0 +1,239 @@
+"""Every setting of a profile: its name, type, default and the place where its products lie.
+
+A value comes from, in rising order of precedence: the default below, ``env/<profile>.yaml``, an
+environment variable ``STOCKCAST_<KEY>`` (or one of the well-known names in
+:data:`WELL_KNOWN`), and an override (``--set key=value``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from stockcast.errors import BadInput
+
+__all__ = ["HOME", "WELL_KNOWN", "Settings", "load_settings", "parse_ticker", "profiles"]
+
+#: The project: notebooks/, pipeline.yaml, env/ and feature_repo/ are found here.
+HOME = Path(os.environ.get("STOCKCAST_HOME") or Path(__file__).resolve().parents[2])
+
+#: Environment variables that other tools already use, and the setting each one fills.
+WELL_KNOWN = {
+    "REDIS_URL": "redis_url",
+    "REDIS_HOST": "redis_host",
+    "REDIS_PORT": "redis_port",
+    "OLLAMA_BASE_URL": "ollama_base_url",
+    "MLFLOW_TRACKING_URI": "mlflow_tracking_uri",
+    "DAGSHUB_USER_NAME": "dagshub_user_name",
+    "DAGSHUB_REPO_NAME": "dagshub_repo_name",
+    "DAGSHUB_TOKEN": "dagshub_token",
+}
+
+_TICKER = re.compile(r"[A-Z0-9^][A-Z0-9^.=-]{0,14}")
+
+
+def parse_ticker(text: str) -> str:
+    """Return ``text`` as a ticker in upper case.
+
+    Raises:
+        BadInput: it is not 1 to 15 of the characters exchanges use (letters, digits, ``. ^ = -``).
+    """
+    ticker = text.strip().upper()
+    if not _TICKER.fullmatch(ticker):
+        raise BadInput(
+            f"Expected a ticker of 1 to 15 letters, digits or . ^ = - (such as AAPL), got {text!r}."
+        )
+    return ticker
+
+
+class _WellKnownSource(PydanticBaseSettingsSource):
+    """Reads the variables of :data:`WELL_KNOWN`."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        names = [env for env, key in WELL_KNOWN.items() if key == field_name]
+        return next((os.environ[n] for n in names if os.environ.get(n)), None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {key: self.get_field_value(None, key)[0] for key in set(WELL_KNOWN.values())}
+        return {key: value for key, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """The settings of one profile. Build it with :func:`load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="STOCKCAST_", extra="forbid", frozen=True, validate_default=True
+    )
+
+    profile: str = "sample"
+    root: Path = Field(HOME, description="where products/ and reports/ are written")
+
+    # prices
+    source: Literal["sample", "files"] = "sample"
+    tickers: Annotated[tuple[str, ...], NoDecode] = ("AAPL",)
+    parent_ticker: str = "^GSPC"
+    prices_dir: Path | None = Field(None, description="folder of price files, for source: files")
+    exchange: str = Field("XNYS", description="calendar name in exchange_calendars")
+    currency: str = "USD"
+    start: dt.date = Field(dt.date(2004, 8, 19), description="first day of history used")
+    as_of: dt.date | None = Field(None, description="forget every bar after this day")
+    validation_start: dt.date | None = None
+    test_start: dt.date | None = None
+
+    # what is forecast
+    horizon: int = Field(5, ge=1, le=20, description="trading days ahead")
+    context: int = Field(60, ge=10, le=250, description="days of history the network sees")
+
+    # training
+    hidden_size: int = Field(128, ge=1, le=2048)
+    num_layers: int = Field(2, ge=1, le=8)
+    dropout: float = Field(0.2, ge=0, lt=1)
+    batch_size: int = Field(32, ge=1)
+    parent_epochs: int = Field(20, ge=1, le=1000)
+    child_epochs: int = Field(10, ge=1, le=1000)
+    learning_rate: float = Field(1e-3, gt=0, lt=1)
+    fine_tune_lr: float = Field(1e-4, gt=0, lt=1)
+    strategy: Literal["auto", "zero_shot", "freeze", "fine_tune", "scratch"] = "auto"
+    seed: int = 7
+
+    # services; empty means the embedded one under the profile's own folder
+    redis_url: str | None = None
+    redis_host: str | None = None
+    redis_port: int = 6379
+    cache_ttl: int = Field(86_400, ge=1, le=86_400, description="seconds a forecast stays cached")
+    mlflow_tracking_uri: str | None = None
+    ledger_url: str | None = Field(None, description="SQLAlchemy URL of the forecast ledger")
+    ollama_base_url: str | None = None
+    dagshub_user_name: str | None = None
+    dagshub_repo_name: str | None = None
+    dagshub_token: SecretStr | None = None
+
+    # running
+    jobs: int = Field(2, ge=1, le=256, description="notebooks at a time")
+
+    @field_validator("tickers", mode="before")
+    @classmethod
+    def _split_tickers(cls, value: object) -> tuple[str, ...]:
+        items: Iterable[Any] = value.split(",") if isinstance(value, str) else value  # type: ignore[assignment]
+        tickers = tuple(dict.fromkeys(parse_ticker(str(item)) for item in items))
+        if not tickers:
+            raise BadInput("Expected at least one ticker, got an empty list.")
+        return tickers
+
+    @field_validator("parent_ticker")
+    @classmethod
+    def _check_parent(cls, value: str) -> str:
+        return parse_ticker(value)
+
+    @field_validator("root", "prices_dir")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().resolve() if value else None
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Settings:
+        if self.source == "files" and self.prices_dir is None:
+            raise BadInput(
+                "Expected the folder of your price files (--set prices_dir=DIR), got none."
+            )
+        starts = (self.validation_start, self.test_start)
+        if all(starts) and not self.validation_start < self.test_start:  # type: ignore[operator]
+            raise BadInput(
+                f"Expected validation_start before test_start, got {starts[0]} and {starts[1]}."
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put overrides before the environment, and the environment before the profile's file."""
+        profile = init_settings().get("profile", "sample")
+        return (
+            init_settings,
+            env_settings,
+            _WellKnownSource(settings_cls),
+            YamlConfigSettingsSource(settings_cls, yaml_file=_profile_file(profile)),
+        )
+
+    @property
+    def state(self) -> Path:
+        """The one folder that holds everything this profile generates, reports aside."""
+        return self.root / "products" / self.profile
+
+    @property
+    def reports(self) -> Path:
+        """Executed notebooks of this profile."""
+        return self.root / "reports" / self.profile
+
+    @property
+    def all_tickers(self) -> tuple[str, ...]:
+        """The parent's ticker, then every other one."""
+        return (self.parent_ticker, *(t for t in self.tickers if t != self.parent_ticker))
+
+
+def profiles() -> list[str]:
+    """Names of the profiles in ``env/``."""
+    return sorted(path.stem for path in (HOME / "env").glob("*.yaml"))
+
+
+def _nearest(word: str, words: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else "."
+
+
+def _profile_file(profile: str) -> Path:
+    if profile not in profiles():
+        known = ", ".join(profiles())
+        raise BadInput(
+            f"Expected a profile of env/ ({known}), got {profile!r}{_nearest(profile, profiles())}"
+        )
+    return HOME / "env" / f"{profile}.yaml"
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]) or "settings"
+    if first["type"] == "extra_forbidden":
+        return f"There is no setting {key!r}{_nearest(key, Settings.model_fields)}"
+    hint = Settings.model_fields[key].description if key in Settings.model_fields else None
+    meaning = f" ({hint})" if hint else ""
+    return f"Setting {key}{meaning}: {first['msg'].lower()}, got {first['input']!r}."
+
+
+def load_settings(
+    profile: str | None = None, overrides: Mapping[str, str] | None = None
+) -> Settings:
+    """Read the settings of ``profile`` (default: ``STOCKCAST_PROFILE``, else ``sample``).
+
+    Raises:
+        BadInput: the profile, a key or a value is not usable; the nearest name is suggested.
+    """
+    name = profile or os.environ.get("STOCKCAST_PROFILE") or "sample"
+    _profile_file(name)
+    try:
+        return Settings(**{**(overrides or {}), "profile": name})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise BadInput(_explain(error)) from None
+    except yaml.YAMLError as error:
+        raise BadInput(f"Expected YAML in env/{name}.yaml, got: {error}.") from None
