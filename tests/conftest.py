@@ -1,0 +1,55 @@
+"""What every test may rely on: a clean environment, settings on a fresh root, no silent skips."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stockcast.settings import WELL_KNOWN, Settings, load_settings
+
+#: In continuous integration everything that a test needs is installed, so a skip hides a fault.
+SKIPS_FAIL = bool(os.environ.get("CI"))
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings and servers of whoever runs the tests out of them."""
+    for name in os.environ:
+        if name in WELL_KNOWN or (name.startswith("STOCKCAST_") and name != "STOCKCAST_HOME"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def sample_settings(tmp_path: Path) -> Callable[..., Settings]:
+    """Make settings of profile ``sample`` whose products lie below the test's own folder."""
+
+    def make(**overrides: Any) -> Settings:
+        return load_settings("sample", {"root": str(tmp_path), **overrides})
+
+    return make
+
+
+def _fail_on_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if SKIPS_FAIL and report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"Nothing may be skipped when CI is set: {report.longrepr}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Count a skipped test as failed when CI is set."""
+    report = yield
+    _fail_on_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Count a skipped test module as failed when CI is set."""
+    report = yield
+    _fail_on_skip(report)
+    return report
