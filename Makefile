@@ -1,0 +1,71 @@
+# Each target makes .venv when it is missing, and brings it up to date when requirements.lock or
+# pyproject.toml changed. Pass options with ARGS:  make run ARGS="-t AAPL,IBM"
+#
+# torch is installed first, as pip finds it; on Linux that is the CUDA build, of several GB. To
+# choose another, pass pip's options:  make TORCH_ARGS="--index-url ADDRESS" run
+# where ADDRESS is the one that PyTorch's installation page gives for the build (cpu, cu130, ...).
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TORCH_ARGS ?=
+ARGS ?=
+IS_311 := -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
+PYTHON ?= $(shell for p in python3.11 python3; do $$p $(IS_311) 2>/dev/null && echo $$p && break; done)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DELETE_ON_ERROR:
+.PHONY: help run test lab lint lock clean
+
+help:
+	@echo "make run     the whole pipeline on the sample prices, then a table"
+	@echo "make test    every test"
+	@echo "make lab     JupyterLab on notebooks/"
+	@echo "make lint    what is checked before a commit: ruff, mypy"
+	@echo "make lock    write requirements.lock anew from pyproject.toml (ARGS=--upgrade for new versions)"
+	@echo "make clean   remove .venv"
+
+run: $(STAMP)
+	@$(BIN)/stockcast run $(ARGS)
+
+test: $(STAMP)
+	@$(BIN)/pytest $(ARGS)
+
+lab: $(STAMP)
+	@$(BIN)/stockcast lab $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The lock must serve every machine: it names torch without the local suffix of one build, and no
+# CUDA package, which torch brings along where it needs them.
+lock:
+	@test -x $(BIN)/pip-compile || $(MAKE) --no-print-directory $(STAMP)
+	@cp requirements.lock $(VENV)/new.lock 2>/dev/null || true
+	@$(BIN)/pip-compile --quiet --extra dev --strip-extras --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+		--unsafe-package pip $(ARGS) --output-file $(VENV)/new.lock pyproject.toml
+	@{ echo "# Written by make lock from pyproject.toml; edit that, not this."; \
+		sed -E -e 's/\+[a-z0-9.]+$$//' -e '/^(#|$$|nvidia-|cuda-|triton==)/d' $(VENV)/new.lock; \
+		} > requirements.lock
+	@echo "requirements.lock names $$(grep -c == requirements.lock) packages."
+
+clean:
+	rm -rf $(VENV)
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "stockcast needs Python 3.11, and python3 is" \
+		"$$(python3 --version 2>&1); name one with make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) $(IS_311) || { echo "stockcast needs Python 3.11, and $(PYTHON) is" \
+		"$$($(PYTHON) --version 2>&1); name another with make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(BIN)/python $(IS_311) 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing torch (1 of 3) ..."
+	@$(BIN)/pip install --quiet $(TORCH_ARGS) "$$(grep '^torch==' requirements.lock)"
+	@echo "Installing $$(grep -c == requirements.lock) packages (2 of 3); this takes minutes ..."
+	@$(BIN)/pip install --quiet -r requirements.lock
+	@echo "Installing stockcast itself (3 of 3) ..."
+	@$(BIN)/pip install --quiet --no-deps -e .
+	@touch $@
