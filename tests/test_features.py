@@ -1,0 +1,130 @@
+"""Features see no future, are what they are named after, and survive odd bars."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from leaks import assert_causal
+
+from stockcast.features import FEATURES, LIMIT, MODEL_INPUTS, compute, macd, rsi, volatility
+
+
+@cache
+def bars(days: int = 300, seed: int = 3) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    close = 50 * np.exp(np.cumsum(rng.normal(0, 0.015, days)))
+    opened = close * np.exp(rng.normal(0, 0.005, days))
+    spread = np.exp(np.abs(rng.normal(0, 0.007, days)))
+    frame = {
+        "open": opened,
+        "high": np.maximum(opened, close) * spread,
+        "low": np.minimum(opened, close) / spread,
+        "close": close,
+        "volume": rng.integers(1_000, 9_000, days).astype(float),
+    }
+    return pd.DataFrame(frame, index=pd.bdate_range("2010-01-04", periods=days, name="date"))
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_feature_sees_no_future(name: str) -> None:
+    assert_causal(lambda frame: compute(frame)[name], bars())
+
+
+@pytest.mark.parametrize(
+    "leaky",
+    [
+        lambda frame: frame["close"].rolling(5, center=True, min_periods=1).mean(),
+        lambda frame: frame["close"].shift(-1),
+        lambda frame: frame["close"] / frame["close"].iloc[-1],
+        lambda frame: (frame["close"] - frame["close"].mean()) / frame["close"].std(),
+        lambda frame: frame["volume"].bfill().where(frame["volume"] < frame["volume"].max()),
+    ],
+    ids=["centred mean", "tomorrow", "last close", "scaled by all rows", "global maximum"],
+)
+def test_the_leak_check_finds_a_planted_leak(leaky: object) -> None:
+    with pytest.raises(AssertionError):
+        assert_causal(leaky, bars())  # type: ignore[arg-type]
+
+
+def test_columns_and_index_are_as_promised() -> None:
+    computed = compute(bars())
+    assert tuple(computed.columns) == FEATURES
+    assert computed.index.equals(bars().index)
+    assert set(MODEL_INPUTS) <= set(FEATURES)
+
+
+def test_only_the_first_month_and_a_half_is_incomplete() -> None:
+    incomplete = compute(bars()).isna().any(axis=1).to_numpy()
+    assert incomplete.sum() <= 30
+    assert not incomplete[incomplete.sum() :].any()
+
+
+def test_rsi_is_the_simple_moving_average_formula() -> None:
+    close = bars()["close"]
+    change = close.diff()
+    gain = change.where(change > 0, 0).rolling(14).mean()
+    loss = (-change.where(change < 0, 0)).rolling(14).mean()
+    expected = (100 - 100 / (1 + gain / loss)).iloc[14:]
+    np.testing.assert_allclose(rsi(close).iloc[14:], expected, rtol=1e-9)
+
+
+def test_rsi_is_100_without_losses_50_when_flat_0_without_gains() -> None:
+    days = np.arange(40.0)
+    assert rsi(pd.Series(100 + days)).iloc[-1] == 100
+    assert rsi(pd.Series(100 - days)).iloc[-1] == 0
+    moved_then_flat = pd.Series(np.r_[bars()["close"].to_numpy()[:50], np.full(20, 33.3)])
+    assert rsi(moved_then_flat).iloc[-1] == 50
+
+
+def test_macd_is_the_12_day_less_the_26_day_exponential_average() -> None:
+    close = bars()["close"]
+    expected = (close.ewm(span=12).mean() - close.ewm(span=26).mean()).iloc[25:]
+    pd.testing.assert_series_equal(macd(close).iloc[25:], expected)
+
+
+def test_volatility_follows_the_riskmetrics_recursion() -> None:
+    close = bars(days=1_500)["close"]
+    returns = np.log(close).diff().to_numpy()
+    variance = returns[1] ** 2
+    for value in returns[2:]:
+        variance = 0.94 * variance + 0.06 * value**2
+    assert volatility(close).iloc[-1] == pytest.approx(np.sqrt(variance), rel=1e-12)
+
+
+def test_the_return_is_scaled_by_the_previous_days_volatility() -> None:
+    computed = compute(bars())
+    expected = np.log(computed["close"]).diff() / computed["sigma"].shift()
+    np.testing.assert_allclose(computed["ret_scaled"].iloc[30:], expected.iloc[30:], rtol=1e-12)
+
+
+@pytest.mark.parametrize("factor", [0.25, 7.0, 1e3])
+def test_a_change_of_basis_leaves_the_inputs_and_sigma_alone(factor: float) -> None:
+    prices = ["open", "high", "low", "close"]
+    rebased = bars() * pd.Series({"volume": 1 / factor, **dict.fromkeys(prices, factor)})
+    free = ["rsi14", *MODEL_INPUTS, "sigma"]
+    pd.testing.assert_frame_equal(compute(rebased)[free], compute(bars())[free], rtol=1e-9)
+
+
+@pytest.mark.parametrize("odd", ["flat", "no volume", "crash", "high equals low"])
+def test_odd_bars_give_finite_bounded_inputs(odd: str) -> None:
+    frame = bars().copy()
+    if odd == "flat":
+        frame.loc[frame.index[100:], ["open", "high", "low", "close"]] = 20.0
+    elif odd == "no volume":
+        frame["volume"] = 0.0
+    elif odd == "crash":
+        frame.loc[frame.index[150:], ["open", "high", "low", "close"]] *= 1e-3
+    else:
+        frame = frame.assign(open=frame["close"], high=frame["close"], low=frame["close"])
+    inputs = compute(frame)[list(MODEL_INPUTS)].iloc[30:].to_numpy()
+    assert np.isfinite(inputs).all()
+    assert np.abs(inputs).max() <= LIMIT
+
+
+def test_volume_ratio_is_zero_on_a_day_without_volume() -> None:
+    frame = bars().copy()
+    frame.loc[frame.index[200], "volume"] = 0.0
+    assert compute(frame)["volume_ratio"].iloc[200] == 0
