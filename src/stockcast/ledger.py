@@ -1,0 +1,362 @@
+"""The append-only record of what was forecast and of what then happened.
+
+A forecast is written before its outcome exists; its outcome is a new row, written when the bars
+arrive. Nothing edits either: on SQLite the database itself refuses. Returns are log-returns from
+the close of ``as_of``; a price is ``last_close * exp(log-return)``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from stockcast.errors import BadInput, StockcastError
+from stockcast.evaluation import metrics
+from stockcast.evaluation.quantiles import LEVELS
+from stockcast.settings import Settings
+
+__all__ = ["NAIVE_QUANTILES", "QUANTILES", "Ledger"]
+
+#: Names of the quantiles, in the forecast's JSON and in the ledger's columns.
+QUANTILES = tuple(f"q{round(level * 100):02d}" for level in LEVELS)
+NAIVE_QUANTILES = tuple(f"naive_{name}" for name in QUANTILES)
+
+_LOG = logging.getLogger(__name__)
+_METADATA = sa.MetaData()
+_IDENTITY = ("ticker", "as_of", "model_version", "data_hash", "horizon")
+
+_FORECASTS = sa.Table(
+    "forecasts",
+    _METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("ticker", sa.String(15), nullable=False),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("model_version", sa.String(100), nullable=False),
+    sa.Column("data_hash", sa.String(64), nullable=False),
+    sa.Column("horizon", sa.Integer, nullable=False),
+    sa.Column("target_date", sa.Date, nullable=False),
+    sa.Column("model_kind", sa.String(20), nullable=False),
+    sa.Column("skilful", sa.Boolean, nullable=False),
+    sa.Column("last_close", sa.Double, nullable=False),
+    *(sa.Column(name, sa.Double, nullable=False) for name in QUANTILES),
+    *(sa.Column(name, sa.Double) for name in NAIVE_QUANTILES),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.UniqueConstraint(*_IDENTITY),
+    sa.CheckConstraint("target_date > as_of"),
+)
+
+_OUTCOMES = sa.Table(
+    "outcomes",
+    _METADATA,
+    sa.Column("forecast_id", sa.ForeignKey(_FORECASTS.c.id), primary_key=True, autoincrement=False),
+    sa.Column("log_return", sa.Double, nullable=False),
+    sa.Column("close", sa.Double, nullable=False),
+    sa.Column("settled_with", sa.String(64), nullable=False),
+    sa.Column("settled_at", sa.DateTime, nullable=False),
+)
+
+
+class Ledger:
+    """The ledger of one profile, or the one at an SQLAlchemy URL; made when there is none."""
+
+    def __init__(self, where: str | Settings) -> None:
+        url = where if isinstance(where, str) else _url(where)
+        self._engine = _engine(url)
+        with self._transaction(writes=True) as connection:
+            _METADATA.create_all(connection)
+            if connection.dialect.name == "sqlite":
+                for statement in _guards():
+                    connection.exec_driver_sql(statement)
+
+    def append(self, forecast: Mapping[str, Any]) -> int:
+        """Write one forecast, all its horizons or none, and return how many rows are new.
+
+        ``forecast`` is the document that ``forecast --json`` prints; the naive forecast beside it
+        is read from ``forecast["naive"]["full_forecast"]`` when there is one. A forecast that is
+        in the ledger already stays as it is.
+
+        Raises:
+            BadInput: a price in it is missing, not finite or not positive.
+        """
+        return self._insert_missing(_FORECASTS, _IDENTITY, _forecast_rows(forecast))
+
+    def settle(self, ticker: str, close: pd.Series, data_hash: str) -> int:
+        """Write the outcomes of ``ticker`` that ``close`` knows; return how many are new.
+
+        Args:
+            ticker: whose forecasts.
+            close: closes on one adjustment basis, by session. Both ends of a return are taken
+                from it, so that a split after the forecast changes nothing.
+            data_hash: the snapshot that ``close`` comes from.
+        """
+        if close.empty:
+            return 0
+        due = self._due(ticker, close.index[-1].date())
+        known = close[np.isfinite(close) & (close > 0)]
+        rows, missing = _outcome_rows(due, known, data_hash)
+        if missing:
+            days = ", ".join(sorted({day.isoformat() for day in missing}))
+            _LOG.warning("%s: no close on %s; what they decide stays unsettled.", ticker, days)
+        return self._insert_missing(_OUTCOMES, ("forecast_id",), rows)
+
+    def rows(self, ticker: str | None = None) -> pd.DataFrame:
+        """Return one row per ticker, day, model, data and horizon, with its outcome or NaN."""
+        outcome = [column for column in _OUTCOMES.c if column.name != "forecast_id"]
+        query = sa.select(_FORECASTS, *outcome).join(_OUTCOMES, isouter=True)
+        if ticker is not None:
+            query = query.where(_FORECASTS.c.ticker == ticker)
+        with self._transaction() as connection:
+            result = connection.execute(query.order_by(_FORECASTS.c.id))
+            frame = pd.DataFrame(result.all(), columns=list(result.keys())).drop(columns="id")
+        for name in ("as_of", "target_date", "created_at", "settled_at"):
+            frame[name] = pd.to_datetime(frame[name])
+        numbers = ["last_close", *QUANTILES, *NAIVE_QUANTILES, "log_return", "close"]
+        return frame.astype(dict.fromkeys(numbers, float))
+
+    def summary(self, today: dt.date | None = None) -> pd.DataFrame:
+        """Return one row per ticker and one for ``all``.
+
+        Columns: ticker, forecasts, rows (a forecast has one per horizon), settled (rows),
+        coverage_80, coverage_90, pinball, pinball_naive (log-return units), pinball_vs_naive,
+        last_as_of and lag_days: how long the oldest row without an outcome has been due on
+        ``today``.
+        """
+        rows = self.rows()
+        day = pd.Timestamp(today or dt.datetime.now(dt.UTC).date())
+        parts = [*rows.groupby("ticker"), *([("all", rows)] if len(rows) else [])]
+        return pd.DataFrame(
+            [{"ticker": ticker, **_summarise(part, day)} for ticker, part in parts],
+            columns=["ticker", *_summarise(rows, day)],
+        )
+
+    def _due(self, ticker: str, last: dt.date) -> Sequence[sa.Row[Any]]:
+        settled = sa.select(_OUTCOMES.c.forecast_id)
+        query = sa.select(_FORECASTS).where(
+            _FORECASTS.c.ticker == ticker,
+            _FORECASTS.c.target_date <= last,
+            _FORECASTS.c.id.not_in(settled),
+        )
+        with self._transaction() as connection:
+            return connection.execute(query.order_by(_FORECASTS.c.id)).all()
+
+    def _insert_missing(
+        self, table: sa.Table, key: Sequence[str], rows: Sequence[Mapping[str, Any]]
+    ) -> int:
+        for attempt in (1, 2):
+            try:
+                with self._transaction(writes=True) as connection:
+                    return sum(_insert_once(connection, table, key, row) for row in rows)
+            except sa.exc.IntegrityError as error:
+                # SQLite has one writer at a time. Elsewhere another writer may commit the same
+                # row between our look and our insert; the second look then finds it.
+                if attempt == 2:
+                    raise StockcastError(f"The ledger refused a row: {error.orig}.") from None
+        raise AssertionError("unreachable")
+
+    @contextlib.contextmanager
+    def _transaction(self, *, writes: bool = False) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect() as connection:
+                connection = connection.execution_options(writes=writes)
+                with connection.begin():
+                    yield connection
+        except sa.exc.IntegrityError:
+            raise
+        except sa.exc.DBAPIError as error:
+            place = self._engine.url.render_as_string(hide_password=True)
+            raise StockcastError(
+                f"Expected a ledger that can be read and written at {place}, got: {error.orig}."
+            ) from None
+
+
+def _url(settings: Settings) -> str:
+    return settings.ledger_url or f"sqlite:///{settings.state / 'ledger.db'}"
+
+
+def _engine(url: str) -> sa.Engine:
+    try:
+        # A connection per transaction costs a millisecond, and none is carried across a fork.
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
+        raise BadInput(f"Expected ledger_url to be an SQLAlchemy URL, got: {error}.") from None
+    if engine.dialect.name == "sqlite":
+        if engine.url.database:
+            _make_folder(Path(engine.url.database).parent)
+        sa.event.listen(engine, "connect", _on_sqlite_connect)
+        sa.event.listen(engine, "begin", _on_sqlite_begin)
+    return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"Expected a folder that can be written at {folder}, got: {error.strerror}."
+        ) from None
+
+
+def _on_sqlite_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin below, not where the driver guesses
+    connection.execute("PRAGMA busy_timeout = 30000")
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # a committed row survives a power cut
+
+
+def _on_sqlite_begin(connection: sa.Connection) -> None:
+    # A writer queues for the lock at its start. Asking for it half-way, with what was read by
+    # then out of date, fails at once instead of waiting.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _guards() -> Iterator[str]:
+    """Yield the triggers that make a table append-only, REPLACE included."""
+    same = {
+        "forecasts": "id = NEW.id OR ("
+        + " AND ".join(f"{name} = NEW.{name}" for name in _IDENTITY)
+        + ")",
+        "outcomes": "forecast_id = NEW.forecast_id",
+    }
+    for table, twin in same.items():
+        for verb in ("UPDATE", "DELETE"):
+            yield (
+                f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
+                " BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+            )
+        # REPLACE deletes without asking the trigger above, so a second row is stopped here.
+        exists = f"EXISTS (SELECT 1 FROM {table} WHERE {twin})"  # noqa: S608 - our own names
+        yield (
+            f"CREATE TRIGGER IF NOT EXISTS {table}_no_replace BEFORE INSERT ON {table}"
+            f" WHEN {exists} BEGIN SELECT RAISE(IGNORE); END"
+        )
+
+
+def _insert_once(
+    connection: sa.Connection, table: sa.Table, key: Sequence[str], row: Mapping[str, Any]
+) -> int:
+    there = sa.select(sa.literal(1)).where(*(table.c[name] == row[name] for name in key))
+    if connection.execute(there).first() is not None:
+        return 0
+    connection.execute(table.insert(), dict(row))
+    return 1
+
+
+def _forecast_rows(forecast: Mapping[str, Any]) -> list[dict[str, Any]]:
+    last_close = _positive(forecast["last_close"], "last_close")
+    common = {
+        "ticker": forecast["ticker"],
+        "as_of": dt.date.fromisoformat(forecast["as_of"]),
+        "model_version": str(forecast["model"]["version"]),
+        "data_hash": forecast["data_hash"],
+        "model_kind": forecast["model"]["kind"],
+        "skilful": forecast["verdict"]["skilful"],
+        "last_close": last_close,
+        "created_at": _now(),
+    }
+    days = forecast["predictions"]["full_forecast"]
+    naive = {day["date"]: day for day in (forecast.get("naive") or {}).get("full_forecast", ())}
+    return [
+        {
+            **common,
+            "horizon": horizon,
+            "target_date": dt.date.fromisoformat(day["date"]),
+            **_returns(day, last_close, ""),
+            **_returns(naive.get(day["date"]), last_close, "naive_"),
+        }
+        for horizon, day in enumerate(days, start=1)
+    ]
+
+
+def _returns(
+    day: Mapping[str, Any] | None, last_close: float, prefix: str
+) -> dict[str, float | None]:
+    if day is None:
+        return dict.fromkeys((f"{prefix}{name}" for name in QUANTILES), None)
+    return {
+        f"{prefix}{name}": math.log(_positive(day[name], name) / last_close) for name in QUANTILES
+    }
+
+
+def _positive(value: object, name: str) -> float:
+    if isinstance(value, int | float) and math.isfinite(value) and value > 0:
+        return float(value)
+    raise BadInput(f"Expected {name} of a forecast to be a positive price, got {value!r}.")
+
+
+def _outcome_rows(
+    due: Sequence[sa.Row[Any]], close: pd.Series, data_hash: str
+) -> tuple[list[dict[str, Any]], list[dt.date]]:
+    prices = dict(zip(close.index.date, close.to_numpy(), strict=True))
+    rows: list[dict[str, Any]] = []
+    missing: list[dt.date] = []
+    for row in due:
+        gaps = [day for day in (row.as_of, row.target_date) if day not in prices]
+        missing += gaps
+        if gaps:
+            continue
+        realised = math.log(prices[row.target_date] / prices[row.as_of])
+        rows.append(
+            {
+                "forecast_id": row.id,
+                "log_return": realised,
+                "close": row.last_close * math.exp(realised),
+                "settled_with": data_hash,
+                "settled_at": _now(),
+            }
+        )
+    return rows, missing
+
+
+def _summarise(rows: pd.DataFrame, today: pd.Timestamp) -> dict[str, Any]:
+    settled = rows[rows["log_return"].notna()]
+    due = rows.loc[rows["log_return"].isna(), "target_date"]
+    late = (today - due.min()).days if len(due) else 0
+    return {
+        "forecasts": len(rows[list(_IDENTITY[:-1])].drop_duplicates()),
+        "rows": len(rows),
+        "settled": len(settled),
+        **_scores(settled),
+        "last_as_of": rows["as_of"].max(),
+        "lag_days": max(late, 0),
+    }
+
+
+def _scores(settled: pd.DataFrame) -> dict[str, float]:
+    beside = settled.dropna(subset=list(NAIVE_QUANTILES))
+    ours, naive = _pinball(beside, QUANTILES), _pinball(beside, NAIVE_QUANTILES)
+    return {
+        "coverage_80": _coverage(settled, "q10", "q90"),
+        "coverage_90": _coverage(settled, "q05", "q95"),
+        "pinball": _pinball(settled, QUANTILES),
+        "pinball_naive": naive,
+        "pinball_vs_naive": ours / naive if naive else math.nan,
+    }
+
+
+def _coverage(settled: pd.DataFrame, low: str, high: str) -> float:
+    if settled.empty:
+        return math.nan
+    y, low_end, high_end = (settled[name].to_numpy() for name in ("log_return", low, high))
+    return metrics.coverage(y, low_end, high_end)
+
+
+def _pinball(settled: pd.DataFrame, quantiles: Sequence[str]) -> float:
+    if settled.empty:
+        return math.nan
+    y, q = settled["log_return"].to_numpy(), settled[list(quantiles)].to_numpy()
+    return metrics.pinball(y, q, LEVELS)
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)

@@ -1,0 +1,327 @@
+"""The ledger loses nothing, doubles nothing and lets nothing be edited."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stockcast.errors import BadInput, StockcastError
+from stockcast.evaluation import metrics
+from stockcast.evaluation.quantiles import LEVELS
+from stockcast.ledger import NAIVE_QUANTILES, QUANTILES, Ledger
+
+SESSIONS = pd.bdate_range("2012-01-02", periods=300, name="date")
+CLOSE = pd.Series(
+    100 * np.exp(np.cumsum(np.random.default_rng(7).normal(0, 0.01, len(SESSIONS)))), SESSIONS
+)
+HORIZON = 5
+
+#: Appends one forecast after another and says so after each; a stand-in for `stockcast run`.
+WRITER = """
+import json, sys
+from stockcast.ledger import Ledger
+ledger = Ledger(sys.argv[1])
+for line in sys.stdin:
+    print(ledger.append(json.loads(line)), flush=True)
+"""
+
+
+def prices(last_close: float, day: pd.Timestamp, steps: int, spread: float) -> dict[str, Any]:
+    offsets = np.linspace(-2, 2, len(QUANTILES)) * spread * math.sqrt(steps)
+    quantiles = {name: last_close * math.exp(x) for name, x in zip(QUANTILES, offsets, strict=True)}
+    return {"date": str(day.date()), "close": quantiles["q50"], **quantiles}
+
+
+def forecast(
+    day: int, ticker: str = "AAPL", version: str = "v1", close: pd.Series = CLOSE
+) -> dict[str, Any]:
+    """Make a forecast at the close of session number ``day``, with a wider naive one beside it."""
+    last_close = float(close.iloc[day])
+
+    def path(spread: float) -> dict[str, Any]:
+        days = close.index[day + 1 : day + 1 + HORIZON]
+        return {
+            "full_forecast": [prices(last_close, d, h, spread) for h, d in enumerate(days, start=1)]
+        }
+
+    return {
+        "ticker": ticker,
+        "as_of": str(close.index[day].date()),
+        "last_close": last_close,
+        "data_hash": f"hash{day}",
+        "model": {"kind": "child", "version": version},
+        "verdict": {"skilful": True},
+        "predictions": path(0.008),
+        "naive": path(0.02),
+    }
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'state' / 'ledger.db'}"
+
+
+@pytest.fixture
+def ledger(url: str) -> Ledger:
+    return Ledger(url)
+
+
+def writer(url: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_default_ledger_lies_among_the_products_of_the_profile(sample_settings: Any) -> None:
+    settings = sample_settings()
+    assert Ledger(settings).append(forecast(0)) == HORIZON
+    assert (settings.state / "ledger.db").is_file()
+
+
+def test_quantiles_come_back_as_log_returns_from_the_last_close(ledger: Ledger) -> None:
+    document = forecast(3)
+    ledger.append(document)
+    row = ledger.rows("AAPL").iloc[1]
+    wanted = document["predictions"]["full_forecast"][1]
+    assert row["horizon"] == 2
+    assert row["target_date"] == pd.Timestamp(wanted["date"])
+    for name in QUANTILES:
+        assert row["last_close"] * math.exp(row[name]) == pytest.approx(wanted[name])
+    assert row["naive_q05"] < row["q05"]
+
+
+def test_same_forecast_twice_is_one_row_per_horizon(ledger: Ledger) -> None:
+    assert [ledger.append(forecast(0)) for _ in range(2)] == [HORIZON, 0]
+    assert len(ledger.rows()) == HORIZON
+
+
+def test_the_first_writing_of_a_forecast_stands(ledger: Ledger) -> None:
+    ledger.append(forecast(0))
+    before = ledger.rows()
+    changed = forecast(0)
+    changed["predictions"]["full_forecast"][0]["q50"] *= 1.1
+    ledger.append(changed)
+    pd.testing.assert_frame_equal(ledger.rows(), before)
+
+
+@pytest.mark.parametrize("change", [{"version": "v2"}, {"ticker": "IBM"}, {"day": 1}])
+def test_another_model_ticker_or_day_is_another_forecast(
+    ledger: Ledger, change: dict[str, Any]
+) -> None:
+    ledger.append(forecast(0))
+    assert ledger.append(forecast(**{"day": 0, **change})) == HORIZON
+
+
+def test_forecast_without_a_naive_one_is_kept(ledger: Ledger) -> None:
+    document = forecast(0)
+    del document["naive"]
+    assert ledger.append(document) == HORIZON
+    assert ledger.rows()[list(NAIVE_QUANTILES)].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("price", [math.nan, 0.0, -1.0, None])
+def test_forecast_with_a_price_that_is_none_leaves_no_row(ledger: Ledger, price: Any) -> None:
+    document = forecast(0)
+    document["predictions"]["full_forecast"][4]["q95"] = price
+    with pytest.raises(BadInput, match="q95"):
+        ledger.append(document)
+    assert ledger.rows().empty
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE forecasts SET q50 = 0",
+        "DELETE FROM forecasts",
+        "UPDATE outcomes SET log_return = 0",
+        "DELETE FROM outcomes",
+    ],
+)
+def test_database_refuses_to_change_a_row(ledger: Ledger, url: str, statement: str) -> None:
+    ledger.append(forecast(0))
+    ledger.settle("AAPL", CLOSE, "later")
+    before = ledger.rows()
+    database = sqlite3.connect(url.removeprefix("sqlite:///"))
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        database.execute(statement)
+    database.close()
+    pd.testing.assert_frame_equal(ledger.rows(), before)
+
+
+@pytest.mark.parametrize("table", ["forecasts", "outcomes"])
+def test_database_ignores_a_replacement(ledger: Ledger, url: str, table: str) -> None:
+    ledger.append(forecast(0))
+    ledger.settle("AAPL", CLOSE, "later")
+    before = ledger.rows()
+    database = sqlite3.connect(url.removeprefix("sqlite:///"))
+    column = {"forecasts": "last_close", "outcomes": "log_return"}[table]
+    columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+    values = ", ".join("9.0" if name == column else name for name in columns)
+    database.execute(f"INSERT OR REPLACE INTO {table} SELECT {values} FROM {table}")  # noqa: S608
+    database.commit()
+    database.close()
+    pd.testing.assert_frame_equal(ledger.rows(), before)
+
+
+def test_only_bars_that_have_arrived_settle(ledger: Ledger) -> None:
+    ledger.append(forecast(10))
+    settled = [ledger.settle("AAPL", CLOSE[: 11 + n], f"n{n}") for n in range(HORIZON + 2)]
+    assert settled == [0, 1, 1, 1, 1, 1, 0]
+    assert ledger.rows()["settled_with"].tolist() == ["n1", "n2", "n3", "n4", "n5"]
+
+
+def test_realised_returns_equal_those_computed_from_prices(ledger: Ledger) -> None:
+    for day in range(20):
+        ledger.append(forecast(day))
+    assert ledger.settle("AAPL", CLOSE, "all") == 20 * HORIZON
+    rows = ledger.rows()
+    target, origin = (CLOSE[rows[name]].to_numpy() for name in ("target_date", "as_of"))
+    np.testing.assert_allclose(rows["log_return"], np.log(target / origin))
+    np.testing.assert_allclose(rows["close"], target)
+
+
+def test_split_after_the_forecast_changes_neither_return_nor_its_basis(ledger: Ledger) -> None:
+    ledger.append(forecast(10))
+    ledger.settle("AAPL", CLOSE / 7, "after a 7 for 1 split")
+    rows = ledger.rows()
+    wanted = CLOSE.iloc[11 : 11 + HORIZON].to_numpy()
+    np.testing.assert_allclose(rows["close"], wanted)
+    np.testing.assert_allclose(rows["log_return"], np.log(wanted / CLOSE.iloc[10]))
+
+
+def test_another_tickers_bars_settle_nothing(ledger: Ledger) -> None:
+    ledger.append(forecast(0))
+    assert ledger.settle("IBM", CLOSE, "all") == 0
+
+
+@pytest.mark.parametrize("gap", [10, 12])
+def test_missing_session_is_skipped_and_said(
+    ledger: Ledger, gap: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger.append(forecast(10))
+    settled = ledger.settle("AAPL", CLOSE.drop(SESSIONS[gap]), "holed")
+    assert settled == (0 if gap == 10 else HORIZON - 1)
+    assert f"AAPL: no close on {SESSIONS[gap].date()}" in caplog.text
+
+
+def test_summary_equals_the_metrics_computed_from_scratch(ledger: Ledger) -> None:
+    for day in range(100):
+        ledger.append(forecast(day))
+    ledger.settle("AAPL", CLOSE[:80], "some")
+    summary = ledger.summary(today=SESSIONS[110].date()).set_index("ticker")
+    # 75 forecasts have all their outcomes, then four, three, two, one, and none
+    rows = ledger.rows().dropna(subset="log_return")
+    y, q = rows["log_return"].to_numpy(), rows[list(QUANTILES)].to_numpy()
+    naive = rows[list(NAIVE_QUANTILES)].to_numpy()
+    one = summary.loc["AAPL"]
+    assert (one["forecasts"], one["rows"], one["settled"]) == (100, 500, 75 * 5 + 4 + 3 + 2 + 1)
+    assert one["coverage_80"] == pytest.approx(np.mean((y >= q[:, 1]) & (y <= q[:, 5])))
+    assert one["coverage_90"] == pytest.approx(np.mean((y >= q[:, 0]) & (y <= q[:, 6])))
+    assert one["pinball"] == pytest.approx(metrics.pinball(y, q, LEVELS))
+    assert one["pinball_vs_naive"] == pytest.approx(
+        metrics.pinball(y, q, LEVELS) / metrics.pinball(y, naive, LEVELS)
+    )
+    assert one["last_as_of"] == SESSIONS[99]
+    assert one["lag_days"] == (SESSIONS[110] - SESSIONS[80]).days
+    assert summary.loc["all"].drop("last_as_of").equals(one.drop("last_as_of"))
+
+
+def test_summary_of_an_unsettled_ledger_claims_no_skill(ledger: Ledger) -> None:
+    ledger.append(forecast(0))
+    summary = ledger.summary(today=dt.date(2012, 1, 2)).set_index("ticker").loc["all"]
+    assert summary[["coverage_80", "pinball", "pinball_vs_naive"]].isna().all()
+    assert summary["lag_days"] == 0
+
+
+def test_summary_of_an_empty_ledger_has_columns_and_no_rows(ledger: Ledger) -> None:
+    summary = ledger.summary()
+    assert summary.empty
+    assert "pinball_vs_naive" in summary
+
+
+def test_four_writers_at_once_lose_and_double_no_row(url: str) -> None:
+    """Each opens a ledger that does not exist yet; half of what each writes all of them write."""
+    shared = [forecast(day) for day in range(20)]
+    writers = [writer(url) for _ in range(4)]
+    for number, process in enumerate(writers):
+        own = [forecast(day, version=f"w{number}") for day in range(20)]
+        mixed = [document for pair in zip(shared, own, strict=True) for document in pair]
+        assert process.stdin is not None
+        process.stdin.write("".join(json.dumps(document) + "\n" for document in mixed))
+        process.stdin.close()
+        process.stdin = None
+    counts = [int(line) for process in writers for line in process.communicate()[0].split()]
+    assert [process.returncode for process in writers] == [0, 0, 0, 0]
+    assert sum(counts) == 5 * 20 * HORIZON
+    assert len(ledger_rows := Ledger(url).rows()) == sum(counts)
+    assert ledger_rows.groupby(["as_of", "model_version"]).size().eq(HORIZON).all()
+
+
+def test_kill_in_the_middle_keeps_what_was_said_and_halves_no_forecast(url: str) -> None:
+    documents = [forecast(day) for day in range(100)]
+    process = writer(url)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("".join(json.dumps(document) + "\n" for document in documents))
+    process.stdin.flush()
+    said = [process.stdout.readline() for _ in range(5)]
+    process.kill()
+    rest, _ = process.communicate()
+    said += rest.split()
+
+    again = Ledger(url)
+    rows = again.rows()
+    assert len(said) < len(documents)
+    assert len(rows) >= len(said) * HORIZON
+    assert rows.groupby("as_of").size().eq(HORIZON).all()
+    for document in documents:
+        again.append(document)
+    assert len(again.rows()) == len(documents) * HORIZON
+
+
+def test_writer_waits_for_another_instead_of_failing(ledger: Ledger, url: str) -> None:
+    other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    process = writer(url)
+    other.execute("BEGIN IMMEDIATE")
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(forecast(0)) + "\n")
+    process.stdin.flush()
+    time.sleep(0.5)
+    assert process.poll() is None
+    assert ledger.rows().empty
+    other.execute("COMMIT")
+    other.close()
+    assert process.communicate()[0].split() == [str(HORIZON)]
+
+
+def test_file_that_is_no_ledger_is_named_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_text("these are not the rows you are looking for " * 100)
+    with pytest.raises(StockcastError, match=r"Expected a ledger .*ledger\.db, got: file is not"):
+        Ledger(f"sqlite:///{path}")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "nosuchdatabase://host/name"])
+def test_url_of_no_database_is_bad_input(url: str) -> None:
+    with pytest.raises(BadInput, match="ledger_url"):
+        Ledger(url)
+
+
+def test_folder_that_cannot_be_made_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="folder that can be written"):
+        Ledger(f"sqlite:///{tmp_path}/file/ledger.db")
