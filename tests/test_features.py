@@ -79,19 +79,29 @@ def test_rsi_is_100_without_losses_50_when_flat_0_without_gains() -> None:
     assert rsi(moved_then_flat).iloc[-1] == 50
 
 
-def test_macd_is_the_12_day_less_the_26_day_exponential_average() -> None:
+def test_macd_is_the_9_day_average_of_the_12_day_less_the_26_day_average() -> None:
     close = bars()["close"]
-    expected = (close.ewm(span=12).mean() - close.ewm(span=26).mean()).iloc[25:]
+    line = close.ewm(span=12).mean() - close.ewm(span=26).mean()
+    expected = line.ewm(span=9).mean().iloc[25:]
     pd.testing.assert_series_equal(macd(close).iloc[25:], expected)
 
 
-def test_volatility_follows_the_riskmetrics_recursion() -> None:
-    close = bars(days=1_500)["close"]
-    returns = np.log(close).diff().to_numpy()
-    variance = returns[1] ** 2
-    for value in returns[2:]:
-        variance = 0.94 * variance + 0.06 * value**2
-    assert volatility(close).iloc[-1] == pytest.approx(np.sqrt(variance), rel=1e-12)
+def test_volatility_rises_more_after_a_loss_than_after_a_gain_of_the_same_size() -> None:
+    gain, loss = bars().copy(), bars().copy()
+    for frame, move in ((gain, 1.05), (loss, 1 / 1.05)):
+        price = frame["close"].iloc[-2]
+        frame.iloc[-1, :4] = [price, price * max(move, 1), price * min(move, 1), price * move]
+    assert volatility(loss).iloc[-1] > 1.05 * volatility(gain).iloc[-1]
+    assert volatility(gain).iloc[-1] > volatility(gain).iloc[-2]
+
+
+def test_volatility_of_a_random_walk_is_that_of_its_returns() -> None:
+    rng = np.random.default_rng(5)
+    steps = rng.normal(0, 0.01 / np.sqrt(400), (2_000, 400)).cumsum(axis=1)
+    ends = np.concatenate([[0], steps[:, -1].cumsum()[:-1]])[:, None]
+    path = 50 * np.exp(np.column_stack([ends, ends + steps]))
+    columns = {"open": path[:, 0], "high": path.max(1), "low": path.min(1), "close": path[:, -1]}
+    assert volatility(pd.DataFrame(columns)).iloc[100:].mean() == pytest.approx(0.01, rel=0.05)
 
 
 def test_the_return_is_scaled_by_the_previous_days_volatility() -> None:
