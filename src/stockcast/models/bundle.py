@@ -1,0 +1,155 @@
+"""A model on disk: weights as safetensors, everything else as JSON, named by its own content.
+
+A bundle is a folder ``<models>/<name>/<version>/`` that is written once and never changed. The
+version is a hash of the weights and of what they were made from, so the same training gives the
+same version, wherever and whenever it runs. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save, save_file
+
+from stockcast.errors import BadInput
+from stockcast.evaluation.quantiles import LEVELS
+from stockcast.features import MODEL_INPUTS
+from stockcast.files import read_json, write_json
+from stockcast.models.network import QuantileLSTM
+from stockcast.models.samples import Scaler
+from stockcast.models.splits import Split
+from stockcast.models.training import Epoch, Fitted, Hyperparameters
+
+__all__ = ["Bundle", "load_bundle", "make_bundle", "save_bundle"]
+
+WEIGHTS, DOCUMENT = "weights.safetensors", "model.json"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A fitted network and where it comes from.
+
+    Attributes:
+        name: ``parent`` or ``child-<TICKER>``.
+        version: 12 hex digits, a hash of weights and origin.
+        fitted: network, scaler, context and training history.
+        origin: what it was made from: kind, ticker, strategy, hyperparameters, split, data_hash,
+            trained_through, parent (its version, for a child).
+    """
+
+    name: str
+    version: str
+    fitted: Fitted
+    origin: dict[str, Any]
+
+    @property
+    def split(self) -> Split:
+        """The split it was trained on."""
+        return Split.from_json(self.origin["split"])
+
+
+def make_bundle(
+    name: str, fitted: Fitted, *, hyper: Hyperparameters, split: Split, **origin: Any
+) -> Bundle:
+    """Name a fitted network by its content. ``origin`` takes plain JSON values."""
+    full = {**origin, "hyperparameters": asdict(hyper), "split": split.to_json()}
+    return Bundle(name, _version(fitted, full), fitted, full)
+
+
+def save_bundle(bundle: Bundle, models: Path) -> Path:
+    """Write the bundle below ``models`` unless it is there; return its folder."""
+    folder = models / bundle.name / bundle.version
+    if (folder / DOCUMENT).is_file():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{bundle.version}.", dir=folder.parent))
+    except OSError as error:
+        raise BadInput(
+            f"Expected a folder that can be written at {folder.parent}, got: {error.strerror}."
+        ) from None
+    try:
+        save_file(_tensors(bundle.fitted), temporary / WEIGHTS)
+        write_json(temporary / DOCUMENT, _document(bundle))
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read a bundle and verify that its content still has the hash it is named by.
+
+    Raises:
+        BadInput: a file is missing, truncated, changed, or made for other inputs.
+    """
+    document = read_json(folder / DOCUMENT)
+    try:
+        tensors = load_file(folder / WEIGHTS)
+        if document["inputs"] != list(MODEL_INPUTS) or document["levels"] != list(LEVELS):
+            raise BadInput(
+                f"Expected a model for the inputs {', '.join(MODEL_INPUTS)}, got one for "
+                f"{', '.join(document['inputs'])} in {folder}; train it again."
+            )
+        bundle = Bundle(
+            document["name"],
+            document["version"],
+            _fitted(document, tensors),
+            document["origin"],
+        )
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise BadInput(f"Expected a model in {folder}, got: {error}.") from None
+    if _version(bundle.fitted, bundle.origin) != folder.name:
+        raise BadInput(f"Expected the model {folder.name}, got changed content in {folder}.")
+    return bundle
+
+
+def _tensors(fitted: Fitted) -> dict[str, torch.Tensor]:
+    return {name: value.contiguous() for name, value in fitted.network.state_dict().items()}
+
+
+def _version(fitted: Fitted, origin: Mapping[str, Any]) -> str:
+    identity = {**origin, "scaler": fitted.scaler.to_json(), "inputs": MODEL_INPUTS}
+    text = json.dumps(identity, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(save(_tensors(fitted)) + text.encode()).hexdigest()[:12]
+
+
+def _document(bundle: Bundle) -> dict[str, Any]:
+    fitted = bundle.fitted
+    return {
+        "name": bundle.name,
+        "version": bundle.version,
+        "origin": bundle.origin,
+        "inputs": list(MODEL_INPUTS),
+        "levels": list(LEVELS),
+        "horizon": fitted.network.horizon,
+        "scaler": fitted.scaler.to_json(),
+        "history": [asdict(epoch) for epoch in fitted.history],
+        "seconds": fitted.seconds,
+    }
+
+
+def _fitted(document: Mapping[str, Any], tensors: dict[str, torch.Tensor]) -> Fitted:
+    hyper = Hyperparameters(**document["origin"]["hyperparameters"])
+    network = QuantileLSTM(
+        len(document["inputs"]),
+        int(document["horizon"]),
+        document["levels"],
+        hyper.hidden_size,
+        hyper.num_layers,
+        hyper.dropout,
+    )
+    network.load_state_dict(tensors)
+    history = [Epoch(**epoch) for epoch in document["history"]]
+    scaler = Scaler.from_json(document["scaler"])
+    return Fitted(network.eval(), scaler, hyper.context, history, document["seconds"])
