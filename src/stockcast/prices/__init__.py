@@ -1,0 +1,100 @@
+"""Daily prices: from a source to a checked, adjusted history under the hash of its content.
+
+A further source is a class with the three methods of :class:`~stockcast.prices.source.Source`, in a
+module of its own, and a line in :data:`SOURCES` (with its name in the settings).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from stockcast.errors import BadInput
+from stockcast.prices.adjust import adjust
+from stockcast.prices.files import FileSource
+from stockcast.prices.history import PriceHistory, content_hash
+from stockcast.prices.sample import SampleSource
+from stockcast.prices.source import RawPrices, Source
+from stockcast.schema import check_prices
+from stockcast.settings import Settings, parse_ticker
+
+__all__ = [
+    "FEWEST_ROWS",
+    "SOURCES",
+    "PriceHistory",
+    "RawPrices",
+    "Source",
+    "available",
+    "fingerprint",
+    "open_source",
+    "read",
+]
+
+#: ``source`` in the settings, and what builds it.
+SOURCES: dict[str, Callable[[Settings], Source]] = {
+    "files": FileSource,
+    "sample": SampleSource,
+}
+
+#: MACD's averages take 34 days to settle (26, and 9 of the signal) and a week is forecast: below
+#: this there is not one day with both its features and its outcome.
+FEWEST_ROWS = 40
+
+
+def read(settings: Settings, ticker: str, *, today: pd.Timestamp | None = None) -> PriceHistory:
+    """The history of ``ticker`` from ``start`` to ``as_of``, checked and adjusted to its last day.
+
+    Args:
+        settings: source, prices_dir, currency, exchange, start and as_of are used.
+        ticker: what to read.
+        today: bars after it are in the future; by default the date at the exchange.
+
+    Raises:
+        BadInput: no such ticker (the nearest is named), unreadable, or fewer than 40 bars.
+        DataFault: the bars break the contract of schema.py.
+    """
+    ticker = parse_ticker(ticker)
+    raw, currency = open_source(settings).history(ticker)
+    bars = _cut(raw, settings, ticker)
+    check_prices(bars, ticker=ticker, exchange=settings.exchange, today=today)
+    frame = adjust(bars)
+    return PriceHistory(ticker, frame, settings.source, currency, content_hash(ticker, frame))
+
+
+def fingerprint(settings: Settings, ticker: str) -> str:
+    """Changes whenever the source would give other bars; ``start`` and ``as_of`` are not in it.
+
+    Raises:
+        BadInput: there is no such ticker, or it cannot be read.
+    """
+    return open_source(settings).fingerprint(parse_ticker(ticker))
+
+
+def available(settings: Settings) -> list[str]:
+    """The tickers that the source has.
+
+    Raises:
+        BadInput: the source cannot be read.
+    """
+    return open_source(settings).tickers()
+
+
+def open_source(settings: Settings) -> Source:
+    """The source that the settings name."""
+    return SOURCES[settings.source](settings)
+
+
+def _cut(bars: pd.DataFrame, settings: Settings, ticker: str) -> pd.DataFrame:
+    """The bars from ``start`` to ``as_of``, in whatever order they came."""
+    keep = bars.index >= pd.Timestamp(settings.start)
+    if settings.as_of is not None:
+        keep &= bars.index.normalize() <= pd.Timestamp(settings.as_of)
+    kept = bars[keep]
+    if len(kept) < FEWEST_ROWS:
+        until = f" to {settings.as_of}" if settings.as_of else ""
+        raise BadInput(
+            f"Expected at least {FEWEST_ROWS} days of {ticker} from {settings.start}{until}, got "
+            f"{len(kept)} (there is {bars.index.min():%Y-%m-%d} to {bars.index.max():%Y-%m-%d})."
+        )
+    return kept

@@ -1,0 +1,50 @@
+"""One ticker's prices, checked and adjusted, under the hash of their content."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import pandas as pd
+
+from stockcast.schema import COLUMNS
+
+__all__ = ["PriceHistory", "content_hash"]
+
+
+@dataclass(frozen=True, eq=False)
+class PriceHistory:
+    """Prices of one ticker up to ``as_of``, on the basis of that day.
+
+    Attributes:
+        ticker: whose prices.
+        frame: DatetimeIndex ``date``; float64 open, high, low, close, volume (schema.py).
+        source: name of the source they came from.
+        currency: ISO code.
+        data_hash: of ticker, dates and values; two histories are the same if and only if it is.
+    """
+
+    ticker: str
+    frame: pd.DataFrame
+    source: str
+    currency: str
+    data_hash: str
+
+    @property
+    def as_of(self) -> pd.Timestamp:
+        """The day of the last bar."""
+        return self.frame.index[-1]
+
+    @property
+    def last_close(self) -> float:
+        """The close of that day, as it was traded."""
+        return float(self.frame["close"].iloc[-1])
+
+
+def content_hash(ticker: str, frame: pd.DataFrame) -> str:
+    """16 hexadecimal digits over ticker, dates and values, whatever file they are kept in."""
+    digest = hashlib.sha256(ticker.encode())
+    digest.update(frame.index.to_numpy("datetime64[ns]").astype("<i8").tobytes())
+    # + 0.0 makes -0.0 and 0.0, which are equal, the same bytes
+    digest.update((frame[list(COLUMNS)].to_numpy("<f8") + 0.0).astype("<f8").tobytes("C"))
+    return digest.hexdigest()[:16]

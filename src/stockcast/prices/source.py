@@ -1,0 +1,47 @@
+"""What a source of prices must answer, and the sentence for a ticker it does not have."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import pandas as pd
+
+from stockcast.errors import BadInput
+
+__all__ = ["RawPrices", "Source", "unknown_ticker"]
+
+
+class RawPrices(NamedTuple):
+    """Prices as the source gives them.
+
+    Attributes:
+        frame: DatetimeIndex ``date`` (naive); float64 open, high, low, close, volume as traded and,
+            where the source knows splits and dividends, adj_close.
+        currency: ISO code of the prices.
+    """
+
+    frame: pd.DataFrame
+    currency: str
+
+
+class Source(Protocol):
+    """A place that prices come from; built from the settings of a profile."""
+
+    def history(self, ticker: str) -> RawPrices:
+        """All bars there are of ``ticker``; BadInput when there are none or they are unreadable."""
+
+    def fingerprint(self, ticker: str) -> str:
+        """Changes whenever :meth:`history` would give something else; cheaper than it."""
+
+    def tickers(self) -> list[str]:
+        """What there is, sorted."""
+
+
+def unknown_ticker(ticker: str, known: Sequence[str], place: str) -> BadInput:
+    """The error for a ticker that is not in ``place``: names the nearest one and what there is."""
+    close = difflib.get_close_matches(ticker, known, n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]}?" if close else "."
+    shown = ", ".join(known[:10]) + (f" and {len(known) - 10} more" if len(known) > 10 else "")
+    return BadInput(f"Expected a ticker of {place} ({shown or 'it is empty'}), got {ticker}{hint}")

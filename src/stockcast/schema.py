@@ -1,0 +1,305 @@
+"""The contract of one ticker's price frame, held by pandera, and the report of what breaks it.
+
+The frame: a DatetimeIndex named ``date`` (naive midnights, sorted, unique, trading days of the
+exchange), float64 columns ``open high low close volume`` on one basis. A frame as it was read may
+also carry ``adj_close``; unit jumps are then looked for there, where splits are accounted for.
+
+Faults come in two severities. ``stop``: nothing computed from the frame would mean anything.
+``note``: real histories have it and everything still works; it is reported and let pass.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from stockcast import calendars
+from stockcast.errors import DataFault
+from stockcast.jumps import UNIT, jumps
+
+__all__ = ["COLUMNS", "PRICES", "Fault", "check_prices", "faults"]
+
+PRICES = ("open", "high", "low", "close")
+COLUMNS = (*PRICES, "volume")
+
+#: Consecutive trading days that may be missing. The longest unscheduled closures are in the
+#: calendar; two weeks cover a halted share, and no daily feature outlives a longer hole.
+LONGEST_GAP = 10
+#: Share of all trading days that may be missing: weekly prices miss 80%, a feed's bad days 1%.
+MISSING_SHARE = 0.05
+#: Share of rows that may lie on days when the exchange is closed (a filled-in holiday, Saturdays
+#: before 1952); another exchange's holidays alone exceed it.
+CLOSED_SHARE = 0.01
+#: How far outside low..high an open or close may lie, of the price. Auctions on another venue and
+#: rounding to a cent explain half a percent; the sample has no such row at all.
+OUTSIDE = 0.005
+#: Below this the excess is floating-point noise and not worth a note.
+NOISE = 1e-6
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a price frame; ``date`` is None when it is wrong throughout."""
+
+    ticker: str
+    date: pd.Timestamp | None
+    column: str
+    problem: str
+    severity: Literal["stop", "note"] = "stop"
+
+    def __str__(self) -> str:
+        day = f" {self.date:%Y-%m-%d}" if self.date is not None else ""
+        return f"{self.ticker}{day}, {self.column}: {self.problem}"
+
+
+class _Clause(NamedTuple):
+    """What one measure of a row must satisfy; ``check`` is the name of a pandera check."""
+
+    column: str
+    measure: str
+    check: str
+    limit: float
+    problem: str
+    severity: Literal["stop", "note"] = "stop"
+
+
+_PRICE = "expected a price above 0, got {value:g}"
+_FINITE = "expected a finite number, got {value:g}"
+_INSIDE = "expected it from low {row[low]:g} to high {row[high]:g}, got {value:.2%} outside"
+_ONE_BASIS = (
+    "expected one unit and one basis, got {value:.4g} times the day before's, "
+    "as after a split or a change of unit"
+)
+_OPEN = "expected a trading day of {exchange} (setting exchange), got a day when it is closed"
+_MISSING = "expected every trading day of {exchange}, got {value:.0f} missing before this one"
+
+#: Of a row's faults in one column the first that stops is reported, else the first note.
+_CLAUSES = (
+    _Clause("date", "future", "eq", 0, "expected a day up to {today:%Y-%m-%d}, got a later one"),
+    _Clause("date", "clock", "eq", 0, "expected a day, got a time of day"),
+    _Clause("date", "repeated", "eq", 0, "expected each day once, got another row for it"),
+    _Clause("date", "unsorted", "eq", 0, "expected rows sorted by date, got it after a later day"),
+    _Clause("date", "missing", "le", LONGEST_GAP, _MISSING),
+    _Clause("date", "missing", "eq", 0, _MISSING, "note"),
+    _Clause("date", "closed", "eq", 0, _OPEN, "note"),
+    *(_Clause(name, name, "gt", 0, _PRICE) for name in (*PRICES, "adj_close")),
+    *(_Clause(name, name, "lt", np.inf, _FINITE) for name in (*COLUMNS, "adj_close")),
+    _Clause("volume", "volume", "ge", 0, "expected a volume of 0 or more, got {value:g}"),
+    _Clause("volume", "untraded", "eq", 0, "expected a volume above 0, got 0", "note"),
+    _Clause(
+        "high", "range", "ge", 0, "expected it at low {row[low]:g} or above, got {row[high]:g}"
+    ),
+    *(_Clause(name, f"{name}_outside", "le", OUTSIDE, _INSIDE) for name in ("open", "close")),
+    *(_Clause(name, f"{name}_outside", "le", NOISE, _INSIDE, "note") for name in ("open", "close")),
+    _Clause("close", "jump", "eq", 1, _ONE_BASIS),
+    _Clause("adj_close", "adj_jump", "eq", 1, _ONE_BASIS),
+)
+
+
+def check_prices(
+    frame: pd.DataFrame, *, ticker: str, exchange: str, today: pd.Timestamp | None = None
+) -> pd.DataFrame:
+    """Return ``frame`` when nothing in it stops; notes are let pass.
+
+    Raises:
+        DataFault: names ticker, date and column of the first fault, and how many more there are.
+        BadInput: there is no such exchange.
+    """
+    found = faults(frame, ticker=ticker, exchange=exchange, today=today)
+    stops = [fault for fault in found if fault.severity == "stop"]
+    if stops:
+        more = len(stops) - 1
+        rest = f" (and {more} more fault{'s' * (more > 1)})" if more else ""
+        raise DataFault(f"{stops[0]}{rest}.")
+    return frame
+
+
+def faults(
+    frame: pd.DataFrame, *, ticker: str, exchange: str, today: pd.Timestamp | None = None
+) -> list[Fault]:
+    """Everything that breaks the contract, by date; faults of the whole frame come first.
+
+    Args:
+        frame: prices, as read or adjusted.
+        ticker: whose prices they are; an index or a currency (``^…``, ``…=X``) may trade nothing.
+        exchange: calendar that says which days there should be.
+        today: days after it are in the future; by default the date at the exchange.
+
+    Raises:
+        BadInput: there is no such exchange.
+    """
+    shape = _shape_faults(frame, ticker)
+    if shape:
+        return shape
+    day = calendars.today(exchange) if today is None else pd.Timestamp(today).normalize()
+    rows = _measured(frame, ticker, exchange, day)
+    cases = _failures(_contract("adj_close" in frame), rows)
+    empty = _empty_columns(cases, len(rows))
+    found = [Fault(ticker, None, name, "expected numbers, got an empty column") for name in empty]
+    serious, context = _serious(rows), {"exchange": exchange, "today": day}
+    rest = cases[~cases["column"].isin(empty)].sort_values(
+        "check", key=_clause_order, kind="stable"
+    )
+    found += [_fault(case, rows, ticker, serious, context) for case in rest.itertuples(index=False)]
+    return _in_order(found)
+
+
+def _shape_faults(frame: pd.DataFrame, ticker: str) -> list[Fault]:
+    """Columns, types and index, without which nothing else can be looked at."""
+    cases = _failures(_shape(), frame)
+    found = []
+    for case in cases.itertuples(index=False):
+        if case.check == "column_in_dataframe":
+            found.append(Fault(ticker, None, str(case.failure_case), "expected a column, got none"))
+        else:
+            column = case.column if case.schema_context == "Column" else "date"
+            problem = f"expected {case.check}, got {case.failure_case}"
+            found.append(Fault(ticker, None, str(column), problem))
+    if not found and frame.empty:
+        found.append(Fault(ticker, None, "date", "expected rows, got none"))
+    return found
+
+
+def _measured(frame: pd.DataFrame, ticker: str, exchange: str, today: pd.Timestamp) -> pd.DataFrame:
+    """The rows, by position, with a column for every measure that a clause holds to a limit."""
+    rows = frame.reset_index()
+    date, low, high = rows["date"], rows["low"], rows["high"]
+    order = date.is_monotonic_increasing and date.is_unique
+    past = date[date <= today]
+    traded_days = calendars.sessions(exchange, past.min(), past.max())
+    measures = {
+        "future": date > today,
+        "clock": date != date.dt.normalize(),
+        "repeated": date.duplicated(),
+        "unsorted": date < date.cummax(),
+        "closed": ~date.isin(traded_days) & (date <= today),
+        "missing": _missing_before(date, traded_days),
+        "untraded": (rows["volume"] == 0) & (ticker[0] != "^") & ("=" not in ticker),
+        "range": high - low,
+        "open_outside": _outside(rows["open"], low, high),
+        "close_outside": _outside(rows["close"], low, high),
+        **(_jumps(rows) if order else {"jump": 1.0, "adj_jump": 1.0}),
+    }
+    return rows.assign(**{name: np.asarray(value, float) for name, value in measures.items()})
+
+
+def _missing_before(date: pd.Series, traded_days: pd.DatetimeIndex) -> pd.Series:
+    """How many trading days are missing just before each day; 0 on a day's further rows."""
+    days = pd.DatetimeIndex(date.drop_duplicates()).sort_values()
+    missing = traded_days.difference(days)
+    counts = np.bincount(days.searchsorted(missing), minlength=len(days))[: len(days)]
+    return date.map(pd.Series(counts, index=days)).where(~date.duplicated(), 0)
+
+
+def _outside(price: pd.Series, low: pd.Series, high: pd.Series) -> pd.Series:
+    """How far ``price`` lies outside low..high, as a share of it; 0 inside, NaN if they cross."""
+    excess = np.maximum(np.maximum(low - price, price - high), 0) / price.abs()
+    return excess.where(low <= high)
+
+
+def _jumps(rows: pd.DataFrame) -> dict[str, Any]:
+    """Unit jumps of the adjusted close where there is one, else of the close.
+
+    Beside an adjusted close the close as traded may jump by any split, but by no change of unit.
+    """
+    close, volume = rows["close"], rows["volume"]
+    if "adj_close" not in rows:
+        return {"jump": jumps(close, volume), "adj_jump": 1.0}
+    jump = jumps(close, volume, smallest=UNIT)
+    adjusted = jumps(rows["adj_close"], volume, traded=close)
+    return {"jump": jump, "adj_jump": np.where(jump == 1, adjusted, 1.0)}
+
+
+def _serious(rows: pd.DataFrame) -> set[str]:
+    """Measures whose notes stop, because there are too many of them."""
+    missing, closed = rows["missing"].sum(), rows["closed"].sum()
+    serious = set()
+    if missing > MISSING_SHARE * (len(rows) + missing):
+        serious.add("missing")
+    if closed > CLOSED_SHARE * len(rows):
+        serious.add("closed")
+    return serious
+
+
+@functools.cache
+def _shape() -> Any:
+    """The pandera schema of a frame's columns, types and index."""
+    import pandera.pandas as pa
+
+    columns = {name: pa.Column(float, nullable=True) for name in COLUMNS}
+    columns["adj_close"] = pa.Column(float, nullable=True, required=False)
+    return pa.DataFrameSchema(columns, index=pa.Index("datetime64[ns]", name="date", nullable=True))
+
+
+@functools.cache
+def _contract(adjusted: bool) -> Any:
+    """The pandera schema of the measured rows; a check's error is its clause's position."""
+    import pandera.pandas as pa
+
+    given = (*COLUMNS, *(["adj_close"] * adjusted))
+    columns = {"date": pa.Column("datetime64[ns]")}
+    for position, clause in enumerate(_CLAUSES):
+        if clause.measure == "adj_close" and not adjusted:
+            continue
+        check = getattr(pa.Check, clause.check)(clause.limit, error=str(position))
+        column = columns.setdefault(
+            clause.measure, pa.Column(float, [], nullable=clause.measure not in given)
+        )
+        column.checks.append(check)
+    return pa.DataFrameSchema(columns)
+
+
+def _failures(schema: Any, frame: pd.DataFrame) -> pd.DataFrame:
+    """Pandera's failure cases: schema_context, column, check, failure_case, index."""
+    import pandera.pandas as pa
+
+    with warnings.catch_warnings():
+        # pandera joins its failure cases in a way that this pandas will do differently one day
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            schema.validate(frame, lazy=True)
+        except pa.errors.SchemaErrors as errors:
+            return errors.failure_cases
+    return pd.DataFrame(columns=["schema_context", "column", "check", "failure_case", "index"])
+
+
+def _clause_order(checks: pd.Series) -> pd.Series:
+    """Positions of the clauses that failed; a missing value comes before them all."""
+    return pd.to_numeric(checks, errors="coerce").fillna(-1)
+
+
+def _empty_columns(cases: pd.DataFrame, count: int) -> list[str]:
+    """Columns without any value, which are one fault and not one for each row."""
+    missing = cases.loc[cases["check"] == "not_nullable", "column"].value_counts()
+    return list(missing[missing == count].index)
+
+
+def _fault(
+    case: Any, rows: pd.DataFrame, ticker: str, serious: set[str], context: dict[str, Any]
+) -> Fault:
+    """One of pandera's failure cases, in words."""
+    row = rows.iloc[int(case.index)]
+    date = None if pd.isna(row["date"]) else row["date"]
+    if not case.check.isdecimal():
+        return Fault(ticker, date, case.column, "expected a value, got none")
+    clause = _CLAUSES[int(case.check)]
+    problem = clause.problem.format(value=float(case.failure_case), row=row, **context)
+    severity = "stop" if clause.measure in serious else clause.severity
+    return Fault(ticker, date, clause.column, problem, severity)
+
+
+def _in_order(found: list[Fault]) -> list[Fault]:
+    """One for each date and column, by date and column; those of the whole frame first."""
+    first: dict[tuple[pd.Timestamp | None, str], Fault] = {}
+    for fault in sorted(found, key=lambda fault: fault.severity == "note"):
+        first.setdefault((fault.date, fault.column), fault)
+    columns = ("date", *COLUMNS, "adj_close")
+    return sorted(
+        first.values(),
+        key=lambda f: (f.date is not None, f.date or pd.Timestamp.min, columns.index(f.column)),
+    )
