@@ -1,0 +1,166 @@
+"""One Redis, asked within a time budget and left alone for a while after it failed."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from stockcast.cache.server import EmbeddedServer
+from stockcast.deadline import within
+from stockcast.errors import BadInput, Unavailable
+from stockcast.settings import Settings
+
+__all__ = ["BUDGET", "PAUSE", "Connection", "Health"]
+
+#: Seconds that one question may keep its caller.
+BUDGET = 0.08
+#: Seconds for which a Redis that failed is not asked again.
+PAUSE = 5.0
+
+_LOG = logging.getLogger("stockcast.cache")
+_OPTIONS: dict[str, Any] = {
+    # How long a thread that nobody waits for any more may live on; BUDGET ends first.
+    "socket_timeout": 2.0,
+    "socket_connect_timeout": 2.0,
+    # Once, at once: a pooled connection may have died unnoticed. Every question may be asked twice.
+    "retry": Retry(NoBackoff(), 1),
+}
+_NO_ANSWER = (redis.RedisError, OSError, ValueError)  # ValueError: an answer that is not Redis's
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the cache is: where it lies, whether it answers, its version or what is wrong."""
+
+    reachable: bool
+    embedded: bool
+    where: str
+    version: str = ""
+    reason: str = ""
+
+
+class Connection:
+    """A Redis, embedded or remote; :meth:`ask` is the only way to it."""
+
+    def __init__(
+        self, client: redis.Redis, where: str, server: EmbeddedServer | None = None
+    ) -> None:
+        self.where = where
+        self.budget = BUDGET
+        self.embedded = server is not None
+        self._client = client
+        self._server = server
+        self._paused_until = 0.0
+        self._reason = ""
+
+    @classmethod
+    def open(cls, settings: Settings) -> Connection:
+        """Return the Redis that ``settings`` name; the embedded one is started, if it can be.
+
+        Raises:
+            BadInput: ``redis_url`` is no URL of a Redis.
+        """
+        if settings.redis_url:
+            return cls(_from_url(settings.redis_url), _shown(settings.redis_url))
+        if settings.redis_host:
+            host, port = settings.redis_host, settings.redis_port
+            return cls(redis.Redis(host, port, **_OPTIONS), f"redis://{host}:{port}")
+        return cls._embedded(EmbeddedServer(settings.state / "redis"))
+
+    @classmethod
+    def _embedded(cls, server: EmbeddedServer) -> Connection:
+        try:
+            server.ensure()
+            address, failure = server.address, None
+        except Unavailable as error:
+            address, failure = str(server.folder), error
+        client = redis.Redis(unix_socket_path=address, **_OPTIONS)
+        connection = cls(client, str(server.folder), server)
+        if failure is not None:
+            connection._pause(str(failure))
+        return connection
+
+    def ask(self, question: Callable[[redis.Redis], Answer], budget: float | None = None) -> Answer:
+        """Return the answer to ``question``, which may be put twice.
+
+        Raises:
+            Unavailable: there is none within ``budget`` seconds (by default the connection's), or
+                there was none lately.
+        """
+        budget = budget or self.budget
+        if time.monotonic() < self._paused_until:
+            raise Unavailable(self._reason)
+        try:
+            answer = within(budget, lambda: self._put(question))
+        except redis.ResponseError as error:  # it is there, and says no
+            raise Unavailable(
+                self._say(f"Redis at {self.where} refuses: {str(error).rstrip('.')}.")
+            ) from None
+        except (*_NO_ANSWER, TimeoutError, Unavailable) as error:
+            raise Unavailable(self._pause(self._explain(error, budget))) from None
+        self._resume()
+        return answer
+
+    def health(self) -> Health:
+        """Ask for the version, whatever happened before."""
+        self._paused_until = 0.0
+        try:
+            version = self.ask(lambda client: client.info("server")["redis_version"])
+        except Unavailable as error:
+            return Health(False, self.embedded, self.where, reason=str(error))
+        return Health(True, self.embedded, self.where, version=str(version))
+
+    def _put(self, question: Callable[[redis.Redis], Answer]) -> Answer:
+        try:
+            return question(self._client)
+        except (redis.ConnectionError, OSError):
+            if self._server is None:
+                raise
+            self._server.ensure()  # it was killed; its data were not
+            return question(self._client)
+
+    def _explain(self, error: Exception, budget: float) -> str:
+        if isinstance(error, Unavailable):
+            return str(error)
+        if isinstance(error, TimeoutError):
+            return f"Redis at {self.where} did not answer within {budget * 1000:.0f} ms."
+        return f"Redis at {self.where} does not answer: {_shown(str(error)).rstrip('.')}."
+
+    def _pause(self, reason: str) -> str:
+        self._paused_until = time.monotonic() + PAUSE
+        return self._say(reason)
+
+    def _say(self, reason: str) -> str:
+        if reason != self._reason:
+            _LOG.warning("%s Going on without the cache.", reason)
+        self._reason = reason
+        return reason
+
+    def _resume(self) -> None:
+        if self._reason:
+            _LOG.info("Redis at %s answers again.", self.where)
+        self._reason = ""
+
+
+def _from_url(url: str) -> redis.Redis:
+    try:
+        return redis.Redis.from_url(url, **_OPTIONS)
+    except ValueError:
+        raise BadInput(
+            f"Expected redis_url such as redis://host:6379/0, got {_shown(url)!r}."
+        ) from None
+
+
+def _shown(text: str) -> str:
+    """Return ``text`` without the user and password that a URL in it may carry."""
+    return re.sub(r"://[^/\s]*@", "://", text)

@@ -1,0 +1,189 @@
+"""One computation at a time per key, across threads, processes and machines that share a Redis.
+
+Whoever claims a key computes (the leader); the others wait for the leader's outcome, which is
+kept under the leader's own token for those who saw it at work, and for nobody else. A leader that
+dies stops renewing its claim, and a waiter takes over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from stockcast.cache.connection import Connection
+from stockcast.errors import BadInput, DataFault, StockcastError, Unavailable
+
+__all__ = ["fly"]
+
+Document = dict[str, Any]
+
+_KEPT = "60000"  # ms; a waiter looks far more often
+_PATIENT = 2.0  # s; who waits anyway, or renews in the background, need not ask in a hurry
+_ERRORS = {kind.__name__: kind for kind in (StockcastError, BadInput, DataFault, Unavailable)}
+
+# KEYS: claim. ARGV: token, lease in ms. Returns the token of whoever holds the claim now.
+_CLAIM = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return holder end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return ARGV[1]
+"""
+# KEYS: claim. ARGV: token, lease in ms. A claim that is lost stays lost: it may be another's.
+_RENEW = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1
+"""
+# KEYS: claim, outcome. ARGV: token, outcome or '', ms to keep it.
+_LAND = """
+if ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1
+"""
+
+
+def fly(
+    connection: Connection,
+    key: str,
+    compute: Callable[[], Document],
+    recall: Callable[[], Document | None],
+    *,
+    lease: float,
+    patience: float,
+) -> Document:
+    """Return what ``recall`` knows, else what ``compute`` gives here or in another process."""
+    deadline = time.monotonic() + patience
+    token = uuid.uuid4().hex
+    while True:
+        known = recall()
+        if known is not None:
+            return known
+        try:
+            holder = _claim(connection, key, token, lease)
+        except Unavailable:
+            return compute()  # unguarded: twice is better than never
+        if holder == token:
+            with _landing(connection, key, token, lease) as land:
+                return _computed(compute, recall, land)
+        outcome = _await(connection, key, holder, lease, deadline)
+        if outcome is not None:
+            return _unpack(outcome)
+
+
+def _claim(connection: Connection, key: str, token: str, lease: float) -> str:
+    words = (1, key, token, _milliseconds(lease))
+    return _text(connection.ask(lambda client: client.eval(_CLAIM, *words)))
+
+
+def _computed(
+    compute: Callable[[], Document],
+    recall: Callable[[], Document | None],
+    land: Callable[[Document], None],
+) -> Document:
+    # Another leader may have landed between our look and our claim.
+    known = recall()
+    if known is not None:
+        land({"value": known})
+        return known
+    try:
+        value = compute()
+    except Exception as error:
+        land({"error": _sentence(error), "kind": type(error).__name__})
+        raise
+    land({"value": value})
+    return value
+
+
+@contextlib.contextmanager
+def _landing(
+    connection: Connection, key: str, token: str, lease: float
+) -> Iterator[Callable[[Document], None]]:
+    """Renew the claim until the end of the block, then give it up with the outcome, if any."""
+    outcome = ""
+    over = threading.Event()
+    words = (1, key, token, _milliseconds(lease))
+
+    def renew() -> None:
+        while not over.wait(lease / 3):
+            with contextlib.suppress(Unavailable):  # there is time for another attempt
+                connection.ask(lambda client: client.eval(_RENEW, *words), _PATIENT)
+
+    def land(result: Document) -> None:
+        nonlocal outcome
+        outcome = json.dumps(result, allow_nan=False)
+
+    threading.Thread(target=renew, name=f"renew {key}", daemon=True).start()
+    try:
+        yield land
+    finally:
+        over.set()
+        last = (2, key, f"{key}:{token}", token, outcome, _KEPT)
+        with contextlib.suppress(Unavailable):  # the claim then runs out by itself
+            connection.ask(lambda client: client.eval(_LAND, *last))
+
+
+def _await(
+    connection: Connection, key: str, holder: str, lease: float, deadline: float
+) -> Document | None:
+    """Return the outcome of ``holder``, or None once it is gone without one.
+
+    Raises:
+        Unavailable: it was still at work at the deadline.
+    """
+    pause, heard = 0.02, time.monotonic()
+    while time.monotonic() < deadline:
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.2)
+        try:
+            claim, outcome = connection.ask(
+                lambda client: client.mget(key, f"{key}:{holder}"), _PATIENT
+            )
+        except Unavailable:
+            if time.monotonic() - heard > lease:  # a live leader is out of reach for us as well
+                return None
+            continue
+        heard = time.monotonic()
+        if outcome is not None:
+            return _document(_text(outcome))
+        if claim is None or _text(claim) != holder:
+            return None
+    raise Unavailable(f"Another process is still at work on {_name(key)}; ask again later.")
+
+
+def _unpack(outcome: Document) -> Document:
+    if "error" in outcome:
+        kind = _ERRORS.get(str(outcome.get("kind")), StockcastError)
+        raise kind(str(outcome["error"]))
+    value = outcome["value"]
+    return value if isinstance(value, dict) else {}
+
+
+def _document(text: str) -> Document | None:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return None
+    well = isinstance(document, dict) and ("error" in document or "value" in document)
+    return document if well else None
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, StockcastError):
+        return str(error)
+    return f"The computation failed in another process: {type(error).__name__}: {error}"
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))
+
+
+def _name(key: str) -> str:
+    return key.partition(":once:")[2].partition(":")[2]  # the scope means nothing to a person
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

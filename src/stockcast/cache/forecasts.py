@@ -1,0 +1,140 @@
+"""The cache of one profile: forecasts by what they were made from, and single flights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from stockcast.cache.connection import Connection, Health
+from stockcast.cache.flight import fly
+from stockcast.cache.server import EmbeddedServer
+from stockcast.errors import Unavailable
+from stockcast.settings import Settings
+
+__all__ = ["Cache", "connect", "forecast_ttl", "seconds_to_live", "stop"]
+
+Document = dict[str, Any]
+
+_open: dict[tuple[object, ...], Cache] = {}
+_opening = threading.Lock()
+
+
+class Cache:
+    """What :func:`connect` returns; no method of it fails because Redis does."""
+
+    def __init__(self, connection: Connection, profile: str, scope: str) -> None:
+        self.connection = connection
+        self._prefix = f"stockcast:{profile}"
+        self._scope = scope
+
+    def get_forecast(self, ticker: str, data_hash: str, model_version: str) -> Document | None:
+        """Return the forecast of that ticker, data and model; None if there is none to be had."""
+        key = self._forecast_key(ticker, data_hash, model_version)
+        try:
+            found = self.connection.ask(lambda client: client.get(key))
+            document = json.loads(found) if isinstance(found, bytes) else None
+        except (Unavailable, ValueError):
+            return None
+        made_from = {"ticker": ticker, "data_hash": data_hash}
+        if isinstance(document, dict) and made_from.items() <= document.items():
+            return document
+        return None
+
+    def put_forecast(
+        self, ticker: str, data_hash: str, model_version: str, document: Document, ttl: int
+    ) -> bool:
+        """Keep ``document`` for ``ttl`` seconds, not at all if that is 0; say whether it is kept.
+
+        Give ``ttl`` what :func:`forecast_ttl` says.
+        """
+        key = self._forecast_key(ticker, data_hash, model_version)
+        text = json.dumps(document, allow_nan=False)
+        if ttl <= 0:
+            return False
+        try:
+            return bool(self.connection.ask(lambda client: client.set(key, text, ex=ttl)))
+        except Unavailable:
+            return False
+
+    def once(
+        self,
+        key: str,
+        compute: Callable[[], Document],
+        recall: Callable[[], Document | None] = lambda: None,
+        *,
+        lease: float = 15.0,
+        patience: float = 3600.0,
+    ) -> Document:
+        """Compute the document of ``key`` in one process; let the others wait for it.
+
+        Args:
+            key: what is computed, such as ``forecast:AAPL``. Not to be used within its own
+                ``compute``.
+            compute: gives the document (JSON), and keeps it wherever ``recall`` looks.
+            recall: gives the document if it is known by now; asked before anything is computed.
+            lease: seconds after which a process that died is given up; one at work renews it.
+            patience: seconds to wait for another process.
+
+        Raises:
+            StockcastError: the computation failed in another process, with its sentence. It is
+                not repeated for those who waited, nor kept for those who come later.
+            Unavailable: another process is still at work after ``patience`` seconds.
+        """
+        full = f"{self._prefix}:once:{self._scope}:{key}"
+        return fly(self.connection, full, compute, recall, lease=lease, patience=patience)
+
+    def health(self) -> Health:
+        """Say where Redis is, whether it answers now, and which version."""
+        return self.connection.health()
+
+    def _forecast_key(self, ticker: str, data_hash: str, model_version: str) -> str:
+        return f"{self._prefix}:forecast:{ticker}:{data_hash}:{model_version}"
+
+
+def connect(settings: Settings) -> Cache:
+    """Return the cache of the profile: the Redis named in the settings, else an embedded one.
+
+    A process has one per Redis, so that a dead one is noticed once.
+
+    Raises:
+        BadInput: ``redis_url`` is no URL of a Redis.
+    """
+    key = (
+        os.getpid(),
+        settings.redis_url or (settings.redis_host, settings.redis_port),
+        settings.state,
+    )
+    with _opening:
+        if key not in _open:
+            # Two roots may share a Redis: what one computes for now is not the other's answer.
+            scope = hashlib.sha256(os.fsencode(settings.root)).hexdigest()[:8]
+            _open[key] = Cache(Connection.open(settings), settings.profile, scope)
+        return _open[key]
+
+
+def stop(settings: Settings) -> bool:
+    """Stop the profile's embedded server, keeping its data; say whether one was running."""
+    with _opening:
+        for key in [key for key in _open if key[-1] == settings.state]:
+            del _open[key]
+    return EmbeddedServer(settings.state / "redis").stop()
+
+
+def seconds_to_live(limit: int, now: pd.Timestamp, next_close: pd.Timestamp) -> int:
+    """Return for how long a forecast made at ``now`` holds: ``limit``, or less until the close."""
+    return max(0, min(limit, int((next_close - now).total_seconds())))
+
+
+def forecast_ttl(settings: Settings, now: pd.Timestamp) -> int:
+    """Return :func:`seconds_to_live` at ``now`` (UTC) on the profile's exchange."""
+    from stockcast.calendars import close_time, last_closed_session, next_sessions
+
+    exchange = settings.exchange
+    session = next_sessions(exchange, last_closed_session(exchange, now), 1)[0]
+    return seconds_to_live(settings.cache_ttl, now, close_time(exchange, session))
