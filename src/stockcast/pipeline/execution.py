@@ -1,0 +1,130 @@
+"""Runs a task's notebook and leaves the executed notebook and its page, both whole or not at all.
+
+A run that fails leaves the last good notebook alone and puts its own beside it, as
+``NAME.failed.ipynb`` and ``NAME.failed.html``; the next good run removes them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import stockcast
+from stockcast.files import replacing
+from stockcast.pipeline import render
+from stockcast.pipeline.kernels import Kernels
+from stockcast.pipeline.notebook import Failure, NotebookFailed, execute
+from stockcast.pipeline.plans import TaskPlan
+
+__all__ = ["failed_paths", "last_failure", "run"]
+
+
+def run(plan: TaskPlan, notebook: str, kernels: Kernels, inputs: Iterable[Path]) -> None:
+    """Execute ``notebook`` (JSON, with its parameters) and publish it.
+
+    ``inputs`` are the products it was made from, of which one may know the data's hash.
+
+    Raises:
+        NotebookFailed: it failed; what it got to is kept.
+        Stopped: the run was stopped.
+    """
+    import nbformat
+
+    node = nbformat.reads(notebook, as_version=4)
+    begun = time.time()
+    running = plan.products["nb"].with_name(f".{plan.products['nb'].stem}.running.ipynb")
+    about = _about(plan, kernels)
+    try:
+        node = execute(plan.name, _prepared(node, about), running, kernels)
+        _check_products(plan)
+    except NotebookFailed as error:
+        if running.exists():
+            node = nbformat.read(running, as_version=4)
+        _keep(plan, node, about | _times(begun), error.failure, kernels.command)
+        raise
+    finally:
+        running.unlink(missing_ok=True)
+    found = _data_hash([*plan.products.values(), *inputs])
+    _write(node, about | _times(begun) | {"data_hash": found}, *_pages(plan))
+    for path in failed_paths(plan):
+        path.unlink(missing_ok=True)
+
+
+def failed_paths(plan: TaskPlan) -> tuple[Path, Path]:
+    """Return where a failed run leaves its notebook and its page."""
+    path = plan.products["nb"]
+    return path.with_name(f"{path.stem}.failed.ipynb"), path.with_name(f"{path.stem}.failed.html")
+
+
+def last_failure(plan: TaskPlan) -> dict[str, Any] | None:
+    """Return what the last run said when it failed: message, finished_at, seconds."""
+    try:
+        about = json.loads(failed_paths(plan)[0].read_text("utf-8"))["metadata"]["stockcast"]
+        return {**about["failure"], **{key: about[key] for key in ("finished_at", "seconds")}}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _pages(plan: TaskPlan) -> tuple[Path, Path]:
+    return plan.products["nb"], plan.products["html"]
+
+
+def _about(plan: TaskPlan, kernels: Kernels) -> dict[str, Any]:
+    return {
+        "task": plan.name,
+        "stage": plan.stage,
+        "ticker": plan.ticker,
+        "profile": kernels.settings.profile,
+        "run_id": kernels.run_id,
+        "version": stockcast.__version__,
+    }
+
+
+def _times(begun: float) -> dict[str, Any]:
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    return {"finished_at": now, "seconds": round(time.time() - begun, 1)}
+
+
+def _check_products(plan: TaskPlan) -> None:
+    for key, path in plan.products.items():
+        if key not in ("nb", "html") and not path.exists():
+            why = f"the notebook ended without writing its product {key} ({path})"
+            raise NotebookFailed(Failure(plan.name, "MissingProduct", why))
+
+
+def _prepared(node: Any, about: dict[str, Any]) -> Any:
+    node.metadata["stockcast"] = about
+    return node
+
+
+def _write(node: Any, about: dict[str, Any], notebook: Path, page: Path) -> None:
+    import nbformat
+
+    _prepared(node, about)
+    for key in ("input_path", "output_path"):  # of the file that it was while it ran
+        node.metadata.get("papermill", {}).pop(key, None)
+    with replacing(notebook) as temporary:
+        temporary.write_text(nbformat.writes(node), "utf-8")
+    with replacing(page) as temporary:
+        temporary.write_text(render.page(node), "utf-8")
+
+
+def _keep(plan: TaskPlan, node: Any, about: dict[str, Any], failure: Failure, command: str) -> None:
+    told = {**failure.document(), "message": str(failure), "resume": command}
+    _write(node, about | {"failure": told}, *failed_paths(plan))
+
+
+def _data_hash(paths: Iterable[Path]) -> str | None:
+    """Return the first ``data_hash`` that one of the JSON files among ``paths`` tells."""
+    for path in (path for path in paths if path.suffix == ".json"):
+        try:
+            document = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(document, dict) and document.get("data_hash"):
+            return str(document["data_hash"])
+    return None

@@ -1,0 +1,151 @@
+"""Runs the notebooks of a DAG, some at a time; a failure stops only what needs the failed task.
+
+Each notebook runs in a kernel process of its own, so the runner's share of the work is waiting:
+threads do, and all of them share one import of Ploomber and Papermill. Tests hold that Papermill
+and nbclient keep their notebooks apart when run so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from networkx import descendants
+from ploomber import DAG
+from ploomber.constants import TaskStatus
+from ploomber.exceptions import DAGBuildError
+from ploomber.executors.abc import Executor
+
+from stockcast.pipeline.kernels import Kernels
+from stockcast.pipeline.lock import held
+from stockcast.pipeline.notebook import Failure, NotebookFailed
+from stockcast.pipeline.progress import Progress
+from stockcast.pipeline.stage import Stage
+
+__all__ = ["Notebooks"]
+
+_WAITING = (TaskStatus.WaitingExecution, TaskStatus.WaitingUpstream)
+
+#: How long the main thread waits without looking at signals.
+_TICK = 0.5
+
+
+class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
+    """Ploomber's executor for notebooks: ``jobs`` threads, each with one kernel at a time.
+
+    Args:
+        kernels: starts and stops the kernels; knows the settings.
+        jobs: notebooks at a time (default: the setting).
+        progress: told of each start and end (default: one for stderr).
+        locked: whether the caller holds the root's lock already.
+    """
+
+    def __init__(
+        self,
+        kernels: Kernels,
+        jobs: int | None = None,
+        progress: Progress | None = None,
+        locked: bool = False,
+    ) -> None:
+        self._kernels = kernels
+        self._jobs = jobs or kernels.settings.jobs
+        self._progress = progress
+        self._locked = locked
+        self.ran: dict[str, float] = {}  #: name -> seconds
+        self.failed: dict[str, Failure] = {}
+        self.blocked: dict[str, str] = {}  #: name -> the failed task that it needs
+
+    def __call__(self, dag: DAG, show_progress: bool = True) -> list[Any]:
+        """Run every task that waits, and return Ploomber's reports.
+
+        Raises:
+            DAGBuildError: some task failed; the others have run as far as they could.
+            Locked: another run holds the root.
+        """
+        super().__call__(dag)
+        settings = self._kernels.settings
+        lock = (
+            contextlib.nullcontext() if self._locked else held(settings.root, self._kernels.command)
+        )
+        waiting = [task for task in dag.values() if task.exec_status in _WAITING]
+        progress = self._progress or Progress()
+        with lock, _quiet("papermill", "traitlets", "ploomber"), progress.over(len(waiting)):
+            reports = self._run(dag, waiting, progress)
+        if self.failed:
+            raise DAGBuildError("\n".join(map(str, self.failed.values())))
+        return reports
+
+    def _run(self, dag: DAG, waiting: list[Stage], progress: Progress) -> list[Any]:
+        # what most others wait for comes first: the parent's model before the last ticker's prices
+        needed_by = {task.name: len(descendants(dag._G, task.name)) for task in waiting}
+        todo = sorted(waiting, key=lambda task: -needed_by[task.name])
+        running: dict[Future[Any], Stage] = {}
+        reports: list[Any] = []
+        pool = ThreadPoolExecutor(self._jobs, thread_name_prefix="notebook")
+        try:
+            while todo or running:
+                for task in self._ready(todo, self._jobs - len(running)):
+                    todo.remove(task)
+                    progress.started(task.name)
+                    running[pool.submit(task._build, catch_exceptions=False)] = task
+                if not running:
+                    break
+                for done in wait(running, timeout=_TICK, return_when=FIRST_COMPLETED).done:
+                    reports += self._settle(running.pop(done), done, progress)
+        except BaseException:  # ctrl-C above all
+            self._kernels.stop()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            self._kernels.close()
+        self._note_blocked(todo)
+        return reports
+
+    @staticmethod
+    def _ready(todo: list[Stage], free: int) -> list[Stage]:
+        ready = (task for task in todo if task.exec_status == TaskStatus.WaitingExecution)
+        return [task for _, task in zip(range(free), ready, strict=False)]
+
+    def _settle(self, task: Stage, done: Future[Any], progress: Progress) -> list[Any]:
+        """Take in how ``task`` ended, here in one thread, since it moves others along."""
+        error = done.exception()
+        if error is None:
+            task.exec_status = TaskStatus.Executed
+            self.ran[task.name] = task.seconds or 0.0
+            progress.finished(task.name, self.ran[task.name])
+            return [done.result()[0]]
+        failure = _failure(task, error)
+        task.exec_status = TaskStatus.Errored
+        self.failed[task.name] = failure
+        progress.failed(failure)
+        return []
+
+    def _note_blocked(self, todo: list[Stage]) -> None:
+        for task in todo:
+            failed = (name for name in task.upstream if name in self.failed or name in self.blocked)
+            name = next(failed, "")
+            self.blocked[task.name] = self.blocked.get(name, name)
+
+
+def _failure(task: Stage, error: BaseException) -> Failure:
+    if isinstance(error, NotebookFailed):
+        return error.failure
+    logging.getLogger(__name__).debug("%s failed", task.name, exc_info=error)
+    return Failure(task.name, type(error).__name__, " ".join(str(error).split()))
+
+
+@contextlib.contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """Keep libraries from printing over the progress what is reported anyway."""
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

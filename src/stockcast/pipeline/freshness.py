@@ -1,0 +1,83 @@
+"""Says of every task whether it is fresh, and if not, why."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from stockcast.settings import Settings
+
+if TYPE_CHECKING:
+    from stockcast.pipeline.plans import Pipeline
+    from stockcast.pipeline.stage import Stage
+
+__all__ = ["TaskStatus", "status"]
+
+#: Reasons that are told; the rest are counted.
+_TOLD = 3
+
+
+@dataclass(frozen=True)
+class TaskStatus:
+    """One task: is its result what a run would make now?"""
+
+    name: str
+    stage: str
+    ticker: str | None
+    state: Literal["fresh", "stale", "missing", "failed"]
+    why: str
+    finished_at: dt.datetime | None  #: UTC; of a failed task, when it failed
+    seconds: float | None
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        at = self.finished_at.isoformat(timespec="seconds") if self.finished_at else None
+        return {**asdict(self), "finished_at": at}
+
+
+def status(settings: Settings, pipeline: Pipeline | None = None) -> list[TaskStatus]:
+    """Return the state of every task; nothing is run or written.
+
+    Raises:
+        BadInput: pipeline.yaml or a notebook is not usable.
+    """
+    from stockcast.pipeline import dag as dags
+    from stockcast.pipeline.kernels import Kernels
+
+    dag = dags.build(settings, Kernels(settings, run_id="", command=""), pipeline)
+    dag.render(show_progress=False)
+    return [_status(dag[name]) for name in dag]
+
+
+def _status(task: Stage) -> TaskStatus:
+    from stockcast.pipeline.execution import last_failure
+
+    plan, recorded = task.plan, task.recorded or {}
+    failure = last_failure(plan) if task.reasons else None
+    if failure:
+        why = str(failure["message"])
+        at = dt.datetime.fromisoformat(failure["finished_at"])
+        return TaskStatus(plan.name, plan.stage, plan.ticker, "failed", why, at, failure["seconds"])
+    stamp = recorded.get("timestamp")
+    return TaskStatus(
+        name=plan.name,
+        stage=plan.stage,
+        ticker=plan.ticker,
+        state=_state(task),
+        why=_why(task),
+        finished_at=dt.datetime.fromtimestamp(stamp, dt.UTC) if stamp else None,
+        seconds=recorded.get("seconds"),
+    )
+
+
+def _state(task: Stage) -> Literal["fresh", "stale", "missing"]:
+    if not task.reasons:
+        return "fresh"
+    return "missing" if any(reason.kind == "missing" for reason in task.reasons) else "stale"
+
+
+def _why(task: Stage) -> str:
+    told = [str(reason) for reason in task.reasons[:_TOLD]]
+    more = len(task.reasons) - len(told)
+    return "; ".join([*told, f"and {more} more"] if more else told)

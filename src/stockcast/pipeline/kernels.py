@@ -1,0 +1,167 @@
+"""The kernels of one run: what they are given, where they talk, and how they are stopped.
+
+A kernel is an ordinary process, one per notebook, started from a kernel specification of our own
+that needs no file: nothing is installed in anybody's home, and the executed notebook still names
+the kernel ``python3``, so that it opens anywhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from pydantic import SecretStr
+
+from stockcast.pipeline.launcher import RUNNER
+from stockcast.settings import HOME, Settings
+
+__all__ = ["Kernels", "Stopped", "environment", "manager_class"]
+
+#: One thread per notebook: `jobs` says how much of the machine is used, and results do not depend
+#: on how many cores it has.
+_ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+_FIXED = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "PYTHONHASHSEED": "0",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what torch needs to repeat itself on a GPU
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or each kernel warns about frozen modules
+    "PYTHONUNBUFFERED": "1",
+}
+
+_COMMAND = [sys.executable, "-P", "-m", "stockcast.pipeline.launcher", "-f", "{connection_file}"]
+
+
+class Stopped(Exception):
+    """The run was stopped while this notebook was to start."""
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the variables with which ``load_settings(settings.profile)`` gives ``settings``."""
+    found = {"STOCKCAST_HOME": str(HOME)}
+    for key in Settings.model_fields:
+        value = getattr(settings, key)
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
+        if value is not None:
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            found[f"STOCKCAST_{key.upper()}"] = text
+    return found
+
+
+class Kernels:
+    """Starts the kernels of one run, and can stop them all."""
+
+    def __init__(self, settings: Settings, run_id: str, command: str) -> None:
+        self.settings = settings
+        self.run_id = run_id
+        self.command = command  #: what a person types to run this again
+        self._env = _clean(os.environ) | environment(settings) | _FIXED
+        self._env |= dict.fromkeys(_ONE_THREAD, "1")
+        self._env |= {"STOCKCAST_RUN_ID": run_id, RUNNER: str(os.getpid())}
+        self._lock = threading.Lock()
+        self._folder: Path | None = None
+        self._groups: set[int] = set()
+        self._stopped = False
+
+    def address(self) -> Path:
+        """Return a new connection file, in a folder that only this user can read."""
+        with self._lock:
+            if self._folder is None:
+                # sockets lie here too, and a socket's path is limited to about 100 characters
+                self._folder = Path(tempfile.mkdtemp(prefix="stockcast-"))
+            return self._folder / f"{uuid.uuid4().hex[:12]}.json"
+
+    def options(self, log: IO[bytes]) -> dict[str, Any]:
+        """Return what a kernel's process is started with.
+
+        Raises:
+            Stopped: no kernel may start any more.
+        """
+        self.check()
+        return {"env": dict(self._env), "cwd": str(HOME), "stdout": log, "stderr": log}
+
+    def check(self) -> None:
+        """Raise :class:`Stopped` when the run was stopped."""
+        if self._stopped:
+            raise Stopped
+
+    def started(self, group: int) -> None:
+        """Remember a kernel's process group; it dies at once if the run was stopped meanwhile."""
+        with self._lock:
+            self._groups.add(group)
+        if self._stopped:
+            self.stop()
+
+    def ended(self, group: int) -> None:
+        """Forget a kernel that has ended."""
+        with self._lock:
+            self._groups.discard(group)
+
+    def stop(self) -> None:
+        """Kill every kernel with its children, and start no more."""
+        self._stopped = True
+        with self._lock:
+            for group in self._groups:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(group, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Remove the connection files."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+
+def _clean(env: Mapping[str, str]) -> dict[str, str]:
+    """Drop what would override a setting that is None, for which there is no text."""
+    ours = {f"STOCKCAST_{key.upper()}" for key in Settings.model_fields}
+    return {key: value for key, value in env.items() if key not in ours}
+
+
+def manager_class(kernels: Kernels, log: IO[bytes]) -> type:
+    """Return the class that Papermill starts one kernel with; ``log`` takes what its process
+    prints outside of the notebook."""
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    class Manager(AsyncKernelManager):  # type: ignore[misc]  # jupyter_client is not typed
+        """Starts and ends one kernel."""
+
+        _group: int | None = None
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__(transport="ipc", connection_file=str(kernels.address()), **options)
+
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return KernelSpec(argv=_COMMAND, display_name="Python 3", language="python")
+
+        async def start_kernel(self, **options: Any) -> None:
+            await super().start_kernel(**{**options, **kernels.options(log)})
+            self._group = self.provisioner.pgid
+            if self._group is not None:
+                kernels.started(self._group)
+
+        async def cleanup_resources(self, restart: bool = False) -> None:
+            await super().cleanup_resources(restart=restart)
+            if self._group is not None:
+                kernels.ended(self._group)
+
+    return Manager

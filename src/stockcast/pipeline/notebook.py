@@ -1,0 +1,115 @@
+"""Executes one notebook with Papermill, and says in one line why it failed when it did."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from stockcast import errors
+from stockcast.pipeline.kernels import Kernels, manager_class
+from stockcast.settings import HOME
+
+__all__ = ["Failure", "NotebookFailed", "execute"]
+
+#: Seconds that a kernel may take to start on a machine that is busy.
+START_TIMEOUT = 300
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a task failed."""
+
+    task: str
+    error: str  #: name of the exception
+    message: str  #: its last line
+    cell: int | None = None  #: the n of the notebook's ``In [n]``
+    report: Path | None = None  #: the notebook as far as it got
+
+    @property
+    def bad_input(self) -> bool:
+        """Whether what was given is at fault, not the program."""
+        return self.error in _bad_inputs()
+
+    def __str__(self) -> str:
+        where = f" in cell [{self.cell}]" if self.cell is not None else ""
+        name = "" if self.bad_input else f"{self.error}: "
+        return f"{self.task} failed{where}: {name}{self.message}"
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        report = str(self.report) if self.report else None
+        return {**asdict(self), "report": report, "bad_input": self.bad_input}
+
+
+def _bad_inputs() -> set[str]:
+    kinds = (getattr(errors, name) for name in errors.__all__)
+    return {kind.__name__ for kind in kinds if issubclass(kind, errors.BadInput)}
+
+
+class NotebookFailed(Exception):
+    """A notebook did not run to its end; ``failure`` says why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+def execute(task: str, notebook: Any, output: Path, kernels: Kernels) -> Any:
+    """Run ``notebook``, which has its parameters, and return it with its outputs.
+
+    ``output`` follows the run, cell by cell, and is left behind for whoever asks how far it got.
+
+    Raises:
+        NotebookFailed: a cell raised, or the kernel died.
+        Stopped: the run was stopped.
+    """
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile() as log:
+        try:
+            return papermill.execute_notebook(
+                notebook,
+                str(output),
+                kernel_name="python3",
+                progress_bar=False,
+                start_timeout=START_TIMEOUT,
+                kernel_manager_class=manager_class(kernels, log),
+                resources={"metadata": {"path": str(HOME)}},
+            )
+        except PapermillExecutionError as error:
+            cell, line = error.exec_count, _last_line(error.evalue)
+            raise NotebookFailed(Failure(task, error.ename, line, cell)) from None
+        except (DeadKernelError, RuntimeError, TimeoutError) as error:
+            kernels.check()
+            raise NotebookFailed(_death(task, error, log)) from error
+        finally:
+            _close_loop()
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in _ANSI.sub("", text).splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
+def _death(task: str, error: Exception, log: IO[bytes]) -> Failure:
+    """Say what is known of a kernel that went without a traceback."""
+    log.seek(0)
+    last = _last_line(log.read().decode("utf-8", "replace"))
+    why = f"the kernel's last words: {last}" if last else "is memory short?"
+    return Failure(task, type(error).__name__, f"{_last_line(str(error))} ({why})")
+
+
+def _close_loop() -> None:
+    """Close the event loop that jupyter_client leaves open in every thread it is used from."""
+    with contextlib.suppress(RuntimeError):  # it runs, or there is none
+        asyncio.get_event_loop_policy().get_event_loop().close()

@@ -1,0 +1,223 @@
+"""Reads pipeline.yaml and expands it to one plan per task, with names and paths that never move.
+
+Nothing here knows Ploomber, so that naming the tasks costs milliseconds.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import fnmatch
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import SecretStr
+
+from stockcast.errors import BadInput
+from stockcast.settings import HOME, Settings
+
+__all__ = ["PIPELINE", "Pipeline", "TaskPlan", "plan", "read_pipeline", "task_names"]
+
+#: The system on one page.
+PIPELINE = HOME / "pipeline.yaml"
+
+_EACH = ("tickers", "all_tickers")
+_KEYS = {"name", "source", "each", "upstream", "params", "products"}
+_SETTING = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_TICKER = re.compile(r"\[\[\s*ticker\s*\]\]")
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """One notebook to run: what it is given, what it needs and what it leaves."""
+
+    name: str
+    stage: str
+    ticker: str | None
+    notebook: Path
+    upstream: dict[str, str | None]  #: name of the task -> the pattern that it matched, if any
+    params: dict[str, Any]
+    products: dict[str, Path]  #: always with the executed notebook: ``nb`` and ``html``
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """pipeline.yaml as it is written."""
+
+    path: Path
+    library: Path  #: folder of the package whose modules the notebooks import
+    plumbing: tuple[str, ...] = ()  #: modules whose change re-runs nothing
+    reads: dict[str, tuple[Path, ...]] = field(default_factory=dict)
+    stages: tuple[dict[str, Any], ...] = ()
+
+
+def _fault(path: Path, what: str) -> BadInput:
+    return BadInput(f"Expected a usable {path.name}, got: {what}.")
+
+
+def read_pipeline(path: Path = PIPELINE) -> Pipeline:
+    """Read and check ``path``.
+
+    Raises:
+        BadInput: it is missing, no YAML, or a stage has an unknown or a missing key.
+    """
+    try:
+        page = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise BadInput(f"Expected the pipeline at {path}, got: {error.strerror}.") from None
+    except yaml.YAMLError as error:
+        raise _fault(path, " ".join(str(error).split())) from None
+    if not isinstance(page, dict) or not page.get("stages"):
+        raise _fault(path, "no stages")
+    for stage in page["stages"]:
+        _check_stage(path, stage)
+    here = path.parent
+    return Pipeline(
+        path=path,
+        library=(here / page.get("library", "src/stockcast")).resolve(),
+        plumbing=tuple(page.get("plumbing") or ()),
+        reads={
+            module: tuple((here / file).resolve() for file in files)
+            for module, files in (page.get("reads") or {}).items()
+        },
+        stages=tuple(page["stages"]),
+    )
+
+
+def _check_stage(path: Path, stage: Any) -> None:
+    if not isinstance(stage, dict) or not {"name", "source"} <= stage.keys():
+        raise _fault(path, f"a stage without a name and a source ({stage})")
+    for key in stage.keys() - _KEYS:
+        raise _fault(path, f"stage {stage['name']} has {_unknown(key, _KEYS)}")
+    if stage.get("each") not in (None, *_EACH):
+        raise _fault(path, f"stage {stage['name']} is for {_unknown(stage['each'], _EACH)}")
+    if bool(_TICKER.search(stage["name"])) != bool(stage.get("each")):
+        raise _fault(path, f"stage {stage['name']}: a name has [[ticker]] just if there is `each`")
+
+
+def _unknown(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(word), sorted(known), n=1)
+    return f"{word!r}" + (f", where {near[0]!r} may be meant" if near else "")
+
+
+class _Values:
+    """What ``{{key}}`` and ``[[ticker]]`` stand for in one task."""
+
+    def __init__(self, path: Path, settings: Settings, ticker: str | None) -> None:
+        self._path, self._settings, self._ticker = path, settings, ticker
+
+    def of(self, key: str) -> Any:
+        """Return the value of ``key`` as JSON has it."""
+        if key == "ticker" and self._ticker is not None:
+            return self._ticker
+        if key == "tickers":
+            return sorted(self._settings.tickers)  # reordering them changes no result
+        if key == "fingerprint" and self._ticker is not None:
+            return _fingerprint(self._settings, self._ticker)
+        if key not in Settings.model_fields:
+            raise _fault(self._path, f"no setting {_unknown(key, Settings.model_fields)}")
+        return _jsonable(key, getattr(self._settings, key))
+
+    def fill(self, template: Any) -> Any:
+        """Replace the placeholders in ``template``; one that stands alone keeps its type."""
+        if not isinstance(template, str):
+            return template
+        alone = _SETTING.fullmatch(template)
+        if alone:
+            return self.of(alone[1])
+        text = _SETTING.sub(lambda found: str(self.of(found[1])), template)
+        return _TICKER.sub(lambda _: self._ticker or "", text)
+
+
+def _jsonable(key: str, value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        raise BadInput(f"Expected parameters that may be shown in a report, got the secret {key}.")
+    if isinstance(value, dt.date | Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _fingerprint(settings: Settings, ticker: str) -> str:
+    from stockcast import prices  # pandas; only a pipeline that asks for it pays
+
+    try:
+        return str(prices.fingerprint(settings, ticker))
+    except BadInput:
+        return "unreadable"  # the ticker's own ingest notebook says why; the others must run
+
+
+def plan(settings: Settings, pipeline: Pipeline | None = None) -> list[TaskPlan]:
+    """Return every task of ``settings``, each after the stages that it needs.
+
+    Raises:
+        BadInput: pipeline.yaml is not usable.
+    """
+    pipeline = pipeline or read_pipeline()
+    tickers: Mapping[str | None, tuple[str | None, ...]] = {
+        None: (None,),
+        "tickers": settings.tickers,
+        "all_tickers": settings.all_tickers,
+    }
+    every = [
+        (stage, ticker, _Values(pipeline.path, settings, ticker))
+        for stage in pipeline.stages
+        for ticker in tickers[stage.get("each")]
+    ]
+    names = {values.fill(stage["name"]): None for stage, _, values in every}
+    return [
+        _task(pipeline, settings, names, name, stage, ticker, values.fill, values.of)
+        for name, (stage, ticker, values) in zip(names, every, strict=True)
+    ]
+
+
+def _task(
+    pipeline: Pipeline,
+    settings: Settings,
+    names: dict[str, None],
+    name: str,
+    stage: dict[str, Any],
+    ticker: str | None,
+    fill: Callable[[Any], Any],
+    value: Callable[[str], Any],
+) -> TaskPlan:
+    kind = _TICKER.sub("", stage["name"]).strip("-_ ")
+    report = settings.reports / kind / ticker if ticker else settings.reports / kind
+    params = stage.get("params") or {}
+    return TaskPlan(
+        name=name,
+        stage=kind,
+        ticker=ticker,
+        notebook=(pipeline.path.parent / stage["source"]).resolve(),
+        upstream=_upstream(pipeline, name, map(fill, stage.get("upstream") or ()), names),
+        params={key: value(key) for key in params}
+        if isinstance(params, list)
+        else {key: fill(template) for key, template in params.items()},
+        products={
+            "nb": report.with_name(report.name + ".ipynb"),
+            "html": report.with_name(report.name + ".html"),
+            **{k: settings.state / fill(p) for k, p in (stage.get("products") or {}).items()},
+        },
+    )
+
+
+def _upstream(
+    pipeline: Pipeline, name: str, wanted: Iterable[str], names: dict[str, None]
+) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for want in wanted:
+        if "*" in want:
+            found.update(dict.fromkeys(fnmatch.filter(names, want), want))
+        elif want in names:
+            found[want] = None
+        else:
+            raise _fault(pipeline.path, f"{name} needs the task {_unknown(want, names)}")
+    return found
+
+
+def task_names(settings: Settings, pipeline: Pipeline | None = None) -> list[str]:
+    """Return the name of every task, in an order in which they can run."""
+    return [task.name for task in plan(settings, pipeline)]

@@ -1,0 +1,220 @@
+"""Runs the pipeline: all of it or what some tasks need, one run at a time per root."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from stockcast.files import write_json
+from stockcast.pipeline.lock import held
+from stockcast.pipeline.notebook import Failure
+from stockcast.settings import Settings
+
+if TYPE_CHECKING:
+    from ploomber import DAG
+    from rich.console import Console
+
+    from stockcast.pipeline.kernels import Kernels
+    from stockcast.pipeline.plans import Pipeline
+
+__all__ = ["RunResult", "run"]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did, by name of the task."""
+
+    run_id: str
+    profile: str
+    seconds: float
+    ran: dict[str, float] = field(default_factory=dict)  #: name -> seconds
+    skipped: list[str] = field(default_factory=list)  #: fresh already
+    failed: dict[str, Failure] = field(default_factory=dict)
+    blocked: dict[str, str] = field(default_factory=dict)  #: name -> the failed task it needs
+    command: str = ""  #: what starts the same run again
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all is fresh now, 2 when nothing but bad input is at fault, else 1."""
+        if not self.failed:
+            return 0
+        return 2 if all(failure.bad_input for failure in self.failed.values()) else 1
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        failed = {name: failure.document() for name, failure in self.failed.items()}
+        return {**self.__dict__, "failed": failed, "exit_code": self.exit_code}
+
+    def summary(self) -> str:
+        """Return the lines that a person reads at the end."""
+        lines = [self._done(), *map(str, self.failed.values())]
+        for name, cause in self.blocked.items():
+            lines.append(f"{name} did not run, since {cause} failed")
+        if self.failed:
+            pages = [str(failure.report) for failure in self.failed.values() if failure.report]
+            lines += [f"See {page}" for page in pages]
+            lines.append(f"To resume: {self.command}")
+        return "\n".join(lines)
+
+    def _done(self) -> str:
+        fresh = _count(len(self.skipped), "up to date")
+        if not self.ran and not self.failed:
+            return f"Nothing to run: {fresh}."
+        ran = f"Ran {_count(len(self.ran))} in {self.seconds:.0f} s"
+        failed = f", {len(self.failed)} failed" if self.failed else ""
+        return f"{ran}{failed}{f', {fresh}' if self.skipped else ''}."
+
+
+def _count(number: int, what: str = "") -> str:
+    verb = f" {'is' if number == 1 else 'are'} {what}" if what else ""
+    return f"{number} task{'' if number == 1 else 's'}{verb}"
+
+
+def run(
+    settings: Settings,
+    *,
+    targets: Iterable[str] | None = None,
+    force: bool = False,
+    jobs: int | None = None,
+    console: Console | None = None,
+    pipeline: Pipeline | None = None,
+) -> RunResult:
+    """Bring every task up to date, or only ``targets`` and what they need.
+
+    Args:
+        settings: of the profile; every notebook gets the same ones.
+        targets: names of tasks, such as ``forecast-AAPL``.
+        force: run them even if they are fresh (with ``targets``, just those).
+        jobs: notebooks at a time (default: the setting).
+        console: where progress and summary go (default: stderr).
+        pipeline: another one than the project's pipeline.yaml.
+
+    Returns:
+        What ran and what failed; a failed notebook raises nothing here.
+
+    Raises:
+        Locked: another run holds the root.
+        BadInput: the root cannot be written, or there is no such target.
+        SystemExit: 130 or 143, stopped by ctrl-C or SIGTERM; all kernels are dead by then.
+    """
+    from stockcast.pipeline.progress import stderr
+
+    console = console or stderr()
+    command = _command(settings)
+    with held(settings.root, command), _stoppable(command):
+        console.print("Looking for what has to run ...", style="dim")
+        result = _run(settings, list(targets or ()), force, jobs, console, pipeline, command)
+        if result.ran or result.failed:
+            document = {**result.document(), "settings": _public(settings)}
+            write_json(settings.state / "runs" / f"{result.run_id}.json", document)
+    console.print(result.summary(), markup=False)
+    return result
+
+
+def _run(
+    settings: Settings,
+    targets: list[str],
+    force: bool,
+    jobs: int | None,
+    console: Console,
+    pipeline: Pipeline | None,
+    command: str,
+) -> RunResult:
+    # Ploomber takes seconds to import; whoever is told that another run is at work need not wait
+    from ploomber.exceptions import DAGBuildError
+
+    from stockcast.pipeline import dag as dags
+    from stockcast.pipeline.executor import Notebooks
+    from stockcast.pipeline.kernels import Kernels
+    from stockcast.pipeline.progress import Progress
+
+    begun = time.monotonic()
+    kernels = Kernels(settings, dags.new_run_id(), command)
+    dag = _prepared(settings, kernels, pipeline, targets, force)
+    dag.executor = executor = Notebooks(kernels, jobs, Progress(console), locked=True)
+    with contextlib.suppress(DAGBuildError):  # the executor knows more of it
+        dag.build(show_progress=False)
+    touched = executor.ran.keys() | executor.failed.keys() | executor.blocked.keys()
+    return RunResult(
+        run_id=kernels.run_id,
+        profile=settings.profile,
+        seconds=round(time.monotonic() - begun, 1),
+        ran=executor.ran,
+        skipped=[name for name in dag if name not in touched],
+        failed=executor.failed,
+        blocked=executor.blocked,
+        command=command,
+    )
+
+
+def _prepared(
+    settings: Settings,
+    kernels: Kernels,
+    pipeline: Pipeline | None,
+    targets: list[str],
+    force: bool,
+) -> DAG:
+    from stockcast.pipeline import dag as dags
+
+    dag = dags.build(settings, kernels, pipeline)
+    if targets:
+        dags.only(dag, targets)
+    if force:
+        # withdrawn rather than forced: if this run stops halfway, the next one does the rest
+        for name in targets or dag:
+            dag[name].withdraw()
+    return dag
+
+
+@contextlib.contextmanager
+def _stoppable(command: str) -> Iterator[None]:
+    """Turn SIGTERM and ctrl-C into an orderly exit with the code that shells expect."""
+
+    def stop(signum: int, _: object) -> None:
+        raise SystemExit(128 + signum)
+
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, stop) if in_main else None
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
+    except SystemExit:
+        print(f"Stopped; what finished is kept. To resume: {command}", file=sys.stderr)
+        raise
+    finally:
+        if in_main:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _command(settings: Settings) -> str:
+    """Return what a person typed, or would type, to start this run; secrets are left out."""
+    program, *arguments = sys.argv or [""]
+    if Path(program).name != "stockcast":
+        return f"stockcast run -p {settings.profile}"
+    secrets = "|".join(key for key in Settings.model_fields if _is_secret(key))
+    shown = [re.sub(f"^(({secrets})=).*", r"\1***", text) for text in arguments]
+    return shlex.join(["stockcast", *shown])
+
+
+def _is_secret(key: str) -> bool:
+    return "SecretStr" in str(Settings.model_fields[key].annotation)
+
+
+def _public(settings: Settings) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in settings.model_dump(mode="json").items()
+        if not isinstance(getattr(settings, key), SecretStr)
+    }

@@ -1,0 +1,247 @@
+"""Ploomber's task, product and source, made for many tasks that share few notebooks.
+
+What Ploomber does stays: a task runs when a parameter, its notebook, a module, an upstream task
+or a product changed, and a hidden ``.NAME.metadata`` beside each product records what it was made
+from. Three things differ. Staleness is worked out once per task, not once per product, and in
+words. A notebook is parsed and checked once, not once per ticker. A sidecar is withdrawn before
+its task runs, so that no run that stops halfway can leave a product that passes for fresh.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ploomber import DAG
+from ploomber.products import File
+from ploomber.sources.notebooksource import NotebookSource
+from ploomber.static_analysis.pyflakes import check_notebook
+from ploomber.tasks import NotebookRunner
+
+from stockcast.errors import BadInput, StockcastError
+from stockcast.files import write_json
+from stockcast.pipeline import execution
+from stockcast.pipeline.changes import Reason, Recipe, differences
+from stockcast.pipeline.kernels import Kernels
+from stockcast.pipeline.plans import TaskPlan
+
+__all__ = ["Artefact", "Notebook", "Stage"]
+
+
+class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
+    """A file that a task leaves, with the sidecar that says what it was made from."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.prepare_metadata = self._complete
+
+    def _complete(self, metadata: dict[str, Any]) -> dict[str, Any]:
+        # in place, since ploomber keeps the dict that it passed and saves the one it gets
+        metadata.update(self.task.record())
+        return metadata
+
+    def fetch_metadata(self) -> dict[str, Any] | None:
+        """Return the sidecar, or None when there is no usable one."""
+        try:
+            found = json.loads(self._path_to_metadata.read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        usable = isinstance(found, dict) and isinstance(found.get("params"), dict)
+        return found if usable and isinstance(found.get("timestamp"), float) else None
+
+    def save_metadata(self, metadata: dict[str, Any]) -> None:
+        """Write the sidecar whole or not at all."""
+        write_json(self._path_to_metadata, metadata)
+
+    def _check_is_outdated(self, outdated_by_code: bool) -> bool:
+        return bool(self.task.reasons)
+
+    def _outdated_data_dependencies(self) -> bool:
+        return any(reason.kind in ("upstream", "missing") for reason in self.task.reasons)
+
+    def _outdated_code_dependency(self) -> bool:
+        return any(reason.kind in ("param", "code") for reason in self.task.reasons)
+
+
+class Notebook(NotebookSource):  # type: ignore[misc]  # ploomber is not typed
+    """A notebook's source, parsed once and shared by every task that runs it."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            super().__init__(
+                path,
+                kernelspec_name="python3",
+                static_analysis="strict",
+                check_if_kernel_installed=False,  # runs start kernels from a spec of their own
+            )
+        except OSError as error:
+            raise BadInput(f"Expected the notebook {path}, got: {error.strerror}.") from None
+        if self._get_parameters_cell() is None:
+            raise StockcastError(f"Expected a cell tagged parameters in {path}, got none.")
+        self._text = super().__str__()
+        self._checked: set[frozenset[str]] = set()  # shared by the copies
+
+    def for_task(self) -> Notebook:
+        """Return a copy that shares all but the parameters."""
+        return copy.copy(self)
+
+    def render(self, params: Any) -> None:
+        """Take the parameters; the notebook that has them is only made when it is asked for.
+
+        Raises:
+            StockcastError: the notebook's parameters are others, or its code cannot work.
+        """
+        self._params = {
+            key: value.to_json_serializable() if key in ("product", "upstream") else value
+            for key, value in params.to_dict().items()
+        }
+        self._nb_str_rendered = self._nb_obj_rendered = None
+        if frozenset(self._params) not in self._checked:
+            self._render()
+            self._checked.add(frozenset(self._params))
+
+    def _check_notebook(self, raise_: bool, check_signature: bool) -> None:
+        """Check once per notebook, whatever the ticker."""
+        if frozenset(self._params) in self._checked:
+            return
+        notebook = self._nb_str_to_obj(self._nb_str_rendered)
+        try:
+            check_notebook(notebook, self._params, self._path, raise_, check_signature)
+        except Exception as error:  # whatever it is, this notebook cannot run
+            raise StockcastError(f"{self._path.name}: {' '.join(str(error).split())}") from error
+
+    @property
+    def nb_str_rendered(self) -> str:
+        """The notebook with its parameters, as JSON."""
+        if self._nb_str_rendered is None:
+            self._render()
+        return str(self._nb_str_rendered)
+
+    def __str__(self) -> str:
+        return str(self._text)
+
+
+class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
+    """One notebook for one ticker, or for all."""
+
+    def __init__(
+        self,
+        plan: TaskPlan,
+        source: Notebook,
+        modules: Mapping[str, str],
+        kernels: Kernels,
+        dag: DAG,
+    ) -> None:
+        self.plan = plan
+        self.kernels = kernels
+        self.seconds: float | None = None
+        self._modules = dict(modules)
+        self._source = source.for_task()
+        self._reasons: list[Reason] | None = None
+        self._record: dict[str, Any] = {}
+        # what NotebookRunner's own methods look for; its __init__ would parse the notebook again
+        self.executor = "papermill"
+        self.nb_product_key = ["nb", "html"]
+        self.debug_mode = None
+        products = {key: Artefact(path) for key, path in plan.products.items()}
+        super(NotebookRunner, self).__init__(products, dag, plan.name, plan.params)
+
+    @property
+    def products(self) -> dict[str, Artefact]:
+        """The task's products by key."""
+        return dict(self.product.products.products)
+
+    @property
+    def recorded(self) -> dict[str, Any] | None:
+        """What the sidecars say of the last run; None when there is none that finished."""
+        found = [product.metadata._data for product in self.products.values()]  # no copies
+        if any(each.get("timestamp") is None for each in found):
+            return None
+        same = all(each.get("run_id") == found[0].get("run_id") for each in found)
+        return found[0] if same else None
+
+    @property
+    def recipe(self) -> Recipe:
+        """All that the result depends on now."""
+        return Recipe(
+            params=self.params.to_json_serializable(params_only=True),
+            source=str(self.source),
+            modules=self._modules,
+            upstream={name: _finished(task) for name, task in self.upstream.items()},
+        )
+
+    @property
+    def reasons(self) -> list[Reason]:
+        """Why the task has to run; nothing when it is fresh."""
+        if self._reasons is None:
+            self._reasons = self._find_reasons()
+        return self._reasons
+
+    def _find_reasons(self) -> list[Reason]:
+        missing = [product for product in self.products.values() if not product.exists()]
+        if len(missing) == len(self.products):
+            return [Reason("missing", "has not run yet")]
+        if missing:
+            return [Reason("missing", f"{Path(missing[0]).name} is missing")]
+        then = self.recorded
+        if then is None:
+            return [Reason("missing", "has not run to its end")]
+        reasons = list(differences(_recipe_of(then), self.recipe, f"{self.plan.notebook.name}"))
+        stale = sorted(name for name, task in self.upstream.items() if task.reasons)
+        return reasons + [Reason("upstream", f"{name} is stale") for name in stale]
+
+    def render(
+        self, force: bool = False, outdated_by_code: bool = True, remote: bool = False
+    ) -> None:
+        """Work out anew whether the task has to run."""
+        self._reasons = None
+        self.product.metadata.clear()
+        super().render(force=force, outdated_by_code=outdated_by_code, remote=remote)
+
+    def withdraw(self) -> None:
+        """Forget that the task ever ran; its products stay until they are replaced."""
+        for product in self.products.values():
+            product.metadata.delete()
+
+    def record(self) -> dict[str, Any]:
+        """Return what the sidecars are to say of the run that just ended."""
+        return self._record
+
+    def run(self) -> None:
+        """Execute the notebook and make its page."""
+        recipe = self.recipe  # before: what changes meanwhile must show the next time
+        begun = time.time()
+        self.withdraw()
+        execution.run(self.plan, self.source.nb_str_rendered, self.kernels, self._inputs())
+        self.seconds = round(time.time() - begun, 2)
+        self._record = {
+            "timestamp": time.time(),
+            "params": {**recipe.params, "resources_": dict(recipe.modules)},
+            "upstream": dict(recipe.upstream),
+            "seconds": self.seconds,
+            "run_id": self.kernels.run_id,
+        }
+
+    def _inputs(self) -> list[Path]:
+        """Products of the same ticker's upstream tasks."""
+        tasks = [task for task in self.upstream.values() if task.plan.ticker == self.plan.ticker]
+        return [path for task in tasks for path in task.plan.products.values()]
+
+    def _get_downstream(self) -> list[Stage]:
+        # ploomber's own looks at every task, each time that one changes its status
+        return [self.dag[name] for name in self.dag.get_downstream(self.name)]
+
+
+def _finished(task: Stage) -> float:
+    return float((task.recorded or {}).get("timestamp", 0.0))
+
+
+def _recipe_of(recorded: dict[str, Any]) -> Recipe:
+    params = dict(recorded["params"])
+    modules = params.pop("resources_", {})
+    source = recorded.get("stored_source_code") or ""
+    return Recipe(params, source, modules, recorded.get("upstream", {}))
