@@ -70,7 +70,7 @@ class RunResult:
     def _done(self) -> str:
         fresh = _count(len(self.skipped), "up to date")
         if not self.ran and not self.failed:
-            return f"Nothing to run: {fresh}."
+            return f"Nothing to do: all {fresh}."
         ran = f"Ran {_count(len(self.ran))} in {self.seconds:.0f} s"
         failed = f", {len(self.failed)} failed" if self.failed else ""
         return f"{ran}{failed}{f', {fresh}' if self.skipped else ''}."
