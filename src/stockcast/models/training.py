@@ -101,14 +101,9 @@ def fit(
     """
     began = time.perf_counter()
     torch.manual_seed(hyper.seed)
-    known = samples.known()
-    rows = np.flatnonzero(split.train(samples.days) & known)
+    rows = np.flatnonzero(split.train(samples.days) & samples.known())
+    _require_training_days(samples, len(rows), hyper.context)
     checks = _check_rows(samples, split, hyper.context)
-    if len(rows) < hyper.context + STRETCH:
-        raise BadInput(
-            f"Expected at least {hyper.context + STRETCH} training days of {samples.ticker}, "
-            f"got {len(rows)}."
-        )
     scaler = start.scaler if start else Scaler.fit(samples.inputs[rows])
     network = _fresh(samples, hyper)
     if start:
@@ -148,13 +143,9 @@ def fit_head(
     began = time.perf_counter()
     torch.manual_seed(hyper.seed)
     rows = np.flatnonzero(split.train(samples.days) & samples.known())
+    _require_training_days(samples, len(rows), hyper.context)
     rows = rows[rows >= hyper.context - 1]
     checks = _check_rows(samples, split, hyper.context)
-    if len(rows) < STRETCH:
-        raise BadInput(
-            f"Expected at least {hyper.context + STRETCH} training days of {samples.ticker}, "
-            f"got {max(0, len(rows) + hyper.context - 1)}."
-        )
     network = _fresh(samples, hyper)
     network.load_state_dict(start.network.state_dict())
     network.lstm.requires_grad_(False)
@@ -193,6 +184,13 @@ def _fresh(samples: Samples, hyper: Hyperparameters) -> QuantileLSTM:
 
 def _levels() -> Tensor:
     return torch.tensor(LEVELS, dtype=torch.float32)
+
+
+def _require_training_days(samples: Samples, days: int, context: int) -> None:
+    if days < context + STRETCH:
+        raise BadInput(
+            f"Expected at least {context + STRETCH} training days of {samples.ticker}, got {days}."
+        )
 
 
 def _check_rows(samples: Samples, split: Split, context: int) -> NDArray[np.intp]:

@@ -1,0 +1,176 @@
+"""Figures: each function takes frames and gives one matplotlib figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stockcast.evaluation.metrics import coverage, pit
+from stockcast.evaluation.quantiles import QuantileForecasts
+from stockcast.evaluation.walkforward import outcomes
+from stockcast.models.training import Epoch
+
+__all__ = [
+    "calibration",
+    "fan_chart",
+    "loss_curve",
+    "predictions_and_actuals",
+    "prices",
+    "residuals",
+    "skill",
+    "volatility",
+]
+
+MODEL, REFERENCE, ACTUAL, FAINT = "#1f5fa8", "#b8621b", "#222222", "#8a8a8a"
+#: Central intervals of the fan, widest first, and how strongly each is filled.
+BANDS = (("q05", "q95", 0.15, "90%"), ("q10", "q90", 0.25, "80%"), ("q25", "q75", 0.4, "50%"))
+
+
+def _axes(title: str, ylabel: str, *, width: float = 8.0, height: float = 3.2) -> Axes:
+    axes = Figure(figsize=(width, height), dpi=100, layout="constrained").subplots()
+    _dress(axes, title, ylabel)
+    return axes
+
+
+def _dress(axes: Axes, title: str, ylabel: str) -> None:
+    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_ylabel(ylabel, fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", linewidth=0.4, alpha=0.5)
+
+
+def _figure(axes: Axes) -> Figure:
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)  # noqa: S101 - every axes here was made on one
+    return figure
+
+
+def prices(frame: pd.DataFrame, ticker: str) -> Figure:
+    """Adjusted close on a log scale, with daily volume below."""
+    figure = Figure(figsize=(8, 3.6), dpi=100, layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    top.semilogy(frame.index, frame["close"], color=ACTUAL, linewidth=0.8)
+    _dress(top, f"{ticker}: adjusted close (log scale) and volume", "close")
+    weekly = frame["volume"].resample("W").mean()
+    bottom.fill_between(weekly.index, weekly, color=FAINT, linewidth=0)
+    _dress(bottom, "", "volume")
+    return figure
+
+
+def volatility(features: pd.DataFrame, ticker: str) -> Figure:
+    """Daily volatility known at each close, per cent."""
+    axes = _axes(f"{ticker}: daily volatility known at each close", "per cent", height=2.4)
+    axes.plot(features.index, 100 * features["sigma"], color=MODEL, linewidth=0.8)
+    return _figure(axes)
+
+
+def loss_curve(history: Sequence[Epoch]) -> Figure:
+    """Training and validation loss per epoch, with the epoch that was kept."""
+    axes = _axes("Loss per epoch (epoch 0 is before training)", "pinball loss", height=2.6)
+    numbers = [epoch.number for epoch in history]
+    axes.plot(numbers, [e.train for e in history], color=FAINT, label="train")
+    axes.plot(numbers, [e.validation for e in history], color=MODEL, label="validation")
+    best = min(history, key=lambda epoch: epoch.validation)
+    axes.axvline(best.number, color=REFERENCE, linestyle=":", label=f"kept: epoch {best.number}")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlabel("epoch", fontsize=9)
+    axes.legend(fontsize=8, frameon=False)
+    return _figure(axes)
+
+
+def fan_chart(document: Mapping[str, Any], days: int = 60) -> Figure:
+    """The last closes and the forecast's intervals, from the forecast contract."""
+    history = pd.DataFrame(document["predictions"]["historical"]).tail(days)
+    fan = pd.DataFrame(document["predictions"]["full_forecast"])
+    when, ahead = pd.to_datetime(history["date"]), pd.to_datetime(fan["date"])
+    title = f"{document['ticker']}: forecast made on {document['as_of']}"
+    axes = _axes(title, document["currency"], height=3.6)
+    axes.plot(when, history["close"], color=ACTUAL, linewidth=1.1, label="close")
+    start, last = [when.iloc[-1]], [float(document["last_close"])]
+    dates = pd.DatetimeIndex([*start, *ahead])
+    for low, high, alpha, name in BANDS:
+        ends = [np.r_[last, fan[side]] for side in (low, high)]
+        axes.fill_between(dates, *ends, color=MODEL, alpha=alpha, linewidth=0, label=name)
+    axes.plot(dates, np.r_[last, fan["q50"]], color=MODEL, linewidth=1.4, label="median")
+    if "naive" in document:
+        naive = pd.DataFrame(document["naive"]["full_forecast"])
+        for side in ("q10", "q90"):
+            label = "naive 80%" if side == "q10" else None
+            axes.plot(dates, np.r_[last, naive[side]], ":", color=REFERENCE, label=label)
+    axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=3)
+    return _figure(axes)
+
+
+def calibration(forecasts: QuantileForecasts, close: pd.Series) -> Figure:
+    """Promised against realised: share of outcomes below each quantile, and the PIT histogram."""
+    y, q = _known(forecasts, close)
+    figure = Figure(figsize=(8, 3.2), dpi=100, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    shares = [(y <= q[..., k]).mean() for k in range(len(forecasts.levels))]
+    left.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8)
+    left.plot(forecasts.levels, shares, "o-", color=MODEL, markersize=4)
+    _dress(left, "Share of outcomes below each quantile", "realised")
+    left.set_xlabel("promised", fontsize=9)
+    values = pit(y.ravel(), q.reshape(-1, q.shape[-1]), forecasts.levels)
+    right.hist(values, bins=10, range=(0, 1), density=True, color=MODEL, alpha=0.7)
+    right.axhline(1, color=FAINT, linewidth=0.8)
+    covered = 100 * coverage(y, q[..., 1], q[..., -2])
+    _dress(right, f"PIT; the 80% interval held {covered:.0f}% of {len(y)} days", "density")
+    return figure
+
+
+def predictions_and_actuals(forecasts: QuantileForecasts, close: pd.Series) -> Figure:
+    """One-day forecasts over the period: 80% interval and what happened, log-returns."""
+    y, q = _known(forecasts, close)
+    days = forecasts.origins[: len(y)]
+    axes = _axes("Next-day log-return: 80% interval and actual", "per cent", height=3.0)
+    axes.fill_between(
+        days, 100 * q[:, 0, 1], 100 * q[:, 0, -2], color=MODEL, alpha=0.3, linewidth=0
+    )
+    axes.plot(days, 100 * y[:, 0], ".", color=ACTUAL, markersize=2)
+    return _figure(axes)
+
+
+def residuals(forecasts: QuantileForecasts, close: pd.Series) -> Figure:
+    """Actual less median, over time and as a distribution, for the next day."""
+    y, q = _known(forecasts, close)
+    error = 100 * (y[:, 0] - q[:, 0, forecasts.levels.index(0.5)])
+    figure = Figure(figsize=(8, 2.8), dpi=100, layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[3, 1], sharey=True)
+    left.plot(forecasts.origins[: len(y)], error, ".", color=ACTUAL, markersize=2)
+    _dress(left, "Residuals: next-day log-return less median", "per cent")
+    right.hist(error, bins=40, orientation="horizontal", color=FAINT)
+    _dress(right, f"mean {error.mean():+.3f}, sd {error.std():.2f}", "")
+    return figure
+
+
+def skill(table: pd.DataFrame) -> Figure:
+    """Pinball loss against the naive forecast with its 95% interval, one line per row.
+
+    Args:
+        table: index labels; columns ratio, low, high.
+    """
+    axes = _axes(
+        "Pinball loss against naive (below 1 is better)", "", height=0.9 + 0.32 * len(table)
+    )
+    places = np.arange(len(table))[::-1]
+    spread = np.abs(table[["low", "high"]].to_numpy().T - table["ratio"].to_numpy())
+    axes.errorbar(table["ratio"], places, xerr=spread, fmt="o", color=MODEL, markersize=4)
+    axes.axvline(1, color=REFERENCE, linewidth=1)
+    axes.set_yticks(places, table.index, fontsize=8)
+    return _figure(axes)
+
+
+def _known(
+    forecasts: QuantileForecasts, close: pd.Series
+) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
+    """Outcomes (n, horizon) and quantiles (n, horizon, levels) of the origins that are settled."""
+    y = outcomes(close, forecasts.origins, forecasts.horizon)
+    settled = np.isfinite(y).all(axis=1)
+    return y[settled], forecasts.values[settled]

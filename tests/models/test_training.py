@@ -1,0 +1,142 @@
+"""Tests of fitting: it learns, repeats itself, keeps the best epoch, and sees no future."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from stockcast.errors import BadInput
+from stockcast.models.inference import forecast_context, walk_forward
+from stockcast.models.samples import Samples, Scaler
+from stockcast.models.training import Fitted, fit, fit_head
+from tests.models.worlds import SMALL, bars, fitted, samples_of, split_of, wilder_samples
+
+
+def weights(found: Fitted) -> torch.Tensor:
+    return torch.cat([value.flatten() for value in found.network.state_dict().values()])
+
+
+def with_other_days(samples: Samples, wanted: np.ndarray) -> Samples:
+    """The same days with different numbers on those ``wanted``."""
+    rng = np.random.default_rng(0)
+    inputs, targets = samples.inputs.copy(), samples.targets.copy()
+    inputs[wanted] = rng.normal(5, 3, inputs[wanted].shape)
+    targets[wanted] = rng.normal(5, 3, targets[wanted].shape)
+    return replace(samples, inputs=inputs, targets=targets)
+
+
+def test_two_fits_give_the_same_weights() -> None:
+    again = fit(samples_of(bars()), split_of(bars()), SMALL)
+    assert torch.equal(weights(again), weights(fitted()))
+
+
+def test_another_seed_gives_other_weights() -> None:
+    other = fit(samples_of(bars()), split_of(bars()), replace(SMALL, seed=8))
+    assert not torch.equal(weights(other), weights(fitted()))
+
+
+def test_fitting_lowers_the_loss_on_both_parts() -> None:
+    learned = fit(wilder_samples(bars()), split_of(bars()), SMALL)
+    assert learned.history[-1].train < 0.95 * learned.history[1].train
+    assert learned.best.validation < 0.95 * learned.history[0].validation
+
+
+def test_the_weights_kept_are_those_of_the_best_epoch() -> None:
+    samples, split = samples_of(bars()), split_of(bars())
+    best = fitted().best.number
+    stopped = fit(samples, split, replace(SMALL, epochs=SMALL.epochs))
+    made = walk_forward(stopped, samples, split.validation_start)
+    inside = made.at(made.origins[split.validation(made.origins)])
+    rows = samples.days.get_indexer(inside.origins)
+    unit = inside.values / samples.scale()[rows][..., None]
+    error = samples.targets[rows][..., None] - unit
+    levels = np.array(inside.levels)
+    loss = np.maximum(levels * error, (levels - 1) * error).mean()
+    assert loss == pytest.approx(stopped.history[best].validation, rel=1e-5)
+
+
+def test_nothing_from_the_test_period_reaches_the_weights() -> None:
+    samples, split = samples_of(bars()), split_of(bars())
+    changed = with_other_days(samples, samples.days >= split.test_start)
+    assert torch.equal(weights(fit(changed, split, SMALL)), weights(fitted()))
+
+
+def test_the_scaler_sees_training_days_only() -> None:
+    samples, split = samples_of(bars()), split_of(bars())
+    changed = with_other_days(samples, ~split.train(samples.days))
+    train = split.train(samples.days) & samples.known()
+    np.testing.assert_array_equal(fit(changed, split, SMALL).scaler.mean, fitted().scaler.mean)
+    np.testing.assert_array_equal(fitted().scaler.mean, samples.inputs[train].mean(axis=0))
+
+
+def test_a_scaler_fitted_on_all_days_would_be_caught() -> None:
+    samples, split = samples_of(bars()), split_of(bars())
+    changed = with_other_days(samples, ~split.train(samples.days))
+    assert not np.array_equal(Scaler.fit(changed.inputs).mean, Scaler.fit(samples.inputs).mean)
+
+
+def test_fitting_the_head_leaves_the_trunk_and_the_scaler_alone() -> None:
+    frame = bars(seed=2)
+    child = fit_head(wilder_samples(frame), split_of(frame), SMALL, start=fitted())
+    before, after = fitted().network.state_dict(), child.network.state_dict()
+    for name in before:
+        assert torch.equal(before[name], after[name]) == name.startswith("lstm"), name
+    assert child.scaler is fitted().scaler
+
+
+def test_stored_trunk_outputs_agree_with_running_each_window() -> None:
+    frame = bars(seed=2)
+    samples, split = samples_of(frame), split_of(frame)
+    child = fit_head(samples, split, replace(SMALL, dropout=0.0), start=fitted())
+    made = walk_forward(child, samples, split.validation_start)
+    inside = made.at(made.origins[split.validation(made.origins)])
+    rows = samples.days.get_indexer(inside.origins)
+    unit = inside.values / samples.scale()[rows][..., None]
+    error = samples.targets[rows][..., None] - unit
+    levels = np.array(inside.levels)
+    loss = np.maximum(levels * error, (levels - 1) * error).mean()
+    assert loss == pytest.approx(child.best.validation, rel=0.02)
+
+
+def test_walking_forward_gives_what_one_context_gives() -> None:
+    samples, split = samples_of(bars()), split_of(bars())
+    made = walk_forward(fitted(), samples, split.test_start)
+    row = len(samples.days) - 1
+    context = samples.inputs[row - SMALL.context + 1 :]
+    single = forecast_context(fitted(), context, float(samples.sigma[row]))
+    np.testing.assert_allclose(made.values[-1], single, rtol=1e-6, atol=1e-9)
+
+
+def test_walking_forward_sees_no_future() -> None:
+    samples, split = samples_of(bars()), split_of(bars())
+    cut = samples.days[-50]
+    changed = with_other_days(samples, samples.days > cut)
+    one = walk_forward(fitted(), samples, split.test_start).restrict(end=cut)
+    other = walk_forward(fitted(), changed, split.test_start).restrict(end=cut)
+    np.testing.assert_array_equal(one.values, other.values)
+
+
+def test_quantiles_never_cross_however_wild_the_inputs() -> None:
+    samples, split = samples_of(bars()), split_of(bars())
+    wild = replace(samples, inputs=samples.inputs * 1e3)
+    made = walk_forward(fitted(), wild, split.test_start)
+    assert (np.diff(made.values, axis=2) >= 0).all()
+
+
+def test_too_short_a_history_is_refused_with_a_sentence() -> None:
+    listed_late = samples_of(bars().iloc[-196:])
+    with pytest.raises(BadInput, match=r"at least 52 training days of TEST, got 0\."):
+        fit(listed_late, split_of(bars()), SMALL)
+    with pytest.raises(BadInput, match=r"at least 52 training days of TEST, got 0\."):
+        fit_head(listed_late, split_of(bars()), SMALL, start=fitted())
+
+
+def test_days_whose_outcome_is_not_known_are_not_trained_on() -> None:
+    samples = samples_of(bars())
+    assert not samples.known()[-5:].any()
+    assert samples.known()[:-5].all()
+    assert samples.days[0] > pd.Timestamp("2001-01-01")
