@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from stockcast.errors import BadInput
 from stockcast.models.inference import walk_forward

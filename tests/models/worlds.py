@@ -50,9 +50,9 @@ def split_of(frame: pd.DataFrame) -> Split:
 
 
 def wilder_samples(frame: pd.DataFrame) -> Samples:
-    """Samples whose returns are half as large again as their volatility says."""
+    """Samples whose returns are twice as large as their volatility says."""
     samples = samples_of(frame, "WILD")
-    return replace(samples, targets=1.5 * samples.targets)
+    return replace(samples, targets=2 * samples.targets)
 
 
 @cache
