@@ -63,9 +63,9 @@ $(STAMP): requirements.lock pyproject.toml
 		"$$($(PYTHON) --version 2>&1); name another with make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(BIN)/python $(IS_311) 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	@echo "Installing torch (1 of 3) ..."
-	@$(BIN)/pip install --quiet $(TORCH_ARGS) "$$(grep '^torch==' requirements.lock)"
+	@$(BIN)/pip install -qq $(TORCH_ARGS) "$$(grep '^torch==' requirements.lock)"
 	@echo "Installing $$(grep -c == requirements.lock) packages (2 of 3); this takes minutes ..."
-	@$(BIN)/pip install --quiet -r requirements.lock
+	@$(BIN)/pip install -qq -r requirements.lock
 	@echo "Installing stockcast itself (3 of 3) ..."
-	@$(BIN)/pip install --quiet --no-deps -e .
+	@$(BIN)/pip install -qq --no-deps -e .
 	@touch $@

@@ -1,0 +1,55 @@
+"""The command line: reads what was asked, calls the library, shows what came back.
+
+Every command prints its result on stdout, with ``--json`` as exactly one JSON document, and
+everything else on stderr. Exit codes: 0 done, 1 failed, 2 bad use or bad input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from stockcast.cli import forecasts, runs, workspace
+from stockcast.cli.app import app
+from stockcast.cli.output import show_error
+
+__all__ = ["main"]
+
+_REGISTERED = (runs, forecasts, workspace)  # importing them adds their commands to the app
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; never raises what a person should not see."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = [argument for argument in given if argument != "--debug"] or ["--help"]
+    debug = "--debug" in given or os.environ.get("STOCKCAST_DEBUG", "0") not in ("", "0")
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    try:
+        return _run(arguments)
+    except BrokenPipeError:
+        _forget_stdout()
+        return 1
+    except typer.Abort:
+        return 130
+    except Exception as error:  # the outermost edge: whatever it is becomes one sentence
+        return show_error(error, as_json="--json" in arguments, debug=debug)
+
+
+def _run(arguments: list[str]) -> int:
+    command = typer.main.get_command(app)
+    code = command.main(args=arguments, prog_name="stockcast", standalone_mode=False)
+    sys.stdout.flush()
+    return int(code or 0)
+
+
+def _forget_stdout() -> None:
+    """Send what is still buffered nowhere, so that the interpreter's last flush stays quiet."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

@@ -1,0 +1,142 @@
+"""Commands on forecasts and on what became of them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stockcast.cli import views
+from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
+from stockcast.cli.output import console, print_json, results_only, say
+from stockcast.cli.runs import require_known
+from stockcast.errors import BadInput, StockcastError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from stockcast.settings import Settings
+
+__all__: list[str] = []
+
+Ticker = Annotated[str, typer.Argument(metavar="TICKER", show_default=False)]
+
+
+@app.command()
+def forecast(
+    ticker: Ticker, profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False
+) -> None:
+    """Forecast one ticker: from the cache, else its model, which is trained when there is none."""
+    from stockcast.settings import parse_ticker
+
+    settings = settings_for(profile, assignments)
+    with results_only():
+        document = _forecast(settings, parse_ticker(ticker))
+    if as_json:
+        print_json(document)
+        return
+    console().print(views.fan(document))
+    typer.echo(f"{views.verdict_line(document)}\n{views.model_line(document)}")
+
+
+def _forecast(settings: Settings, ticker: str) -> dict[str, Any]:
+    from stockcast import forecasting
+
+    with contextlib.suppress(forecasting.NoModel):
+        return forecasting.forecast(settings, ticker)
+    _train(settings, ticker)
+    return forecasting.forecast(settings, ticker)
+
+
+def _train(settings: Settings, ticker: str) -> None:
+    """Run the part of the pipeline that ends in the forecast of ``ticker``.
+
+    Raises:
+        StockcastError: it failed; BadInput when what was given is at fault.
+    """
+    from stockcast import pipeline
+
+    alone = settings.model_copy(update={"tickers": (ticker,)})
+    require_known(alone)
+    say(f"there is no model of {ticker} yet; training one first.")
+    result = pipeline.run(alone, targets=[f"forecast-{ticker}"], jobs=settings.jobs)
+    for failure in result.failed.values():
+        kind = BadInput if failure.bad_input else StockcastError
+        raise kind(f"No forecast of {ticker}: {failure}")
+
+
+@app.command()
+def scorecard(
+    profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False
+) -> None:
+    """Show the test figures of every model beside its baselines."""
+    settings = settings_for(profile, assignments)
+    rows = _scores(settings)
+    if as_json:
+        print_json(rows)
+    elif rows:
+        console().print(views.scorecard(rows))
+    else:
+        typer.echo(f"No model was trained yet; stockcast run -p {settings.profile} does.")
+
+
+def _scores(settings: Settings) -> list[dict[str, Any]]:
+    from stockcast.files import read_json
+
+    pointers = sorted((settings.state / "models").glob("*.json"))
+    return [row for pointer in pointers for row in read_json(pointer).get("scorecard", [])]
+
+
+@app.command()
+def ledger(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> None:
+    """Show how the forecasts made so far turned out."""
+    from stockcast.ledger import Ledger
+
+    book = Ledger(settings_for(profile, assignments))
+    summary = _records(book.summary())
+    if as_json:
+        print_json({"summary": summary, "rows": _records(book.rows())})
+    elif summary:
+        console().print(views.ledger(summary))
+    else:
+        typer.echo("No forecast was written down yet.")
+
+
+@app.command()
+def settle(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> int:
+    """Write down what became of every forecast whose day has come."""
+    settings = settings_for(profile, assignments)
+    with results_only():
+        settled, failed = _settle(settings)
+    if as_json:
+        print_json({"settled": settled, "failed": {t: str(e) for t, e in failed.items()}})
+    else:
+        typer.echo(f"{sum(settled.values())} outcomes of {len(settled)} tickers were written down.")
+    for error in failed.values():
+        say(str(error))
+    return min((error.exit_code for error in failed.values()), default=0)
+
+
+def _settle(settings: Settings) -> tuple[dict[str, int], dict[str, StockcastError]]:
+    """Settle each ticker of the ledger by itself; return what was settled, and why some was not."""
+    from stockcast import prices
+    from stockcast.ledger import Ledger
+
+    book = Ledger(settings)
+    settled: dict[str, int] = {}
+    failed: dict[str, StockcastError] = {}
+    for ticker in sorted(set(book.rows()["ticker"])):
+        try:
+            history = prices.read(settings, ticker)
+            settled[ticker] = book.settle(ticker, history.frame["close"], history.data_hash)
+        except StockcastError as error:
+            failed[ticker] = error
+    return settled, failed
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as JSON has them: days as text, and null where there is no figure."""
+    records: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", date_format="iso"))
+    return records

@@ -1,0 +1,105 @@
+"""What a command shows: one JSON document or tables on stdout, one sentence about an error."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from stockcast.errors import StockcastError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+__all__ = ["console", "print_json", "results_only", "say", "show_error", "table"]
+
+#: Columns of a page that nobody looks at in a terminal (a pipe, a log of continuous integration).
+PIPE_WIDTH = 140
+
+
+@contextlib.contextmanager
+def results_only() -> Iterator[None]:
+    """Send all that is printed meanwhile to stderr, by any library or child process.
+
+    Stdout is for the result, which a program may be reading.
+    """
+    sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # started with stdout or stderr closed
+        kept = None
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if kept is not None:
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
+def print_json(document: Any) -> None:
+    """Print ``document`` on stdout; NaN is refused, since it is not JSON."""
+    typer.echo(json.dumps(document, indent=2, allow_nan=False, default=str))
+
+
+def console() -> Console:
+    """Return the console of stdout."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    return Console(width=width, highlight=False, soft_wrap=False)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> Table:
+    """Return a plain table; a heading that ends in ``>`` aligns its column to the right."""
+    from rich import box
+    from rich.table import Table
+
+    shown = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+    for heading in headings:
+        shown.add_column(
+            heading.removesuffix(">"),
+            justify="right" if heading.endswith(">") else "left",
+            overflow="fold",
+        )
+    for row in rows:
+        shown.add_row(*row)
+    return shown
+
+
+def say(message: str) -> None:
+    """Print one line on stderr, under the program's name."""
+    print(f"stockcast: {' '.join(message.split())}", file=sys.stderr)
+
+
+def show_error(error: Exception, *, as_json: bool, debug: bool) -> int:
+    """Say in one line on stderr what went wrong, and return the exit code that goes with it.
+
+    With ``as_json`` stdout still carries exactly one JSON document: the error.
+    """
+    message, code = _describe(error)
+    if debug:
+        traceback.print_exception(error)
+    say(message)
+    if as_json:
+        print_json({"error": {"message": message, "kind": type(error).__name__, "exit_code": code}})
+    return code
+
+
+def _describe(error: Exception) -> tuple[str, int]:
+    if isinstance(error, StockcastError):
+        message, code = str(error), error.exit_code
+    elif isinstance(error, typer.TyperException):
+        message, code = f"{error.format_message()} See stockcast --help.", error.exit_code
+    else:
+        message = f"unexpected {type(error).__name__}: {error} (--debug shows where)"
+        code = 1
+    return message, code

@@ -1,0 +1,142 @@
+"""Commands on the pipeline: run it, say what is stale, throw away what it made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stockcast.cli import views
+from stockcast.cli.app import AsJson, Jobs, Overrides, Profile, Tickers, app, settings_for
+from stockcast.cli.output import console, print_json, results_only
+from stockcast.errors import BadInput
+
+if TYPE_CHECKING:
+    from stockcast.pipeline import RunResult
+    from stockcast.settings import Settings
+
+__all__ = ["require_known"]
+
+
+@app.command()
+def run(
+    profile: Profile = None,
+    tickers: Tickers = None,
+    assignments: Overrides = None,
+    jobs: Jobs = None,
+    force: Annotated[bool, typer.Option("--force", help="Run what is up to date, too.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Bring every notebook up to date, and show the forecasts."""
+    from stockcast import pipeline
+
+    settings = settings_for(profile, assignments, tickers, jobs)
+    if tickers is not None:
+        require_known(settings)
+    with results_only():
+        result = pipeline.run(settings, force=force, jobs=settings.jobs)
+    documents = _forecasts(settings, result)
+    if as_json:
+        print_json(_run_document(result, documents))
+    else:
+        _show_run(settings, result, documents)
+    return result.exit_code
+
+
+def require_known(settings: Settings) -> None:
+    """Raise BadInput for the first ticker that the source does not have, before anything is made.
+
+    For tickers that a person named. Those of a profile may come and go at the source; the
+    pipeline reports one that went, and goes on with the others.
+    """
+    from stockcast import prices
+
+    for ticker in settings.all_tickers:
+        prices.fingerprint(settings, ticker)
+
+
+def _forecasts(settings: Settings, result: RunResult) -> list[dict[str, Any]]:
+    """Return the forecast of each ticker that this run left up to date, as the settings list them.
+
+    A ticker whose tasks failed may still have the forecast of an earlier run, which would look
+    like one of this run's.
+    """
+    from stockcast.files import read_json
+
+    undone = result.failed.keys() | result.blocked.keys()
+    current = [ticker for ticker in settings.tickers if f"forecast-{ticker}" not in undone]
+    paths = [settings.state / "forecasts" / f"{ticker}.json" for ticker in current]
+    return [read_json(path) for path in paths if path.exists()]
+
+
+def _run_document(result: RunResult, documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        **result.document(),
+        "ran": list(result.ran),
+        "seconds_by_task": result.ran,
+        "forecasts": documents,
+    }
+
+
+def _show_run(settings: Settings, result: RunResult, documents: Sequence[dict[str, Any]]) -> None:
+    if documents:
+        console().print(views.forecasts(documents, _notebooks(settings)))
+    missing = [ticker for ticker in settings.tickers if ticker not in _tickers(documents)]
+    if missing:
+        typer.echo(f"No forecast of {', '.join(missing)}.")
+
+
+def _tickers(documents: Sequence[dict[str, Any]]) -> set[str]:
+    return {document["ticker"] for document in documents}
+
+
+def _notebooks(settings: Settings) -> dict[str, Path]:
+    folder = settings.reports / "forecast"
+    return {ticker: folder / f"{ticker}.ipynb" for ticker in settings.tickers}
+
+
+@app.command()
+def status(
+    profile: Profile = None,
+    tickers: Tickers = None,
+    assignments: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every task: up to date, or stale and why."""
+    from stockcast import pipeline
+
+    settings = settings_for(profile, assignments, tickers)
+    with results_only():
+        tasks = pipeline.status(settings)
+    if as_json:
+        document = {"profile": settings.profile, "root": str(settings.root)}
+        print_json({**document, "tasks": [task.document() for task in tasks]})
+        return
+    console().print(views.tasks([task.document() for task in tasks]))
+    stale = sum(task.state != "fresh" for task in tasks)
+    typer.echo(f"{stale} of {len(tasks)} tasks would run." if stale else "All is up to date.")
+
+
+@app.command()
+def reset(
+    profile: Profile = None,
+    assignments: Overrides = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Yes, remove them.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove the products and reports of a profile."""
+    from stockcast import pipeline
+
+    settings = settings_for(profile, assignments)
+    if not yes:
+        raise BadInput(
+            f"Expected --yes to remove {settings.state} and {settings.reports}, got none."
+        )
+    with results_only():
+        removed = [str(path) for path in pipeline.reset(settings)]
+    if as_json:
+        print_json({"removed": removed})
+    else:
+        typer.echo("\n".join(f"Removed {path}." for path in removed) or "There was nothing.")

@@ -1,0 +1,179 @@
+"""Tables of what the library returns: the same documents that ``--json`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stockcast.cli.output import table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = [
+    "fan",
+    "forecasts",
+    "ledger",
+    "model_line",
+    "scorecard",
+    "shown_path",
+    "tasks",
+    "verdict_line",
+]
+
+Document = Mapping[str, Any]
+
+#: The quantiles of the contract, in order, and the heading of each.
+FAN = {
+    "q05": "5%>",
+    "q10": "10%>",
+    "q25": "25%>",
+    "q50": "50%>",
+    "q75": "75%>",
+    "q90": "90%>",
+    "q95": "95%>",
+}
+
+#: Headings of a run's table; the median's, which names the horizon, comes after the third.
+FORECAST = (
+    "ticker",
+    "as of",
+    "last close>",
+    "80% interval>",
+    "skill against naive>",
+    "verdict",
+    "notebook",
+)
+
+#: Figures of the scorecard: heading, and digits behind the point.
+FIGURES = {
+    "pinball": ("pinball", 5),
+    "pinball_vs_naive": ("vs naive", 3),
+    "pinball_vs_garch": ("vs garch", 3),
+    "dm_p_naive": ("p, naive", 3),
+    "coverage_80": ("80% covers", 3),
+    "coverage_90": ("90% covers", 3),
+    "mae": ("mae", 5),
+    "r2_returns": ("R2 of returns", 4),
+    "train_seconds": ("trained in s", 1),
+}
+
+
+def shown_path(path: Path) -> str:
+    """Return ``path`` as seen from the current folder, when it lies below it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a figure with so many digits behind the point, or a dash when there is none."""
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def skill(forecast: Document) -> str:
+    """Return how much lower the pinball loss is than the naive forecast's, with its interval.
+
+    Positive is better than naive: 1 minus the loss ratio.
+    """
+    ratio, interval = forecast["skill"]["pinball_vs_naive"], forecast["skill"].get("ci95")
+    if ratio is None:
+        return "-"
+    if not interval or None in interval:
+        return f"{1 - ratio:+.1%}"
+    return f"{1 - ratio:+.1%} ({1 - interval[1]:+.1%} to {1 - interval[0]:+.1%})"
+
+
+def forecasts(documents: Sequence[Document], notebooks: Mapping[str, Path]) -> Table:
+    """Return one row per ticker; ``notebooks`` names the executed notebook of each."""
+    days = max((len(d["predictions"]["full_forecast"]) for d in documents), default=0)
+    return table(
+        [*FORECAST[:3], f"{days}-day median>", *FORECAST[3:]],
+        [_forecast_row(document, notebooks) for document in documents],
+    )
+
+
+def _forecast_row(document: Document, notebooks: Mapping[str, Path]) -> list[str]:
+    last = document["predictions"]["full_forecast"][-1]
+    return [
+        document["ticker"],
+        document["as_of"],
+        f"{document['last_close']:,.2f} {document['currency']}",
+        number(last["close"], 2),
+        f"{last['q10']:,.2f} to {last['q90']:,.2f}",
+        skill(document),
+        "skilful" if document["verdict"]["skilful"] else "not skilful",
+        shown_path(notebooks[document["ticker"]]),
+    ]
+
+
+def fan(forecast: Document) -> Table:
+    """Return the quantiles of each trading day ahead."""
+    return table(
+        ["date", *FAN.values()],
+        [
+            [day["date"], *(number(day[level], 2) for level in FAN)]
+            for day in forecast["predictions"]["full_forecast"]
+        ],
+        title=f"{forecast['ticker']} closed at {forecast['last_close']:,.2f}"
+        f" {forecast['currency']} on {forecast['as_of']}",
+    )
+
+
+def verdict_line(forecast: Document) -> str:
+    """Return what the forecast is worth, in one line."""
+    word = "skilful" if forecast["verdict"]["skilful"] else "not skilful"
+    return f"Verdict: {word}. {forecast['verdict']['reason']}"
+
+
+def model_line(forecast: Document) -> str:
+    """Return which model made the forecast, in one line."""
+    model = forecast["model"]
+    parts = [f"Model: {model['kind']}"]
+    parts += [f"version {model['version']}"] if model.get("version") else []
+    parts += [f"by {model['strategy']}"] if model.get("strategy") else []
+    parts += [f"trained through {model['trained_through']}"] if model.get("trained_through") else []
+    cached = " (from the cache)" if forecast.get("cached") else ""
+    return ", ".join(parts) + cached + "."
+
+
+def scorecard(rows: Sequence[Document]) -> Table:
+    """Return the figures over all horizons of every ticker's models beside their baselines."""
+    return table(
+        ["ticker", "model", "n>", *(f"{heading}>" for heading, _ in FIGURES.values())],
+        [_scorecard_row(row) for row in rows if str(row["horizon"]) == "all"],
+    )
+
+
+def _scorecard_row(row: Document) -> list[str]:
+    figures = [number(row[key], digits) for key, (_, digits) in FIGURES.items()]
+    return [row["ticker"], row["model"], str(row["n"]), *figures]
+
+
+def ledger(rows: Sequence[Document]) -> Table:
+    """Return the rows of the ledger under their own names."""
+    headings = list(rows[0]) if rows else []
+    return table(headings, [[_cell(row[key]) for key in headings] for row in rows])
+
+
+def tasks(documents: Sequence[Document]) -> Table:
+    """Return one row per task of the pipeline: its state, and why it is not fresh."""
+    return table(
+        ["task", "state", "why", "finished", "seconds>"],
+        [
+            [
+                document["name"],
+                document["state"],
+                document["why"],
+                (document["finished_at"] or "-")[:19].replace("T", " "),
+                number(document["seconds"], 1),
+            ]
+            for document in documents
+        ],
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return "-" if value is None else str(value)

@@ -1,0 +1,71 @@
+"""Commands on the workspace itself: is every component well, open JupyterLab."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
+from stockcast.cli.output import console, print_json, results_only, table
+
+if TYPE_CHECKING:
+    from stockcast.settings import Settings
+
+__all__ = ["lab_command", "lab_environment"]
+
+
+@app.command()
+def doctor(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> int:
+    """Look at every component: reachable, version, embedded or remote."""
+    from stockcast.doctor import examine
+
+    settings = settings_for(profile, assignments)
+    with results_only():
+        findings = examine(settings)
+    well = all(finding.ok for finding in findings if finding.required)
+    if as_json:
+        components = [finding.document() for finding in findings]
+        print_json({"profile": settings.profile, "ok": well, "components": components})
+    else:
+        rows = [[f.name, f.word, f.mode, f.version, f.detail] for f in findings]
+        console().print(table(["component", "state", "mode", "version", "detail"], rows))
+    return 0 if well else 1
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(context: typer.Context, profile: Profile = None, assignments: Overrides = None) -> None:
+    """Open JupyterLab on notebooks/; options it does not know go to Jupyter."""
+    settings = settings_for(profile, assignments)
+    sys.stdout.flush()
+    os.execve(  # noqa: S606 - the arguments are the person's own
+        sys.executable, lab_command(context.args), {**os.environ, **lab_environment(settings)}
+    )
+
+
+def lab_command(options: list[str]) -> list[str]:
+    """Return the command that opens JupyterLab, with Jupyter's own ``options`` behind."""
+    from stockcast.settings import HOME
+
+    return [
+        *(sys.executable, "-m", "jupyterlab"),
+        *(f"--ServerApp.root_dir={HOME}", "--LabApp.default_url=/lab/tree/notebooks"),
+        *options,
+    ]
+
+
+def lab_environment(settings: Settings) -> dict[str, str]:
+    """Return what JupyterLab and its kernels read from the environment.
+
+    The repository's own Jupyter configuration comes before the person's: with the extensions that
+    ploomber switches on, the server of the installed versions cannot list or open a file.
+    """
+    from stockcast.settings import HOME
+
+    paths = [str(HOME / "env" / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    return {
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths)),
+        "STOCKCAST_PROFILE": settings.profile,
+    }

@@ -1,0 +1,270 @@
+"""Looks at every component by itself, so that one that fails or hangs hides no other."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import re
+import shutil
+import sqlite3
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from stockcast.deadline import within
+from stockcast.errors import BadInput, StockcastError, Unavailable
+from stockcast.settings import HOME, Settings
+
+__all__ = ["CHECKS", "Check", "Finding", "Observation", "examine"]
+
+#: Free space below which a run of the sample may not end.
+NEEDED_BYTES = 1_000_000_000
+
+
+class Observation(NamedTuple):
+    """What a check saw of a component that is well."""
+
+    version: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """How to look at one component.
+
+    Attributes:
+        name: of the component.
+        look: returns what it saw, or raises what is wrong.
+        mode: of these settings: ``embedded``, ``remote`` or ``library``.
+        required: nothing can be forecast without it.
+        seconds: how long it may take.
+    """
+
+    name: str
+    look: Callable[[Settings], Observation]
+    mode: Callable[[Settings], str] = lambda settings: "library"
+    required: bool = True
+    seconds: float = 30.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The state of one component."""
+
+    name: str
+    ok: bool
+    required: bool
+    mode: str
+    version: str
+    detail: str
+    seconds: float
+
+    @property
+    def word(self) -> str:
+        """The state in one word."""
+        return "ok" if self.ok else "failed" if self.required else "degraded"
+
+    def document(self) -> dict[str, Any]:
+        """Return the finding as JSON has it."""
+        return asdict(self)
+
+
+def examine(settings: Settings, checks: Sequence[Check] | None = None) -> list[Finding]:
+    """Return the state of every component; never raises for one that fails."""
+    return [_finding(settings, check) for check in (CHECKS if checks is None else checks)]
+
+
+def _finding(settings: Settings, check: Check) -> Finding:
+    began = time.monotonic()
+    ok, seen = False, Observation("", "")
+    try:
+        seen = within(check.seconds, lambda: check.look(settings))
+        ok = True
+    except TimeoutError:
+        seen = Observation("", f"no answer within {check.seconds:g} s")
+    except StockcastError as error:
+        seen = Observation("", str(error))
+    except Exception as error:  # whatever a component raises is its finding
+        seen = Observation("", f"{type(error).__name__}: {error}")
+    return Finding(
+        name=check.name,
+        ok=ok,
+        required=check.required,
+        mode=check.mode(settings),
+        version=seen.version,
+        detail=" ".join(seen.detail.split()),
+        seconds=round(time.monotonic() - began, 3),
+    )
+
+
+def _python(settings: Settings) -> Observation:
+    if platform.python_version_tuple()[:2] != ("3", "11"):
+        raise BadInput(f"Expected Python 3.11, got {platform.python_version()}.")
+    return Observation(platform.python_version(), platform.python_implementation())
+
+
+def _packages(settings: Settings) -> Observation:
+    lock = HOME / "requirements.lock"
+    if not lock.is_file():
+        raise BadInput(f"Expected the lock at {lock}, got no file.")
+    pins = re.findall(r"^([\w.-]+)==(\S+)$", lock.read_text("utf-8"), re.MULTILINE)
+    other = [
+        f"{name} {found} instead of {pinned}"
+        for name, pinned in pins
+        if (found := _installed(name)) != pinned
+    ]
+    if other:
+        shown = ", ".join(other[:3]) + (f" and {len(other) - 3} more" if len(other) > 3 else "")
+        raise StockcastError(f"Expected the packages of requirements.lock, got {shown}.")
+    return Observation("", f"{len(pins)} packages as locked")
+
+
+def _installed(package: str) -> str:
+    """Return the version without the suffix that names one build of it, such as +cpu."""
+    try:
+        return version(package).partition("+")[0]
+    except PackageNotFoundError:
+        return "none"
+
+
+def _prices(settings: Settings) -> Observation:
+    from stockcast import prices
+
+    rows, faults = [], []
+    for ticker in settings.all_tickers:
+        try:
+            history = prices.read(settings, ticker)
+            rows.append(f"{ticker} {len(history.frame):,} to {history.as_of:%Y-%m-%d}")
+        except StockcastError as error:
+            faults.append(f"{ticker}: {error}")
+    detail = f"{settings.source}, rows: {', '.join(rows) or 'none'}"
+    if faults:
+        raise BadInput(f"{' '.join(faults)} ({detail})")
+    return Observation("", detail)
+
+
+def _calendar(settings: Settings) -> Observation:
+    from stockcast import calendars
+
+    now = calendars.today(settings.exchange)
+    following = calendars.next_sessions(settings.exchange, now, 1)[0]
+    detail = f"{settings.exchange}, next trading day after today {following:%Y-%m-%d}"
+    return Observation(_installed("exchange_calendars"), detail)
+
+
+def _torch(settings: Settings) -> Observation:
+    import torch
+
+    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
+    return Observation(torch.__version__, f"{device}, {torch.get_num_threads()} threads")
+
+
+def _feast(settings: Settings) -> Observation:
+    from stockcast.store.repository import folder, open_store
+
+    release = _installed("feast")
+    home = folder(settings)
+    if not (home / "registry.db").exists():
+        return Observation(release, f"none yet; a run makes {home}")
+    views = sorted(view.name for view in open_store(settings).list_feature_views())
+    size = (home / "online.db").stat().st_size / 1e6
+    return Observation(release, f"registry: {', '.join(views)}; online store of {size:.1f} MB")
+
+
+def _mlflow(settings: Settings) -> Observation:
+    release = _installed("mlflow")
+    uri = settings.mlflow_tracking_uri
+    if uri and _mlflow_mode(settings) == "remote":
+        place = _without_password(uri)
+        return Observation(release, f"server {_mlflow_server(place)} answers at {place}")
+    database = settings.state / "mlflow" / "mlflow.db"
+    if not database.exists():
+        return Observation(release, f"none yet; a run makes {database}")
+    with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as store:
+        ((runs,),) = store.execute("SELECT count(*) FROM runs").fetchall()
+    return Observation(release, f"{runs:,} runs in {database}")
+
+
+def _mlflow_mode(settings: Settings) -> str:
+    return "remote" if (settings.mlflow_tracking_uri or "").startswith("http") else "embedded"
+
+
+def _mlflow_server(uri: str) -> str:
+    """Return the version of the server at ``uri``, which it tells without a password."""
+    try:
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/version", timeout=5) as answer:  # noqa: S310
+            return str(answer.read(100), "utf-8", "replace").strip()
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"MLflow at {uri} does not answer: {error}.") from None
+
+
+def _without_password(uri: str) -> str:
+    """Return ``uri`` without the user and password that may be in it."""
+    return re.sub(r"://[^/\s]*@", "://", uri)
+
+
+def _ledger(settings: Settings) -> Observation:
+    from stockcast.ledger import Ledger
+
+    database = settings.state / "ledger.db"
+    if settings.ledger_url is None and not database.exists():
+        return Observation(_installed("SQLAlchemy"), f"none yet; a run makes {database}")
+    rows = Ledger(settings).rows()
+    detail = f"{len(rows):,} rows, {int(rows['log_return'].notna().sum()):,} settled"
+    return Observation(_installed("SQLAlchemy"), detail)
+
+
+def _redis(settings: Settings) -> Observation:
+    from stockcast import cache
+
+    with contextlib.ExitStack() as stack:
+        place = ""
+        if _redis_mode(settings) == "embedded" and not (settings.state / "redis").exists():
+            trial = stack.enter_context(tempfile.TemporaryDirectory(prefix="stockcast-doctor-"))
+            settings = settings.model_copy(update={"root": Path(trial)})
+            stack.callback(cache.stop, settings)  # nothing of a look stays
+            place = "in a trial folder"
+        health = cache.connect(settings).health()
+    if not health.reachable:
+        raise Unavailable(health.reason)
+    return Observation(health.version, f"answers {place or 'at ' + health.where}")
+
+
+def _redis_mode(settings: Settings) -> str:
+    return "remote" if settings.redis_url or settings.redis_host else "embedded"
+
+
+def _disk(settings: Settings) -> Observation:
+    folder = _existing(settings.state)
+    free = shutil.disk_usage(folder).free
+    detail = f"{free / 1e9:,.1f} GB free at {settings.root}"
+    if free < NEEDED_BYTES:
+        raise StockcastError(f"Expected {NEEDED_BYTES / 1e9:g} GB free, got {detail}.")
+    return Observation("", detail)
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("python", _python),
+    Check("packages", _packages),
+    Check("disk", _disk),
+    Check("prices", _prices, seconds=60),
+    Check("calendar", _calendar),
+    Check("torch", _torch),
+    Check("feast", _feast, mode=lambda settings: "embedded", seconds=60),
+    Check("mlflow", _mlflow, mode=_mlflow_mode, required=False, seconds=20),
+    Check("redis", _redis, mode=_redis_mode, required=False, seconds=10),
+    Check(
+        "ledger",
+        _ledger,
+        mode=lambda settings: "remote" if settings.ledger_url else "embedded",
+    ),
+)

@@ -1,0 +1,101 @@
+"""Stdout carries the result and nothing else; errors are one line; signals are quiet."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from stockcast.cli import main
+from stockcast.cli.output import print_json, results_only, show_error
+from stockcast.errors import BadInput, StockcastError
+
+Output = pytest.CaptureFixture[str]
+
+HEAVY = ("feast", "mlflow", "torch", "ploomber", "papermill", "nbconvert", "pandas", "numpy")
+STOCKCAST = str(Path(sys.executable).with_name("stockcast"))
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["status"], ["forecast"], ["doctor"]])
+def test_help_imports_nothing_slow(command: list[str]) -> None:
+    program = (
+        "import sys; from stockcast.cli import main; code = main(sys.argv[1:]);"
+        f"print([m for m in {HEAVY} if m in sys.modules], file=sys.stderr); sys.exit(code)"
+    )
+    arguments = [sys.executable, "-c", program, *command, "--help"]
+    answer = subprocess.run(arguments, capture_output=True, text=True)
+    assert answer.returncode == 0
+    assert "Usage: stockcast" in answer.stdout
+    assert answer.stderr.strip() == "[]"
+
+
+def test_no_command_shows_help(capfd: Output) -> None:
+    assert main([]) == 0
+    assert "Usage: stockcast" in capfd.readouterr().out
+
+
+def test_whatever_is_printed_during_the_work_goes_to_stderr(capfd: Output) -> None:
+    with results_only():
+        print("from Python")
+        os.write(1, b"from a library\n")
+        subprocess.run(["echo", "from a child"], check=True)
+    print_json({"the": "result"})
+    printed = capfd.readouterr()
+    assert json.loads(printed.out) == {"the": "result"}
+    assert printed.err.count("from") == 3
+
+
+def test_json_refuses_what_is_not_json() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        print_json({"figure": float("nan")})
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(StockcastError("It failed."), 1), (BadInput("It is bad."), 2), (ZeroDivisionError("x"), 1)],
+)
+def test_error_is_one_line_with_its_exit_code(error: Exception, code: int, capfd: Output) -> None:
+    assert show_error(error, as_json=False, debug=False) == code
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("stockcast: ")
+    assert printed.err.count("\n") == 1
+
+
+def test_unexpected_error_names_its_type(capfd: Output) -> None:
+    show_error(ZeroDivisionError("by nothing"), as_json=False, debug=False)
+    assert "unexpected ZeroDivisionError: by nothing" in capfd.readouterr().err
+
+
+def test_traceback_is_for_those_who_debug(capfd: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert main(["run", "--set", "horizon=0", "--debug"]) == 2
+    assert "Traceback" in capfd.readouterr().err
+    monkeypatch.setenv("STOCKCAST_DEBUG", "1")
+    assert main(["run", "--set", "horizon=0"]) == 2
+    assert "Traceback" in capfd.readouterr().err
+
+
+def test_error_with_json_says_what_kind(capfd: Output) -> None:
+    show_error(BadInput("It is bad."), as_json=True, debug=False)
+    document = json.loads(capfd.readouterr().out)
+    assert document == {"error": {"message": "It is bad.", "kind": "BadInput", "exit_code": 2}}
+
+
+def test_reader_that_goes_away_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    gone = subprocess.run([STOCKCAST, "--help"], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert gone.stderr == b""
+
+
+def test_interrupt_is_quiet_and_exits_130(tmp_path: Path, capfd: Output) -> None:
+    threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+    assert main(["doctor", "--set", f"root={tmp_path}"]) == 130
+    assert "Traceback" not in capfd.readouterr().err

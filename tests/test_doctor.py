@@ -1,0 +1,108 @@
+"""Every component is looked at by itself, within a time limit, and nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stockcast.cli import main
+from stockcast.doctor import CHECKS, Check, Observation, examine
+from stockcast.errors import StockcastError
+from stockcast.settings import Settings
+
+MakeSettings = Callable[..., Settings]
+
+
+def well(settings: Settings) -> Observation:
+    return Observation("1.0", "it is well")
+
+
+def broken(settings: Settings) -> Observation:
+    raise StockcastError("It is broken.")
+
+
+def crashes(settings: Settings) -> Observation:
+    raise ZeroDivisionError("by nothing")
+
+
+def hangs(settings: Settings) -> Observation:
+    time.sleep(30)
+    return Observation("", "")
+
+
+def test_component_that_fails_hides_no_other(sample_settings: MakeSettings) -> None:
+    checks = [Check("a", broken), Check("b", crashes), Check("c", well)]
+    found = examine(sample_settings(), checks)
+    assert [(f.name, f.ok, f.detail) for f in found] == [
+        ("a", False, "It is broken."),
+        ("b", False, "ZeroDivisionError: by nothing"),
+        ("c", True, "it is well"),
+    ]
+
+
+def test_component_that_hangs_is_given_up(sample_settings: MakeSettings) -> None:
+    found = examine(sample_settings(), [Check("a", hangs, seconds=0.1), Check("b", well)])
+    assert [(f.ok, f.detail) for f in found] == [
+        (False, "no answer within 0.1 s"),
+        (True, "it is well"),
+    ]
+
+
+def test_healthy_workspace_exits_0_and_stays_untouched(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "root"
+    assert main(["doctor", "--json", "--set", f"root={root}"]) == 0
+    document = json.loads(capfd.readouterr().out)
+    assert document["ok"]
+    assert {c["name"] for c in document["components"]} == {check.name for check in CHECKS}
+    assert {c["name"] for c in document["components"] if not c["ok"]} == set()
+    assert not root.exists()
+
+
+def test_every_component_says_whether_it_is_embedded_or_remote(
+    sample_settings: MakeSettings,
+) -> None:
+    settings = sample_settings(
+        redis_url="redis://127.0.0.1:1", mlflow_tracking_uri="http://127.0.0.1:1"
+    )
+    modes = {check.name: check.mode(settings) for check in CHECKS}
+    assert {name for name, mode in modes.items() if mode == "remote"} == {"redis", "mlflow"}
+
+
+def named(name: str) -> Check:
+    return next(check for check in CHECKS if check.name == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("redis", {"redis_url": "redis://me:secret@127.0.0.1:1"}),
+        ("mlflow", {"mlflow_tracking_uri": "http://me:secret@127.0.0.1:1"}),
+    ],
+)
+def test_service_that_does_not_answer_degrades_and_fails_nothing(
+    name: str, place: dict[str, str], sample_settings: MakeSettings
+) -> None:
+    (found,) = examine(sample_settings(**place), [named(name)])
+    assert (found.ok, found.word, found.mode) == (False, "degraded", "remote")
+    assert "127.0.0.1:1" in found.detail
+    assert "secret" not in found.detail
+
+
+def test_prices_names_each_ticker_that_cannot_be_read(sample_settings: MakeSettings) -> None:
+    (found,) = examine(sample_settings(tickers="AAPL,MSFR,ZZZZ"), [named("prices")])
+    assert not found.ok
+    assert "MSFR: " in found.detail
+    assert "ZZZZ: " in found.detail
+    assert "AAPL 3,270 to 2013-03-01" in found.detail
+
+
+def test_ledger_that_cannot_be_opened_is_found(sample_settings: MakeSettings) -> None:
+    settings = sample_settings(ledger_url="sqlite:////proc/none/ledger.db")
+    (found,) = examine(settings, [named("ledger")])
+    assert (found.ok, found.mode) == (False, "remote")
