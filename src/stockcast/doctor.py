@@ -6,7 +6,6 @@ import contextlib
 import platform
 import re
 import shutil
-import sqlite3
 import tempfile
 import time
 import urllib.request
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 
 from stockcast.deadline import within
 from stockcast.errors import BadInput, StockcastError, Unavailable
+from stockcast.masking import mask
 from stockcast.settings import HOME, Settings
 
 __all__ = ["CHECKS", "Check", "Finding", "Observation", "examine"]
@@ -180,14 +180,14 @@ def _mlflow(settings: Settings) -> Observation:
     release = _installed("mlflow")
     uri = settings.mlflow_tracking_uri
     if uri and _mlflow_mode(settings) == "remote":
-        place = _without_password(uri)
-        return Observation(release, f"server {_mlflow_server(place)} answers at {place}")
+        return Observation(_mlflow_server(mask(uri)), f"answers at {mask(uri)}")
     database = settings.state / "mlflow" / "mlflow.db"
-    if not database.exists():
+    if not (uri or database.exists()):
         return Observation(release, f"none yet; a run makes {database}")
-    with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as store:
-        ((runs,),) = store.execute("SELECT count(*) FROM runs").fetchall()
-    return Observation(release, f"{runs:,} runs in {database}")
+    from stockcast.tracking.store import local
+
+    store = local(settings)
+    return Observation(release, f"experiment {store.experiment_id} in {mask(store.uri)}")
 
 
 def _mlflow_mode(settings: Settings) -> str:
@@ -201,11 +201,6 @@ def _mlflow_server(uri: str) -> str:
             return str(answer.read(100), "utf-8", "replace").strip()
     except (OSError, ValueError) as error:
         raise Unavailable(f"MLflow at {uri} does not answer: {error}.") from None
-
-
-def _without_password(uri: str) -> str:
-    """Return ``uri`` without the user and password that may be in it."""
-    return re.sub(r"://[^/\s]*@", "://", uri)
 
 
 def _ledger(settings: Settings) -> Observation:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["console", "print_json", "results_only", "say", "show_error", "table"]
 
-#: Columns of a page that nobody looks at in a terminal (a pipe, a log of continuous integration).
-PIPE_WIDTH = 140
+#: Columns where no terminal sets them (a pipe, a log): none is folded, so that paths stay whole.
+PIPE_WIDTH = 1000
 
 
 @contextlib.contextmanager
@@ -55,7 +55,7 @@ def console() -> Console:
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else PIPE_WIDTH
-    return Console(width=width, highlight=False, soft_wrap=False)
+    return Console(width=width, highlight=False)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> Table:

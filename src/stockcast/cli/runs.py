@@ -127,7 +127,7 @@ def reset(
     as_json: AsJson = False,
 ) -> None:
     """Remove the products and reports of a profile."""
-    from stockcast import pipeline
+    from stockcast import cache, pipeline
 
     settings = settings_for(profile, assignments)
     if not yes:
@@ -135,6 +135,7 @@ def reset(
             f"Expected --yes to remove {settings.state} and {settings.reports}, got none."
         )
     with results_only():
+        cache.stop(settings)  # or its server would live on in a folder that is gone
         removed = [str(path) for path in pipeline.reset(settings)]
     if as_json:
         print_json({"removed": removed})

@@ -1,0 +1,134 @@
+"""scorecard, ledger and settle show what was made before; reset removes it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stockcast.cli import main, views
+from stockcast.cli.output import console
+from stockcast.files import write_json
+from stockcast.ledger import Ledger
+from stockcast.settings import load_settings
+
+Document = dict[str, Any]
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("STOCKCAST_ROOT", str(tmp_path))
+    return tmp_path
+
+
+def answer(capfd: Output, *arguments: str) -> Any:
+    assert main([*arguments, "--json"]) == 0
+    return json.loads(capfd.readouterr().out)
+
+
+def test_fan_has_a_row_per_trading_day(contract: Document, capfd: Output) -> None:
+    console().print(views.fan(contract))
+    days = [line.split() for line in capfd.readouterr().out.splitlines() if "2013-02-2" in line]
+    assert [day[0] for day in days[1:]] == [
+        day["date"] for day in contract["predictions"]["full_forecast"]
+    ]
+    assert days[1][1:] == ["401.40", "419.24", "437.08", "446.00", "454.92", "472.76", "490.60"]
+
+
+def test_skill_is_positive_when_the_loss_is_below_the_naive_one(contract: Document) -> None:
+    contract["skill"].update(pinball_vs_naive=0.97, ci95=[0.95, 1.02])
+    assert views.skill(contract) == "+3.0% (-2.0% to +5.0%)"
+
+
+def test_skill_that_was_not_measured_is_a_dash(contract: Document) -> None:
+    contract["skill"].update(pinball_vs_naive=None, ci95=None)
+    assert views.skill(contract) == "-"
+
+
+def test_model_and_verdict_are_said_in_a_line_each(contract: Document) -> None:
+    contract["cached"] = True
+    assert views.model_line(contract) == (
+        "Model: child, version 3, by freeze, trained through 2009-12-31 (from the cache)."
+    )
+    assert views.verdict_line(contract).startswith("Verdict: skilful. Its pinball loss")
+
+
+@pytest.fixture
+def scored(root: Path) -> list[Document]:
+    figures = dict.fromkeys((*views.FIGURES, "mse", "rmse", "dm_p_garch"), 0.5)
+    rows = [
+        {"ticker": "AAPL", "model": model, "horizon": horizon, "n": 700, **figures}
+        for model in ("child", "naive")
+        for horizon in (1, "all")
+    ]
+    write_json(root / "products/sample/models/child-AAPL.json", {"scorecard": rows})
+    write_json(root / "products/sample/models/parent.json", {"version": "1"})
+    return rows
+
+
+def test_scorecard_as_json_has_every_row(scored: list[Document], capfd: Output) -> None:
+    assert answer(capfd, "scorecard") == scored
+
+
+def test_scorecard_shows_each_model_once(scored: list[Document], capfd: Output) -> None:
+    assert main(["scorecard"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines if "AAPL" in line] == [
+        ["AAPL", "child"],
+        ["AAPL", "naive"],
+    ]
+
+
+def test_scorecard_before_any_training_says_so(root: Path, capfd: Output) -> None:
+    assert main(["scorecard"]) == 0
+    assert "No model was trained yet" in capfd.readouterr().out
+
+
+def test_settle_writes_what_became_of_each_day(
+    root: Path, contract: Document, capfd: Output
+) -> None:
+    Ledger(load_settings()).append(contract)
+    assert answer(capfd, "settle") == {"settled": {"AAPL": 5}, "failed": {}}
+    assert answer(capfd, "settle") == {"settled": {"AAPL": 0}, "failed": {}}
+
+
+def test_settle_goes_on_past_a_ticker_without_prices(
+    root: Path, contract: Document, capfd: Output
+) -> None:
+    for ticker in ("AAAA", "AAPL"):
+        Ledger(load_settings()).append({**contract, "ticker": ticker})
+    assert main(["settle", "--json"]) == 2
+    document = json.loads(capfd.readouterr().out)
+    assert document["settled"] == {"AAPL": 5}
+    assert "got AAAA" in document["failed"]["AAAA"]
+
+
+def test_ledger_as_json_has_null_for_what_is_not_known(
+    root: Path, contract: Document, capfd: Output
+) -> None:
+    Ledger(load_settings()).append(contract)
+    document = answer(capfd, "ledger")
+    assert [row["target_date"][:10] for row in document["rows"]] == [
+        day["date"] for day in contract["predictions"]["full_forecast"]
+    ]
+    assert document["rows"][0]["log_return"] is None
+    assert {row["ticker"] for row in document["summary"]} == {"AAPL", "all"}
+
+
+def test_ledger_shows_a_row_per_ticker(root: Path, contract: Document, capfd: Output) -> None:
+    Ledger(load_settings()).append(contract)
+    assert main(["ledger"]) == 0
+    assert "AAPL" in capfd.readouterr().out
+
+
+def test_reset_removes_the_profile_and_nothing_else(root: Path, capfd: Output) -> None:
+    gone = [root / "products/sample/prices", root / "reports/sample/forecast"]
+    kept = [root / "products/files/prices", root / "reports/LOG.md"]
+    for path in (*gone, *kept):
+        path.mkdir(parents=True)
+    removed = answer(capfd, "reset", "--yes")["removed"]
+    assert removed == [str(path.parent) for path in gone]
+    assert [path.exists() for path in (*gone, *kept)] == [False, False, True, True]
