@@ -38,6 +38,7 @@ WELL_KNOWN = {
     "REDIS_HOST": "redis_host",
     "REDIS_PORT": "redis_port",
     "OLLAMA_BASE_URL": "ollama_base_url",
+    "QDRANT_URL": "qdrant_url",
     "MLFLOW_TRACKING_URI": "mlflow_tracking_uri",
     "DAGSHUB_USER_NAME": "dagshub_user_name",
     "DAGSHUB_REPO_NAME": "dagshub_repo_name",
@@ -118,10 +119,20 @@ class Settings(BaseSettings):
     cache_ttl: int = Field(86_400, ge=1, le=86_400, description="seconds a forecast stays cached")
     mlflow_tracking_uri: str | None = None
     ledger_url: str | None = Field(None, description="SQLAlchemy URL of the forecast ledger")
-    ollama_base_url: str | None = None
+    ollama_base_url: str | None = Field(None, description="none: reports need no language model")
     dagshub_user_name: str | None = None
     dagshub_repo_name: str | None = None
     dagshub_token: SecretStr | None = None
+
+    # the analyst's report
+    ollama_model: str = "gpt-oss:20b-cloud"
+    ollama_embedding_model: str = "nomic-embed-text"
+    temperature: float = Field(0.3, ge=0, le=2)
+    ollama_timeout: float = Field(60.0, gt=0, description="seconds that one answer may take")
+    report_deadline: float = Field(180.0, gt=0, description="seconds that one report may take")
+    report_ttl: int = Field(86_400, ge=0, description="seconds a report may be reused; 0: never")
+    qdrant_url: str | None = None
+    qdrant_api_key: SecretStr | None = None
 
     # running
     jobs: int = Field(2, ge=1, le=256, description="notebooks at a time")
