@@ -1,0 +1,127 @@
+"""The feature store, the one part that knows Feast: what was known when, and what to forecast on.
+
+Offline, each ticker has a log of feature rows in which corrections of the data are added and never
+written over (:mod:`~stockcast.store.log`), and training asks Feast for every day as it was known on
+that day. Online, Feast holds for each ticker the whole window that a forecast needs, so that
+serving is one read of numbers that were made from the same log.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from stockcast.errors import BadInput
+from stockcast.features import FEATURES
+from stockcast.prices import PriceHistory
+from stockcast.settings import Settings, parse_ticker
+from stockcast.store import tables
+from stockcast.store.context import FIELDS, Context, from_fields, row
+from stockcast.store.log import BASES, one_basis, update
+from stockcast.store.repository import answering, exclusive, folder, open_store
+
+__all__ = ["Context", "Published", "publish", "serving_context", "training_frame"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a publish changed.
+
+    Attributes:
+        rows: rows in the ticker's log now.
+        added: days that were not in it.
+        restated: days whose numbers were corrected by a later snapshot.
+        replaced: whether the log started anew, since it held another series.
+    """
+
+    rows: int
+    added: int
+    restated: int
+    replaced: bool
+
+
+def publish(settings: Settings, history: PriceHistory, features: pd.DataFrame) -> Published:
+    """Add the history's features to the ticker's log, and make its window the one that is served.
+
+    Only this ticker's files are touched, and only its row is written to the online store: what
+    Feast's ``materialize`` would do after reading the files of all tickers. The window served is
+    that of the last publish, also when its ``as_of`` is an earlier day.
+
+    Args:
+        settings: profile, root and context are used.
+        history: the snapshot of prices.
+        features: what ``features.compute`` gives for its frame.
+
+    Raises:
+        BadInput: what was published before cannot be read, or nothing can be written.
+    """
+    store = open_store(settings)
+    path = tables.features_file(settings, history.ticker)
+    with exclusive(settings):
+        log = tables.current_log(path)
+        news = update(log, features, history.ticker, history.as_of)
+        if news.added or news.restated or news.replaced:
+            tables.write_log(path, news.log)
+        context = row(history, news.log, settings.context)
+        tables.add_context(tables.context_file(settings, history.ticker), context)
+        with answering(settings):
+            store.write_to_online_store("stock_context", context)
+    return Published(len(news.log), news.added, news.restated, news.replaced)
+
+
+def training_frame(
+    settings: Settings, ticker: str, end: pd.Timestamp | dt.date | None = None
+) -> pd.DataFrame:
+    """Every day as it was known on that day, from Feast's offline store.
+
+    Args:
+        settings: profile and root; days before ``start`` are left out.
+        ticker: whose.
+        end: the last day; by default ``as_of`` of the settings, else the last one published.
+
+    Returns:
+        Columns :data:`~stockcast.features.FEATURES`, index ``date``. Prices and volumes are on
+        the basis of the last row; the first rows of a history lack what needs a past (NaN).
+
+    Raises:
+        BadInput: nothing is published for that time, or it cannot be read.
+    """
+    ticker = parse_ticker(ticker)
+    path = tables.features_file(settings, ticker)
+    last = end or settings.as_of
+    days = tables.days(path)
+    days = days[days >= pd.Timestamp(settings.start, tz="UTC")]
+    days = days[days <= pd.Timestamp(last, tz="UTC")] if last else days
+    if days.empty:
+        raise BadInput(
+            f"Expected published days of {ticker} from {settings.start} to {last}, got none."
+        )
+    entities = pd.DataFrame({"ticker": ticker, "event_timestamp": days})
+    names = [f"stock_features:{name}" for name in (*FEATURES, *BASES)]
+    store = open_store(settings)
+    with answering(settings):
+        job = store.get_historical_features(entities, names, filter_by_created_timestamp=True)
+    with tables.reading(path):
+        rows = job.to_df()
+    index = pd.DatetimeIndex(rows["event_timestamp"]).tz_localize(None).as_unit("ns")
+    return one_basis(rows.set_axis(index.rename("date")))
+
+
+def serving_context(settings: Settings, ticker: str) -> Context:
+    """The window published last, in one read of Feast's online store.
+
+    Raises:
+        BadInput: none is published for this ticker, or it was made for other settings.
+    """
+    ticker = parse_ticker(ticker)
+    found: dict[str, list[Any]] = {}
+    if (folder(settings) / "online.db").exists():
+        store = open_store(settings)
+        names = [f"stock_context:{name}" for name in FIELDS]
+        with answering(settings):
+            found = store.get_online_features(names, [{"ticker": ticker}]).to_dict()
+    fields = {name: found.get(name, [None])[0] for name in FIELDS}
+    return from_fields(ticker, fields, settings.context)

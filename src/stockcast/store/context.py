@@ -1,0 +1,94 @@
+"""The window of days that a forecast is made from, as Feast keeps it and as a model takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from stockcast.errors import BadInput
+from stockcast.features import MODEL_INPUTS
+from stockcast.prices import PriceHistory
+from stockcast.store.log import own_days
+
+__all__ = ["FIELDS", "Context", "from_fields", "row"]
+
+#: The features of view ``stock_context``.
+FIELDS = ("values", "inputs", "sigma", "last_close", "as_of", "data_hash")
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What a forecast is made from.
+
+    Attributes:
+        ticker: whose.
+        values: float32 (days, model inputs), oldest day first; NaN before the history's start.
+        sigma: daily volatility of log-returns known at ``as_of``.
+        last_close: the close of ``as_of``, as traded.
+        as_of: the last day of the window.
+        data_hash: of the prices it was published with.
+    """
+
+    ticker: str
+    values: npt.NDArray[np.float32]
+    sigma: float
+    last_close: float
+    as_of: pd.Timestamp
+    data_hash: str
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every day of the window has every input, as it has but for a short history."""
+        return bool(np.isfinite(self.values).all())
+
+
+def row(history: PriceHistory, log: pd.DataFrame, days: int) -> pd.DataFrame:
+    """The context of ``history``'s last day, as one row of the view's source.
+
+    Its days are taken from the log, each as it was known on that day: what a model was trained on.
+    """
+    known = own_days(log, history.as_of).tail(days)
+    values = np.full((days, len(MODEL_INPUTS)), np.nan, np.float32)
+    values[days - len(known) :] = known[list(MODEL_INPUTS)]
+    moment = history.as_of.tz_localize("UTC").as_unit("ns")
+    fields = {
+        "ticker": history.ticker,
+        "event_timestamp": moment,
+        "created_timestamp": moment,
+        "values": values.ravel(),
+        "inputs": ",".join(MODEL_INPUTS),
+        "sigma": float(known["sigma"].iloc[-1]),
+        "last_close": history.last_close,
+        "as_of": f"{history.as_of:%Y-%m-%d}",
+        "data_hash": history.data_hash,
+    }
+    return pd.DataFrame({name: [value] for name, value in fields.items()})
+
+
+def from_fields(ticker: str, fields: Mapping[str, Any], days: int) -> Context:
+    """The context in Feast's answer.
+
+    Raises:
+        BadInput: there is none, or it has other days or inputs than asked for.
+    """
+    if fields["as_of"] is None:
+        raise BadInput(f"Expected a published context of {ticker}, got none; run its ingest first.")
+    values = np.asarray(fields["values"], np.float32)
+    if fields["inputs"] != ",".join(MODEL_INPUTS) or values.size != days * len(MODEL_INPUTS):
+        raise BadInput(
+            f"Expected a context of {ticker} with {days} days of {', '.join(MODEL_INPUTS)}, got "
+            f"{values.size} numbers of {fields['inputs'].replace(',', ', ')}; run its ingest again."
+        )
+    return Context(
+        ticker=ticker,
+        values=values.reshape(days, len(MODEL_INPUTS)),
+        sigma=float("nan") if fields["sigma"] is None else fields["sigma"],
+        last_close=fields["last_close"],
+        as_of=pd.Timestamp(fields["as_of"]),
+        data_hash=fields["data_hash"],
+    )

@@ -1,0 +1,146 @@
+"""The Feast repository of a profile: ``feature_repo/`` registered over the profile's own folder.
+
+Importing Feast takes seconds, so it happens when a store is first opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from stockcast.errors import BadInput
+from stockcast.files import replacing
+from stockcast.locks import locked
+from stockcast.settings import HOME, Settings
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+__all__ = ["answering", "exclusive", "folder", "open_store"]
+
+#: Stores opened by this process, each with what it was opened on.
+_OPEN: dict[Path, tuple[object, FeatureStore]] = {}
+#: One connection serves all threads, and a reader must not see half of another thread's write.
+_ALONE = threading.Lock()
+
+
+def folder(settings: Settings) -> Path:
+    """Where the registry and the online store of the profile lie."""
+    return settings.state / "feast"
+
+
+def open_store(settings: Settings) -> FeatureStore:
+    """The profile's feature store, its definitions registered; kept open while they stay.
+
+    Raises:
+        BadInput: it cannot be written, or the registry cannot be read.
+    """
+    home = folder(settings)
+    if _registered(home) != _definitions_hash(settings):
+        _register(settings)
+    # the registry is never written in place, and made again when the online store is missing
+    registry, online = ((home / name).stat() for name in ("registry.db", "online.db"))
+    stamp = (os.getpid(), registry.st_ino, registry.st_mtime_ns, online.st_ino)
+    known, store = _OPEN.get(home, (None, None))
+    if store is None or known != stamp:
+        store = _feature_store(settings, home / "registry.db")
+        _OPEN[home] = (stamp, store)
+    return store
+
+
+@contextlib.contextmanager
+def exclusive(settings: Settings) -> Iterator[None]:
+    """Hold the one right to write this profile's features, among all processes and threads."""
+    with locked(folder(settings) / "write.lock"):
+        yield
+
+
+@contextlib.contextmanager
+def answering(settings: Settings) -> Iterator[None]:
+    """Use the registry and the online store, alone in this process.
+
+    Raises:
+        BadInput: the file of one of them is damaged.
+    """
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        with _ALONE:
+            yield
+    except (sqlite3.DatabaseError, DecodeError) as error:
+        name = "registry.db" if isinstance(error, DecodeError) else "online.db"
+        raise BadInput(
+            f"Expected a file of Feast's in {folder(settings) / name}, got one that cannot be used "
+            f"({error}); delete it and publish again."
+        ) from None
+
+
+def _register(settings: Settings) -> None:
+    """Register the definitions: a new registry is made beside the old one and takes its place."""
+    home = folder(settings)
+    with exclusive(settings):
+        wanted = _definitions_hash(settings)
+        if _registered(home) == wanted:
+            return
+        with replacing(home / "registry.db") as temporary:
+            temporary.unlink()
+            objects = _load_definitions().definitions(settings.state)
+            with answering(settings):
+                _feature_store(settings, temporary).apply(list(objects))
+        with replacing(home / "registered") as temporary:
+            temporary.write_text(wanted, "utf-8")
+
+
+def _feature_store(settings: Settings, registry: Path) -> FeatureStore:
+    from feast import FeatureStore, RepoConfig
+
+    document: dict[str, Any] = yaml.safe_load(_repo("feature_store.yaml").read_text("utf-8"))
+    document["registry"] = str(registry)
+    document["online_store"]["path"] = str(folder(settings) / "online.db")
+    return FeatureStore(config=RepoConfig(**document, repo_path=HOME / "feature_repo"))
+
+
+def _repo(name: str) -> Path:
+    path = HOME / "feature_repo" / name
+    if not path.is_file():
+        raise BadInput(
+            f"Expected the project's feature_repo/{name} at {path}, got no such file; "
+            "STOCKCAST_HOME names the project's folder."
+        )
+    return path
+
+
+def _load_definitions() -> ModuleType:
+    """Run ``feature_repo/features.py``, which is a file of the project and no installed module."""
+    spec = importlib.util.spec_from_file_location("feature_repo_features", _repo("features.py"))
+    if spec is None or spec.loader is None:
+        raise BadInput(f"Expected Python in {_repo('features.py')}, got something else.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _definitions_hash(settings: Settings) -> str:
+    """Changes when a registration would: definitions, feature names, place."""
+    from stockcast.features import FEATURES
+
+    digest = hashlib.sha256(repr((FEATURES, str(settings.state))).encode())
+    for name in ("feature_store.yaml", "features.py"):
+        digest.update(_repo(name).read_bytes())
+    return digest.hexdigest()
+
+
+def _registered(home: Path) -> str | None:
+    """The hash of the definitions that are registered, None if there are none."""
+    complete = all((home / name).exists() for name in ("registered", "registry.db", "online.db"))
+    return (home / "registered").read_text("utf-8") if complete else None
