@@ -2,6 +2,7 @@
 
 Days are naive midnights, as in the index of a price frame; instants are in UTC. Weekends, holidays
 and special closures (11 to 14 September 2001, 29 and 30 October 2012) are the calendar's.
+It knows New York's holidays from 1968 on, and takes every weekday before for a trading day.
 """
 
 from __future__ import annotations

@@ -36,7 +36,6 @@ CALMEST = 0.002
 def jumps(
     price: pd.Series,
     volume: pd.Series,
-    traded: pd.Series | None = None,
     smallest: float = SMALLEST,
 ) -> NDArray[np.float64]:
     """Each day's price over the day before's where that is a unit jump, and 1 elsewhere.
@@ -44,14 +43,13 @@ def jumps(
     Args:
         price: closes on one basis, in date order; NaN and non-positive ones are stepped over.
         volume: shares traded; days of 0 say nothing.
-        traded: closes as traded, when ``price`` is adjusted; turnover is measured with them.
         smallest: the smallest ratio looked for.
     """
     found = np.ones(len(price))
     good = np.flatnonzero((price > 0) & np.isfinite(price))
     closes = price.to_numpy(float)[good]
     shares = volume.to_numpy(float)[good]
-    money = shares * (price if traded is None else traded).to_numpy(float)[good]
+    money = shares * closes
     change = np.diff(np.log(closes), prepend=np.nan)
     for at in np.flatnonzero(np.abs(change) >= np.log(smallest)).tolist():
         activity = float(np.fmin(_over_usual(shares, at), _over_usual(money, at)))

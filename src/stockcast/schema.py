@@ -30,7 +30,8 @@ COLUMNS = (*PRICES, "volume")
 #: Consecutive trading days that may be missing. The longest unscheduled closures are in the
 #: calendar; two weeks cover a halted share, and no daily feature outlives a longer hole.
 LONGEST_GAP = 10
-#: Share of all trading days that may be missing: weekly prices miss 80%, a feed's bad days 1%.
+#: Share of all trading days that may be missing: weekly prices miss 80%, a feed's bad days 1%, and
+#: holidays before 1968, which the calendar does not know, 4%.
 MISSING_SHARE = 0.05
 #: Share of rows that may lie on days when the exchange is closed (a filled-in holiday, Saturdays
 #: before 1952); another exchange's holidays alone exceed it.
@@ -211,7 +212,7 @@ def _jumps(rows: pd.DataFrame) -> dict[str, Any]:
     if "adj_close" not in rows:
         return {"jump": jumps(close, volume), "adj_jump": 1.0}
     jump = jumps(close, volume, smallest=UNIT)
-    adjusted = jumps(rows["adj_close"], volume, traded=close)
+    adjusted = jumps(rows["adj_close"], volume)
     return {"jump": jump, "adj_jump": np.where(jump == 1, adjusted, 1.0)}
 
 

@@ -13,10 +13,10 @@ __all__ = ["adjust", "split_ratios"]
 #: Steps of adj_close / close below this are the rounding of the two, not an event: the smallest
 #: dividends are 1e-4 of the price, six printed decimals are 1e-6 of it.
 ROUNDING = 1e-5
-#: Steps this far from 1 and this near to a ratio of small numbers are splits, and change how many
-#: shares a share is; others are dividends, and do not. (The sample has 2 for 1 at 2.000, and one
-#: dividend of 3 dollars on 30 at 1.112.)
-SPLIT, SPLIT_ROUNDING = 1.25, 0.01
+#: Steps this near to n, n/2, n/3 or n/4 are splits, and change how many shares a share is; others
+#: are dividends, and do not. (The sample has 2 for 1 at 2.000, and one dividend of 3 dollars on 30
+#: at 1.112; one of a fifth of the price would be taken for 5 for 4.)
+SPLIT_ROUNDING = 0.01
 #: Significant digits kept of a factor, so that the noise of a new download restates nothing.
 DIGITS = 8
 
@@ -27,8 +27,8 @@ def adjust(bars: pd.DataFrame) -> pd.DataFrame:
     Prices are multiplied by adj_close / close over its value on the last day, so returns are total
     returns and the last close is the one traded. Cut ``bars`` first: the basis moves with the last
     day. Volume is multiplied by the ratios of later splits, which are told from dividends by their
-    size (:data:`SPLIT`); a split of less than 5 for 4 leaves it as it is. Without ``adj_close``
-    prices are taken to be on one basis already.
+    ratio; one of less than 5 for 4 leaves it as it is. Without ``adj_close`` prices are taken to be
+    on one basis already.
     """
     frame = bars[list(COLUMNS)].astype(float)
     if "adj_close" not in bars or bars.empty:
@@ -48,7 +48,7 @@ def split_ratios(factor: NDArray[np.float64]) -> NDArray[np.float64]:
     steps = np.append(1.0, factor[1:] / factor[:-1])
     size = np.exp(np.abs(np.log(steps)))
     whole = _nearest_ratio(size)
-    split = (size >= SPLIT * (1 - SPLIT_ROUNDING)) & (np.abs(size / whole - 1) <= SPLIT_ROUNDING)
+    split = np.abs(size / whole - 1) <= SPLIT_ROUNDING
     ratios: NDArray[np.float64] = np.where(split, np.where(steps > 1, whole, 1 / whole), 1.0)
     return ratios
 

@@ -18,7 +18,7 @@ from stockcast.prices.history import PriceHistory, content_hash
 from stockcast.schema import COLUMNS
 from stockcast.settings import Settings, parse_ticker
 
-__all__ = ["current", "load", "save"]
+__all__ = ["current", "in_use", "load", "save"]
 
 #: Where the parquet's own metadata say what its columns do not.
 _KEY = b"stockcast"
@@ -42,8 +42,19 @@ def save(history: PriceHistory, settings: Settings) -> Path:
     parquet = pointer.with_name(f"{history.data_hash}.parquet")
     if not _intact(parquet):
         _write(history, parquet)
-    write_json(pointer, _describe(history, parquet))
+    write_json(pointer, {**_describe(history, parquet), "asked": _asked(settings)})
     return pointer
+
+
+def in_use(settings: Settings, ticker: str) -> str | None:
+    """The hash of the snapshot in use; None if there is none for the days the settings ask for."""
+    pointer = current(settings, ticker)
+    if not pointer.exists():
+        return None
+    found = read_json(pointer)
+    if not isinstance(found, dict) or found.get("asked") != _asked(settings):
+        return None
+    return str(found.get("data_hash"))
 
 
 def load(path: Path) -> PriceHistory:
@@ -77,6 +88,13 @@ def _describe(history: PriceHistory, parquet: Path) -> dict[str, Any]:
         "rows": len(history.frame),
         "first": f"{history.frame.index[0]:%Y-%m-%d}",
         "as_of": f"{history.as_of:%Y-%m-%d}",
+    }
+
+
+def _asked(settings: Settings) -> dict[str, str | None]:
+    return {
+        "start": str(settings.start),
+        "as_of": str(settings.as_of) if settings.as_of else None,
     }
 
 
@@ -122,7 +140,8 @@ def _read(parquet: Path) -> PriceHistory:
 def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"no {error}"
-    return getattr(error, "strerror", None) or str(error).splitlines()[0].split(". ")[0].rstrip(".")
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(said).splitlines()[0].split(". ")[0].rstrip(".")
 
 
 def _corrupt(parquet: Path, got: str) -> BadInput:

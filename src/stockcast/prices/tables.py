@@ -71,10 +71,12 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def tidy(table: pd.DataFrame, ticker: str, place: str) -> pd.DataFrame:
-    """The rows of one ticker as float64 columns by date; rows without any value are left out.
+    """The rows of one ticker as float64 columns by date; rows without any price are left out.
+
+    Such rows stand for days without trading, or bars that a feed did not have.
 
     Raises:
-        BadInput: there is no row with a value.
+        BadInput: there is no row with a price.
         DataFault: a date or a number cannot be understood.
     """
     if table.empty:
@@ -82,9 +84,9 @@ def tidy(table: pd.DataFrame, ticker: str, place: str) -> pd.DataFrame:
     numbers = table.drop(columns=["date", "ticker"], errors="ignore")
     dates = _dates(table["date"], ticker)
     frame = numbers.apply(_numbers, args=(dates, ticker)).set_axis(dates, axis=0)
-    frame = frame.dropna(how="all")
+    frame = frame.dropna(how="all", subset=[name for name in frame if name != "volume"])
     if frame.empty:
-        raise BadInput(f"Expected prices of {ticker} in {place}, got no row with a value.")
+        raise BadInput(f"Expected prices of {ticker} in {place}, got no row with a price.")
     return frame
 
 
@@ -98,7 +100,8 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except _reader_errors() as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        reason = said.splitlines()[0]
         reason = reason.removeprefix("Error tokenizing data. C error: ").split(". ")[0]
         raise BadInput(
             f"Expected prices in {path.name}, got a file that cannot be read: {reason.rstrip('.')}."
