@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -31,6 +32,21 @@ def sample_settings(tmp_path: Path) -> Callable[..., Settings]:
         return load_settings("sample", {"root": str(tmp_path), **overrides})
 
     return make
+
+
+@pytest.fixture
+def at_work_in() -> Callable[[Path], list[Path]]:
+    """Find the processes whose working folder is, or was, below a folder."""
+
+    def find(folder: Path) -> list[Path]:
+        found = []
+        for place in Path("/proc").glob("[0-9]*/cwd"):
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                if place.readlink().is_relative_to(folder):
+                    found.append(place.parent)
+        return found
+
+    return find
 
 
 def _fail_on_skip(report: pytest.TestReport | pytest.CollectReport) -> None:

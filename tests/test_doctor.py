@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -92,6 +93,19 @@ def test_service_that_does_not_answer_degrades_and_fails_nothing(
     assert (found.ok, found.word, found.mode) == (False, "degraded", "remote")
     assert "127.0.0.1:1" in found.detail
     assert "secret" not in found.detail
+
+
+def test_trial_of_the_embedded_redis_leaves_nothing_behind(
+    sample_settings: MakeSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    at_work_in: Callable[[Path], list[Path]],
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (found,) = examine(sample_settings(), [named("redis")])
+    assert found.ok
+    assert list(tmp_path.iterdir()) == []
+    assert at_work_in(tmp_path) == []
 
 
 def test_prices_names_each_ticker_that_cannot_be_read(sample_settings: MakeSettings) -> None:

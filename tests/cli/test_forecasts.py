@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from stockcast.cli import main, views
+from stockcast import cache
+from stockcast.cli import main, runs, views
 from stockcast.cli.output import console
 from stockcast.files import write_json
 from stockcast.ledger import Ledger
@@ -38,13 +41,24 @@ def test_fan_has_a_row_per_trading_day(contract: Document, capfd: Output) -> Non
     assert days[1][1:] == ["401.40", "419.24", "437.08", "446.00", "454.92", "472.76", "490.60"]
 
 
+def test_page_that_is_narrow_names_the_notebooks_below_the_table(
+    root: Path, contract: Document, capfd: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "console", lambda: Console(width=80))
+    runs.show_forecasts(load_settings(overrides={"tickers": "AAPL"}), [contract])
+    table, _, path = capfd.readouterr().out.rstrip("\n").rpartition("\n")
+    assert path == f"{root}/reports/sample/forecast/AAPL.ipynb"
+    assert max(map(len, table.splitlines())) <= 80
+    assert "2013-02-21" in table
+
+
 def test_skill_is_positive_when_the_loss_is_below_the_naive_one(contract: Document) -> None:
-    contract["skill"].update(pinball_vs_naive=0.97, ci95=[0.95, 1.02])
-    assert views.skill(contract) == "+3.0% (-2.0% to +5.0%)"
+    contract["skill"]["pinball_vs_naive"] = 0.97
+    assert views.skill(contract) == "+3.0%"
 
 
 def test_skill_that_was_not_measured_is_a_dash(contract: Document) -> None:
-    contract["skill"].update(pinball_vs_naive=None, ci95=None)
+    contract["skill"]["pinball_vs_naive"] = None
     assert views.skill(contract) == "-"
 
 
@@ -122,6 +136,15 @@ def test_ledger_shows_a_row_per_ticker(root: Path, contract: Document, capfd: Ou
     Ledger(load_settings()).append(contract)
     assert main(["ledger"]) == 0
     assert "AAPL" in capfd.readouterr().out
+
+
+def test_reset_leaves_no_server_behind(
+    root: Path, at_work_in: Callable[[Path], list[Path]]
+) -> None:
+    cache.connect(load_settings())
+    assert len(at_work_in(root)) == 1
+    assert main(["reset", "--yes"]) == 0
+    assert at_work_in(root) == []
 
 
 def test_reset_removes_the_profile_and_nothing_else(root: Path, capfd: Output) -> None:

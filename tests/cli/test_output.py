@@ -87,12 +87,14 @@ def test_error_with_json_says_what_kind(capfd: Output) -> None:
     assert document == {"error": {"message": "It is bad.", "kind": "BadInput", "exit_code": 2}}
 
 
-def test_reader_that_goes_away_is_no_error() -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--set", "horizon=0", "--json"]])
+def test_reader_that_goes_away_sees_no_traceback(arguments: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    gone = subprocess.run([STOCKCAST, "--help"], stdout=writer, stderr=subprocess.PIPE)
+    gone = subprocess.run([STOCKCAST, *arguments], stdout=writer, stderr=subprocess.PIPE, text=True)
     os.close(writer)
-    assert gone.stderr == b""
+    assert gone.returncode == 1
+    assert [line for line in gone.stderr.splitlines() if not line.startswith("stockcast: ")] == []
 
 
 def test_interrupt_is_quiet_and_exits_130(tmp_path: Path, capfd: Output) -> None:

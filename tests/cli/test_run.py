@@ -50,6 +50,9 @@ def runs(project: Path) -> Runs:
         "again": ["run", "-t", "AAPL"],
         "status": ["status", "-t", "AAPL,FB", "--json"],
     }
+    old = project / "products" / "sample" / "forecasts" / "FB.json"
+    old.parent.mkdir(parents=True)
+    old.write_text((project / "contract.json").read_text("utf-8"), "utf-8")
     answers = project / "answers.json"
     subprocess.run(
         [sys.executable, "-c", DRIVER, json.dumps(list(commands.values())), str(answers)],
@@ -68,7 +71,7 @@ def test_table_shows_each_forecast_that_there_is(runs: Runs) -> None:
     assert "reports/sample/forecast/AAPL.ipynb" in rows[0]
 
 
-def test_ticker_without_forecast_is_named(runs: Runs) -> None:
+def test_ticker_that_failed_is_named_and_its_old_forecast_is_not_shown(runs: Runs) -> None:
     assert "No forecast of FB." in runs.partial.stdout
     assert "Expected more days of FB, got 196." in runs.partial.stderr
 

@@ -32,20 +32,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         format="%(levelname)s %(name)s: %(message)s",
     )
     try:
-        return _run(arguments)
-    except BrokenPipeError:
+        return _answer(arguments, debug=debug)
+    except BrokenPipeError:  # the reader has seen enough
         _forget_stdout()
         return 1
+
+
+def _answer(arguments: list[str], *, debug: bool) -> int:
+    try:
+        code = typer.main.get_command(app).main(arguments, "stockcast", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
     except typer.Abort:
         return 130
     except Exception as error:  # the outermost edge: whatever it is becomes one sentence
-        return show_error(error, as_json="--json" in arguments, debug=debug)
-
-
-def _run(arguments: list[str]) -> int:
-    command = typer.main.get_command(app)
-    code = command.main(args=arguments, prog_name="stockcast", standalone_mode=False)
-    sys.stdout.flush()
+        code = show_error(error, as_json="--json" in arguments, debug=debug)
+        sys.stdout.flush()
     return int(code or 0)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["console", "print_json", "results_only", "say", "show_error", "table"]
+__all__ = ["console", "fits", "print_json", "results_only", "say", "show_error", "table"]
 
 #: Columns where no terminal sets them (a pipe, a log): none is folded, so that paths stay whole.
 PIPE_WIDTH = 1000
@@ -58,16 +58,26 @@ def console() -> Console:
     return Console(width=width, highlight=False)
 
 
+def fits(shown: Table, page: Console) -> bool:
+    """Say whether the table needs no more columns than the page has."""
+    boundless = page.options.update(max_width=PIPE_WIDTH)
+    return page.measure(shown, options=boundless).maximum <= page.width
+
+
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> Table:
-    """Return a plain table; a heading that ends in ``>`` aligns its column to the right."""
+    """Return a plain table, of which only the last column folds where the page is narrow.
+
+    A heading that ends in ``>`` aligns its column to the right.
+    """
     from rich import box
     from rich.table import Table
 
-    shown = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+    shown = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
     for heading in headings:
         shown.add_column(
             heading.removesuffix(">"),
             justify="right" if heading.endswith(">") else "left",
+            no_wrap=heading != headings[-1],
             overflow="fold",
         )
     for row in rows:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stockcast.cli import views
 from stockcast.cli.app import AsJson, Jobs, Overrides, Profile, Tickers, app, settings_for
-from stockcast.cli.output import console, print_json, results_only
+from stockcast.cli.output import console, fits, print_json, results_only
 from stockcast.errors import BadInput
 
 if TYPE_CHECKING:
     from stockcast.pipeline import RunResult
     from stockcast.settings import Settings
 
-__all__ = ["require_known"]
+__all__ = ["require_known", "show_forecasts"]
 
 
 @app.command()
@@ -41,7 +40,7 @@ def run(
     if as_json:
         print_json(_run_document(result, documents))
     else:
-        _show_run(settings, result, documents)
+        show_forecasts(settings, documents)
     return result.exit_code
 
 
@@ -80,9 +79,16 @@ def _run_document(result: RunResult, documents: Sequence[dict[str, Any]]) -> dic
     }
 
 
-def _show_run(settings: Settings, result: RunResult, documents: Sequence[dict[str, Any]]) -> None:
+def show_forecasts(settings: Settings, documents: Sequence[dict[str, Any]]) -> None:
+    """Print the table of a run, and name the tickers that have no forecast."""
+    notebooks = _notebooks(settings)
     if documents:
-        console().print(views.forecasts(documents, _notebooks(settings)))
+        page, complete = console(), views.forecasts(documents, notebooks)
+        if fits(complete, page):
+            page.print(complete)
+        else:  # a path that is folded cannot be copied
+            page.print(views.forecasts(documents, {}))
+            typer.echo("\n".join(notebooks[document["ticker"]] for document in documents))
     missing = [ticker for ticker in settings.tickers if ticker not in _tickers(documents)]
     if missing:
         typer.echo(f"No forecast of {', '.join(missing)}.")
@@ -92,9 +98,9 @@ def _tickers(documents: Sequence[dict[str, Any]]) -> set[str]:
     return {document["ticker"] for document in documents}
 
 
-def _notebooks(settings: Settings) -> dict[str, Path]:
+def _notebooks(settings: Settings) -> dict[str, str]:
     folder = settings.reports / "forecast"
-    return {ticker: folder / f"{ticker}.ipynb" for ticker in settings.tickers}
+    return {ticker: views.shown_path(folder / f"{ticker}.ipynb") for ticker in settings.tickers}
 
 
 @app.command()

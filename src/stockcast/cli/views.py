@@ -35,17 +35,6 @@ FAN = {
     "q95": "95%>",
 }
 
-#: Headings of a run's table; the median's, which names the horizon, comes after the third.
-FORECAST = (
-    "ticker",
-    "as of",
-    "last close>",
-    "80% interval>",
-    "skill against naive>",
-    "verdict",
-    "notebook",
-)
-
 #: Figures of the scorecard: heading, and digits behind the point.
 FIGURES = {
     "pinball": ("pinball", 5),
@@ -72,39 +61,34 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def skill(forecast: Document) -> str:
-    """Return how much lower the pinball loss is than the naive forecast's, with its interval.
-
-    Positive is better than naive: 1 minus the loss ratio.
-    """
-    ratio, interval = forecast["skill"]["pinball_vs_naive"], forecast["skill"].get("ci95")
-    if ratio is None:
-        return "-"
-    if not interval or None in interval:
-        return f"{1 - ratio:+.1%}"
-    return f"{1 - ratio:+.1%} ({1 - interval[1]:+.1%} to {1 - interval[0]:+.1%})"
+    """Return how much lower the pinball loss is than the naive forecast's: positive is better."""
+    ratio = forecast["skill"]["pinball_vs_naive"]
+    return "-" if ratio is None else f"{1 - ratio:+.1%}"
 
 
-def forecasts(documents: Sequence[Document], notebooks: Mapping[str, Path]) -> Table:
+def forecasts(documents: Sequence[Document], notebooks: Mapping[str, str]) -> Table:
     """Return one row per ticker; ``notebooks`` names the executed notebook of each."""
-    days = max((len(d["predictions"]["full_forecast"]) for d in documents), default=0)
+    days = max(len(document["predictions"]["full_forecast"]) for document in documents)
+    headings = ["ticker", "as of", "last close>", f"{days}-day\nmedian>", "80% interval>"]
+    headings += ["skill\nagainst\nnaive>", "verdict", *(["notebook"] if notebooks else [])]
     return table(
-        [*FORECAST[:3], f"{days}-day median>", *FORECAST[3:]],
+        headings,
         [_forecast_row(document, notebooks) for document in documents],
     )
 
 
-def _forecast_row(document: Document, notebooks: Mapping[str, Path]) -> list[str]:
+def _forecast_row(document: Document, notebooks: Mapping[str, str]) -> list[str]:
     last = document["predictions"]["full_forecast"][-1]
-    return [
+    row = [
         document["ticker"],
         document["as_of"],
         f"{document['last_close']:,.2f} {document['currency']}",
         number(last["close"], 2),
         f"{last['q10']:,.2f} to {last['q90']:,.2f}",
         skill(document),
-        "skilful" if document["verdict"]["skilful"] else "not skilful",
-        shown_path(notebooks[document["ticker"]]),
+        "skilful" if document["verdict"]["skilful"] else "no skill",
     ]
+    return [*row, notebooks[document["ticker"]]] if notebooks else row
 
 
 def fan(forecast: Document) -> Table:
@@ -122,7 +106,7 @@ def fan(forecast: Document) -> Table:
 
 def verdict_line(forecast: Document) -> str:
     """Return what the forecast is worth, in one line."""
-    word = "skilful" if forecast["verdict"]["skilful"] else "not skilful"
+    word = "skilful" if forecast["verdict"]["skilful"] else "no skill"
     return f"Verdict: {word}. {forecast['verdict']['reason']}"
 
 
@@ -159,14 +143,14 @@ def ledger(rows: Sequence[Document]) -> Table:
 def tasks(documents: Sequence[Document]) -> Table:
     """Return one row per task of the pipeline: its state, and why it is not fresh."""
     return table(
-        ["task", "state", "why", "finished", "seconds>"],
+        ["task", "state", "finished (UTC)", "seconds>", "why"],
         [
             [
                 document["name"],
                 document["state"],
-                document["why"],
                 (document["finished_at"] or "-")[:19].replace("T", " "),
                 number(document["seconds"], 1),
+                document["why"],
             ]
             for document in documents
         ],
