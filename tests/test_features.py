@@ -7,9 +7,9 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from leaks import assert_causal
 
 from stockcast.features import FEATURES, LIMIT, MODEL_INPUTS, compute, macd, rsi, volatility
+from tests.leaks import assert_causal
 
 
 @cache

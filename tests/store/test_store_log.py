@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from histories import PRICES, bars, corrected, rebased
 
 from stockcast.features import FEATURES, MODEL_INPUTS, compute
 from stockcast.store.log import Update, own_days, recompute, update
+from tests.store.histories import PRICES, bars, corrected, rebased
 
 FREE = ["rsi14", *MODEL_INPUTS, "sigma"]
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from histories import bars, corrected, history, put, rebased
 
 from stockcast import prices
 from stockcast.errors import BadInput
@@ -20,6 +19,7 @@ from stockcast.features import FEATURES, MODEL_INPUTS, compute
 from stockcast.settings import HOME, Settings
 from stockcast.store import publish, serving_context, tables, training_frame
 from stockcast.store.repository import folder, open_store
+from tests.store.histories import bars, corrected, history, put, rebased
 
 Make = Callable[..., Settings]
 
