@@ -14,15 +14,35 @@ from stockcast.settings import HOME
 PIPELINE = f"""
 library: {HOME / "src" / "stockcast"}
 stages:
+  - name: ingest-[[ticker]]
+    source: notebooks/ingest.py
+    each: tickers
+    params: [ticker]
   - name: forecast-[[ticker]]
     source: notebooks/forecast.py
     each: tickers
+    upstream: ["ingest-[[ticker]]"]
     params: [ticker]
     products:
       forecast: forecasts/[[ticker]].json
 """
 
-NOTEBOOK = """
+INGEST = """
+# %% tags=["parameters"]
+upstream = None
+product = None
+ticker = None
+
+# %%
+from stockcast.errors import BadInput
+
+# %%
+print("a notebook prints this")
+if ticker == "FB":
+    raise BadInput("Expected more days of FB, got 196.")
+"""
+
+FORECAST = """
 # %% tags=["parameters"]
 upstream = None
 product = None
@@ -31,13 +51,6 @@ ticker = None
 # %%
 import json
 from pathlib import Path
-
-from stockcast.errors import BadInput
-
-# %%
-print("a notebook prints this")
-if ticker == "FB":
-    raise BadInput("Expected more days of FB, got 196.")
 
 # %%
 document = json.loads(Path("contract.json").read_text())
@@ -87,11 +100,12 @@ def contract_of(ticker: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose forecast notebook copies a forecast, and has none of FB."""
+    """A home whose forecasts are all alike, and where the prices of FB are never good."""
     home = tmp_path_factory.mktemp("project")
     shutil.copytree(HOME / "env", home / "env")
     (home / "notebooks").mkdir()
     (home / "pipeline.yaml").write_text(PIPELINE, "utf-8")
-    (home / "notebooks" / "forecast.py").write_text(NOTEBOOK.lstrip(), "utf-8")
+    (home / "notebooks" / "ingest.py").write_text(INGEST.lstrip(), "utf-8")
+    (home / "notebooks" / "forecast.py").write_text(FORECAST.lstrip(), "utf-8")
     (home / "contract.json").write_text(json.dumps(contract_of("")), "utf-8")
     return home
