@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,9 @@ def run(plan: TaskPlan, notebook: str, kernels: Kernels, inputs: Iterable[Path])
     except NotebookFailed as error:
         if running.exists():
             node = nbformat.read(running, as_version=4)
-        _keep(plan, node, about | _times(begun), error.failure, kernels.command)
-        raise
+        failure = replace(error.failure, report=failed_paths(plan)[1])
+        _keep(plan, node, about | _times(begun), failure, kernels.command)
+        raise NotebookFailed(failure) from error
     finally:
         running.unlink(missing_ok=True)
     found = _data_hash([*plan.products.values(), *inputs])

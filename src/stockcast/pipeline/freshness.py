@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from stockcast.pipeline.imports import quickly
 from stockcast.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ def status(settings: Settings, pipeline: Pipeline | None = None) -> list[TaskSta
     Raises:
         BadInput: pipeline.yaml or a notebook is not usable.
     """
-    from stockcast.pipeline import dag as dags
-    from stockcast.pipeline.kernels import Kernels
+    with quickly():
+        from stockcast.pipeline import dag as dags
+        from stockcast.pipeline.kernels import Kernels
 
     dag = dags.build(settings, Kernels(settings, run_id="", command=""), pipeline)
     dag.render(show_progress=False)

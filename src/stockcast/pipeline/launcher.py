@@ -23,10 +23,10 @@ _PR_SET_PDEATHSIG = 1
 def die_with_runner() -> None:
     """Ask Linux to kill this process when the runner dies, be it by ``kill -9``."""
     runner = os.environ.pop(RUNNER, "")
-    with_libc = getattr(ctypes.CDLL(None), "prctl", None)
-    if with_libc is None:  # not Linux: ipykernel itself looks for its parent once a second
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is None:  # not Linux: ipykernel itself looks for its parent once a second
         return
-    with_libc(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if runner and os.getppid() != int(runner):  # it died before we asked
         os._exit(1)
 

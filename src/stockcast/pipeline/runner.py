@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import shlex
 import signal
 import sys
@@ -14,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
-
 from stockcast.files import write_json
+from stockcast.masking import mask
+from stockcast.pipeline.imports import quickly
 from stockcast.pipeline.lock import held
 from stockcast.pipeline.notebook import Failure
 from stockcast.settings import Settings
@@ -132,12 +131,13 @@ def _run(
     command: str,
 ) -> RunResult:
     # Ploomber takes seconds to import; whoever is told that another run is at work need not wait
-    from ploomber.exceptions import DAGBuildError
+    with quickly():
+        from ploomber.exceptions import DAGBuildError
 
-    from stockcast.pipeline import dag as dags
-    from stockcast.pipeline.executor import Notebooks
-    from stockcast.pipeline.kernels import Kernels
-    from stockcast.pipeline.progress import Progress
+        from stockcast.pipeline import dag as dags
+        from stockcast.pipeline.executor import Notebooks
+        from stockcast.pipeline.kernels import Kernels
+        from stockcast.pipeline.progress import Progress
 
     begun = time.monotonic()
     kernels = Kernels(settings, dags.new_run_id(), command)
@@ -189,13 +189,17 @@ def _stoppable(command: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise SystemExit(128 + signal.SIGINT) from None
-    except SystemExit:
-        print(f"Stopped; what finished is kept. To resume: {command}", file=sys.stderr)
-        raise
+        raise SystemExit(_stopped(128 + signal.SIGINT, command)) from None
+    except SystemExit as stopped:
+        raise SystemExit(_stopped(stopped.code, command)) from None
     finally:
         if in_main:
             signal.signal(signal.SIGTERM, before)
+
+
+def _stopped(code: Any, command: str) -> Any:
+    print(f"Stopped; what finished is kept. To resume: {command}", file=sys.stderr)
+    return code
 
 
 def _command(settings: Settings) -> str:
@@ -203,18 +207,9 @@ def _command(settings: Settings) -> str:
     program, *arguments = sys.argv or [""]
     if Path(program).name != "stockcast":
         return f"stockcast run -p {settings.profile}"
-    secrets = "|".join(key for key in Settings.model_fields if _is_secret(key))
-    shown = [re.sub(f"^(({secrets})=).*", r"\1***", text) for text in arguments]
-    return shlex.join(["stockcast", *shown])
-
-
-def _is_secret(key: str) -> bool:
-    return "SecretStr" in str(Settings.model_fields[key].annotation)
+    return shlex.join(["stockcast", *(mask(text, settings) for text in arguments)])
 
 
 def _public(settings: Settings) -> dict[str, Any]:
-    return {
-        key: value
-        for key, value in settings.model_dump(mode="json").items()
-        if not isinstance(getattr(settings, key), SecretStr)
-    }
+    values = settings.model_dump(mode="json").items()  # secrets are stars there already
+    return {key: mask(value) if isinstance(value, str) else value for key, value in values}

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ploomber import DAG
+from ploomber.exceptions import RenderError
 from ploomber.products import File
 from ploomber.sources.notebooksource import NotebookSource
 from ploomber.static_analysis.pyflakes import check_notebook
@@ -68,51 +71,61 @@ class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
 
 
 class Notebook(NotebookSource):  # type: ignore[misc]  # ploomber is not typed
-    """A notebook's source, parsed once and shared by every task that runs it."""
+    """A notebook's source, parsed and checked once, and shared by every task that runs it."""
 
     def __init__(self, path: Path) -> None:
-        try:
-            super().__init__(
-                path,
-                kernelspec_name="python3",
-                static_analysis="strict",
-                check_if_kernel_installed=False,  # runs start kernels from a spec of their own
-            )
-        except OSError as error:
-            raise BadInput(f"Expected the notebook {path}, got: {error.strerror}.") from None
+        if not path.is_file():
+            raise BadInput(f"Expected the notebook {path}, got no such file.")
+        super().__init__(
+            path,
+            kernelspec_name="python3",
+            static_analysis="strict",
+            check_if_kernel_installed=False,  # runs start kernels from a spec of their own
+        )
         if self._get_parameters_cell() is None:
             raise StockcastError(f"Expected a cell tagged parameters in {path}, got none.")
         self._text = super().__str__()
         self._checked: set[frozenset[str]] = set()  # shared by the copies
 
-    def for_task(self) -> Notebook:
-        """Return a copy that shares all but the parameters."""
-        return copy.copy(self)
-
-    def render(self, params: Any) -> None:
-        """Take the parameters; the notebook that has them is only made when it is asked for.
+    def for_task(self, params: Mapping[str, Any]) -> Notebook:
+        """Return a copy that shares all but the parameters.
 
         Raises:
-            StockcastError: the notebook's parameters are others, or its code cannot work.
+            StockcastError: the notebook declares other parameters, or its code cannot work.
         """
+        if frozenset(params) not in self._checked:
+            trial = copy.copy(self)
+            trial._params = {**params, "product": {}, "upstream": {}}
+            trial._render()
+            trial._check()
+            self._checked.add(frozenset(params))
+        return copy.copy(self)
+
+    def _check(self) -> None:
+        notebook = self._nb_str_to_obj(self._nb_str_rendered)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of style; ruff looks after that
+                check_notebook(notebook, self._params, filename=self._path.name)
+        except (RenderError, SyntaxError, TypeError) as error:
+            text = re.sub(
+                r"\(?(if you want|To disable this check).*", "", str(error), flags=re.DOTALL
+            )
+            why = " ".join(text.split())
+            raise StockcastError(
+                f"Expected a notebook that can run, got {self._path}: {why}"
+            ) from None
+
+    def render(self, params: Any) -> None:
+        """Take the parameters; the notebook that has them is made when it is asked for."""
         self._params = {
             key: value.to_json_serializable() if key in ("product", "upstream") else value
             for key, value in params.to_dict().items()
         }
         self._nb_str_rendered = self._nb_obj_rendered = None
-        if frozenset(self._params) not in self._checked:
-            self._render()
-            self._checked.add(frozenset(self._params))
 
-    def _check_notebook(self, raise_: bool, check_signature: bool) -> None:
-        """Check once per notebook, whatever the ticker."""
-        if frozenset(self._params) in self._checked:
-            return
-        notebook = self._nb_str_to_obj(self._nb_str_rendered)
-        try:
-            check_notebook(notebook, self._params, self._path, raise_, check_signature)
-        except Exception as error:  # whatever it is, this notebook cannot run
-            raise StockcastError(f"{self._path.name}: {' '.join(str(error).split())}") from error
+    def _post_render_validation(self) -> None:
+        """Check nothing: it was done, once per notebook and not once per ticker."""
 
     @property
     def nb_str_rendered(self) -> str:
@@ -140,7 +153,7 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
         self.kernels = kernels
         self.seconds: float | None = None
         self._modules = dict(modules)
-        self._source = source.for_task()
+        self._source = source.for_task(plan.params)
         self._reasons: list[Reason] | None = None
         self._record: dict[str, Any] = {}
         # what NotebookRunner's own methods look for; its __init__ would parse the notebook again

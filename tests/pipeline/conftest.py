@@ -1,0 +1,36 @@
+"""Projects for the tests of the pipeline: one in which nothing has run, one in which all has."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.project import Project
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project in which nothing has run."""
+    made = Project.make(tmp_path / "project", tmp_path / "root")
+    monkeypatch.setenv("PYTHONPATH", str(made.folder))
+    return made
+
+
+@pytest.fixture(scope="session")
+def finished_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one run of the small project leaves."""
+    folder = tmp_path_factory.mktemp("finished")
+    made = Project.make(folder / "project", folder / "root")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(made.folder))
+        assert made.run(jobs=3).exit_code == 0
+    return made.root
+
+
+@pytest.fixture
+def finished(project: Project, finished_root: Path) -> Project:
+    """A project in which all has run."""
+    shutil.copytree(finished_root, project.root)
+    return project

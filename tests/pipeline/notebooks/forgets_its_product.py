@@ -1,0 +1,7 @@
+# %% [markdown]
+# # Forgets its product
+# %% tags=["parameters"]
+upstream = None
+product = None
+# %%
+1

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stockcast.errors import BadInput, StockcastError
+from stockcast.pipeline import reset, run
+from stockcast.pipeline.lock import Locked, held, holder
+from tests.pipeline.project import Project
+
+
+def test_a_second_run_says_who_holds_the_root(project: Project) -> None:
+    with held(project.root, "stockcast run -p sample"):
+        with pytest.raises(Locked, match=r"process \d+ since .* \(stockcast run -p sample\)"):
+            project.run()
+        assert (holder(project.root) or {})["command"] == "stockcast run -p sample"
+    assert holder(project.root) is None
+    assert Locked.exit_code == 1
+
+
+def test_other_roots_are_free(project: Project, tmp_path: Path) -> None:
+    with held(project.root, "a"), held(tmp_path / "other", "b"):
+        pass
+
+
+def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
+    with held(tmp_path, "a"):
+        child = subprocess.Popen(["sleep", "30"], close_fds=False)
+    try:
+        with held(tmp_path, "b"):
+            pass
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.mark.parametrize("left", ["", "{", '{"pid": 1'])
+def test_what_a_killed_run_left_in_the_lock_stops_nobody(tmp_path: Path, left: str) -> None:
+    (tmp_path / "products").mkdir()
+    (tmp_path / "products" / "run.lock").write_text(left)
+    assert holder(tmp_path) is None
+    with held(tmp_path, "a"):
+        assert (holder(tmp_path) or {})["command"] == "a"
+
+
+def test_a_root_that_cannot_be_written_is_told(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="can be written"):
+        run(project.settings(root=str(tmp_path / "file")), pipeline=project.pipeline)
+
+
+def test_reset_removes_what_the_profile_generated_and_nothing_else(finished: Project) -> None:
+    keep = [
+        finished.root / "reports" / "LOG.md",
+        finished.root / "reports" / "files" / "a.html",
+        finished.root / "products" / "files" / "a.json",
+        finished.root / "notes.txt",
+    ]
+    for path in keep:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("kept")
+    removed = reset(finished.settings())
+    assert removed == [finished.root / "products" / "sample", finished.root / "reports" / "sample"]
+    assert not any(path.exists() for path in removed)
+    assert all(path.read_text() == "kept" for path in keep)
+    assert reset(finished.settings()) == []
+
+
+def test_reset_follows_no_link(finished: Project, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (finished.root / "products" / "sample").rename(elsewhere)
+    (finished.root / "products" / "sample").symlink_to(elsewhere)
+    reset(finished.settings())
+    assert not (finished.root / "products" / "sample").is_symlink()
+    assert (elsewhere / "models" / "FB.json").exists()
+
+
+def test_reset_refuses_while_a_run_is_at_work(finished: Project) -> None:
+    with held(finished.root, "stockcast run"), pytest.raises(StockcastError, match="stockcast run"):
+        reset(finished.settings())
+    assert finished.stale() == {}

@@ -1,0 +1,5 @@
+"""Counts for nothing."""
+
+
+def note() -> None:
+    pass

@@ -1,0 +1,5 @@
+"""Rounds."""
+
+
+def whole(number: float) -> int:
+    return round(number)
