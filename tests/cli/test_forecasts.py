@@ -13,8 +13,8 @@ from rich.console import Console
 from stockcast import cache
 from stockcast.cli import main, runs, views
 from stockcast.cli.output import console
-from stockcast.files import write_json
 from stockcast.ledger import Ledger
+from stockcast.models.records import Record, record_file
 from stockcast.settings import load_settings
 
 Document = dict[str, Any]
@@ -71,15 +71,28 @@ def test_model_and_verdict_are_said_in_a_line_each(contract: Document) -> None:
 
 
 @pytest.fixture
-def scored(root: Path) -> list[Document]:
+def scored(root: Path, contract: Document) -> list[Document]:
     figures = dict.fromkeys((*views.FIGURES, "mse", "rmse", "dm_p_garch"), 0.5)
     rows = [
         {"ticker": "AAPL", "model": model, "horizon": horizon, "n": 700, **figures}
         for model in ("child", "naive")
         for horizon in (1, "all")
     ]
-    write_json(root / "products/sample/models/child-AAPL.json", {"scorecard": rows})
-    write_json(root / "products/sample/models/parent.json", {"version": "1"})
+    record = Record(
+        name="child-AAPL",
+        ticker="AAPL",
+        data_hash=contract["data_hash"],
+        as_of=contract["as_of"],
+        candidate="3",
+        bundle=None,
+        served=contract["model"],
+        verdict=contract["verdict"],
+        skill=contract["skill"],
+        calibration=None,
+        baselines={},
+        scorecard=rows,
+    )
+    record.save(record_file(load_settings(), record.name))
     return rows
 
 
@@ -99,6 +112,16 @@ def test_scorecard_shows_each_model_once(scored: list[Document], capfd: Output) 
 def test_scorecard_before_any_training_says_so(root: Path, capfd: Output) -> None:
     assert main(["scorecard"]) == 0
     assert "No model was trained yet" in capfd.readouterr().out
+
+
+def test_model_file_that_is_corrupt_is_one_sentence(root: Path, capfd: Output) -> None:
+    corrupt = root / "products/sample/models/child-AAPL.json"
+    corrupt.parent.mkdir(parents=True)
+    corrupt.write_text('{"name": "child-AAPL"', "utf-8")
+    assert main(["scorecard"]) == 2
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1
+    assert str(corrupt) in error
 
 
 def test_settle_writes_what_became_of_each_day(

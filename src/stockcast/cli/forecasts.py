@@ -83,10 +83,10 @@ def scorecard(
 
 
 def _scores(settings: Settings) -> list[dict[str, Any]]:
-    from stockcast.files import read_json
+    from stockcast.models.records import load_record
 
-    pointers = sorted((settings.state / "models").glob("*.json"))
-    return [row for pointer in pointers for row in read_json(pointer).get("scorecard", [])]
+    records = sorted((settings.state / "models").glob("*.json"))
+    return [row for record in records for row in load_record(record).scorecard]
 
 
 @app.command()
