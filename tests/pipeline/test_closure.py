@@ -54,6 +54,10 @@ def closure(package: Path, code: str, **options: object) -> set[str]:
         ("from lib.lazy import x_made_late", {"lib", "lib.lazy", "lib.lazy.x"}),
         ("import importlib; importlib.import_module('lib.late')", {"lib", "lib.late"}),
         ("from lib.plumbing import pipe", {"lib"}),
+        (
+            "import typing\nif typing.TYPE_CHECKING:\n  import lib.never\nelse:\n  import lib.top",
+            {"lib", "lib.top", "lib.late"},
+        ),
         ("%matplotlib inline\nimport lib.late\n!ls", {"lib", "lib.late"}),
     ],
 )

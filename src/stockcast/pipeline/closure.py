@@ -96,7 +96,18 @@ def _mentions(path: Path, mtime: int, size: int, name: str, is_package: bool) ->
             f"Expected Python in {path}, got: {error.msg} (line {error.lineno})."
         ) from None
     package = name if is_package else name.rpartition(".")[0]
-    return frozenset(mention for node in ast.walk(tree) for mention in _names(node, package))
+    return frozenset(mention for node in _running(tree) for mention in _names(node, package))
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield ``node`` and all below it, but what only a type checker sees."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+            for otherwise in child.orelse:
+                yield from _running(otherwise)
+        else:
+            yield from _running(child)
 
 
 def _parse(code: str) -> ast.Module:
