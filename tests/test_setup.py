@@ -17,6 +17,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from stockcast.cli.app import app
+
 REPOSITORY = Path(__file__).parents[1]
 INSTALLS = "pip install"
 
@@ -99,6 +101,13 @@ def test_make_names_the_python_it_needs_and_the_one_it_met(checkout: Path) -> No
         assert "needs Python 3.11" in refused.stderr
         assert "Python 3.9.1" in refused.stderr
     assert not (checkout / ".venv").exists()
+
+
+def test_every_command_that_make_calls_exists() -> None:
+    called = re.findall(r"\$\(BIN\)/stockcast (\w+)", (REPOSITORY / "Makefile").read_text("utf-8"))
+    commands = {command.callback.__name__ for command in app.registered_commands}
+    assert called
+    assert set(called) <= commands
 
 
 def installed(checkout: Path) -> None:

@@ -108,7 +108,8 @@ def _describe(error: Exception) -> tuple[str, int]:
     if isinstance(error, StockcastError):
         message, code = str(error), error.exit_code
     elif isinstance(error, typer.TyperException):
-        message, code = f"{error.format_message()} See stockcast --help.", error.exit_code
+        said = error.format_message().rstrip(".")
+        message, code = f"{said}; see stockcast --help.", error.exit_code
     else:
         message = f"unexpected {type(error).__name__}: {error} (--debug shows where)"
         code = 1
