@@ -27,10 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     arguments = [argument for argument in given if argument != "--debug"] or ["--help"]
     debug = "--debug" in given or os.environ.get("STOCKCAST_DEBUG", "0") not in ("", "0")
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING,
-        format="%(levelname)s %(name)s: %(message)s",
-    )
+    _log(logging.DEBUG if debug else logging.WARNING)
     try:
         return _answer(arguments, debug=debug)
     except BrokenPipeError:  # the reader has seen enough
@@ -50,6 +47,15 @@ def _answer(arguments: list[str], *, debug: bool) -> int:
         code = show_error(error, as_json="--json" in arguments, debug=debug)
         sys.stdout.flush()
     return int(code or 0)
+
+
+def _log(level: int) -> None:
+    """Send what is logged to stderr; the level is the handler's, since libraries set their own."""
+    handler = logging.StreamHandler()
+    handler.setLevel(level)
+    logging.basicConfig(
+        level=level, handlers=[handler], format="%(levelname)s %(name)s: %(message)s"
+    )
 
 
 def _forget_stdout() -> None:
