@@ -33,6 +33,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
+        temporary.chmod(0o644)  # mkstemp's own 0600 would hide products from other readers
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -233,7 +233,7 @@ def _explain(error: ValidationError) -> str:
 
 
 def load_settings(
-    profile: str | None = None, overrides: Mapping[str, str] | None = None
+    profile: str | None = None, overrides: Mapping[str, Any] | None = None
 ) -> Settings:
     """Read the settings of ``profile`` (default: ``STOCKCAST_PROFILE``, else ``sample``).
 
@@ -243,7 +243,7 @@ def load_settings(
     name = profile or os.environ.get("STOCKCAST_PROFILE") or "sample"
     _profile_file(name)
     try:
-        return Settings(**{**(overrides or {}), "profile": name})  # type: ignore[arg-type]
+        return Settings(**{**(overrides or {}), "profile": name})
     except ValidationError as error:
         raise BadInput(_explain(error)) from None
     except yaml.YAMLError as error:

@@ -40,6 +40,18 @@ class PriceHistory:
         """The close of that day, as it was traded."""
         return float(self.frame["close"].iloc[-1])
 
+    def summary(self) -> pd.DataFrame:
+        """One row that says what this is."""
+        row = {
+            "source": self.source,
+            "first": f"{self.frame.index[0]:%Y-%m-%d}",
+            "as of": f"{self.as_of:%Y-%m-%d}",
+            "bars": len(self.frame),
+            "last close": f"{self.last_close:,.2f} {self.currency}",
+            "data hash": self.data_hash,
+        }
+        return pd.DataFrame([row], index=[self.ticker])
+
 
 def content_hash(ticker: str, frame: pd.DataFrame) -> str:
     """16 hexadecimal digits over ticker, dates and values, whatever file they are kept in."""

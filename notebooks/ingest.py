@@ -1,0 +1,68 @@
+# %% [markdown]
+# # Ingest
+# Daily prices of one ticker: read, checked, put on one adjustment basis, kept as an immutable
+# snapshot under the hash of its content, and published to the feature store.
+
+# %%
+from stockcast import features, plots, store
+from stockcast.prices import read, snapshot
+from stockcast.settings import load_settings
+
+# %% tags=["parameters"]
+upstream = None
+product = None
+profile = "sample"
+ticker = "AAPL"
+source = "sample"
+exchange = "XNYS"
+currency = "USD"
+start = "1999-01-01"
+as_of = None
+context = 60
+fingerprint = None
+
+# %%
+settings = load_settings(
+    profile,
+    {
+        "source": source,
+        "exchange": exchange,
+        "currency": currency,
+        "start": start,
+        "as_of": as_of,
+        "context": context,
+    },
+)
+
+# %% [markdown]
+# ## Prices
+# Open, high, low and close are adjusted for splits and dividends with one factor per day, and
+# rebased so that the last close is the one traded.
+
+# %%
+history = read(settings, ticker)
+plots.prices(history.frame, ticker)
+
+# %%
+snapshot.save(history, settings)
+history.frame.tail()
+
+# %% [markdown]
+# ## Features
+# Every column of a day is made from that day and earlier ones.
+
+# %%
+computed = features.compute(history.frame)
+plots.volatility(computed, ticker)
+
+# %%
+store.publish(settings, history, computed)
+
+# %%
+computed.tail().round(4)
+
+# %% [markdown]
+# ## What was ingested
+
+# %%
+history.summary()
