@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from redis.retry import Retry
 from stockcast.cache.server import EmbeddedServer
 from stockcast.deadline import within
 from stockcast.errors import BadInput, Unavailable
+from stockcast.masking import mask
 from stockcast.settings import Settings
 
 __all__ = ["BUDGET", "PAUSE", "Connection", "Health"]
@@ -71,7 +71,7 @@ class Connection:
             BadInput: ``redis_url`` is no URL of a Redis.
         """
         if settings.redis_url:
-            return cls(_from_url(settings.redis_url), _shown(settings.redis_url))
+            return cls(_from_url(settings.redis_url), mask(settings.redis_url))
         if settings.redis_host:
             host, port = settings.redis_host, settings.redis_port
             return cls(redis.Redis(host, port, **_OPTIONS), f"redis://{host}:{port}")
@@ -134,7 +134,7 @@ class Connection:
             return str(error)
         if isinstance(error, TimeoutError):
             return f"Redis at {self.where} did not answer within {budget * 1000:.0f} ms."
-        return f"Redis at {self.where} does not answer: {_shown(str(error)).rstrip('.')}."
+        return f"Redis at {self.where} does not answer: {mask(str(error)).rstrip('.')}."
 
     def _pause(self, reason: str) -> str:
         self._paused_until = time.monotonic() + PAUSE
@@ -157,10 +157,5 @@ def _from_url(url: str) -> redis.Redis:
         return redis.Redis.from_url(url, **_OPTIONS)
     except ValueError:
         raise BadInput(
-            f"Expected redis_url such as redis://host:6379/0, got {_shown(url)!r}."
+            f"Expected redis_url such as redis://host:6379/0, got {mask(url)!r}."
         ) from None
-
-
-def _shown(text: str) -> str:
-    """Return ``text`` without the user and password that a URL in it may carry."""
-    return re.sub(r"://[^/\s]*@", "://", text)

@@ -7,15 +7,16 @@ import json
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from stockcast.cache.connection import Connection, Health
 from stockcast.cache.flight import fly
 from stockcast.cache.server import EmbeddedServer
 from stockcast.errors import Unavailable
 from stockcast.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Cache", "connect", "forecast_ttl", "seconds_to_live", "stop"]
 

@@ -1,0 +1,11 @@
+"""Runs, their figures and the registry of models; all that knows MLflow is here.
+
+The record goes to the MLflow server the settings name, else to a store of the profile's own. A
+server that does not answer is said once and stands in nobody's way: the record goes to the
+profile's own store. MLflow takes seconds to import, so it is imported when something is recorded.
+"""
+
+from stockcast.tracking.registry import ModelVersion, champion, promote, register
+from stockcast.tracking.runs import Run, attach, run
+
+__all__ = ["ModelVersion", "Run", "attach", "champion", "promote", "register", "run"]

@@ -1,0 +1,161 @@
+"""Versions of the models in MLflow's registry, and which of them is the champion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stockcast.locks import locked
+from stockcast.masking import mask
+from stockcast.settings import Settings
+from stockcast.tracking.runs import log_files, plain
+from stockcast.tracking.store import (
+    Store,
+    code_of,
+    failures,
+    give_up,
+    holder,
+    local,
+    refusal,
+    stores,
+)
+
+__all__ = ["ModelVersion", "champion", "promote", "register"]
+
+_ALIAS = "champion"
+_FOLDER = "model"
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A registered version: its number, the bundle it stands for and the run that made it."""
+
+    name: str
+    version: int
+    bundle: str
+    run_id: str
+    recorded_at: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def register(
+    settings: Settings,
+    name: str,
+    run_id: str,
+    folder: Path,
+    bundle: str,
+    tags: Mapping[str, Any] | None = None,
+) -> ModelVersion:
+    """Keep the bundle in ``folder`` with its run, and register it as a version of ``name``.
+
+    The same bundle (by its name) is registered once; registering it again gives that version.
+    MLflow's own ``log_model`` is not used: it takes seconds and pickles.
+
+    Raises:
+        StockcastError: our own store cannot be used. A server's failure raises nothing.
+    """
+    store = holder(settings, run_id) or local(settings)
+    words = {**plain(tags or {}, settings), "bundle": bundle}
+    with locked(settings.state / "mlflow" / "registry.lock"):
+        try:
+            return _register(store, name, run_id, folder, words)
+        except failures() as error:
+            if not store.remote:
+                raise refusal(settings, store, error) from None
+            give_up(settings, store, error)
+            return _register(local(settings), name, run_id, folder, words)
+
+
+def promote(settings: Settings, version: ModelVersion) -> bool:
+    """Make ``version`` the champion of its name; say whether it was not before.
+
+    A server that cannot be reached is said, and its champion stays as it is.
+    """
+    for store in stores(settings):
+        if mask(store.uri) == version.recorded_at:
+            return _promote(settings, store, version)
+    return False
+
+
+def champion(settings: Settings, name: str) -> ModelVersion | None:
+    """Return the champion of ``name``, or None."""
+    for store in stores(settings):
+        try:
+            return _champion(store, name)
+        except failures() as error:
+            if not store.remote:
+                raise refusal(settings, store, error) from None
+            give_up(settings, store, error)
+    return None
+
+
+def _register(
+    store: Store, name: str, run_id: str, folder: Path, tags: dict[str, str]
+) -> ModelVersion:
+    known = _find(store, name, tags["bundle"])
+    if known is not None:
+        return known
+    source = _source(store, run_id, folder)
+    try:
+        store.client.create_registered_model(name)
+    except failures() as error:
+        if code_of(error) != "RESOURCE_ALREADY_EXISTS":
+            raise
+    made = store.client.create_model_version(
+        name, source, run_id=run_id, tags=tags, await_creation_for=0
+    )
+    return _version(store, made)
+
+
+def _find(store: Store, name: str, bundle: str) -> ModelVersion | None:
+    found = store.client.search_model_versions(f"name = '{name}' and tags.bundle = '{bundle}'")
+    return _version(store, min(found, key=lambda v: int(v.version))) if found else None
+
+
+def _source(store: Store, run_id: str, folder: Path) -> str:
+    """Keep the bundle with its run, and return where that is; where it lies, if the run is gone."""
+    try:
+        run = store.client.get_run(run_id)
+    except failures() as error:
+        if code_of(error) != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return folder.resolve().as_uri()
+    log_files(store, run_id, folder, _FOLDER)
+    return f"{run.info.artifact_uri}/{_FOLDER}"
+
+
+def _promote(settings: Settings, store: Store, version: ModelVersion) -> bool:
+    try:
+        reigning = _champion(store, version.name)
+        if reigning is not None and reigning.version == version.version:
+            return False
+        store.client.set_registered_model_alias(version.name, _ALIAS, str(version.version))
+    except failures() as error:
+        if not store.remote:
+            raise refusal(settings, store, error) from None
+        give_up(settings, store, error)
+        return False
+    return True
+
+
+def _champion(store: Store, name: str) -> ModelVersion | None:
+    try:
+        return _version(store, store.client.get_model_version_by_alias(name, _ALIAS))
+    except failures() as error:
+        # No such model, and no such alias of it.
+        if code_of(error) not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        return None
+
+
+def _version(store: Store, entity: Any) -> ModelVersion:
+    return ModelVersion(
+        name=entity.name,
+        version=int(entity.version),
+        bundle=entity.tags.get("bundle", ""),
+        run_id=entity.run_id or "",
+        recorded_at=mask(store.uri),
+        tags=dict(entity.tags),
+    )

@@ -1,0 +1,186 @@
+"""One training or report as an MLflow run: parameters, metrics, curves, figures and files."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretBytes, SecretStr
+
+from stockcast.masking import mask
+from stockcast.settings import Settings
+from stockcast.tracking.store import Store, failures, give_up, holder, local, refusal, stores
+
+__all__ = ["Run", "attach", "log_files", "plain", "run"]
+
+_LONGEST_VALUE = 500
+
+Step = Callable[[Store, str], None]
+
+
+class Run:
+    """A run that is being recorded; :func:`run` opens and closes it.
+
+    Its steps are kept until it ends. When a server fails half-way, they are taken again in our
+    own store, under another :attr:`id`: read that at the end.
+    """
+
+    def __init__(self, settings: Settings, name: str, tags: Mapping[str, Any]) -> None:
+        self._settings = settings
+        self._name = name
+        self._tags = plain(tags, settings)
+        self._steps: list[Step] = []
+        self._store = next(iter(stores(settings)))
+        self.id = ""
+        self._take(lambda store, _: self._create(store))
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Record parameters; secrets and None are left out, long values cut."""
+        found = plain(values, self._settings)
+
+        def step(store: Store, run_id: str) -> None:
+            from mlflow.entities import Param
+
+            entries = [Param(key, value) for key, value in found.items()]
+            for part in _parts(entries, 100):
+                store.client.log_batch(run_id, params=part)
+
+        self._take(step)
+
+    def metrics(self, values: Mapping[str, float | None]) -> None:
+        """Record figures of the run as a whole; None is left out."""
+        self.history([values])
+
+    def history(self, epochs: Iterable[Mapping[str, float | None]]) -> None:
+        """Record figures per epoch, one mapping each; its ``epoch``, if any, is the step."""
+        now = round(time.time() * 1000)
+        points = [
+            (key, float(value), now, int(values.get("epoch") or number))
+            for number, values in enumerate(epochs)
+            for key, value in values.items()
+            if key != "epoch" and value is not None
+        ]
+
+        def step(store: Store, run_id: str) -> None:
+            from mlflow.entities import Metric
+
+            for part in _parts([Metric(*point) for point in points], 1000):
+                store.client.log_batch(run_id, metrics=part)
+
+        self._take(step)
+
+    def figure(self, figure: Any, name: str) -> None:
+        """Keep a matplotlib figure as ``name`` (``.png`` unless it says otherwise)."""
+        file = name if Path(name).suffix else f"{name}.png"
+        picture = io.BytesIO()
+        figure.savefig(picture, format=Path(file).suffix[1:], bbox_inches="tight")
+
+        def step(store: Store, run_id: str) -> None:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / Path(file).name
+                path.write_bytes(picture.getvalue())
+                store.client.log_artifact(run_id, str(path), _parent(file))
+
+        self._take(step)
+
+    def artifact(self, path: Path, folder: str | None = None) -> None:
+        """Keep a file, or a folder with all in it, under ``folder`` of the run."""
+        self._take(lambda store, run_id: log_files(store, run_id, path, folder))
+
+    def _end(self, status: str) -> None:
+        self._take(lambda store, run_id: store.client.set_terminated(run_id, status))
+        self._steps.clear()
+
+    def _create(self, store: Store) -> None:
+        made = store.client.create_run(store.experiment_id, run_name=self._name, tags=self._tags)
+        self.id = str(made.info.run_id)
+
+    def _take(self, step: Step) -> None:
+        self._steps.append(step)
+        try:
+            step(self._store, self.id)
+        except failures() as error:
+            if not self._store.remote:
+                raise refusal(self._settings, self._store, error) from None
+            give_up(self._settings, self._store, error)
+            self._move()
+
+    def _move(self) -> None:
+        self._store = local(self._settings)
+        steps, self._steps = self._steps, []
+        for step in steps:
+            self._take(step)
+
+
+@contextlib.contextmanager
+def run(
+    settings: Settings,
+    name: str,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, Any] | None = None,
+) -> Iterator[Run]:
+    """Record a run in the profile's experiment; it ends FAILED if the block raises.
+
+    Raises:
+        StockcastError: our own store cannot be used. A server's failure raises nothing.
+    """
+    record = Run(settings, name, tags or {})
+    if params:
+        record.params(params)
+    try:
+        yield record
+    except BaseException:
+        record._end("FAILED")
+        raise
+    record._end("FINISHED")
+
+
+def attach(settings: Settings, run_id: str, path: Path) -> bool:
+    """Add a file or folder to a run that may have ended; say whether its store could be reached."""
+    store = holder(settings, run_id)
+    if store is None:
+        return False
+    try:
+        log_files(store, run_id, path, None)
+    except failures() as error:
+        if not store.remote:
+            raise refusal(settings, store, error) from None
+        give_up(settings, store, error)
+        return False
+    return True
+
+
+def log_files(store: Store, run_id: str, path: Path, folder: str | None) -> None:
+    """Keep a file in ``folder`` of the run, or a folder under its own name there."""
+    if path.is_dir():
+        store.client.log_artifacts(run_id, str(path), folder or path.name)
+    else:
+        store.client.log_artifact(run_id, str(path), folder)
+
+
+def plain(values: Mapping[str, Any], settings: Settings) -> dict[str, str]:
+    """Return ``values`` as text without secrets, whatever they hide in."""
+    return {
+        key: mask(_text(value), settings)[:_LONGEST_VALUE]
+        for key, value in values.items()
+        if value is not None and not isinstance(value, SecretStr | SecretBytes)
+    }
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _parent(file: str) -> str | None:
+    folder = str(Path(file).parent)
+    return None if folder == "." else folder
+
+
+def _parts(entries: list[Any], size: int) -> Iterator[list[Any]]:
+    for start in range(0, len(entries), size):
+        yield entries[start : start + size]

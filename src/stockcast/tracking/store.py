@@ -1,0 +1,241 @@
+"""Where the record goes: an MLflow server when one is named and answers, else a file of our own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sqlite3
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stockcast.deadline import within
+from stockcast.errors import StockcastError
+from stockcast.locks import locked
+from stockcast.masking import mask
+from stockcast.settings import Settings
+
+__all__ = ["Store", "code_of", "failures", "give_up", "holder", "local", "refusal", "stores"]
+
+#: Seconds that a server gets to answer before the record goes elsewhere.
+PATIENCE = 2.0
+#: Seconds for which a server that failed is not asked again.
+PAUSE = 60.0
+
+_LOG = logging.getLogger("stockcast.tracking")
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # or a server that is down costs minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # A connection per transaction costs a millisecond, and none is carried across a fork.
+    "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",
+}
+
+_CAUSE = re.compile(r"(?:\[Errno -?\d+\] |Error\(\d+, ')([\w ]+)")
+
+_opened: dict[tuple[int, str, str], Store] = {}
+_paused: dict[str, float] = {}
+
+
+@dataclass(frozen=True)
+class Store:
+    """One MLflow store, with the profile's experiment in it."""
+
+    client: Any
+    uri: str
+    experiment_id: str
+    remote: bool
+
+
+def stores(settings: Settings) -> Iterator[Store]:
+    """Yield the stores that may be used now, the preferred one first, our own last.
+
+    Raises:
+        StockcastError: a store that is no server cannot be used.
+    """
+    server = _server(settings)
+    if server is not None:
+        yield server
+    yield local(settings)
+
+
+def local(settings: Settings) -> Store:
+    """Return the store that needs no server, made when there is none.
+
+    Raises:
+        StockcastError: it cannot be used.
+    """
+    named = settings.mlflow_tracking_uri
+    database = settings.state / "mlflow" / "mlflow.db"
+    uri = named if named and not _is_server(named) else f"sqlite:///{database}"
+    expected = failures()
+    try:
+        if uri == named:
+            with locked(database.with_name("mlflow.lock")):
+                return _open(settings, uri)
+        _make(settings, database)
+        return _open(settings, uri)
+    except expected as error:
+        raise _refused(settings, uri, error) from None
+
+
+def holder(settings: Settings, run_id: str) -> Store | None:
+    """Return the store that has the run."""
+    for store in stores(settings):
+        try:
+            store.client.get_run(run_id)
+        except failures() as error:
+            if code_of(error) == "RESOURCE_DOES_NOT_EXIST":
+                continue
+            if not store.remote:
+                raise refusal(settings, store, error) from None
+            give_up(settings, store, error)
+        else:
+            return store
+    return None
+
+
+def give_up(settings: Settings, store: Store, error: BaseException) -> None:
+    """Leave a server alone for a while, and say so."""
+    _pause(settings, store.uri, error)
+
+
+def refusal(settings: Settings, store: Store, error: BaseException) -> StockcastError:
+    """Return what a person is told when our own store cannot be used."""
+    return _refused(settings, store.uri, error)
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """Return what MLflow raises when a store cannot do what it is asked."""
+    _prepare()
+    from mlflow.exceptions import MlflowException
+
+    return (MlflowException, OSError, sqlite3.Error)  # requests' errors are OSErrors
+
+
+def code_of(error: BaseException) -> str:
+    """Return MLflow's name of what went wrong, or nothing."""
+    return str(getattr(error, "error_code", ""))
+
+
+def _server(settings: Settings) -> Store | None:
+    uri = settings.mlflow_tracking_uri
+    if not uri or not _is_server(uri) or time.monotonic() < _paused.get(uri, 0.0):
+        return None
+    _prepare()
+    # What importing costs is not the server's fault. The first request would import this: Feast
+    # adds a header of its own, and takes seconds to do it.
+    import mlflow.tracking.request_header.registry  # noqa: F401
+
+    expected = failures()
+    try:
+        return within(PATIENCE, lambda: _open(settings, uri))
+    except expected as error:  # TimeoutError is an OSError
+        _pause(settings, uri, error)
+        return None
+
+
+def _is_server(uri: str) -> bool:
+    return uri.startswith(("http://", "https://"))
+
+
+def _pause(settings: Settings, uri: str, error: BaseException) -> None:
+    _paused[uri] = time.monotonic() + PAUSE
+    _LOG.warning(
+        "MLflow at %s cannot be used (%s); recording in %s instead.",
+        mask(uri, settings),
+        _brief(settings, error),
+        settings.state / "mlflow",
+    )
+
+
+def _brief(settings: Settings, error: BaseException) -> str:
+    if type(error) is TimeoutError:
+        return f"no answer within {PATIENCE:.0f} s"
+    text = str(error).strip() or type(error).__name__
+    cause = _CAUSE.search(text)  # what the network said, in what urllib3 wraps around it
+    return mask(cause[1] if cause else text.splitlines()[0], settings)[:300].rstrip(".")
+
+
+def _refused(settings: Settings, uri: str, error: BaseException) -> StockcastError:
+    return StockcastError(
+        f"Expected an MLflow store that can be used at {mask(uri)}, got: {_brief(settings, error)}."
+    )
+
+
+def _make(settings: Settings, database: Path) -> None:
+    """Make the database in one step: MLflow's migrations neither share nor survive being killed."""
+    if database.exists():
+        return
+    with locked(database.with_name("mlflow.lock")):
+        if database.exists():
+            return
+        draft = database.with_name("mlflow.new.db")
+        draft.unlink(missing_ok=True)
+        _experiment(_client(f"sqlite:///{draft}"), settings)
+        with closing(sqlite3.connect(draft)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")  # readers and a writer at a time
+        draft.replace(database)
+
+
+def _open(settings: Settings, uri: str) -> Store:
+    remote = _is_server(uri)
+    key = (os.getpid(), uri, _experiment_name(settings))
+    if key not in _opened:
+        client = _client(uri)
+        _opened[key] = Store(client, uri, _experiment(client, settings, remote=remote), remote)
+    return _opened[key]
+
+
+def _experiment_name(settings: Settings) -> str:
+    return f"stockcast-{settings.profile}"
+
+
+def _experiment(client: Any, settings: Settings, *, remote: bool = False) -> str:
+    name = _experiment_name(settings)
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        artifacts = None if remote else (settings.state / "mlflow" / "artifacts").as_uri()
+        try:
+            return str(client.create_experiment(name, artifact_location=artifacts))
+        except failures() as error:
+            if code_of(error) != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def _client(uri: str) -> Any:
+    _prepare()
+    _check_file(uri)
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _prepare() -> None:
+    """Import MLflow without telemetry, chatter and long waits."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import mlflow.tracking
+
+    logging.getLogger(mlflow.__name__).setLevel(logging.ERROR)
+    # MLflow maps its tables with a loader that SQLAlchemy 2.1 deprecates.
+    warnings.filterwarnings("ignore", "The ``noload`` loader strategy is deprecated")
+
+
+def _check_file(uri: str) -> None:
+    """Find a file that is no database at once; MLflow would try it for two minutes."""
+    path = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or not path.exists():
+        return
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA schema_version").fetchone()
