@@ -75,6 +75,10 @@ def test_kill_9_leaves_no_kernel_and_the_next_run_does_only_the_rest(
     until(lambda: not any(map(alive, pids)), seconds=1)
     assert holder(waiting.root) is None
 
+    half_written = waiting.root / "products/sample/models/.FB.json.a1b2c3d4"
+    half_written.parent.mkdir(exist_ok=True)
+    half_written.touch()
+
     (waiting.folder / "go").touch()
     resumed = waiting.run(jobs=2)
     assert set(resumed.ran) == {"child-AAPL", "child-FB", "analysis"}
@@ -83,6 +87,7 @@ def test_kill_9_leaves_no_kernel_and_the_next_run_does_only_the_rest(
     assert undisturbed.run(jobs=3).exit_code == 0
     assert waiting.products() == undisturbed.products()
     assert not list(waiting.root.rglob("*.running.*"))
+    assert not half_written.exists()
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

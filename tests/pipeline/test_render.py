@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import base64
+import io
 import re
 import shutil
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 from stockcast.pipeline import render
 from tests.pipeline.project import Project
@@ -18,6 +22,7 @@ HEADER = {
     "run_id": "20240102T030405-abcd",
     "data_hash": "c0ffee",
     "version": "9.8.7",
+    "finished_at": "2024-01-02T03:04:05+00:00",
 }
 
 
@@ -44,7 +49,15 @@ def markdown(text: str) -> nbformat.NotebookNode:
 
 def test_a_page_names_its_origin_with_every_text_escaped() -> None:
     page = page_of(markdown("# Title"))
-    for text in ("sample", "child", "&lt;FB&gt;", HEADER["run_id"], "c0ffee", "9.8.7"):
+    for text in (
+        "sample",
+        "child",
+        "&lt;FB&gt;",
+        HEADER["run_id"],
+        "c0ffee",
+        "9.8.7",
+        "2024-01-02 03:04 UTC",
+    ):
         assert f"<dd>{text}</dd>" in page
     assert "<FB>" not in page
 
@@ -96,6 +109,19 @@ def test_a_picture_is_described_and_a_data_frame_brings_no_style_of_its_own(repo
     page = report.read_text()
     assert re.search(r'<img src="data:image/png;base64,[^"]+" alt="Figure">', page)
     assert page.count("<style") == 1
+
+
+def test_a_page_with_large_pictures_is_kept_small() -> None:
+    noise = np.random.default_rng(7).integers(0, 255, (1200, 1200, 3), dtype=np.uint8)
+    png = io.BytesIO()
+    Image.fromarray(noise).save(png, "PNG")
+    data = {"image/png": base64.b64encode(png.getvalue()).decode()}
+    assert len(data["image/png"]) > 3 * render.LIMIT
+    cell = nbformat.v4.new_code_cell("1")
+    cell.outputs = [nbformat.v4.new_output("display_data", data=data)]
+    page = page_of(cell)
+    assert len(page) < render.LIMIT
+    assert "data:image/webp;base64," in page
 
 
 def test_a_failed_run_is_told_first_with_the_command_to_resume() -> None:

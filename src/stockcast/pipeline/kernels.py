@@ -47,6 +47,9 @@ _FIXED = {
 
 _COMMAND = [sys.executable, "-P", "-m", "stockcast.pipeline.launcher", "-f", "{connection_file}"]
 
+#: Linux takes 107 bytes; a socket's name is the connection file's with a number.
+_LONGEST_SOCKET = 95
+
 
 class Stopped(Exception):
     """The run was stopped while this notebook was to start."""
@@ -80,13 +83,19 @@ class Kernels:
         self._groups: set[int] = set()
         self._stopped = False
 
-    def address(self) -> Path:
-        """Return a new connection file, in a folder that only this user can read."""
+    def folder(self) -> Path:
+        """Return a folder for the time of the run, which only this user can read."""
         with self._lock:
             if self._folder is None:
-                # sockets lie here too, and a socket's path is limited to about 100 characters
                 self._folder = Path(tempfile.mkdtemp(prefix="stockcast-"))
-            return self._folder / f"{uuid.uuid4().hex[:12]}.json"
+            return self._folder
+
+    def address(self) -> dict[str, str]:
+        """Return where a kernel is to be talked to: by sockets in the folder, which no other user
+        reaches and no other program takes, unless their paths are too long for Linux."""
+        path = self.folder() / f"{uuid.uuid4().hex[:12]}.json"
+        transport = "ipc" if len(str(path)) < _LONGEST_SOCKET else "tcp"
+        return {"transport": transport, "connection_file": str(path)}
 
     def options(self, log: IO[bytes]) -> dict[str, Any]:
         """Return what a kernel's process is started with.
@@ -95,7 +104,9 @@ class Kernels:
             Stopped: no kernel may start any more.
         """
         self.check()
-        return {"env": dict(self._env), "cwd": str(HOME), "stdout": log, "stderr": log}
+        # not the user's: what they load at the start of every session is no part of the pipeline
+        env = {**self._env, "IPYTHONDIR": str(self.folder() / "ipython")}
+        return {"env": env, "cwd": str(HOME), "stdout": log, "stderr": log}
 
     def check(self) -> None:
         """Raise :class:`Stopped` when the run was stopped."""
@@ -123,7 +134,7 @@ class Kernels:
                     os.killpg(group, signal.SIGKILL)
 
     def close(self) -> None:
-        """Remove the connection files."""
+        """Remove the folder."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
@@ -147,7 +158,7 @@ def manager_class(kernels: Kernels, log: IO[bytes]) -> type:
         _group: int | None = None
 
         def __init__(self, **options: Any) -> None:
-            super().__init__(transport="ipc", connection_file=str(kernels.address()), **options)
+            super().__init__(**kernels.address(), **options)
 
         @property
         def kernel_spec(self) -> KernelSpec:

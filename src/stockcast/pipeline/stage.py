@@ -60,6 +60,16 @@ class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
         """Write the sidecar whole or not at all."""
         write_json(self._path_to_metadata, metadata)
 
+    def sweep(self) -> None:
+        """Remove what a run that was killed left while it wrote the file or its sidecar."""
+        file, sidecar = self._path_to_file, self._path_to_metadata
+        for written in (file, sidecar):
+            for path in file.parent.glob(
+                f".{written.name}.{'?' * 8}"
+            ):  # as files.replacing names it
+                if path != sidecar:
+                    path.unlink(missing_ok=True)
+
     def _check_is_outdated(self, outdated_by_code: bool) -> bool:
         return bool(self.task.reasons)
 
@@ -229,6 +239,8 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
         recipe = self.recipe  # before: what changes meanwhile must show the next time
         begun = time.time()
         self.withdraw()
+        for product in self.products.values():
+            product.sweep()
         execution.run(self.plan, self.source.nb_str_rendered, self.kernels, self._inputs())
         self.seconds = round(time.time() - begun, 2)
         self._record = {
