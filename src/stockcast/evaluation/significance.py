@@ -1,0 +1,134 @@
+"""Whether a difference between two forecasters is more than chance.
+
+Losses are paired: one per origin and forecaster, in the order of the origins. Forecasts over h
+sessions overlap, so neighbouring losses are alike and count for less than their number.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stockcast.errors import BadInput
+
+__all__ = ["block_length", "diebold_mariano", "long_run_variance", "ratio_interval"]
+
+#: With fewer losses neither test says anything.
+MIN_LOSSES = 30
+
+Floats = NDArray[np.float64]
+
+
+def long_run_variance(x: Floats, lag: int, *, weighted: bool = True) -> float:
+    """Variance of sqrt(n) times the mean of ``x``, from autocovariances up to ``lag``.
+
+    Bartlett's weights keep it from being negative; without them the overlap of forecasts over
+    ``lag`` + 1 sessions counts in full.
+    Source: Newey and West (1987), Econometrica 55(3); Hansen and Hodrick (1980), JPE 88(5).
+    """
+    x = x - x.mean()
+    covariances = [float(x[i:] @ x[: len(x) - i]) / len(x) for i in range(lag + 1)]
+    weights = 1 - np.arange(lag + 1) / (lag + 1) if weighted else np.ones(lag + 1)
+    return float(2 * np.dot(weights, covariances) - covariances[0])
+
+
+def diebold_mariano(
+    loss_a: Floats,
+    loss_b: Floats,
+    horizon: int = 1,
+    *,
+    alternative: Literal["two-sided", "less"] = "two-sided",
+) -> float:
+    """P-value of equal accuracy of a and b; ``less``: against a being the more accurate.
+
+    The variance takes the overlap of h - 1 sessions at full weight, as the sources do, unless the
+    losses' difference remembers longer and Newey and West's variance over 1.3 sqrt(n) sessions is
+    the larger. Student's t and a correction for small samples. 1 where the losses are the same,
+    NaN for fewer than 30 of them.
+    Source: Diebold and Mariano (1995), JBES 13(3); Harvey, Leybourne and Newbold (1997),
+    International Journal of Forecasting 13(2); Lazarus et al. (2018), JBES 36(4), for the 1.3.
+    """
+    from scipy import stats  # a second, which only a test of significance should pay
+
+    a, b = _paired(loss_a, loss_b)
+    d, n, h = a - b, len(a), horizon
+    if n < MIN_LOSSES:
+        return float("nan")
+    overlap = long_run_variance(d, h - 1, weighted=False)
+    variance = max(overlap, long_run_variance(d, math.ceil(1.3 * math.sqrt(n))))
+    if not variance > 0:
+        return 1.0 if d.mean() == 0 else 0.0
+    small_sample = math.sqrt((n + 1 - 2 * h + h * (h - 1) / n) / n)
+    statistic = small_sample * d.mean() / math.sqrt(variance / n)
+    below = float(stats.t.cdf(statistic, n - 1))
+    return below if alternative == "less" else 2 * min(below, 1 - below)
+
+
+def block_length(loss_a: Floats, loss_b: Floats, horizon: int) -> int:
+    """Sessions per bootstrap block: as long as the losses' difference remembers, at least 4 h.
+
+    Blocks cut the overlap of forecasts at their ends; with 4 h little of it is lost. At most a
+    quarter of the sample.
+    Source: Politis and White (2004), Econometric Reviews 23(1), with the correction of 2009.
+    """
+    from arch.bootstrap import optimal_block_length
+
+    a, b = _paired(loss_a, loss_b)
+    d = a - b * (a.mean() / b.mean())
+    best = float(optimal_block_length(d)["circular"].iloc[0]) if np.ptp(d) > 0 else 1.0
+    return int(min(max(math.ceil(best), 4 * horizon), len(d) // 4))
+
+
+def ratio_interval(
+    loss_a: Floats,
+    loss_b: Floats,
+    horizon: int = 1,
+    *,
+    block: int | None = None,
+    reps: int = 1000,
+    seed: int = 7,
+    coverage: float = 0.95,
+) -> tuple[float, float]:
+    """Interval of mean(loss_a) / mean(loss_b), from resampling blocks of paired losses.
+
+    ``block`` defaults to :func:`block_length` and is cut to a quarter of the sample. Few blocks
+    understate their own spread, so the interval is widened about the ratio as Student's t is
+    against the normal, with a degree of freedom per block: on simulated losses of equal forecasters
+    its upper end then lies below 1 in 2 to 3% of samples of 60 to 800, without it in up to 10%.
+    Source: Politis and Romano (1992), circular block bootstrap; percentile method.
+
+    Raises:
+        BadInput: there are fewer than 30 losses.
+    """
+    from arch.bootstrap import CircularBlockBootstrap
+
+    a, b = _paired(loss_a, loss_b)
+    if len(a) < MIN_LOSSES:
+        raise BadInput(f"Expected at least {MIN_LOSSES} losses for an interval, got {len(a)}.")
+    length = min(block or block_length(a, b, horizon), len(a) // 4)
+    bounds = CircularBlockBootstrap(length, a, b, seed=seed).conf_int(
+        lambda x, y: x.mean() / y.mean(), reps=reps, method="percentile", size=coverage
+    )
+    ratio, wider = a.mean() / b.mean(), _widening(len(a), length, coverage)
+    low, high = (ratio + wider * (float(bound[0]) - ratio) for bound in bounds)
+    return max(low, 0.0), high
+
+
+def _widening(n: int, block: int, coverage: float) -> float:
+    from scipy import stats
+
+    level = (1 + coverage) / 2
+    student = stats.t.ppf(level, n / block - 1) / stats.norm.ppf(level)
+    return float(student / math.sqrt(1 - block / n))
+
+
+def _paired(loss_a: Floats, loss_b: Floats) -> tuple[Floats, Floats]:
+    a, b = np.asarray(loss_a, float), np.asarray(loss_b, float)
+    if a.shape != b.shape or a.ndim != 1:
+        raise BadInput(f"Expected two rows of as many losses, got {a.shape} and {b.shape}.")
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise BadInput("Expected losses that are all known, got NaN among them.")
+    return a, b

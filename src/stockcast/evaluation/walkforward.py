@@ -1,0 +1,71 @@
+"""Walking forward: what was to come at each origin, and what each forecast of it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stockcast.errors import BadInput
+from stockcast.evaluation.metrics import pinball_losses
+from stockcast.evaluation.quantiles import QuantileForecasts
+
+__all__ = ["losses", "outcomes", "paired_losses", "places", "pool_by_date"]
+
+Floats = NDArray[np.float64]
+
+
+def places(close: pd.Series, origins: pd.DatetimeIndex) -> NDArray[np.intp]:
+    """(n,) the row of each origin in ``close``.
+
+    Raises:
+        BadInput: one of them is not a session of ``close``.
+    """
+    rows: NDArray[np.intp] = close.index.get_indexer(origins)
+    if (rows < 0).any():
+        missing = origins[int(np.argmax(rows < 0))].date()
+        raise BadInput(f"Expected an origin among the sessions priced, got {missing}.")
+    return rows
+
+
+def outcomes(close: pd.Series, origins: pd.DatetimeIndex, horizon: int) -> Floats:
+    """(n, horizon) log-returns from each origin's close to the closes after it; NaN when unknown.
+
+    Raises:
+        BadInput: an origin is not a session of ``close``.
+    """
+    log = np.log(close.to_numpy(float))
+    padded = np.concatenate([log, np.full(horizon, np.nan)])
+    rows = places(close, origins)
+    ahead: Floats = padded[rows[:, None] + np.arange(1, horizon + 1)] - log[rows, None]
+    return ahead
+
+
+def losses(forecasts: QuantileForecasts, close: pd.Series) -> pd.DataFrame:
+    """Pinball loss per origin (index) and horizon (columns 1 …); NaN where no outcome is known."""
+    y = outcomes(close, forecasts.origins, forecasts.horizon)
+    values = pinball_losses(y, forecasts.values, forecasts.levels)
+    return pd.DataFrame(values, forecasts.origins, range(1, forecasts.horizon + 1))
+
+
+def paired_losses(close: pd.Series, *forecasts: QuantileForecasts) -> tuple[Floats, ...]:
+    """Losses of several forecasters on the same days: an (n,) array each, averaged over horizons.
+
+    Kept are the origins all of them forecast and whose outcomes are all known.
+    """
+    tables = [losses(each, close).mean(axis=1, skipna=False).rename(None) for each in forecasts]
+    joined = pd.concat(tables, axis=1, join="inner").dropna()
+    return tuple(joined.to_numpy(float).T)
+
+
+def pool_by_date(pairs: Sequence[tuple[pd.Series, pd.Series]]) -> tuple[Floats, Floats]:
+    """Pool paired losses (model, reference) of several tickers into one pair of series by date.
+
+    Each ticker's losses are divided by its reference's mean, so that none dominates, and then
+    averaged over the tickers of a date: they move together, and so are one observation.
+    """
+    model = pd.concat([a / b.mean() for a, b in pairs], axis=1).mean(axis=1)
+    reference = pd.concat([b / b.mean() for _, b in pairs], axis=1).mean(axis=1)
+    return model.to_numpy(float), reference.to_numpy(float)

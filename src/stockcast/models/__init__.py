@@ -1,0 +1,1 @@
+"""Forecasters: the network, the baselines it has to beat, their calibration, and the gate."""

@@ -1,0 +1,194 @@
+"""Forecasters that a model has to beat; at each origin they see the closes up to it, no later one.
+
+Each is a function ``(close, origins, horizon, levels) -> QuantileForecasts``. A forecast depends
+on the closes alone and not on which other origins were asked for, so that a single one made today
+is the one that a walk through the past would have made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stockcast.errors import BadInput
+from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
+from stockcast.evaluation.walkforward import places
+from stockcast.models import gjr
+
+__all__ = ["EWMA_LAMBDA", "MIN_RETURNS", "climate", "ewma", "first_origin", "garch", "naive"]
+
+#: Fewer past returns than this give no quantiles.
+MIN_RETURNS = 60
+#: Decay of the daily variance. Source: RiskMetrics Technical Document (1996), section 5.3.
+EWMA_LAMBDA = 0.94
+#: A volatility of zero (a price that does not move) scales nothing.
+MIN_SIGMA = 1e-8
+
+Floats = NDArray[np.float64]
+
+
+def first_origin(close: pd.Series, horizon: int = 5) -> pd.Timestamp:
+    """Return the first session at which every baseline has enough past to make a forecast.
+
+    Raises:
+        BadInput: there is none.
+    """
+    row = MIN_RETURNS + horizon - 1
+    if len(close) <= row:
+        raise BadInput(f"Expected at least {row + 1} closes for a forecast, got {len(close)}.")
+    return close.index[row]
+
+
+def naive(
+    close: pd.Series,
+    origins: pd.DatetimeIndex,
+    horizon: int = 5,
+    levels: Sequence[float] = LEVELS,
+    *,
+    window: int | None = 250,
+) -> QuantileForecasts:
+    """Random walk whose spread is that of the past ``window`` returns over the same horizon.
+
+    The quantiles are those of the last ``window`` overlapping log-returns over h sessions, median
+    included: the drift is the past year's median, not zero. ``window=None`` takes all the past.
+
+    Raises:
+        BadInput: an origin has fewer than 60 such returns before it.
+    """
+    log = pd.Series(np.log(close.to_numpy(float)))
+    past = [log.diff(step) for step in range(1, horizon + 1)]
+    values = _rolling_quantiles(past, _rows(close, origins, horizon), levels, window)
+    return QuantileForecasts.rearranged(origins, levels, values)
+
+
+def climate(
+    close: pd.Series,
+    origins: pd.DatetimeIndex,
+    horizon: int = 5,
+    levels: Sequence[float] = LEVELS,
+) -> QuantileForecasts:
+    """Quantiles of all the past's returns over the same horizon: what holds if nothing changes.
+
+    On returns without memory nothing beats it, where the rolling window of :func:`naive` can be
+    beaten by merely having seen more of the past.
+    """
+    return naive(close, origins, horizon, levels, window=None)
+
+
+def ewma(
+    close: pd.Series,
+    origins: pd.DatetimeIndex,
+    horizon: int = 5,
+    levels: Sequence[float] = LEVELS,
+    *,
+    window: int = 500,
+) -> QuantileForecasts:
+    """RiskMetrics volatility times the quantiles of past returns in units of it.
+
+    The variance decays by 0.94 a day and grows with the number of days; a past return over h
+    sessions is divided by the volatility known when it began. No drift is added.
+    Source: Hull and White (1998), Journal of Risk 1(1), for the filtered quantiles.
+
+    Raises:
+        BadInput: an origin has fewer than 60 returns before it.
+    """
+    log = pd.Series(np.log(close.to_numpy(float)))
+    variance = (log.diff() ** 2).ewm(alpha=1 - EWMA_LAMBDA).mean()
+    sigma = np.sqrt(variance).clip(lower=MIN_SIGMA)
+    scaled = [log.diff(h) / (sigma.shift(h) * np.sqrt(h)) for h in range(1, horizon + 1)]
+    rows = _rows(close, origins, horizon + 1)
+    spread = sigma.to_numpy()[rows, None] * np.sqrt(np.arange(1, horizon + 1))
+    values = spread[:, :, None] * _rolling_quantiles(scaled, rows, levels, window)
+    return QuantileForecasts.rearranged(origins, levels, values)
+
+
+def garch(
+    close: pd.Series,
+    origins: pd.DatetimeIndex,
+    horizon: int = 5,
+    levels: Sequence[float] = LEVELS,
+    *,
+    every: int = 60,
+    paths: int = 2000,
+    seed: int = 7,
+) -> QuantileForecasts:
+    """GJR-GARCH(1,1) with Student-t errors and a constant mean, refitted every ``every`` sessions.
+
+    A refit takes all the returns up to its session; until the next one its parameters filter the
+    returns and only the volatility moves. Several days ahead are simulated, with the same draws
+    at every origin. Where the optimiser fails the parameters before are used, and where there are
+    none (fewer than 250 returns) the forecast of :func:`ewma`; ``notes`` says so.
+
+    Raises:
+        BadInput: an origin has fewer than 60 returns before it.
+    """
+    rows = _rows(close, origins, horizon + 1)
+    returns = 100 * np.diff(np.log(close.to_numpy(float)))
+    values = ewma(close, origins, horizon, levels).values.copy()
+    uniforms = gjr.uniforms(paths, horizon, seed)
+    notes: list[str] = []
+    fits: dict[int, gjr.Parameters | None] = {}
+    for refit, chosen in _segments(rows, every):
+        parameters, note = _fit_at(returns, refit, every, fits)
+        if note:
+            notes.append(f"{origins[chosen[0]].date()} to {origins[chosen[-1]].date()}: {note}")
+        if parameters is not None:
+            state = gjr.filtered(returns[: rows[chosen[-1]]], parameters)[rows[chosen]]
+            values[chosen] = gjr.quantiles(state, parameters, uniforms, levels) / 100
+    return QuantileForecasts.rearranged(origins, levels, values, tuple(notes))
+
+
+def _rows(close: pd.Series, origins: pd.DatetimeIndex, warm_up: int) -> NDArray[np.intp]:
+    """Return the origins' rows, each with at least 60 returns before it."""
+    rows = places(close, origins)
+    least = MIN_RETURNS + warm_up - 1
+    if len(rows) and rows.min() < least:
+        short = origins[int(np.argmin(rows))].date()
+        raise BadInput(
+            f"Expected at least {least} sessions before a forecast, got {rows.min()} at {short}."
+        )
+    return rows
+
+
+def _rolling_quantiles(
+    returns: Sequence[pd.Series],
+    rows: NDArray[np.intp],
+    levels: Sequence[float],
+    window: int | None,
+) -> Floats:
+    """(n, horizon, k) quantiles of the returns in the window that ends at each row."""
+    values = np.empty((len(rows), len(returns), len(levels)))
+    for h, series in enumerate(returns):
+        rolling = series.rolling(window or len(series), min_periods=MIN_RETURNS)
+        for k, level in enumerate(levels):
+            values[:, h, k] = rolling.quantile(level).to_numpy()[rows]
+    return values
+
+
+def _segments(rows: NDArray[np.intp], every: int) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Yield each refit's row and the places in ``rows`` that it serves.
+
+    Refits lie at fixed rows of the series and not of the origins asked for, so that a forecast
+    made alone has the parameters it would have among others.
+    """
+    refits = rows // every * every
+    for refit in np.unique(refits):
+        yield int(refit), np.flatnonzero(refits == refit)
+
+
+def _fit_at(
+    returns: Floats, refit: int, every: int, fits: dict[int, gjr.Parameters | None]
+) -> tuple[gjr.Parameters | None, str | None]:
+    """Return the parameters of the last refit up to row ``refit`` that succeeded, and a note."""
+    for row in range(refit, gjr.MIN_RETURNS - 1, -every):
+        if row not in fits:
+            fits[row] = gjr.fit(returns[:row])
+        if fits[row] is not None:
+            late = f"the optimiser failed; parameters of {(refit - row) // every} refits before."
+            return fits[row], late if row < refit else None
+    if refit < gjr.MIN_RETURNS:
+        return None, f"fewer than {gjr.MIN_RETURNS} returns to fit on; the ewma forecast is used."
+    return None, "the optimiser failed at every refit so far; the ewma forecast is used."
