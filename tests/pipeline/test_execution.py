@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from stockcast.pipeline import Failure, RunResult
 from stockcast.settings import HOME
 from tests.pipeline.project import STAGES, Project
 
@@ -97,6 +98,14 @@ def test_a_failed_notebook_stops_what_needs_it_and_nothing_else(
     assert "child-FB failed in cell [4]: ValueError: bring no luck to FB" in told
     assert "analysis did not run, since child-FB failed" in told
     assert "To resume: stockcast run -p sample" in told
+
+
+def test_many_tasks_that_did_not_run_are_told_in_a_line() -> None:
+    blocked = {f"child-{n}": "parent" for n in range(9)}
+    failed = {"parent": Failure("parent", "ValueError", "no")}
+    summary = RunResult("id", "sample", 1.0, failed=failed, blocked=blocked).summary()
+    told = "child-0, child-1, child-2 and 6 more did not run, since parent failed"
+    assert told in summary.splitlines()
 
 
 def test_a_failed_notebook_is_kept_beside_the_last_good_one(finished: Project) -> None:

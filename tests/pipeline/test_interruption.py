@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +32,11 @@ def waiting(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     child = {**STAGES[1], "source": "notebooks/waits_for_a_file.py", "params": ["ticker"]}
     project.write([STAGES[0], child, STAGES[2]])
     monkeypatch.setenv("TEST_FOLDER", str(project.folder))
+    # which also makes the paths of sockets too long, so that these kernels are talked to by TCP
+    temporary = project.folder / "a-folder-for-temporary-files-with-a-very-long-name"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     return project
 
 
@@ -88,6 +94,7 @@ def test_kill_9_leaves_no_kernel_and_the_next_run_does_only_the_rest(
     assert waiting.products() == undisturbed.products()
     assert not list(waiting.root.rglob("*.running.*"))
     assert not half_written.exists()
+    assert not list(Path(tempfile.gettempdir()).iterdir())
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

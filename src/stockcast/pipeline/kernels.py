@@ -21,6 +21,8 @@ from typing import IO, Any
 
 from pydantic import SecretStr
 
+from stockcast.errors import BadInput
+from stockcast.locks import open_lock, take
 from stockcast.pipeline.launcher import RUNNER
 from stockcast.settings import HOME, Settings
 
@@ -80,6 +82,7 @@ class Kernels:
         self._env |= {"STOCKCAST_RUN_ID": run_id, RUNNER: str(os.getpid())}
         self._lock = threading.Lock()
         self._folder: Path | None = None
+        self._claim = -1
         self._groups: set[int] = set()
         self._stopped = False
 
@@ -87,7 +90,7 @@ class Kernels:
         """Return a folder for the time of the run, which only this user can read."""
         with self._lock:
             if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="stockcast-"))
+                self._folder, self._claim = _claimed_folder()
             return self._folder
 
     def address(self) -> dict[str, str]:
@@ -137,6 +140,7 @@ class Kernels:
         """Remove the folder."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+            os.close(self._claim)
             self._folder = None
 
 
@@ -144,6 +148,26 @@ def _clean(env: Mapping[str, str]) -> dict[str, str]:
     """Drop what would override a setting that is None, for which there is no text."""
     ours = {f"STOCKCAST_{key.upper()}" for key in Settings.model_fields}
     return {key: value for key, value in env.items() if key not in ours}
+
+
+def _claimed_folder() -> tuple[Path, int]:
+    """Make a temporary folder, held by a lock; remove those of runs that were killed."""
+    for lock in Path(tempfile.gettempdir()).glob("stockcast-*/claim"):
+        with contextlib.suppress(OSError, BadInput):  # another user's, or gone by now
+            _remove_if_free(lock)
+    hidden = Path(tempfile.mkdtemp(prefix=".stockcast-"))
+    claim = open_lock(hidden / "claim")
+    take(claim)
+    return hidden.rename(hidden.with_name(hidden.name[1:])), claim  # seen by others once it is held
+
+
+def _remove_if_free(lock: Path) -> None:
+    claim = open_lock(lock)
+    try:
+        if take(claim):
+            shutil.rmtree(lock.parent, ignore_errors=True)
+    finally:
+        os.close(claim)
 
 
 def manager_class(kernels: Kernels, log: IO[bytes]) -> type:

@@ -58,8 +58,9 @@ class RunResult:
     def summary(self) -> str:
         """Return the lines that a person reads at the end."""
         lines = [self._done(), *map(str, self.failed.values())]
-        for name, cause in self.blocked.items():
-            lines.append(f"{name} did not run, since {cause} failed")
+        for cause in dict.fromkeys(self.blocked.values()):
+            names = [name for name, needed in self.blocked.items() if needed == cause]
+            lines.append(f"{_some(names)} did not run, since {cause} failed")
         if self.failed:
             pages = [str(failure.report) for failure in self.failed.values() if failure.report]
             lines += [f"See {page}" for page in pages]
@@ -73,6 +74,11 @@ class RunResult:
         ran = f"Ran {_count(len(self.ran))} in {self.seconds:.0f} s"
         failed = f", {len(self.failed)} failed" if self.failed else ""
         return f"{ran}{failed}{f', {fresh}' if self.skipped else ''}."
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def _count(number: int, what: str = "") -> str:
