@@ -18,7 +18,7 @@ from stockcast.errors import BadInput
 from stockcast.features import FEATURES, MODEL_INPUTS, compute
 from stockcast.settings import HOME, Settings
 from stockcast.store import publish, serving_context, tables, training_frame
-from stockcast.store.repository import folder, open_store
+from stockcast.store.repository import exclusive, folder, open_store
 from tests.store.histories import bars, corrected, history, put, rebased
 
 Make = Callable[..., Settings]
@@ -252,9 +252,32 @@ def test_processes_publish_several_tickers_at_the_same_time(settings: Settings) 
         np.testing.assert_array_equal(served.values, last_window(expected, settings.context))
 
 
-def test_processes_publish_one_ticker_at_the_same_time(settings: Settings) -> None:
-    publish_together(settings, [("AAA", 1)] * 3)
-    assert_same(training_frame(settings, "AAA"), compute(bars(200, 1).iloc[:170]))
+def test_a_publish_waits_for_the_one_under_way(settings: Settings) -> None:
+    put(settings, bars().iloc[:150])
+    fork = multiprocessing.get_context("fork")
+    go = fork.Event()  # forked before the lock is taken, or the child would have it too
+    other = fork.Process(target=lambda: (go.wait(60), put(settings, bars())))
+    other.start()
+    with exclusive(settings):
+        go.set()
+        other.join(timeout=1)
+        assert other.is_alive()
+        assert len(training_frame(settings, "AAA")) == 150
+    other.join(timeout=60)
+    assert len(training_frame(settings, "AAA")) == 200
+
+
+def test_a_forked_process_opens_its_own_store(settings: Settings) -> None:
+    store = open_store(settings)
+    assert open_store(settings) is store
+
+    def ask() -> None:
+        sys.exit(open_store(settings) is store)
+
+    child = multiprocessing.get_context("fork").Process(target=ask)
+    child.start()
+    child.join(timeout=60)
+    assert child.exitcode == 0
 
 
 def test_definitions_are_registered_once_and_again_when_they_change(
