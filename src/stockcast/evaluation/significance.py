@@ -97,7 +97,7 @@ def ratio_interval(
     ``block`` defaults to :func:`block_length` and is cut to a quarter of the sample. Few blocks
     understate their own spread, so the interval is widened about the ratio as Student's t is
     against the normal, with a degree of freedom per block: on simulated losses of equal forecasters
-    its upper end then lies below 1 in 2 to 3% of samples of 60 to 800, without it in up to 10%.
+    its upper end then lies below 1 in 2 to 4% of samples of 60 to 800, without it in up to 10%.
     Source: Politis and Romano (1992), circular block bootstrap; percentile method.
 
     Raises:
@@ -112,7 +112,7 @@ def ratio_interval(
     bounds = CircularBlockBootstrap(length, a, b, seed=seed).conf_int(
         lambda x, y: x.mean() / y.mean(), reps=reps, method="percentile", size=coverage
     )
-    ratio, wider = a.mean() / b.mean(), _widening(len(a), length, coverage)
+    ratio, wider = float(a.mean() / b.mean()), _widening(len(a), length, coverage)
     low, high = (ratio + wider * (float(bound[0]) - ratio) for bound in bounds)
     return max(low, 0.0), high
 

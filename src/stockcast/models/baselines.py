@@ -187,7 +187,7 @@ def _fit_at(
         if row not in fits:
             fits[row] = gjr.fit(returns[:row])
         if fits[row] is not None:
-            late = f"the optimiser failed; parameters of {(refit - row) // every} refits before."
+            late = f"the optimiser failed; those of {refit - row} sessions earlier are used."
             return fits[row], late if row < refit else None
     if refit < gjr.MIN_RETURNS:
         return None, f"fewer than {gjr.MIN_RETURNS} returns to fit on; the ewma forecast is used."

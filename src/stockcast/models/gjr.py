@@ -49,7 +49,8 @@ def fit(returns: Floats) -> Parameters | None:
         # a failure to converge is read from the flag; its path there may overflow
         warnings.simplefilter("ignore")
         result = model.fit(disp="off", show_warning=False)
-    found = Parameters(*result.params.tolist(), start)
+    mu, omega, alpha, gamma, beta, nu = result.params.tolist()
+    found = Parameters(mu, omega, alpha, gamma, beta, nu, start)
     usable = result.convergence_flag == 0 and np.isfinite(result.params).all() and found.nu > 2
     return found if usable else None
 

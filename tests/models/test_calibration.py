@@ -1,0 +1,167 @@
+"""Recalibration reaches the nominal coverage, sees no future, and goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stockcast.errors import BadInput
+from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
+from stockcast.evaluation.scorecard import yearly_coverage
+from stockcast.evaluation.walkforward import losses, outcomes
+from stockcast.models.baselines import ewma, first_origin, garch, naive
+from stockcast.models.calibration import LIMIT, CalibrationState, recalibrate
+from tests.evaluation.histories import by_row, forecasts, noise, sample_close, spread
+from tests.leaks import assert_causal
+
+
+@cache
+def base(ticker: str = "^GSPC") -> QuantileForecasts:
+    """EWMA forecasts of the six years before 2010."""
+    close = sample_close(ticker)
+    return ewma(close, close["2004":].index)  # type: ignore[misc]
+
+
+def share_inside(made: QuantileForecasts, close: pd.Series, coverage: float) -> float:
+    y = outcomes(close, made.origins, made.horizon)
+    low, high = made.interval(coverage)
+    return float(((y >= low) & (y <= high)).sum() / np.isfinite(y).sum())
+
+
+@pytest.mark.parametrize("factor", [0.7, 1.0, 1.4])
+def test_intervals_of_the_wrong_width_come_right(factor: float) -> None:
+    close = sample_close()
+    made, _ = recalibrate(spread(base(), factor), close)
+    settled = made.restrict("2005")
+    assert 0.78 < share_inside(settled, close, 0.8) < 0.82
+    assert 0.88 < share_inside(settled, close, 0.9) < 0.92
+    assert all(0.7 < share < 0.9 for share in yearly_coverage(settled, close).values())
+
+
+def test_mending_a_wrong_width_lowers_the_loss_and_a_right_one_costs_little() -> None:
+    close = sample_close()
+
+    def ratio(raw: QuantileForecasts) -> float:
+        made, _ = recalibrate(raw, close)
+        return float(losses(made, close).mean().mean() / losses(raw, close).mean().mean())
+
+    assert ratio(spread(base(), 0.7)) < 0.985
+    assert ratio(spread(base(), 1.4)) < 0.97
+    assert ratio(base()) < 1.007
+
+
+def test_the_median_stays_and_nothing_crosses() -> None:
+    close = sample_close()
+    made, _ = recalibrate(base(), close)
+    np.testing.assert_array_equal(made.median, base().median)
+    assert (np.diff(made.values, axis=2) >= 0).all()
+
+
+def test_the_first_forecasts_pass_as_they_are() -> None:
+    made, state = recalibrate(base().restrict(None, "2004-01-02"), sample_close())
+    np.testing.assert_array_equal(made.values, base().values[:1])
+    assert state.outcomes == 0
+
+
+def walk(frame: pd.DataFrame, learn_from: pd.Series | None = None) -> pd.DataFrame:
+    close = frame["close"]
+    raw = naive(close, close.index[close.index >= first_origin(close)])
+    made, _ = recalibrate(raw, close if learn_from is None else learn_from)
+    return by_row(made, close.index)
+
+
+def test_an_outcome_is_not_used_before_it_is_known() -> None:
+    assert_causal(walk, sample_close()[-500:].to_frame("close"), cuts=[150, 300, 301, 499])
+
+
+def test_residuals_of_outcomes_still_to_come_are_caught() -> None:
+    def leaky(frame: pd.DataFrame) -> pd.DataFrame:
+        return walk(frame, learn_from=frame["close"].shift(-1).ffill())
+
+    with pytest.raises(AssertionError):
+        assert_causal(leaky, sample_close()[-500:].to_frame("close"), cuts=[300])
+
+
+def saved(state: CalibrationState) -> CalibrationState:
+    return CalibrationState.from_json(json.loads(json.dumps(state.to_json())))
+
+
+def test_going_on_from_a_saved_state_gives_what_one_walk_gives() -> None:
+    close = sample_close()
+    whole, end = recalibrate(base(), close)
+    _, middle = recalibrate(base().restrict(None, "2007-06-15"), close)
+    rest, after = recalibrate(base().restrict("2007-06-16"), close, state=saved(middle))
+    np.testing.assert_array_equal(rest.values, whole.values[-len(rest) :])
+    np.testing.assert_array_equal(after.factors, end.factors)
+    assert after.outcomes == end.outcomes
+
+
+def test_serving_day_by_day_gives_what_the_walk_gives() -> None:
+    close = sample_close()
+    whole, _ = recalibrate(base(), close)
+    _, state = recalibrate(base().restrict(None, "2009-12-01"), close)
+    for day in base().restrict("2009-12-02").origins:
+        known = close[:day]
+        served, state = recalibrate(base().at(pd.DatetimeIndex([day])), known, state=saved(state))
+        np.testing.assert_array_equal(served.values[0], whole.at(served.origins).values[0])
+
+
+def test_asking_again_for_the_last_day_gives_the_same() -> None:
+    close = sample_close()
+    whole, state = recalibrate(base(), close)
+    today = base().at(base().origins[-1:])
+    again, same = recalibrate(today, close, state=saved(state))
+    np.testing.assert_array_equal(again.values[0], whole.values[-1])
+    np.testing.assert_array_equal(same.factors, state.factors)
+
+
+def test_the_state_stays_small() -> None:
+    _, state = recalibrate(base(), sample_close())
+    assert len(state.waiting) == 5
+    assert len(json.dumps(state.to_json())) < 10_000
+
+
+def test_no_interval_is_stretched_beyond_reason() -> None:
+    close = noise(1500, 5)
+    origins = close.index[:-5]
+    hopeless = forecasts(np.tile(1e-6 * np.arange(-3.0, 4.0), (len(origins), 5, 1)), origins)
+    made, state = recalibrate(hopeless, close)
+    assert np.exp(state.factors).max() == pytest.approx(LIMIT)
+    assert np.abs(made.values).max() <= LIMIT * 3.001e-6
+
+
+def test_sessions_left_out_teach_nothing_and_harm_nothing() -> None:
+    close = sample_close()
+    sparse = base().at(base().origins[::3])
+    made, state = recalibrate(spread(sparse, 0.7), close)
+    assert 0 < state.outcomes <= 5 * len(sparse)
+    assert 0.77 < share_inside(made.restrict("2006"), close, 0.8) < 0.83
+
+
+def test_what_does_not_fit_the_state_is_refused() -> None:
+    close = sample_close()
+    _, state = recalibrate(base(), close)
+    with pytest.raises(BadInput, match="forecasts from 2009-12-31 on"):
+        recalibrate(base(), close, state=state)
+    shorter = QuantileForecasts(base().origins, LEVELS, base().values[:, :3])
+    with pytest.raises(BadInput, match="horizon and levels"):
+        recalibrate(shorter, close, state=state)
+    lopsided = QuantileForecasts(base().origins, LEVELS[1:], base().values[:, :, 1:])
+    with pytest.raises(BadInput, match="symmetric"):
+        recalibrate(lopsided, close)
+
+
+@pytest.mark.parametrize("document", [{}, {"levels": 3}, {"levels": [0.5], "factors": "x"}])
+def test_a_damaged_state_is_refused(document: dict[str, object]) -> None:
+    with pytest.raises(BadInput, match="saved calibration"):
+        CalibrationState.from_json(document)
+
+
+def test_a_baseline_with_notes_keeps_them() -> None:
+    close = sample_close("FB")
+    raw = garch(close, close.index[close.index >= first_origin(close, 6)])
+    assert recalibrate(raw, close)[0].notes == raw.notes != ()
