@@ -172,8 +172,8 @@ def _feast(settings: Settings) -> Observation:
     if not (home / "registry.db").exists():
         return Observation(release, f"none yet; a run makes {home}")
     views = sorted(view.name for view in open_store(settings).list_feature_views())
-    size = (home / "online.db").stat().st_size / 1e6
-    return Observation(release, f"registry: {', '.join(views)}; online store of {size:.1f} MB")
+    size = (home / "online.db").stat().st_size / 1e3
+    return Observation(release, f"registry: {', '.join(views)}; online store of {size:,.0f} kB")
 
 
 def _mlflow(settings: Settings) -> Observation:

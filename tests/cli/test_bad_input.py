@@ -24,6 +24,7 @@ BAD = {
     "shell in a list": (["run", "-t", "A;B"], "got 'A;B'"),
     "no ticker": (["run", "-t", ""], "ticker"),
     "unknown ticker": (["run", "-t", "AAPL,MSFR"], "did you mean MSFT?"),
+    "unknown ticker to forecast": (["forecast", "MSFR"], "did you mean MSFT?"),
     "no folder of prices": (["run", "-p", "files"], "prices_dir"),
     "no yes": (["reset"], "Expected --yes"),
     "unknown option": (["run", "--jsn"], "No such option: --jsn"),

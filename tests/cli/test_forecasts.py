@@ -68,6 +68,8 @@ def test_model_and_verdict_are_said_in_a_line_each(contract: Document) -> None:
         "Model: child, version 3, by freeze, trained through 2009-12-31 (from the cache)."
     )
     assert views.verdict_line(contract).startswith("Verdict: skilful. Its pinball loss")
+    contract["model"].update(kind="baseline", version="garch")
+    assert views.model_line(contract) == "Model: the garch baseline (from the cache)."
 
 
 @pytest.fixture
@@ -148,7 +150,7 @@ def test_ledger_as_json_has_null_for_what_is_not_known(
 ) -> None:
     Ledger(load_settings()).append(contract)
     document = answer(capfd, "ledger")
-    assert [row["target_date"][:10] for row in document["rows"]] == [
+    assert [row["target_date"] for row in document["rows"]] == [
         day["date"] for day in contract["predictions"]["full_forecast"]
     ]
     assert document["rows"][0]["log_return"] is None

@@ -113,7 +113,8 @@ def settle(profile: Profile = None, assignments: Overrides = None, as_json: AsJs
     if as_json:
         print_json({"settled": settled, "failed": {t: str(e) for t, e in failed.items()}})
     else:
-        typer.echo(f"{sum(settled.values())} outcomes of {len(settled)} tickers were written down.")
+        each = ", ".join(f"{ticker} {number}" for ticker, number in settled.items())
+        typer.echo(f"Outcomes written down: {each or 'none, the ledger is empty'}.")
     for error in failed.values():
         say(str(error))
     return min((error.exit_code for error in failed.values()), default=0)
@@ -138,5 +139,7 @@ def _settle(settings: Settings) -> tuple[dict[str, int], dict[str, StockcastErro
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows as JSON has them: days as text, and null where there is no figure."""
-    records: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", date_format="iso"))
+    days = frame.columns.intersection(["as_of", "target_date", "last_as_of"])
+    shown = frame.assign(**{name: frame[name].dt.strftime("%Y-%m-%d") for name in days})
+    records: list[dict[str, Any]] = json.loads(shown.to_json(orient="records", date_format="iso"))
     return records

@@ -113,11 +113,13 @@ def verdict_line(forecast: Document) -> str:
 def model_line(forecast: Document) -> str:
     """Return which model made the forecast, in one line."""
     model = forecast["model"]
+    cached = " (from the cache)" if forecast["cached"] else ""
+    if model["kind"] == "baseline":
+        return f"Model: the {model['version']} baseline{cached}."
     parts = [f"Model: {model['kind']}"]
     parts += [f"version {model['version']}"] if model.get("version") else []
     parts += [f"by {model['strategy']}"] if model.get("strategy") else []
     parts += [f"trained through {model['trained_through']}"] if model.get("trained_through") else []
-    cached = " (from the cache)" if forecast.get("cached") else ""
     return ", ".join(parts) + cached + "."
 
 
