@@ -79,10 +79,9 @@ def test_rsi_is_100_without_losses_50_when_flat_0_without_gains() -> None:
     assert rsi(moved_then_flat).iloc[-1] == 50
 
 
-def test_macd_is_the_9_day_average_of_the_12_day_less_the_26_day_average() -> None:
+def test_macd_is_the_12_day_less_the_26_day_exponential_average() -> None:
     close = bars()["close"]
-    line = close.ewm(span=12).mean() - close.ewm(span=26).mean()
-    expected = line.ewm(span=9).mean().iloc[25:]
+    expected = (close.ewm(span=12).mean() - close.ewm(span=26).mean()).iloc[25:]
     pd.testing.assert_series_equal(macd(close).iloc[25:], expected)
 
 

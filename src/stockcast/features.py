@@ -52,17 +52,14 @@ def rsi(close: pd.Series, period: int = 14) -> pd.Series:
     return (100 * gain / total.where(total > 0)).where((total > 0) | total.isna(), 50.0)
 
 
-def macd(close: pd.Series, fast: int = 12, slow: int = 26, signal: int = 9) -> pd.Series:
-    """Signal line of the moving average convergence divergence, in price units.
+def macd(close: pd.Series, fast: int = 12, slow: int = 26) -> pd.Series:
+    """Moving average convergence divergence, in price units: the fast less the slow average.
 
-    The 9-day exponential average of the 12-day less the 26-day one. Exponential averages are
-    weighted means of what there is (pandas' ``adjust=True``), so the first bars are not pulled
-    towards the first close.
+    The line itself, not its 9-day signal line. Exponential averages are weighted means of what
+    there is (pandas' ``adjust=True``), so the first bars are not pulled towards the first close.
     Source: Appel, The Moving Average Convergence Divergence Trading Method, 1979.
     """
-    line = close.ewm(span=fast).mean() - close.ewm(span=slow).mean()
-    warm = np.arange(len(close)) >= slow - 1
-    return line.ewm(span=signal).mean().where(warm)
+    return close.ewm(span=fast).mean() - close.ewm(span=slow, min_periods=slow).mean()
 
 
 def volatility(bars: pd.DataFrame) -> pd.Series:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from stockcast.evaluation.metrics import coverage, pit
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.models.training import Epoch
+
+if TYPE_CHECKING:
+    from stockcast.models.training import Epoch
 
 __all__ = [
     "calibration",
+    "expected_ranges",
     "fan_chart",
+    "ledger",
     "loss_curve",
     "predictions_and_actuals",
     "prices",
     "residuals",
     "skill",
+    "strategies",
     "volatility",
 ]
 
@@ -78,7 +85,7 @@ def loss_curve(history: Sequence[Epoch]) -> Figure:
     axes.plot(numbers, [e.validation for e in history], color=MODEL, label="validation")
     best = min(history, key=lambda epoch: epoch.validation)
     axes.axvline(best.number, color=REFERENCE, linestyle=":", label=f"kept: epoch {best.number}")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch", fontsize=9)
     axes.legend(fontsize=8, frameon=False)
     return _figure(axes)
@@ -167,6 +174,50 @@ def skill(table: pd.DataFrame) -> Figure:
     return _figure(axes)
 
 
+def strategies(evidence: pd.DataFrame) -> Figure:
+    """Validation loss of every way to a child, relative to the best."""
+    losses = evidence["pinball"] / evidence["pinball"].min()
+    axes = _axes("Validation pinball loss, best = 1", "", height=0.8 + 0.3 * len(losses))
+    places = np.arange(len(losses))[::-1]
+    axes.plot(losses, places, "o", color=MODEL)
+    axes.axvline(1, color=FAINT, linewidth=0.8)
+    axes.set_yticks(places, losses.index, fontsize=8)
+    return _figure(axes)
+
+
+def expected_ranges(documents: Sequence[Mapping[str, Any]]) -> Figure:
+    """The 80 and 50% interval of each ticker's last forecast day, per cent of its last close."""
+    axes = _axes(
+        "Range expected by the last forecast day, per cent of the last close",
+        "",
+        height=0.9 + 0.32 * len(documents),
+    )
+    places = np.arange(len(documents))[::-1]
+    for place, document in zip(places, documents, strict=True):
+        last, close = document["predictions"]["full_forecast"][-1], document["last_close"]
+        for low, high, width in (("q10", "q90", 4), ("q25", "q75", 9)):
+            ends = [100 * (last[side] / close - 1) for side in (low, high)]
+            axes.plot(ends, [place] * 2, color=MODEL, linewidth=width, alpha=0.4)
+        axes.plot(100 * (last["q50"] / close - 1), place, "o", color=MODEL, markersize=4)
+    axes.axvline(0, color=FAINT, linewidth=0.8)
+    axes.set_yticks(places, [document["ticker"] for document in documents], fontsize=8)
+    return _figure(axes)
+
+
+def ledger(rows: pd.DataFrame) -> Figure:
+    """Forecasts written down for the next day: 80% interval, and outcomes where they are known."""
+    axes = _axes("Next-day forecasts in the ledger, and what happened", "per cent", height=2.8)
+    next_day = rows[rows["horizon"] == 1].sort_values("target_date")
+    days = next_day["target_date"]
+    for _, row in next_day.iterrows():
+        ends = [100 * row["q10"], 100 * row["q90"]]
+        axes.plot([row["target_date"]] * 2, ends, color=MODEL, linewidth=3, alpha=0.4)
+    axes.plot(days, 100 * next_day["log_return"], ".", color=ACTUAL, label="outcome")
+    axes.tick_params(axis="x", rotation=30)
+    axes.legend(fontsize=8, frameon=False)
+    return _figure(axes)
+
+
 def _known(
     forecasts: QuantileForecasts, close: pd.Series
 ) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
@@ -174,3 +225,17 @@ def _known(
     y = outcomes(close, forecasts.origins, forecasts.horizon)
     settled = np.isfinite(y).all(axis=1)
     return y[settled], forecasts.values[settled]
+
+
+def _show_in_notebooks() -> None:
+    """Let a figure that ends a cell be shown, as those of pyplot are, without a global state."""
+    if "IPython" in sys.modules:
+        from IPython import get_ipython
+        from IPython.core.pylabtools import select_figure_formats
+
+        shell = get_ipython()
+        if shell is not None:
+            select_figure_formats(shell, {"png"})  # type: ignore[no-untyped-call]
+
+
+_show_in_notebooks()

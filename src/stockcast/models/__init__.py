@@ -1,1 +1,1 @@
-"""Forecasters: the network, the baselines it has to beat, their calibration, and the gate."""
+"""Networks and baselines: fitting, asking, combining, recalibrating, and deciding which serves."""

@@ -59,7 +59,8 @@ class QuantileLSTM(nn.Module):
         out = self.output(self.dropout(torch.relu(self.dense(hidden))))
         location, log_scale = out[..., : self.horizon, None], out[..., self.horizon :, None]
         scale = torch.exp(log_scale.clamp(-MAX_LOG_SCALE, MAX_LOG_SCALE))
-        return self.centre + location + self._shape() * scale
+        quantiles: Tensor = self.centre + location + self._shape() * scale
+        return quantiles
 
     def forward(self, inputs: Tensor, warmup: int = 0) -> Tensor:
         """Quantiles (batch, time - warmup, horizon, levels) at each step past ``warmup``."""

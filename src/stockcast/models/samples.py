@@ -43,7 +43,7 @@ class Scaler:
     @classmethod
     def from_json(cls, document: Mapping[str, list[float]]) -> Scaler:
         """Undo :meth:`to_json`."""
-        return cls(np.float32(document["mean"]), np.float32(document["std"]))
+        return cls(np.array(document["mean"], np.float32), np.array(document["std"], np.float32))
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,7 @@ class Samples:
 
     def known(self) -> NDArray[np.bool_]:
         """(n,) days whose outcomes are all known."""
-        known: NDArray[np.bool_] = np.isfinite(self.targets).all(axis=1)
-        return known
+        return np.asarray(np.isfinite(self.targets).all(axis=1))
 
     def scale(self) -> Floats:
         """(n, horizon) what one unit of target is, in log-return units."""

@@ -50,6 +50,21 @@ class Split:
         """(n,) origins that scores are reported on; the last ones' outcomes are still to come."""
         return self._part(days, self.test_start, None)
 
+    def last_training_day(self, days: pd.DatetimeIndex) -> pd.Timestamp | None:
+        """The last origin that is fitted on, if there is one."""
+        fitted = days[self.train(days)]
+        return fitted[-1] if len(fitted) else None
+
+    def table(self, days: pd.DatetimeIndex) -> pd.DataFrame:
+        """First day, last day and number of origins of each part, for people."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        rows = {}
+        for name, part in parts.items():
+            inside = days[part(days)]
+            ends = [f"{inside[at]:%Y-%m-%d}" for at in (0, -1)] if len(inside) else ["-", "-"]
+            rows[name] = [*ends, len(inside)]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["first", "last", "origins"])
+
     def to_json(self) -> dict[str, str | int]:
         """The split as plain values."""
         return {

@@ -154,7 +154,7 @@ def fit_head(
 
     def batches(net: QuantileLSTM, generator: torch.Generator) -> Iterator[Tensor]:
         order = torch.randperm(len(rows), generator=generator)
-        for some in torch.from_numpy(rows)[order].split(HEAD_BATCH):
+        for some in torch.split(torch.from_numpy(rows)[order], HEAD_BATCH):
             yield pinball_loss(targets[some], net.head(hidden[some]), _levels())
 
     def validate(net: QuantileLSTM) -> Tensor:
@@ -244,7 +244,7 @@ def _descend(
         losses = []
         for loss in batches(network, generator) if number else ():
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT)
             optimiser.step()
             losses.append(loss.item())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from stockcast.errors import BadInput
@@ -42,7 +43,7 @@ def transfer(
         BadInput: the strategy is unknown, or the history is too short to fit on.
     """
     if strategy == "zero_shot":
-        return replace(parent, history=[], seconds=0.0)
+        return replace(parent, seconds=0.0)
     if strategy == "freeze":
         return fit_head(samples, split, hyper, start=parent, progress=progress)
     if strategy == "fine_tune":
@@ -67,13 +68,16 @@ def compare(
     for strategy, made in forecasts.items():
         inside = made.at(made.origins[split.validation(made.origins)])
         until = close.loc[: split.test_start - pd.Timedelta(days=1)]
-        rows[strategy] = float(losses(inside, until).to_numpy().mean())
+        rows[strategy] = float(losses(inside, until).to_numpy().mean()) if len(inside) else np.nan
     table = pd.DataFrame({"pinball": rows}).rename_axis("strategy")
     scratch = table["pinball"].get("scratch")
     return table.assign(against_scratch=table["pinball"] / scratch if scratch else float("nan"))
 
 
 def choose(table: pd.DataFrame) -> str:
-    """The strategy with the lowest validation loss; of equals, the one that changes least."""
+    """The strategy with the lowest validation loss; of equals, the one that changes least.
+
+    Without validation days there is nothing to choose by, and the parent stays as it is.
+    """
     ordered = table["pinball"].reindex([s for s in STRATEGIES if s in table.index])
-    return str(ordered.idxmin())
+    return str(ordered.idxmin()) if ordered.notna().any() else STRATEGIES[0]

@@ -1,0 +1,55 @@
+# %% [markdown]
+# # Forecast
+# Where the price may stand over the coming trading days, from the model that has earned it, beside
+# the naive forecast, with the record of what was forecast before.
+
+# %%
+from pathlib import Path
+
+from stockcast import forecasting, plots, tables
+from stockcast.files import write_json
+from stockcast.ledger import Ledger
+from stockcast.prices import snapshot
+from stockcast.settings import load_settings
+
+# %% tags=["parameters"]
+upstream = None
+product = None
+profile = "sample"
+ticker = "AAPL"
+horizon = 5
+context = 60
+
+# %%
+settings = load_settings(profile, {"context": context, "horizon": horizon})
+document = forecasting.forecast(settings, ticker)
+plots.fan_chart(document)
+
+# %%
+tables.skill(document)
+
+# %%
+tables.fan(document)
+
+# %% [markdown]
+# ## Verdict
+
+# %%
+tables.verdict(document)
+
+# %% [markdown]
+# ## What became of earlier forecasts
+# Each forecast was written down before its outcome existed. Those whose days have come are settled
+# with the prices of today's snapshot.
+
+# %%
+history = snapshot.load(Path(upstream[f"ingest-{ticker}"]["prices"]))
+ledger = Ledger(settings)
+ledger.settle(ticker, history.frame["close"], history.data_hash)
+plots.ledger(ledger.rows(ticker))
+
+# %%
+tables.track_record(ledger.summary(), ticker)
+
+# %%
+write_json(Path(product["forecast"]), document)

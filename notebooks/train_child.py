@@ -1,0 +1,124 @@
+# %% [markdown]
+# # Child model
+# The parent's network becomes one stock's: as it is, with a new head on its frozen trunk, or with
+# all weights tuned. Training from scratch stands beside them. The validation period chooses, and
+# the test period, which nothing has seen, judges the choice.
+
+# %%
+from pathlib import Path
+
+from stockcast import plots, store, tables
+from stockcast.models import publishing
+from stockcast.models.assessment import assess
+from stockcast.models.bundle import load_bundle
+from stockcast.models.children import make_child, try_strategies
+from stockcast.models.records import load_record
+from stockcast.models.samples import make_samples
+from stockcast.models.training import Hyperparameters
+from stockcast.prices import snapshot
+from stockcast.settings import load_settings
+
+# %% tags=["parameters"]
+upstream = None
+product = None
+profile = "sample"
+ticker = "AAPL"
+horizon = 5
+context = 60
+hidden_size = 128
+num_layers = 2
+dropout = 0.2
+batch_size = 32
+parent_epochs = 20
+child_epochs = 10
+learning_rate = 1e-3
+fine_tune_lr = 1e-4
+strategy = "auto"
+seed = 7
+
+# %%
+settings = load_settings(profile, {"context": context})
+history = snapshot.load(Path(upstream[f"ingest-{ticker}"]["prices"]))
+close = history.frame["close"]
+features = store.training_frame(settings, ticker, end=history.as_of)
+samples = make_samples(ticker, features, close, horizon)
+parent_record = load_record(Path(upstream["train_parent"]["model"]))
+parent = load_bundle(settings.state / "models" / "parent" / parent_record.candidate)
+parent.split.table(samples.days)
+
+# %% [markdown]
+# ## Every way to a child, compared on validation days
+# Pinball loss, lower is better. `against_scratch` above 1 would be negative transfer.
+
+# %%
+hyper = Hyperparameters(
+    context=context,
+    hidden_size=hidden_size,
+    num_layers=num_layers,
+    dropout=dropout,
+    batch_size=batch_size,
+    epochs=child_epochs,
+    learning_rate=learning_rate,
+    seed=seed,
+)
+children = try_strategies(
+    samples,
+    parent,
+    close,
+    hyper,
+    strategy=strategy,
+    fine_tune_lr=fine_tune_lr,
+    scratch_epochs=parent_epochs,
+)
+plots.strategies(children.evidence)
+
+# %%
+children.evidence
+
+# %%
+plots.loss_curve(children.chosen.history)
+
+# %% [markdown]
+# ## How good the chosen one is
+# Test period only. Ratios of pinball loss below 1 are better than the model they are taken
+# against; an 80% interval should hold 80% of the days.
+
+# %%
+assessment = assess(
+    ticker,
+    children.forecasts,
+    close,
+    parent.split,
+    candidate="child",
+    train_seconds=children.seconds,
+)
+plots.skill(assessment.ratios())
+
+# %%
+assessment.table()
+
+# %%
+plots.calibration(assessment.test("child"), close)
+
+# %%
+plots.predictions_and_actuals(assessment.test("child"), close)
+
+# %%
+plots.residuals(assessment.test("child"), close)
+
+# %% [markdown]
+# ## Decision
+
+# %%
+bundle = make_child(children, parent, hyper, samples)
+record = publishing.publish(
+    settings,
+    history,
+    samples,
+    bundle,
+    assessment,
+    Path(product["model"]),
+    children=children,
+    parent=parent_record,
+)
+tables.decision(record)

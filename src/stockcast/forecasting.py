@@ -1,0 +1,163 @@
+"""The forecast of one ticker: cached, or made from the context and the model that serves."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stockcast.calendars import next_sessions
+from stockcast.errors import BadInput, StockcastError
+from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
+from stockcast.models.records import Record, child_name, load_record, record_file
+from stockcast.prices import PriceHistory, snapshot
+from stockcast.settings import Settings
+
+if TYPE_CHECKING:
+    from stockcast.models.bundle import Bundle
+
+__all__ = ["HISTORY_DAYS", "NoModel", "compute", "forecast", "price_fan"]
+
+#: Past closes that a forecast document carries.
+HISTORY_DAYS = 120
+
+
+class NoModel(StockcastError):
+    """Nothing is trained for the ticker yet, or only for other prices than today's."""
+
+
+def forecast(settings: Settings, ticker: str) -> dict[str, Any]:
+    """The forecast contract of ``ticker``: from the cache, else computed, written down and cached.
+
+    Raises:
+        NoModel: the ticker has no model for the prices in use; training it makes one.
+        BadInput: a product it needs cannot be read.
+    """
+    from stockcast.cache import connect, forecast_ttl
+
+    record = _record(settings, ticker)
+    cache = connect(settings)
+
+    def recall() -> dict[str, Any] | None:
+        found = cache.get_forecast(ticker, record.data_hash, record.served.version)
+        return None if found is None else {**found, "cached": True}
+
+    def make() -> dict[str, Any]:
+        from stockcast.ledger import Ledger
+
+        made = compute(settings, ticker)
+        Ledger(settings).append(made)
+        ttl = forecast_ttl(settings, pd.Timestamp.now(tz="UTC"))
+        cache.put_forecast(ticker, record.data_hash, record.served.version, made, ttl)
+        return made
+
+    return recall() or cache.once(f"forecast:{ticker}", make, recall)
+
+
+def compute(settings: Settings, ticker: str) -> dict[str, Any]:
+    """The forecast contract of ``ticker``, made now. Errors as in :func:`forecast`."""
+    record = _record(settings, ticker)
+    history = _history(snapshot.current(settings, ticker), record.data_hash)
+    quantiles = _quantiles(settings, record, history)
+    days = next_sessions(settings.exchange, history.as_of, len(quantiles))
+    past = history.frame["close"].tail(HISTORY_DAYS)
+    naive = np.array(record.baselines["naive"])
+    return {
+        "ticker": ticker,
+        "as_of": str(history.as_of.date()),
+        "last_close": history.last_close,
+        "currency": history.currency,
+        "source": history.source,
+        "data_hash": history.data_hash,
+        "cached": False,
+        "model": record.served.model_dump(),
+        "verdict": record.verdict.model_dump(),
+        "skill": record.skill.model_dump(mode="json"),
+        "predictions": {
+            "historical": [
+                {"date": str(day.date()), "close": float(close)} for day, close in past.items()
+            ],
+            "full_forecast": price_fan(days, history.last_close, quantiles),
+        },
+        "naive": {"full_forecast": price_fan(days, history.last_close, naive)},
+    }
+
+
+def price_fan(
+    days: pd.DatetimeIndex, last_close: float, quantiles: NDArray[np.float64]
+) -> list[dict[str, Any]]:
+    """Quantiles of cumulative log-returns (horizon, levels) as prices per trading day."""
+    names = [f"q{round(100 * level):02d}" for level in LEVELS]
+    prices = last_close * np.exp(np.sort(quantiles, axis=1))
+    return [
+        {
+            "date": str(day.date()),
+            "close": float(row[LEVELS.index(0.5)]),
+            **{name: float(price) for name, price in zip(names, row, strict=True)},
+        }
+        for day, row in zip(days, prices, strict=True)
+    ]
+
+
+def _record(settings: Settings, ticker: str) -> Record:
+    """The ticker's record, if it was made from the prices in use."""
+    path = record_file(settings, child_name(ticker))
+    if not path.exists():
+        raise NoModel(f"There is no model of {ticker} yet; `stockcast run -t {ticker}` trains one.")
+    record = load_record(path)
+    if snapshot.in_use(settings, ticker) != record.data_hash:
+        raise NoModel(
+            f"The model of {ticker} was assessed on prices up to {record.as_of}, not on those "
+            f"asked for; `stockcast run -t {ticker}` brings it up to date."
+        )
+    return record
+
+
+def _quantiles(settings: Settings, record: Record, history: PriceHistory) -> NDArray[np.float64]:
+    """Log-return quantiles (horizon, levels) of what serves, made on the record's last day."""
+    if record.bundle is None:
+        return np.array(record.baselines[record.served.strategy])
+    from stockcast import store
+    from stockcast.models.calibration import CalibrationState, recalibrate
+    from stockcast.models.combination import PARTNER, average
+    from stockcast.models.inference import forecast_context
+
+    context = store.serving_context(settings, record.ticker)
+    if context.data_hash != record.data_hash:
+        raise NoModel(
+            f"The context of {record.ticker} is of {context.as_of.date()}, its model was assessed "
+            f"on {record.as_of}; `stockcast run -t {record.ticker}` brings both up to date."
+        )
+    if not np.isfinite(context.values).all():
+        raise BadInput(
+            f"Expected {settings.context} days of inputs for {record.ticker}, got fewer; "
+            "its history is too short to forecast from."
+        )
+    bundle = _bundle(settings.state / "models" / record.bundle)
+    raw = forecast_context(bundle.fitted, context.values, context.sigma)
+    both = average(raw, np.array(record.baselines[PARTNER]))
+    made = QuantileForecasts(pd.DatetimeIndex([history.as_of]), LEVELS, both[None])
+    state = CalibrationState.from_json(record.calibration or {})
+    calibrated, _ = recalibrate(made, history.frame["close"], state=state)
+    latest: NDArray[np.float64] = calibrated.values[0]
+    return latest
+
+
+@lru_cache(maxsize=64)
+def _bundle(folder: Path) -> Bundle:
+    from stockcast.models.bundle import load_bundle
+
+    return load_bundle(folder)
+
+
+@lru_cache(maxsize=64)
+def _load(path: Path, data_hash: str) -> PriceHistory:
+    return snapshot.load(path)
+
+
+def _history(pointer: Path, data_hash: str) -> PriceHistory:
+    return _load(pointer.with_name(f"{data_hash}.parquet"), data_hash)

@@ -1,0 +1,224 @@
+"""From an assessment to what serves: the gate, the record, and the run in the tracking store."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stockcast import plots, tracking
+from stockcast.errors import BadInput
+from stockcast.evaluation.walkforward import paired_losses
+from stockcast.models import gate
+from stockcast.models.assessment import BASELINES, Assessment, assess
+from stockcast.models.bundle import Bundle, load_bundle, save_bundle
+from stockcast.models.children import Children
+from stockcast.models.inference import walk_forward
+from stockcast.models.records import Record, Served, Skill, Verdict, load_record
+from stockcast.models.samples import Samples
+from stockcast.prices import PriceHistory
+from stockcast.settings import Settings
+
+__all__ = ["publish"]
+
+
+def publish(
+    settings: Settings,
+    history: PriceHistory,
+    samples: Samples,
+    bundle: Bundle,
+    assessment: Assessment,
+    path: Path,
+    *,
+    children: Children | None = None,
+    parent: Record | None = None,
+) -> Record:
+    """Keep the bundle, let the gate decide what serves, record the run, and write the record.
+
+    A version is kept whether it serves or not, and none is ever overwritten. It serves if it beats
+    the naive forecast and is not worse than the reigning champion over the same days; else the
+    champion goes on serving while it still beats naive; else the baseline that was best on
+    validation does. A stock too young to train or judge a model gets the parent's forecast.
+
+    Args:
+        settings: where things lie.
+        history: the snapshot that was assessed on.
+        samples: the ticker's days, to ask a reigning champion with.
+        bundle: the candidate.
+        assessment: of the candidate.
+        path: the record to write; one that is there names the reigning champion.
+        children: every strategy, for a child.
+        parent: the parent's record, for a child.
+    """
+    folder = save_bundle(bundle, settings.state / "models")
+    decided = _decide(settings, bundle, assessment, samples, path, children, parent)
+    record = Record(
+        name=bundle.name,
+        ticker=history.ticker,
+        data_hash=history.data_hash,
+        as_of=str(history.as_of.date()),
+        candidate=bundle.version,
+        baselines=_latest(assessment),
+        scorecard=assessment.scorecard,
+        strategies=_rows(children.evidence) if children else [],
+        **decided,
+    )
+    run_id = _track(settings, bundle, folder, assessment, record)
+    record = record.model_copy(update={"details": {"mlflow_run": run_id}})
+    record.save(path)
+    return record
+
+
+def _decide(
+    settings: Settings,
+    bundle: Bundle,
+    assessment: Assessment,
+    samples: Samples,
+    path: Path,
+    children: Children | None,
+    parent: Record | None,
+) -> dict[str, Any]:
+    """The fields of the record that say what serves."""
+    if children is not None and children.too_short and parent is not None and parent.bundle:
+        return _borrow(assessment, children.too_short, parent)
+    reigning = _reigning(settings, path, bundle)
+    if reigning is not None:
+        defended = _defend(assessment, samples, reigning)
+        if defended is not None:
+            return defended
+    if assessment.verdict.skilful:
+        return _serve(bundle, assessment, assessment.verdict.reason)
+    return _fall_back(assessment, assessment.verdict.reason)
+
+
+def _defend(assessment: Assessment, samples: Samples, reigning: Bundle) -> dict[str, Any] | None:
+    """Serve the reigning champion if it still beats naive and the candidate is worse, else None."""
+    raw = walk_forward(reigning.fitted, samples, assessment.split.validation_start)
+    name = assessment.candidate
+    ours = assess(
+        assessment.ticker,
+        {name: raw},
+        assessment.close,
+        assessment.split,
+        candidate=name,
+        train_seconds={name: reigning.fitted.seconds},
+    )
+    new, old = paired_losses(assessment.close, assessment.test(name), ours.test(name))
+    successor = gate.not_worse_than_champion(new, old, horizon=raw.horizon)
+    if successor.skilful or not ours.verdict.skilful:
+        return None
+    reason = (
+        f"{ours.verdict.reason} Its successor {successor.reason[0].lower()}{successor.reason[1:]}"
+    )
+    return _serve(reigning, ours, reason)
+
+
+def _serve(bundle: Bundle, assessment: Assessment, reason: str) -> dict[str, Any]:
+    return {
+        "bundle": f"{bundle.name}/{bundle.version}",
+        "served": Served(
+            kind=bundle.origin["kind"],
+            version=bundle.version,
+            strategy=bundle.origin["strategy"],
+            trained_through=bundle.origin["trained_through"],
+        ),
+        "verdict": Verdict(skilful=True, reason=reason),
+        "skill": _skill(assessment, assessment.candidate),
+        "calibration": assessment.calibrations[assessment.candidate].to_json(),
+    }
+
+
+def _borrow(assessment: Assessment, reason: str, parent: Record) -> dict[str, Any]:
+    """Serve the parent's network: nothing can be trained or proven on so short a history."""
+    why = f"{reason} This is the parent's forecast as it is, unproven for {assessment.ticker}."
+    return {
+        "bundle": parent.bundle,
+        "served": parent.served.model_copy(update={"strategy": "zero_shot"}),
+        "verdict": Verdict(skilful=False, reason=why),
+        "skill": _skill(assessment, "parent"),
+        "calibration": assessment.calibrations["parent"].to_json(),
+    }
+
+
+def _fall_back(assessment: Assessment, reason: str) -> dict[str, Any]:
+    name = assessment.fallback
+    return {
+        "bundle": None,
+        "served": Served(kind="baseline", version=name, strategy=name, trained_through=None),
+        "verdict": Verdict(skilful=False, reason=f"{reason} The {name} baseline serves instead."),
+        "skill": _skill(assessment, name),
+        "calibration": None,
+    }
+
+
+def _skill(assessment: Assessment, model: str) -> Skill:
+    row = assessment.figures(model)
+    return Skill(
+        pinball_vs_naive=row.get("pinball_vs_naive"),
+        pinball_vs_garch=row.get("pinball_vs_garch"),
+        ci95=row.get("pinball_vs_naive_ci95"),
+        coverage_80=row.get("coverage_80"),
+        n=row.get("n") or 0,
+    )
+
+
+def _reigning(settings: Settings, path: Path, candidate: Bundle) -> Bundle | None:
+    """The champion that serves now, if it is another version and can still be asked."""
+    try:
+        record = load_record(path)
+        if record.bundle in (None, f"{candidate.name}/{candidate.version}"):
+            return None
+        champion = load_bundle(settings.state / "models" / str(record.bundle))
+    except BadInput:
+        return None
+    same = champion.fitted.context == candidate.fitted.context
+    same &= champion.fitted.network.horizon == candidate.fitted.network.horizon
+    return champion if same and champion.name == candidate.name else None
+
+
+def _latest(assessment: Assessment) -> dict[str, list[list[float]]]:
+    return {name: assessment.forecasts[name].values[-1].tolist() for name in BASELINES}
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    plain = table.reset_index().astype(object).where(table.reset_index().notna(), None)
+    rows: list[dict[str, Any]] = plain.to_dict("records")
+    return rows
+
+
+def _track(
+    settings: Settings, bundle: Bundle, folder: Path, assessment: Assessment, record: Record
+) -> str:
+    """Record parameters, epochs, figures and the bundle; make the version champion if it serves."""
+    name = f"stockcast-{bundle.name}"
+    origin = {key: value for key, value in bundle.origin.items() if not isinstance(value, dict)}
+    params = {**origin, **bundle.origin["hyperparameters"], **bundle.origin["split"]}
+    tags = {"data_hash": record.data_hash, "bundle": bundle.version, "serves": record.bundle}
+    with tracking.run(settings, bundle.name, params, tags) as run:
+        run.history([_renamed(asdict(epoch)) for epoch in bundle.fitted.history])
+        run.metrics(_metrics(assessment))
+        made = assessment.test(assessment.candidate)
+        run.figure(plots.loss_curve(bundle.fitted.history), "loss_curve")
+        run.figure(plots.predictions_and_actuals(made, assessment.close), "predictions")
+        run.figure(plots.residuals(made, assessment.close), "residuals")
+        run.figure(plots.calibration(made, assessment.close), "calibration")
+        version = tracking.register(settings, name, run.id, folder, bundle.version, tags)
+        if record.bundle == f"{bundle.name}/{bundle.version}":
+            tracking.promote(settings, version)
+    return run.id
+
+
+def _renamed(epoch: dict[str, Any]) -> dict[str, float]:
+    return {
+        "epoch": epoch["number"],
+        "train_loss": epoch["train"],
+        "validation_loss": epoch["validation"],
+    }
+
+
+def _metrics(assessment: Assessment) -> dict[str, float | None]:
+    row = assessment.figures(assessment.candidate)
+    wanted = ("mse", "rmse", "mae", "r2_returns", "pinball", "pinball_vs_naive", "coverage_80")
+    return {key: row.get(key) for key in wanted}

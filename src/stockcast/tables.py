@@ -1,0 +1,107 @@
+"""Small tables for people, made from the documents that the stages write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from stockcast.models.records import Record
+
+__all__ = ["decision", "fan", "overview", "ratios", "scorecard", "skill", "track_record", "verdict"]
+
+Document = Mapping[str, Any]
+
+
+def fan(document: Document) -> pd.DataFrame:
+    """The forecast: one row per trading day, one column per quantile."""
+    rows = pd.DataFrame(document["predictions"]["full_forecast"]).set_index("date")
+    return rows.drop(columns="close").rename(columns=lambda name: f"{int(name[1:])}%").round(2)
+
+
+def skill(document: Document) -> pd.DataFrame:
+    """How good what serves has been on the test period."""
+    figures = document["skill"]
+    interval = figures["ci95"]
+    row = {
+        "pinball vs naive": figures["pinball_vs_naive"],
+        "95% interval": f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "-",
+        "pinball vs garch": figures["pinball_vs_garch"],
+        "80% interval held": figures["coverage_80"],
+        "days": figures["n"],
+    }
+    return pd.DataFrame([row], index=[document["ticker"]]).round(3)
+
+
+def verdict(document: Document) -> pd.DataFrame:
+    """Which model speaks, and whether it has earned it."""
+    model = document["model"]
+    rows = {
+        "model": f"{model['kind']} ({model['strategy']}), version {model['version']}",
+        "trained through": model["trained_through"] or "-",
+        "beats naive": "yes" if document["verdict"]["skilful"] else "no",
+        "why": document["verdict"]["reason"],
+        "prices": f"{document['source']}, {document['data_hash']}, up to {document['as_of']}",
+    }
+    return pd.DataFrame({document["ticker"]: rows})
+
+
+def decision(record: Record) -> pd.DataFrame:
+    """What a training stage lets serve, and why."""
+    rows = {
+        "serves": f"{record.served.kind} ({record.served.strategy})",
+        "version": record.served.version,
+        "candidate": record.candidate,
+        "beats naive": "yes" if record.verdict.skilful else "no",
+        "why": record.verdict.reason,
+        "prices": f"{record.data_hash}, up to {record.as_of}",
+    }
+    return pd.DataFrame({record.ticker: rows})
+
+
+def overview(documents: Sequence[Document]) -> pd.DataFrame:
+    """One row per ticker: where it stands, where it may go, and whether to believe it."""
+    rows = []
+    for document in documents:
+        last = document["predictions"]["full_forecast"][-1]
+        rows.append(
+            {
+                "ticker": document["ticker"],
+                "as of": document["as_of"],
+                "last close": round(document["last_close"], 2),
+                "until": last["date"],
+                "median": round(last["q50"], 2),
+                "80% interval": f"{last['q10']:,.2f} to {last['q90']:,.2f}",
+                "vs naive": document["skill"]["pinball_vs_naive"],
+                "model": f"{document['model']['kind']} ({document['model']['strategy']})",
+                "beats naive": "yes" if document["verdict"]["skilful"] else "no",
+            }
+        )
+    return pd.DataFrame(rows).set_index("ticker").round(3)
+
+
+def ratios(records: Iterable[Record]) -> pd.DataFrame:
+    """Pinball loss of each ticker's child against naive: index ticker; ratio, low, high."""
+    rows = {}
+    for record in records:
+        for row in record.scorecard:
+            if row["model"] == "child" and row["horizon"] == "all":
+                rows[record.ticker] = [row["pinball_vs_naive"], *row["pinball_vs_naive_ci95"]]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["ratio", "low", "high"])
+
+
+def scorecard(records: Iterable[Record]) -> pd.DataFrame:
+    """Test figures of every model of every ticker, over all horizons."""
+    rows = [row for record in records for row in record.scorecard if row["horizon"] == "all"]
+    shown = ["n", "pinball_vs_naive", "pinball_vs_garch", "dm_p_naive", "coverage_80"]
+    columns = ["ticker", "model", *shown, "coverage_90", "train_seconds"]
+    table = pd.DataFrame(rows, columns=columns).set_index(["ticker", "model"])
+    return table.astype(float).round(3)
+
+
+def track_record(summary: pd.DataFrame, ticker: str | None = None) -> pd.DataFrame:
+    """Realised figures of the ledger, of one ticker or of all."""
+    shown = summary if ticker is None else summary[summary["ticker"] == ticker]
+    columns = ["forecasts", "rows", "settled", "coverage_80", "coverage_90", "pinball_vs_naive"]
+    return shown.set_index("ticker")[columns].round(3)
