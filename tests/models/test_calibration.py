@@ -13,7 +13,7 @@ from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.scorecard import yearly_coverage
 from stockcast.evaluation.walkforward import losses, outcomes
-from stockcast.models.baselines import ewma, first_origin, garch, naive
+from stockcast.models.baselines import climate, ewma, first_origin, garch, naive
 from stockcast.models.calibration import LIMIT, CalibrationState, recalibrate
 from tests.evaluation.histories import by_row, forecasts, noise, sample_close, spread
 from tests.leaks import assert_causal
@@ -54,10 +54,30 @@ def test_mending_a_wrong_width_lowers_the_loss_and_a_right_one_costs_little() ->
     assert ratio(base()) < 1.007
 
 
-def test_the_median_stays_and_nothing_crosses() -> None:
+def test_a_single_horizon_of_the_wrong_width_comes_right() -> None:
+    close = sample_close()
+    values = base().values.copy()
+    values[:, 4] = spread(base(), 0.7).values[:, 4]
+    made, _ = recalibrate(forecasts(values, base().origins), close)
+    low, high = made.interval(0.8)
+    y = outcomes(close, made.origins, 5)
+    inside = ((y >= low) & (y <= high))[500:-5].mean(axis=0)
+    np.testing.assert_allclose(inside, 0.8, atol=0.03)
+
+
+def test_the_median_stays() -> None:
     close = sample_close()
     made, _ = recalibrate(base(), close)
     np.testing.assert_array_equal(made.median, base().median)
+
+
+def test_quantiles_do_not_cross_when_the_shape_changes() -> None:
+    """The 80% interval was half as wide as it should be, and is right from one day to the next."""
+    close = noise(1500, 6)
+    right = climate(close, close.index[500:-5])
+    values = right.values.copy()
+    values[:500, :, [1, 5]] = 0.5 * values[:500, :, [1, 5]]
+    made, _ = recalibrate(forecasts(values, right.origins), close)
     assert (np.diff(made.values, axis=2) >= 0).all()
 
 
