@@ -122,19 +122,22 @@ class Ledger:
         numbers = ["last_close", *QUANTILES, *NAIVE_QUANTILES, "log_return", "close"]
         return frame.astype(dict.fromkeys(numbers, float))
 
-    def summary(self, today: dt.date | None = None) -> pd.DataFrame:
-        """Return one row per ticker and one for ``all``.
+    def summary(self, today: dt.date | None = None, ticker: str | None = None) -> pd.DataFrame:
+        """Return one row per ticker and one for ``all``, or the one of ``ticker``.
 
         Columns: ticker, forecasts, rows (a forecast has one per horizon), settled (rows),
         coverage_80, coverage_90, pinball, pinball_naive (log-return units), pinball_vs_naive,
         last_as_of and lag_days: how long the oldest row without an outcome has been due on
         ``today``.
         """
-        rows = self.rows()
+        rows = self.rows(ticker)
         day = pd.Timestamp(today or dt.datetime.now(dt.UTC).date())
-        parts = [*rows.groupby("ticker"), *([("all", rows)] if len(rows) else [])]
+        whole = [("all", rows)] if len(rows) and ticker is None else []
         return pd.DataFrame(
-            [{"ticker": ticker, **_summarise(part, day)} for ticker, part in parts],
+            [
+                {"ticker": name, **_summarise(part, day)}
+                for name, part in [*rows.groupby("ticker"), *whole]
+            ],
             columns=["ticker", *_summarise(rows, day)],
         )
 
