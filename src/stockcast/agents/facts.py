@@ -1,0 +1,360 @@
+"""The fact table of one report: everything that its prose may state, each with an id and a day.
+
+Nothing is written into a report that is not here. Prices are in the ticker's currency, moves and
+probabilities in per cent; ``_3`` at the end of an id means three trading days ahead, ``_20d`` means
+over the last twenty.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stockcast.agents.names import company_of
+from stockcast.agents.subject import Document, Memory, Subject
+
+__all__ = ["LEVELS", "Fact", "FactTable", "build", "health_of", "probability_of_rise"]
+
+#: Quantiles of the contract and their levels.
+LEVELS = {"q05": 0.05, "q10": 0.10, "q25": 0.25, "q50": 0.50, "q75": 0.75, "q90": 0.90, "q95": 0.95}
+
+_RETURNS = (1, 5, 20, 60, 250)
+_MEANS = (20, 50, 200)
+_EXTREMES = (20, 250)
+#: Days over which a day's volatility is ranked.
+RANKED = 500
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that is known.
+
+    Attributes:
+        id: how prompts and prose refer to it.
+        label: what it is, in words.
+        value: the figure, unrounded; text for what is not a figure.
+        unit: currency code, ``%``, ``points``, ``ratio``, ``count``, ``days``, ``date`` or ``text``.
+        as_of: the day on which it was known.
+        text: how to write it.
+    """
+
+    id: str
+    label: str
+    value: float | str
+    unit: str
+    as_of: str
+    text: str
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a figure."""
+        return not isinstance(self.value, str)
+
+    @property
+    def number(self) -> float:
+        """The figure; NaN when it is text."""
+        return math.nan if isinstance(self.value, str) else self.value
+
+
+class FactTable(Mapping[str, Fact]):
+    """The facts of a report by id, in the order in which they are shown."""
+
+    def __init__(self, facts: Sequence[Fact]) -> None:
+        self._facts = {fact.id: fact for fact in facts}
+
+    def __getitem__(self, name: str) -> Fact:
+        return self._facts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    def text(self, name: str) -> str:
+        """Return how the fact ``name`` is written, with the reference that names it."""
+        return f"{self[name].text} [{name}]"
+
+    def number(self, name: str) -> float:
+        """Return the figure of ``name``; NaN when there is none."""
+        return self[name].number if name in self else math.nan
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Return the facts as JSON has them."""
+        return [dict(vars(fact)) for fact in self.values()]
+
+    @functools.cached_property
+    def key(self) -> int:
+        """The same for tables of the same facts."""
+        return hash(tuple(self.values()))
+
+    @functools.cached_property
+    def numbers(self) -> tuple[Fact, ...]:
+        """The facts that are figures."""
+        return tuple(fact for fact in self.values() if fact.is_number)
+
+    @classmethod
+    def of(cls, documents: Sequence[Mapping[str, Any]]) -> FactTable:
+        """Return the table that :meth:`documents` was made from."""
+        return cls([Fact(**document) for document in documents])
+
+
+def build(subject: Subject) -> FactTable:
+    """Return every fact about ``subject``."""
+    maker = _Maker(subject)
+    maker.identity()
+    maker.forecast_days()
+    maker.forecast_end()
+    maker.past()
+    maker.volatility()
+    maker.skill()
+    maker.ledger()
+    maker.surroundings()
+    return FactTable(maker.facts)
+
+
+def probability_of_rise(day: Document, last_close: float) -> float:
+    """Return the probability (0 to 1) of a close above ``last_close`` on one forecast day.
+
+    Log-returns are interpolated linearly between the quantiles; beyond the outermost ones half of
+    what is left is taken, which keeps the figure between 2.5% and 97.5%.
+    """
+    points = [(math.log(day[name] / last_close), level) for name, level in LEVELS.items()]
+    if points[0][0] >= 0:
+        return 1 - points[0][1] / 2 if points[0][0] > 0 else 1 - points[0][1]
+    if points[-1][0] <= 0:
+        return (1 - points[-1][1]) / 2 if points[-1][0] < 0 else 1 - points[-1][1]
+    returns, levels = zip(*points, strict=True)
+    below = float(np.interp(0.0, returns, levels))
+    return 1 - below
+
+
+def health_of(drift: Document | None) -> str | None:
+    """Return the drift document's health in words, or None when it is not known."""
+    health = (drift or {}).get("health")
+    if isinstance(health, Mapping):
+        health = health.get("status", health.get("state"))
+    if isinstance(health, bool) or health is None:
+        return None
+    return f"{health:g}" if isinstance(health, int | float) else str(health).strip().lower() or None
+
+
+class _Maker:
+    """Collects the facts of one subject."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.forecast = subject.forecast
+        self.facts: list[Fact] = []
+        self.as_of = str(self.forecast["as_of"])
+        self.currency = str(self.forecast["currency"])
+        self.last = float(self.forecast["last_close"])
+        self.days: list[Document] = list(self.forecast["predictions"]["full_forecast"])
+
+    def add(self, name: str, label: str, value: Any, unit: str, as_of: str | None = None) -> None:
+        """Add a fact unless there is no value."""
+        if value is None or (isinstance(value, float) and not math.isfinite(value)):
+            return
+        value = value if isinstance(value, str) else float(value)
+        self.facts.append(
+            Fact(name, label, value, unit, as_of or self.as_of, self._write(value, unit))
+        )
+
+    def _write(self, value: float | str, unit: str) -> str:
+        if isinstance(value, str):
+            return value
+        styles = {
+            "%": f"{value:.1f}%",
+            "points": f"{value:.1f}",
+            "ratio": f"{value:.3f}",
+            "count": f"{value:,.0f}",
+            "days": f"{value:.0f} trading days",
+        }
+        return styles.get(unit, f"{value:,.2f} {unit}")
+
+    def move(self, price: float) -> float:
+        """Return how far ``price`` is from the last close, per cent."""
+        return 100 * (price / self.last - 1)
+
+    def identity(self) -> None:
+        model = self.forecast["model"]
+        ticker = self.subject.ticker
+        self.add("ticker", "Ticker", ticker, "text")
+        self.add("company", "Company", company_of(ticker), "text")
+        self.add("as_of", "Day of the report", self.as_of, "date")
+        self.add("last_close", "Last close", self.last, self.currency)
+        self.add("model_kind", "Kind of model", model["kind"], "text")
+        self.add("model_version", "Version of the model", str(model["version"]), "text")
+        trained = model.get("trained_through")
+        self.add("trained_through", "Last day of the model's training", trained, "date")
+
+    def forecast_days(self) -> None:
+        self.add("horizon", "Trading days forecast", len(self.days), "days")
+        for ahead, day in enumerate(self.days, start=1):
+            self.add(f"target_{ahead}", f"Trading day {ahead} ahead", day["date"], "date")
+        for ahead, day in enumerate(self.days, start=1):
+            for name in LEVELS:
+                label = f"Forecast close on {day['date']}, {_quantile(name)}"
+                self.add(f"{name}_{ahead}", label, float(day[name]), self.currency)
+        for level, what in ((50, "q25 to q75"), (80, "q10 to q90"), (90, "q05 to q95")):
+            self.add(f"level_{level}", f"Nominal level of the interval {what}", level, "%")
+
+    def forecast_end(self) -> None:
+        for ahead in sorted({1, len(self.days)}):
+            day = self.days[ahead - 1]
+            when = f"by {day['date']}"
+            rise = 100 * probability_of_rise(day, self.last)
+            self.add(f"p_rise_{ahead}", f"Probability of a higher close {when}", rise, "%")
+            self.add(f"p_fall_{ahead}", f"Probability of a lower close {when}", 100 - rise, "%")
+            ends = (("median", "q50"), ("low", "q10"), ("high", "q90"))
+            for name, of in ends:
+                label = f"Forecast move {when}, {_quantile(of)}"
+                self.add(f"{name}_move_{ahead}", label, self.move(day[of]), "%")
+        end = len(self.days)
+        tails = (("tail_low", "q05"), ("tail_high", "q95"))
+        for name, of in tails:
+            label = f"Forecast move by {self.days[-1]['date']}, {_quantile(of)}"
+            self.add(f"{name}_move_{end}", label, self.move(self.days[-1][of]), "%")
+        width = 100 * (self.days[-1]["q90"] - self.days[-1]["q10"]) / self.last
+        self.add(f"width_{end}", "Width of the 80% interval at the end, of the close", width, "%")
+        label = f"Expected size of the move by {self.days[-1]['date']}, either way"
+        self.add(f"expected_move_{end}", label, _expected_size(self.days[-1], self.last), "%")
+
+    def past(self) -> None:
+        bars = self.subject.bars
+        close = bars["close"]
+        for days in _RETURNS:
+            if len(close) > days:
+                change = 100 * (close.iloc[-1] / close.iloc[-1 - days] - 1)
+                self.add(f"return_{days}d", f"Change over {_sessions(days)}", change, "%")
+        for days in _MEANS:
+            if len(close) >= days:
+                mean = float(close.tail(days).mean())
+                self.add(f"mean_{days}d", f"{days}-day average of closes", mean, self.currency)
+                gap = 100 * (self.last / mean - 1)
+                self.add(f"gap_{days}d", f"Close against its {days}-day average", gap, "%")
+        for days in _EXTREMES:
+            if len(close) >= days:
+                top, bottom = bars["high"].tail(days).max(), bars["low"].tail(days).min()
+                self.add(f"high_{days}d", f"High of the last {days} sessions", top, self.currency)
+                self.add(f"low_{days}d", f"Low of the last {days} sessions", bottom, self.currency)
+        if len(close) >= _EXTREMES[-1]:
+            top = bars["high"].tail(_EXTREMES[-1]).max()
+            label = f"Close against the high of the last {_EXTREMES[-1]} sessions"
+            self.add("from_high", label, 100 * (self.last / top - 1), "%")
+        self.add(
+            "rsi14", "Relative strength index, 14 days", float(bars["rsi14"].iloc[-1]), "points"
+        )
+        macd = float(bars["macd"].iloc[-1])
+        self.add("macd", "Signal line of MACD (12, 26, 9)", macd, self.currency)
+        mean = float(bars["volume"].tail(20).mean())
+        ratio = float(bars["volume"].iloc[-1]) / mean if mean > 0 else None
+        self.add("volume_ratio", "Volume against its 20-day average", ratio, "ratio")
+
+    def volatility(self) -> None:
+        returns = np.log(self.subject.bars["close"]).diff()
+        realised = returns.rolling(20).std() * math.sqrt(252) * 100
+        self.add("vol_20d", "Realised volatility, 20 days, annualised", realised.iloc[-1], "%")
+        sigma = 100 * float(self.subject.bars["sigma"].iloc[-1])
+        self.add("sigma_day", "Volatility expected of one day", sigma, "%")
+        known = realised.dropna().tail(RANKED)
+        if len(known) >= 100:
+            rank = 100 * float((known < known.iloc[-1]).mean())
+            self.add("vol_rank", "Share of days with lower realised volatility", rank, "%")
+            self.add("vol_window", "Days over which volatility is ranked", len(known), "days")
+
+    def skill(self) -> None:
+        skill = self.forecast["skill"]
+        good = "yes" if self.forecast["verdict"]["skilful"] else "no"
+        self.add("skilful", "Beats the naive forecast out of sample", good, "text")
+        self.add("verdict", "Verdict on the model", self.forecast["verdict"]["reason"], "text")
+        against = skill.get("pinball_vs_naive")
+        self.add("skill_vs_naive", "Test loss over the naive forecast's", against, "ratio")
+        self.add("skill_gain", "Test loss below the naive forecast's by", _gain(against), "%")
+        low, high = skill.get("ci95") or (None, None)
+        self.add("skill_gain_low", "The same, lower end of its 95% interval", _gain(high), "%")
+        self.add("skill_gain_high", "The same, upper end of its 95% interval", _gain(low), "%")
+        if low is not None:
+            self.add("level_95", "Level of the interval of the skill", 95, "%")
+        garch = skill.get("pinball_vs_garch")
+        self.add("skill_vs_garch", "Test loss over GARCH's", garch, "ratio")
+        covered = skill.get("coverage_80")
+        covered = None if covered is None else 100 * covered
+        self.add("coverage_80", "Outcomes inside the 80% interval in the test", covered, "%")
+        self.add("backtest_n", "Forecasts scored in the test", skill.get("n"), "count")
+
+    def ledger(self) -> None:
+        row = self.subject.ledger or {}
+        self.add("ledger_forecasts", "Forecasts in the ledger", row.get("forecasts"), "count")
+        settled = row.get("settled") or 0
+        self.add("ledger_settled", "Outcomes settled in the ledger", settled, "count")
+        if not settled:
+            return
+        for level in (80, 90):
+            share = row.get(f"coverage_{level}")
+            label = f"Settled outcomes inside the {level}% interval"
+            self.add(f"ledger_coverage_{level}", label, _per_cent(share), "%")
+        against = row.get("pinball_vs_naive")
+        self.add(
+            "ledger_vs_naive", "Loss in the ledger over the naive forecast's", against, "ratio"
+        )
+        self.add("ledger_gain", "Ledger loss below the naive forecast's by", _gain(against), "%")
+
+    def surroundings(self) -> None:
+        health = health_of(self.subject.drift)
+        self.add("drift_health", "Health of the data and the model", health or "unknown", "text")
+        news = self.subject.news
+        self.add(
+            "news_count", "News items on the day of the report or before", len(news.items), "count"
+        )
+        for number, item in enumerate(news.items, start=1):
+            label = f"News, {item.publisher}" if item.publisher else "News"
+            self.add(f"news_{number}", label, item.title, "text", item.date)
+            if item.summary:
+                self.add(f"news_{number}_summary", label, item.summary, "text", item.date)
+            self.add(f"news_{number}_date", f"Date of news {number}", item.date, "date", item.date)
+        for number, memory in enumerate(self.subject.memories, start=1):
+            self._memory(number, memory)
+
+    def _memory(self, number: int, memory: Memory) -> None:
+        name, when = f"past_{number}", memory.as_of
+        self.add(f"{name}_date", f"Day of earlier report {number}", when, "date", when)
+        stance = f"{memory.stance}/{memory.confidence}"
+        self.add(f"{name}_stance", f"Stance of the report of {when}", stance, "text", when)
+        self.add(f"{name}_close", f"Close on {when}", memory.last_close, self.currency, when)
+        if memory.settled_on is None:
+            return
+        self.add(
+            f"{name}_end", f"Day on which that forecast ended ({when})", memory.settled_on, "date"
+        )
+        self.add(f"{name}_move", f"Move from {when} to {memory.settled_on}", memory.move, "%")
+        inside = "inside" if memory.inside else "outside"
+        self.add(f"{name}_outcome", "Where that ended, against its 80% interval", inside, "text")
+
+
+def _quantile(name: str) -> str:
+    return "median" if name == "q50" else f"{100 * LEVELS[name]:.0f}% quantile"
+
+
+def _gain(ratio: float | None) -> float | None:
+    return None if ratio is None else 100 * (1 - ratio)
+
+
+def _per_cent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _sessions(days: int) -> str:
+    return "the last session" if days == 1 else f"the last {days} sessions"
+
+
+def _expected_size(day: Document, last_close: float) -> float:
+    """Mean absolute move, per cent: the quantiles' own mean over an even grid of levels."""
+    moves = [100 * (day[name] / last_close - 1) for name in LEVELS]
+    grid = np.interp(np.linspace(0.005, 0.995, 199), list(LEVELS.values()), moves)
+    return float(np.abs(grid).mean())

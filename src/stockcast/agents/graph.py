@@ -1,0 +1,305 @@
+"""The team as a LangGraph: analyst, market expert, report generator, critic, and back at most once.
+
+Each node asks the language model for its role's schema. Where that fails, or where there is none,
+the deterministic writer writes the same part in the same node, and the state says so and why. The
+state is kept on disk after every node, so that a report that was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from stockcast.agents import grounding, prompts, stance, writer
+from stockcast.agents.facts import FactTable
+from stockcast.agents.ollama import NoAnswer
+from stockcast.agents.page import tidy
+from stockcast.agents.state import (
+    CRITIC,
+    EXPERT,
+    GENERATOR,
+    PERFORMANCE,
+    SECTIONS,
+    Critique,
+    Draft,
+    MarketView,
+    PerformanceAnalysis,
+    State,
+)
+
+if TYPE_CHECKING:
+    from langgraph.runtime import Runtime
+
+__all__ = ["MOST_CALLS", "ROUNDS", "Asks", "Context", "prose_of", "run"]
+
+#: Drafts that are written at most, answers that are asked for at most, and steps of the graph.
+ROUNDS, MOST_CALLS, STEPS = 2, 6, 12
+
+Answer = TypeVar("Answer", bound=BaseModel)
+Progress = Callable[[dict[str, Any]], None]
+
+
+class Asks(Protocol):
+    """A language model, as :class:`stockcast.agents.ollama.Model` is one."""
+
+    name: str
+
+    def ask(
+        self,
+        schema: type[Answer],
+        messages: prompts.Messages,
+        tries: int,
+        heard: Callable[[int], None],
+    ) -> tuple[Answer, int]:
+        """Return an answer and how many tries it took, or raise NoAnswer."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a run is given that is no part of its state.
+
+    Attributes:
+        model: who is asked; None for the deterministic writer alone.
+        progress: is told what each node does.
+    """
+
+    model: Asks | None = None
+    progress: Progress = lambda event: None
+
+
+def run(start: State, context: Context, checkpoints: Path | None = None, key: str = "") -> State:
+    """Return the state at the end.
+
+    Args:
+        start: the facts and the news.
+        context: who writes, and who listens.
+        checkpoints: SQLite file that keeps the state; removed at the end. One that was left by a
+            run with the same ``key`` is gone on from, any other is started anew.
+        key: of what the report is made from.
+    """
+    with _saver(checkpoints) as saver:
+        graph = _builder().compile(checkpointer=saver)
+        config: Any = {"recursion_limit": STEPS, "configurable": {"thread_id": key}}
+        begun = saver is not None and bool(graph.get_state(config).next)
+        if begun:
+            context.progress({"event": "resumed", "node": graph.get_state(config).next[0]})
+        end = graph.invoke(
+            None if begun else start,
+            config,
+            context=context,
+            durability="sync" if saver is not None else None,
+        )
+    if checkpoints is not None:
+        _remove(checkpoints)
+    return end  # type: ignore[no-any-return]  # the graph's state is ours
+
+
+def prose_of(draft: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parts of a draft that are prose."""
+    return {name: str(draft[name]) for name in ("headline", *SECTIONS)}
+
+
+def _builder() -> Any:
+    from langgraph.graph import END, START, StateGraph
+
+    graph = StateGraph(State, context_schema=Context)
+    graph.add_node(PERFORMANCE, _performance)
+    graph.add_node(EXPERT, _expert)
+    graph.add_node(GENERATOR, _generator)
+    graph.add_node(CRITIC, _critic)
+    graph.add_edge(START, PERFORMANCE)
+    graph.add_edge(PERFORMANCE, EXPERT)
+    graph.add_edge(EXPERT, GENERATOR)
+    graph.add_edge(GENERATOR, CRITIC)
+    graph.add_conditional_edges(CRITIC, _next, {GENERATOR: GENERATOR, END: END})
+    return graph
+
+
+def _performance(state: State, runtime: Runtime[Context]) -> State:
+    facts = _facts(state)
+    turn = _Turn(PERFORMANCE, state, runtime.context)
+    answer = turn.take(
+        PerformanceAnalysis, lambda: prompts.performance(facts), lambda: writer.analyse(facts)
+    )
+    return turn.update(analysis=answer.model_dump())
+
+
+def _expert(state: State, runtime: Runtime[Context]) -> State:
+    facts = _facts(state)
+    news = (state.get("news", []), state.get("note", ""), state.get("withheld", 0))
+    turn = _Turn(EXPERT, state, runtime.context)
+    answer = turn.take(
+        MarketView, lambda: prompts.expert(facts, *news), lambda: writer.survey(facts, *news)
+    )
+    return turn.update(view=answer.model_dump())
+
+
+def _generator(state: State, runtime: Runtime[Context]) -> State:
+    facts = _facts(state)
+    ruling = stance.rule(facts)
+    issues = [*state.get("flags", []), *state.get("critique", {}).get("issues", [])]
+    analysis = PerformanceAnalysis.model_validate(state["analysis"])
+    view = MarketView.model_validate(state["view"])
+    turn = _Turn(GENERATOR, state, runtime.context)
+    answer = turn.take(
+        Draft,
+        lambda: prompts.generator(
+            facts, ruling, state["analysis"], state["view"], issues, state.get("draft")
+        ),
+        lambda: writer.compose(facts, ruling, analysis, view),
+    )
+    return turn.update(draft=answer.model_dump(), round=state.get("round", 0) + 1)
+
+
+def _critic(state: State, runtime: Runtime[Context]) -> State:
+    """Check the draft, ask the critic, and derive stance and confidence anew from the data."""
+    facts, draft = _facts(state), state["draft"]
+    ruling = stance.rule(facts)
+    proposed = ruling.settle(draft["stance"], draft["confidence"])
+    flags = grounding.describe(grounding.check(prose_of(draft), facts, *proposed))
+    turn = _Turn(CRITIC, state, runtime.context)
+    # what the deterministic writer wrote needs no model to read it
+    written = state["parts"][GENERATOR]["by"] != writer.NAME
+    answer = turn.take(
+        Critique,
+        (lambda: prompts.critic(facts, ruling, draft, flags)) if written else None,
+        lambda: writer.review(ruling, flags),
+    )
+    approved = answer.stance in ruling.allowed
+    final = ruling.settle(answer.stance if approved else draft["stance"], answer.confidence)
+    return turn.update(
+        critique=answer.model_dump(), flags=flags, stance=final[0], confidence=final[1]
+    )
+
+
+def _next(state: State) -> str:
+    """Send a draft back that is not good enough, while another round may make it better."""
+    from langgraph.graph import END
+
+    by_model = state["parts"][GENERATOR]["by"] != writer.NAME
+    wanting = bool(state["flags"]) or state["critique"]["verdict"] == "revise"
+    again = by_model and wanting and state["round"] < ROUNDS and not state.get("given_up")
+    return GENERATOR if again else END
+
+
+class _Turn:
+    """One role's turn: asks the model, else the writer, and keeps account of it."""
+
+    def __init__(self, role: str, state: State, context: Context) -> None:
+        self._role, self._state, self._context = role, state, context
+        self._began = time.monotonic()
+        self._calls = 0
+        self._given_up = state.get("given_up", "")
+        self._part: dict[str, Any] = {}
+        context.progress({"event": "started", "node": role})
+
+    def take(
+        self,
+        schema: type[Answer],
+        ask: Callable[[], prompts.Messages] | None,
+        write: Callable[[], Answer],
+    ) -> Answer:
+        """Return the model's answer, or what ``write`` gives when there is none."""
+        model = self._context.model
+        if model is None or ask is None:
+            self._part = {"by": writer.NAME, "why": None}
+            return write()
+        try:
+            answer = _tidied(schema, self._asked(model, schema, ask()))
+        except NoAnswer as error:
+            if error.kind in NoAnswer.FINAL:
+                self._given_up = error.reason
+            self._part = {"by": writer.NAME, "why": error.reason}
+            return write()
+        self._part = {"by": model.name, "why": None}
+        return answer
+
+    def update(self, **found: Any) -> State:
+        """Return what the node adds to the state, and tell whoever listens."""
+        seconds = round(time.monotonic() - self._began, 3)
+        event = {"event": "done", "node": self._role, "seconds": seconds, **self._part}
+        self._context.progress(event)
+        return State(
+            parts={self._role: self._part},
+            calls=self._calls,
+            given_up=self._given_up,
+            **found,
+        )
+
+    def _asked(self, model: Asks, schema: type[Answer], messages: prompts.Messages) -> Answer:
+        left = MOST_CALLS - self._state.get("calls", 0)
+        if self._given_up:
+            raise NoAnswer("unreachable", self._given_up)
+        if left <= 0:
+            raise NoAnswer("refused", f"the model had been asked {MOST_CALLS} times already")
+
+        def heard(characters: int) -> None:
+            self._context.progress({"event": "heard", "node": self._role, "characters": characters})
+
+        try:
+            answer, self._calls = model.ask(schema, messages, min(2, left), heard)
+        except NoAnswer as error:
+            self._calls = error.tries
+            raise
+        return answer
+
+
+def _tidied(schema: type[Answer], answer: Answer) -> Answer:
+    """Return the answer as plain text throughout."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return [text for text in map(plain, value) if text]
+        return tidy(value) if isinstance(value, str) else value
+
+    try:
+        return schema.model_validate({k: plain(v) for k, v in answer.model_dump().items()})
+    except ValidationError:
+        raise NoAnswer("schema", "its answer was markup and no text") from None
+
+
+def _facts(state: State) -> FactTable:
+    return FactTable.of(state["facts"])
+
+
+@contextlib.contextmanager
+def _saver(path: Path | None) -> Iterator[Any]:
+    """Open the checkpoints; a file that is no database is thrown away."""
+    if path is None:
+        yield None
+        return
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(_connect(path)) as connection:
+        yield SqliteSaver(connection)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    for attempt in (1, 2):
+        connection = sqlite3.connect(path, check_same_thread=False)
+        try:
+            # enough to survive the death of the process; nobody mourns a draft lost with the power
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.DatabaseError:
+            connection.close()
+            if attempt == 2:
+                raise
+            _remove(path)
+        else:
+            return connection
+    raise AssertionError("unreachable")
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

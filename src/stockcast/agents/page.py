@@ -1,0 +1,168 @@
+"""The report as one markdown page, and what keeps a stranger's text from becoming part of it.
+
+Model output and headlines are plain text here: markup is taken out before anything is checked, and
+what is left of markdown's and HTML's own characters is made harmless where the page is put together.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stockcast.agents.facts import FactTable
+from stockcast.agents.state import ROLES, SECTIONS
+from stockcast.agents.writer import NAME
+
+__all__ = ["ABOUT", "about", "header", "labels", "page", "sections_of", "tidy"]
+
+ABOUT = "About This Report"
+
+_TAG = re.compile(r"<[^<>]{0,2000}>|<(?:script|style|iframe|img|svg|a|div)\b[^<>]*", re.IGNORECASE)
+_BLOCK = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
+_BULLET = re.compile(r"^\s*(?:[-•*–]|\d{1,2}[.)])\s+(?=\S)", re.MULTILINE)
+_TITLE = re.compile(r"^\s*#{1,6}\s*", re.MULTILINE)
+_LABEL = r"\*\*{}:\*\* *"
+
+
+def tidy(text: str) -> str:
+    """Return a model's text as plain lines: no markup, no control characters, ``- `` for bullets.
+
+    References in brackets stay; they are checked before they go.
+    """
+    for _ in range(3):  # markup may be escaped, and escaped again
+        text = html.unescape(_TAG.sub(" ", _BLOCK.sub(" ", text)))
+    text = unicodedata.normalize("NFC", text)
+    text = "".join(
+        " " if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Zs", "Zl", "Zp") else c
+        for c in text
+    )
+    text = _BULLET.sub("- ", _TITLE.sub("", _LINK.sub(r"\1", _TAG.sub(" ", text))))
+    text = re.sub(r"[`*#|<>~\\{}]|__", "", text)
+    lines = (" ".join(line.split()) for line in text.split("\n"))
+    return "\n".join(line for line in lines if line.strip(" -"))
+
+
+def page(report: Mapping[str, Any], facts: FactTable) -> str:
+    """Return the whole report as markdown."""
+    sections = report["sections"]
+    parts = [
+        f"# {_safe(sections['headline'])}",
+        header(facts, report["stance"], report["confidence"]),
+    ]
+    for name, title in SECTIONS.items():
+        body = _paragraphs(sections[name])
+        if name == "rationale":
+            body = f"{labels(report['stance'], report['confidence'])}\n\n**Rationale:** {body}"
+        parts += [f"## {title}", body]
+    return "\n\n".join([*parts, f"## {ABOUT}", about(report, facts)]) + "\n"
+
+
+def header(facts: FactTable, stance: str, confidence: str) -> str:
+    """Return the line below the title: whose report, of which day, at which price."""
+    ticker = facts["ticker"].text
+    company = facts["company"].text if "company" in facts else ticker
+    name = ticker if company == ticker else f"{company} ({ticker})"
+    return _safe(
+        f"{name} · as of {facts['as_of'].text} · last close {facts['last_close'].text} · "
+        f"{stance}, {confidence} confidence"
+    )
+
+
+def labels(stance: str, confidence: str) -> str:
+    """Return stance and confidence as the recommendation shows them."""
+    return f"**Market Stance:** {stance}\n\n**Confidence:** {confidence}"
+
+
+def about(report: Mapping[str, Any], facts: FactTable) -> str:
+    """Return who wrote the report, what was checked and struck, and what it was made from."""
+    model = report["model"]
+    lines = [
+        *_authors(report["writer"]),
+        _checked(report["grounding"], len(facts)),
+        f"Prices: {report['source']}, data hash {report['data_hash']}. "
+        f"Model: {model['kind']}, version {model['version']}.",
+    ]
+    if report["news"]["withheld"] or report["news"]["unusable"]:
+        lines.append(
+            f"News left out: {report['news']['withheld']} that read like instructions, "
+            f"{report['news']['unusable']} without a usable date or title."
+        )
+    return "\n".join(f"- {_safe(line)}" for line in lines)
+
+
+def sections_of(markdown: str) -> list[tuple[str, str]]:
+    """Return title and text of each part of a page, in order; the first is the headline's."""
+    found = re.split(r"^(#{1,2}) +(.*)$", markdown, flags=re.MULTILINE)
+    lead = [("", found[0].strip())] if found[0].strip() else []
+    parts = zip(found[1::3], found[2::3], found[3::3], strict=True)
+    return lead + [(f"{mark} {title.strip()}", text.strip()) for mark, title, text in parts]
+
+
+def label_of(name: str, text: str) -> str | None:
+    """Return what stands behind the label ``name``; None if it is not there exactly once."""
+    found = re.findall(rf"^{_LABEL.format(re.escape(name))}(.*)$", text, re.MULTILINE)
+    return found[0].strip() if len(found) == 1 else None
+
+
+def _authors(writer: Mapping[str, Any]) -> list[str]:
+    if writer["model"] is None:
+        return [f"Written by the {NAME}, since no language model is configured."]
+    parts = writer["parts"]
+    by_model = [role for role in ROLES if parts[role]["by"] != NAME]
+    lines = [f"Written by {writer['model']}: {_names(by_model)}."] if by_model else []
+    for role in ROLES:
+        if parts[role]["why"]:
+            lines.append(
+                f"Written without a language model: {_names([role])}, because {parts[role]['why']}."
+            )
+    replaced = writer["replaced"]
+    if set(replaced) >= {*SECTIONS, "headline"}:
+        why = next(iter(replaced.values()))
+        return [f"Written without a language model: the whole text, because {why}."]
+    for name, why in replaced.items():
+        title = SECTIONS.get(name, name.replace("_", " ").capitalize())
+        lines.append(f"Written without a language model: {title}, because {why}.")
+    return lines
+
+
+def _names(roles: Sequence[str]) -> str:
+    return ", ".join(f"the {role.replace('_', ' ')}'s part" for role in roles)
+
+
+def _checked(grounding: Mapping[str, Any], facts: int) -> str:
+    line = f"{grounding['checked']} claims were checked against {facts} facts"
+    struck = grounding["struck"]
+    if not struck:
+        return f"{line}; all of them hold."
+    # what was struck is not told again here; the JSON of the report has it
+    where = {flag["section"]: SECTIONS.get(flag["section"], "Headline") for flag in struck}
+    return f"{line}; {len(struck)} did not hold and were struck from {', '.join(where.values())}."
+
+
+def _paragraphs(text: str) -> str:
+    """Return lines as paragraphs; bullets stay together."""
+    found: list[str] = []
+    for line in filter(None, (line.strip() for line in text.split("\n"))):
+        bullet = line.startswith("- ")
+        if bullet and found and found[-1].startswith("- "):
+            found[-1] += f"\n{_bullet(line)}"
+        else:
+            found.append(_bullet(line) if bullet else _safe(line))
+    return "\n\n".join(found)
+
+
+def _bullet(line: str) -> str:
+    return f"- {_safe(line[2:])}"
+
+
+def _safe(text: str) -> str:
+    """Return ``text`` with nothing in it that markdown or HTML would act on."""
+    text = re.sub(r"&(?=#?\w+;)", "&amp;", text)
+    text = text.replace("<", "&lt;").replace(">", "&gt;").replace("[", "(").replace("]", ")")
+    text = re.sub(r"[`*|]", "", text).replace("\n", " ")
+    text = re.sub(r"(?<!\w)_|_(?!\w)", "", text)
+    return re.sub(r"^(\s*)([#+=-])", r"\1\\\2", text)

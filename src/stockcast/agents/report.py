@@ -1,0 +1,313 @@
+"""Writes a ticker's report, or finds the one that still holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import json
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stockcast.agents import inputs as sources
+from stockcast.agents import memory, prompts
+from stockcast.agents.inputs import Inputs
+from stockcast.agents.memory import Embedder, Outline, Shelf
+from stockcast.errors import StockcastError, Unavailable
+from stockcast.files import write_json
+from stockcast.locks import locked
+
+if TYPE_CHECKING:
+    from stockcast.agents.facts import FactTable
+    from stockcast.agents.graph import Context
+    from stockcast.agents.grounding import Grounded
+    from stockcast.agents.state import State
+    from stockcast.settings import Settings
+
+__all__ = ["record", "write_report"]
+
+Report = dict[str, Any]
+Progress = Callable[[dict[str, Any]], None]
+
+_LOG = logging.getLogger(__name__)
+
+
+def write_report(
+    settings: Settings,
+    ticker: str,
+    *,
+    forecast: Mapping[str, Any] | None = None,
+    reuse: bool = True,
+    progress: Progress = lambda event: None,
+    now: Callable[[], float] = time.time,
+) -> Report:
+    """Return the report of ``ticker``: one in memory that still holds, else a new one.
+
+    Args:
+        settings: of the profile.
+        ticker: whose report.
+        forecast: the forecast contract; by default the one of the ticker's last forecast.
+        reuse: whether a report in memory will do.
+        progress: is told what each role does.
+        now: the time, in seconds since 1970.
+
+    Returns:
+        ticker, as_of, last_close, currency, source, data_hash, model, headline, markdown, sections,
+        stance, confidence, ruling, grounding, evaluation, writer, cache, facts, news, analysis,
+        rounds, calls, prompt_version, created_at and seconds; all of it JSON.
+
+    Raises:
+        BadInput: there is no forecast, or the prices it was made from are gone.
+    """
+    began = time.perf_counter()
+    found = sources.gather(settings, ticker, forecast or sources.read_forecast(settings, ticker))
+    outline = outline_of(settings, found)
+    shelf = Shelf(settings, _embedders(settings), now)
+    # whoever asks for the same report meanwhile waits, and then finds it
+    with locked(settings.state / "agents" / f"{ticker}.lock"):
+        recall = shelf.recall(outline) if reuse else memory.Recall(None, "a new one was asked for")
+        if recall.report is not None:
+            hit = {"hit": True, "why": recall.why, "similarity": recall.similarity}
+            return {**recall.report, "cache": hit, "seconds": _since(began)}
+        report = _write(settings, found, outline, shelf, progress, now)
+        report["seconds"] = _since(began)
+        report["cache"] = {"hit": False, "why": recall.why, "similarity": recall.similarity}
+        report["cache"]["kept"], report["cache"]["not_kept_because"] = _keep(shelf, outline, report)
+    return report
+
+
+def outline_of(settings: Settings, found: Inputs) -> Outline:
+    """Return what the report is about, and what one to reuse must have been made from."""
+    model = found.forecast["model"]
+    return Outline(
+        ticker=str(found.forecast["ticker"]),
+        as_of=str(found.forecast["as_of"]),
+        text=found.summary(),
+        conditions={
+            "data_hash": str(found.forecast["data_hash"]),
+            "model_version": f"{model['kind']}:{model['version']}",
+            "news_hash": found.news.digest,
+            "prompt_version": prompts.VERSION,
+            "writer": _writer_of(settings),
+            "drift": found.health,
+        },
+    )
+
+
+def record(settings: Settings, report: Mapping[str, Any]) -> bool:
+    """Keep the report's score in MLflow, with the report; say whether that could be done."""
+    from stockcast import tracking
+
+    evaluation = report["evaluation"]
+    tags = {
+        "stage": "report",
+        "ticker": report["ticker"],
+        "data_hash": report["data_hash"],
+        "status": evaluation["status"],
+        "stance": report["stance"],
+        "confidence": report["confidence"],
+    }
+    params = {
+        "ticker": report["ticker"],
+        "as_of": report["as_of"],
+        "writer": report["writer"]["name"],
+        "prompt_version": report["prompt_version"],
+    }
+    figures = {
+        "report_score": evaluation["score"],
+        "report_passed": float(evaluation["status"] == "Pass"),
+        "report_claims_checked": report["grounding"]["checked"],
+        "report_claims_struck": len(report["grounding"]["struck"]),
+        "report_calls": report["calls"],
+        "report_seconds": report["seconds"],
+        **{f"report_check_{name}": float(held) for name, held in evaluation["checks"].items()},
+    }
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            kept = Path(folder) / "report.json"
+            write_json(kept, dict(report))
+            with tracking.run(settings, f"report-{report['ticker']}", params, tags) as run:
+                run.metrics(figures)
+                run.artifact(kept)
+    except StockcastError as error:
+        _LOG.warning("The score of the report is not in MLflow: %s", error)
+        return False
+    return True
+
+
+def _write(
+    settings: Settings,
+    found: Inputs,
+    outline: Outline,
+    shelf: Shelf,
+    progress: Progress,
+    now: Callable[[], float],
+) -> Report:
+    from stockcast.agents import facts, graph
+
+    subject = sources.subject_of(settings, found, shelf.similar(outline))
+    table = facts.build(subject)
+    start: State = {
+        "facts": table.documents(),
+        "news": [_item(item) for item in found.news.items],
+        "withheld": found.news.withheld,
+        "note": found.news.note,
+    }
+    key = json.dumps([start, outline.conditions], sort_keys=True).encode()
+    end = graph.run(
+        start,
+        _context(settings, progress),
+        checkpoints=settings.state / "agents" / f"{outline.ticker}.db",
+        key=hashlib.sha256(key).hexdigest()[:16],
+    )
+    report = _document(found, table, end, settings)
+    report["created_at"] = dt.datetime.fromtimestamp(now(), dt.UTC).isoformat(timespec="seconds")
+    return report
+
+
+def _context(settings: Settings, progress: Progress) -> Context:
+    from stockcast.agents.graph import Context
+
+    if not settings.ollama_base_url:
+        return Context(None, progress)
+    from stockcast.agents.ollama import Model
+
+    return Context(Model(settings, time.monotonic() + settings.report_deadline), progress)
+
+
+def _document(found: Inputs, table: FactTable, end: State, settings: Settings) -> Report:
+    from stockcast.agents import grounding
+    from stockcast.agents.evaluation import evaluate
+    from stockcast.agents.graph import prose_of
+
+    chosen = (end["stance"], end["confidence"])
+    checked = grounding.ground(prose_of(end["draft"]), table, *chosen)
+    empty = [name for name, text in checked.sections.items() if not text.strip()]
+    replaced = dict.fromkeys(empty, "nothing that the model wrote there could be borne out")
+    if empty:
+        checked = _refilled(checked, _own_words(table, end, chosen), empty)
+    report = _assemble(found, table, end, settings, checked, replaced)
+    report["evaluation"] = evaluate(report, table)
+    if report["evaluation"]["status"] == "Fail" and settings.ollama_base_url:
+        failed = [name for name, held in report["evaluation"]["checks"].items() if not held]
+        why = f"the model's text failed the checks on {', '.join(failed)}"
+        checked = _refilled(checked, _own_words(table, end, chosen), list(checked.sections))
+        report = _assemble(found, table, end, settings, checked, dict.fromkeys(checked.sections, why))
+        report["evaluation"] = evaluate(report, table)
+    return report
+
+
+def _refilled(checked: Grounded, own: Grounded, names: Sequence[str]) -> Grounded:
+    """Return ``checked`` with the sections ``names`` of ``own``."""
+    references = [kept for kept in checked.references if kept["section"] not in names]
+    references += [kept for kept in own.references if kept["section"] in names]
+    return dataclasses.replace(
+        checked,
+        sections={**checked.sections, **{name: own.sections[name] for name in names}},
+        references=references,
+        matched=len(references),
+    )
+
+
+def _own_words(table: FactTable, end: State, chosen: tuple[str, str]) -> Grounded:
+    """Return every section as the deterministic writer has it."""
+    from stockcast.agents import grounding, stance, writer
+    from stockcast.agents.graph import prose_of
+
+    view = writer.survey(table, end.get("news", []), end.get("note", ""), end.get("withheld", 0))
+    draft = writer.compose(table, stance.rule(table), writer.analyse(table), view, chosen)
+    return grounding.ground(prose_of(draft.model_dump()), table, *chosen)
+
+
+def _assemble(
+    found: Inputs,
+    table: FactTable,
+    end: State,
+    settings: Settings,
+    checked: Grounded,
+    replaced: Mapping[str, str],
+) -> Report:
+    from stockcast.agents import stance
+    from stockcast.agents.page import page
+
+    forecast, ruling = found.forecast, stance.rule(table)
+    parts = {role: dict(part) for role, part in end["parts"].items()}
+    report: Report = {
+        **{key: forecast[key] for key in ("ticker", "as_of", "currency", "source", "data_hash")},
+        "last_close": float(forecast["last_close"]),
+        "model": {key: str(forecast["model"][key]) for key in ("kind", "version")},
+        "headline": checked.sections["headline"],
+        "sections": checked.sections,
+        "stance": end["stance"],
+        "confidence": end["confidence"],
+        "ruling": {
+            "allowed": list(ruling.allowed),
+            "ceiling": ruling.ceiling,
+            "why": ruling.reason,
+        },
+        "grounding": checked.document(),
+        "writer": {
+            "name": _writer_of(settings),
+            "model": settings.ollama_model if settings.ollama_base_url else None,
+            "degraded": bool(replaced) or any(part["why"] for part in parts.values()),
+            "parts": parts,
+            "replaced": dict(replaced),
+        },
+        "news": {
+            "count": len(found.news.items),
+            "withheld": found.news.withheld,
+            "unusable": found.news.unusable,
+            "note": found.news.note,
+        },
+        "analysis": {key: end[key] for key in ("analysis", "view", "critique")},  # type: ignore[literal-required]
+        "rounds": end["round"],
+        "calls": end.get("calls", 0),
+        "prompt_version": prompts.VERSION,
+        "facts": table.documents(),
+    }
+    report["markdown"] = page(report, table)
+    return report
+
+
+def _keep(shelf: Shelf, outline: Outline, report: Report) -> tuple[bool, str | None]:
+    if report["writer"]["degraded"]:
+        return False, "parts of it were written without the language model that was asked for"
+    if report["evaluation"]["status"] != "Pass":
+        return False, "it did not pass its evaluation"
+    why = shelf.keep(outline, {**report, "cache": None})
+    return why is None, why
+
+
+def _embedders(settings: Settings) -> tuple[Embedder, ...]:
+    if not settings.ollama_base_url:
+        return (memory.OFFLINE,)
+
+    def ask(text: str) -> list[float]:
+        from stockcast.agents import ollama
+
+        try:
+            return ollama.embed(settings, text)
+        except ollama.NoAnswer as error:
+            raise Unavailable(error.reason) from None
+
+    return Embedder(settings.ollama_embedding_model, ask), memory.OFFLINE
+
+
+def _writer_of(settings: Settings) -> str:
+    from stockcast.agents import writer
+
+    if not settings.ollama_base_url:
+        return f"{writer.NAME} {writer.EDITION}"
+    return f"{settings.ollama_model} at temperature {settings.temperature:g}, {writer.EDITION}"
+
+
+def _item(item: Any) -> dict[str, str]:
+    return {key: getattr(item, key) for key in ("date", "title", "summary", "publisher")}
+
+
+def _since(began: float) -> float:
+    return round(time.perf_counter() - began, 4)

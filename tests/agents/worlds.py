@@ -1,0 +1,197 @@
+"""Seeded subjects of reports, in memory and on disk: prices, forecast, ledger, drift and news."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stockcast.agents.facts import LEVELS
+from stockcast.agents.inputs import measured
+from stockcast.agents.news import News, NewsItem
+from stockcast.agents.subject import Memory, Subject
+from stockcast.calendars import next_sessions, sessions
+from stockcast.files import write_json
+from stockcast.ledger import Ledger
+from stockcast.prices import snapshot
+from stockcast.prices.history import PriceHistory, content_hash
+from stockcast.settings import Settings
+
+TICKERS = ("AAPL", "MSFT", "IBM", "GOOG", "FB", "^GSPC", "XYZ", "BRK.B")
+#: Standard normal quantiles of the contract's levels.
+NORMAL = dict(zip(LEVELS, (-1.645, -1.2816, -0.6745, 0.0, 0.6745, 1.2816, 1.645), strict=True))
+
+HEADLINES = (
+    ("Apple unveils a larger phone as rivals cut prices", "Reuters"),
+    ("Shares slide after a cautious outlook for the quarter", "Dow Jones"),
+    ("Supplier says orders rose 12% on the year", ""),
+    ("Board approves a buyback of $10 billion", "Bloomberg"),
+    ("Regulators look into the market for apps", "Financial Times"),
+)
+
+
+def bars(seed: int = 1, days: int = 620, price: float = 100.0, end: str = "2013-03-01") -> pd.DataFrame:
+    """Adjusted daily bars that end on ``end``: a random walk whose volatility comes and goes."""
+    rng = np.random.default_rng(seed)
+    index = sessions("XNYS", pd.Timestamp(end) - pd.Timedelta(days=2 * days), end)[-days:]
+    level = 0.008 + 0.012 * rng.random() + 0.006 * np.sin(np.arange(days) / (40 + 60 * rng.random()))
+    returns = rng.normal(0.0015 * rng.normal(), 1, days) * np.clip(level, 0.003, None)
+    close = price * np.exp(np.cumsum(returns))
+    open_ = close * np.exp(rng.normal(0, 0.003, days))
+    spread = np.abs(rng.normal(0, 0.006, days))
+    frame = pd.DataFrame(
+        {
+            "open": open_,
+            "high": np.maximum(open_, close) * (1 + spread),
+            "low": np.minimum(open_, close) * (1 - spread),
+            "close": close,
+            "volume": rng.integers(1e6, 9e6, days).astype(float),
+        },
+        index=pd.DatetimeIndex(index, name="date"),
+    )
+    return frame.round({"open": 2, "high": 2, "low": 2, "close": 2}).astype(float)
+
+
+def forecast(
+    ticker: str,
+    frame: pd.DataFrame,
+    *,
+    lean: float = 0.0,
+    skilful: bool = True,
+    horizon: int = 5,
+    data_hash: str = "0123456789abcdef",
+    version: str = "a1b2c3d4e5f6",
+    ratio: float = 0.967,
+) -> dict[str, Any]:
+    """A forecast contract; ``lean`` moves the median by so many standard deviations."""
+    last, sigma = float(frame["close"].iloc[-1]), 0.015
+    days = next_sessions("XNYS", frame.index[-1], horizon)
+    fan = [
+        {
+            "date": f"{day:%Y-%m-%d}",
+            **{
+                name: last * float(np.exp(sigma * np.sqrt(ahead) * (value + lean)))
+                for name, value in NORMAL.items()
+            },
+        }
+        for ahead, day in enumerate(days, start=1)
+    ]
+    fan = [{**day, "close": day["q50"]} for day in fan]
+    history = frame["close"].tail(60)
+    return {
+        "ticker": ticker,
+        "as_of": f"{frame.index[-1]:%Y-%m-%d}",
+        "last_close": last,
+        "currency": "USD",
+        "source": "sample",
+        "data_hash": data_hash,
+        "cached": False,
+        "model": {
+            "kind": "child" if skilful else "baseline",
+            "version": version,
+            "strategy": "freeze",
+            "trained_through": "2008-05-30",
+        },
+        "verdict": {
+            "skilful": skilful,
+            "reason": "Its loss is 3.3% below the naive forecast's." if skilful else "No skill.",
+        },
+        "skill": {
+            "pinball_vs_naive": ratio if skilful else 1.004,
+            "pinball_vs_garch": 1.012,
+            "ci95": [ratio - 0.02, ratio + 0.019] if skilful else [0.98, 1.03],
+            "coverage_80": 0.812,
+            "n": 793,
+        },
+        "predictions": {
+            "historical": [
+                {"date": f"{day:%Y-%m-%d}", "close": float(close)} for day, close in history.items()
+            ],
+            "full_forecast": fan,
+        },
+        "naive": {"full_forecast": fan},
+    }
+
+
+def subject(seed: int = 1, **options: Any) -> Subject:
+    """A subject that varies with the seed in ticker, trend, volatility, lean, skill, news, record."""
+    rng = np.random.default_rng(1000 + seed)
+    ticker = TICKERS[seed % len(TICKERS)]
+    frame = bars(seed, days=int(rng.choice([60, 150, 300, 620])), price=float(rng.choice([8, 90, 430])))
+    given = {
+        "lean": float(rng.choice([-0.6, -0.1, 0.0, 0.05, 0.5])),
+        "skilful": bool(rng.random() < 0.7),
+        "horizon": int(rng.choice([1, 3, 5, 7])),
+        **options,
+    }
+    document = forecast(ticker, frame, **given)
+    settled = int(rng.choice([0, 6, 45]))
+    return Subject(
+        forecast=document,
+        bars=measured(frame),
+        ledger={
+            "forecasts": settled + 3,
+            "settled": settled,
+            "coverage_80": 0.78,
+            "coverage_90": 0.91,
+            "pinball_vs_naive": 0.985,
+        },
+        drift=[None, {"health": "healthy"}, {"health": "degraded"}][seed % 3],
+        news=news(seed % 4),
+        memories=memories(frame, seed % 3),
+    )
+
+
+def news(count: int) -> News:
+    """So many headlines, the newest first."""
+    items = [
+        NewsItem(f"2013-02-{27 - number:02d}", title, "", publisher)
+        for number, (title, publisher) in enumerate(HEADLINES[:count])
+    ]
+    return News(tuple(items))
+
+
+def memories(frame: pd.DataFrame, count: int) -> tuple[Memory, ...]:
+    """So many earlier reports, of which the newest is not settled."""
+    found = []
+    for number in range(count):
+        day, end = frame.index[-7 - 10 * number], frame.index[-2 - 10 * number]
+        close = float(frame.loc[day, "close"])
+        move = 100 * (float(frame.loc[end, "close"]) / close - 1)
+        known = (f"{end:%Y-%m-%d}", move, number % 2 == 0) if number else (None, None, None)
+        found.append(Memory(f"{day:%Y-%m-%d}", "NEUTRAL", "Low", close, *known))
+    return tuple(found)
+
+
+def place(
+    settings: Settings,
+    ticker: str = "AAPL",
+    *,
+    seed: int = 1,
+    end: str = "2013-03-01",
+    health: str | None = "healthy",
+    **options: Any,
+) -> dict[str, Any]:
+    """Put prices, forecast, drift and ledger of a ticker where the stages leave them."""
+    frame = bars(seed, end=end)
+    history = PriceHistory(ticker, frame, settings.source, "USD", content_hash(ticker, frame))
+    snapshot.save(history, settings)
+    document = forecast(ticker, frame, data_hash=history.data_hash, **options)
+    write_json(settings.state / "forecasts" / f"{ticker}.json", document)
+    if health is not None:
+        write_json(settings.state / "drift" / f"{ticker}.json", {"health": health})
+    Ledger(settings).append(document)
+    return document
+
+
+def settle(settings: Settings, ticker: str, *, seed: int = 1, end: str = "2013-03-01") -> None:
+    """Settle the ledger with the prices up to ``end``."""
+    frame = bars(seed, end=end)
+    Ledger(settings).settle(ticker, frame["close"], content_hash(ticker, frame))
+
+
+def yesterday(day: str) -> str:
+    """The day before, be it a trading day or not."""
+    return (dt.date.fromisoformat(day) - dt.timedelta(days=1)).isoformat()

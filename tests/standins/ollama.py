@@ -1,0 +1,280 @@
+"""A loopback server that speaks Ollama's protocol, and breaks it on request.
+
+It answers ``/api/chat`` as a stream of JSON lines, ``/api/embed``, ``/api/tags``, ``/api/version``
+and ``/api/show``, and keeps every request. What it says is made from the facts in the prompt, so
+that a report by it is true unless a test wants it otherwise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+FAULTS = (
+    "missing",
+    "error",
+    "slow",
+    "drip",
+    "garbage",
+    "cut",
+    "unfinished",
+    "length",
+    "endless",
+    "schema",
+    "prose",
+    "error_line",
+)
+
+Reply = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+class StandIn:
+    """What a test holds: the address, the requests so far, and how to answer the next ones."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.fault: str | None = None
+        self.faulty_calls: set[int] | None = None  #: numbers of chat calls that fail; None: all
+        self.delay = 0.0
+        self.prefix = ""  #: said in front of the JSON
+        self.reply: Reply = truthful
+        self.closing = threading.Event()
+
+    @property
+    def chats(self) -> list[dict[str, Any]]:
+        """The chat requests so far."""
+        return [body for path, body in self.requests if path == "/api/chat"]
+
+    def fault_of(self, call: int) -> str | None:
+        """Return how chat call number ``call`` (from 1) fails, if it does."""
+        fails = self.faulty_calls is None or call in self.faulty_calls
+        return self.fault if fails else None
+
+
+@contextlib.contextmanager
+def serve(**options: Any) -> Iterator[StandIn]:
+    """Run the server; ``options`` are attributes of :class:`StandIn`."""
+    stand_in = StandIn()
+    for name, value in options.items():
+        setattr(stand_in, name, value)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(stand_in))
+    server.daemon_threads = True
+    stand_in.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield stand_in
+    finally:
+        stand_in.closing.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def handle(self) -> None:
+            with contextlib.suppress(ConnectionResetError):  # the client has had enough
+                super().handle()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            found = {"/api/version": {"version": "0.9.0"}, "/api/tags": {"models": []}}
+            self._json(found.get(self.path, {"error": "not found"}), 200 if self.path in found else 404)
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            stand_in.requests.append((self.path, body))
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                if self.path == "/api/embed":
+                    self._embed(body)
+                elif self.path == "/api/chat":
+                    self._chat(body)
+                else:
+                    self._json({"error": "not found"}, 404)
+
+        def _embed(self, body: dict[str, Any]) -> None:
+            if stand_in.fault in ("missing", "error"):
+                self._json({"error": "boom"}, 404 if stand_in.fault == "missing" else 500)
+                return
+            texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+            self._json({"model": body["model"], "embeddings": [vector(text) for text in texts]})
+
+        def _chat(self, body: dict[str, Any]) -> None:
+            fault = stand_in.fault_of(len(stand_in.chats))
+            time.sleep(stand_in.delay)
+            if fault == "missing":
+                self._json({"error": f"model '{body['model']}' not found"}, 404)
+            elif fault == "error":
+                self._json({"error": "boom"}, 500)
+            elif fault == "slow":
+                stand_in.closing.wait(30)
+            else:
+                self._stream(body, fault)
+
+        def _stream(self, body: dict[str, Any], fault: str | None) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-ndjson")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            if fault == "garbage":
+                self._chunk(b"<html>Bad gateway</html>\n")
+            elif fault == "drip":
+                while not stand_in.closing.wait(0.05):
+                    self._chunk(b" ")
+            elif fault == "error_line":
+                self._chunk(json.dumps({"error": "out of memory"}).encode() + b"\n")
+            else:
+                self._answer(body, fault)
+                if fault == "cut":
+                    self.close_connection = True
+                    return
+            self._chunk(b"")
+
+        def _answer(self, body: dict[str, Any], fault: str | None) -> None:
+            role = (body.get("format") or {}).get("title", "")
+            answer = json.dumps(stand_in.reply(role, body))
+            text = {
+                "schema": '{"surprise": 1}',
+                "prose": "Of course! Here is the note that you asked for.",
+            }.get(str(fault), stand_in.prefix + answer)
+            self._say(body, {"role": "assistant", "content": "", "thinking": "Let me see."})
+            for start in range(0, len(text), 40):
+                self._say(body, {"role": "assistant", "content": text[start : start + 40]})
+                if fault == "cut":
+                    return
+            while fault == "endless" and not stand_in.closing.is_set():
+                self._say(body, {"role": "assistant", "content": "and so on, "})
+                time.sleep(0.001)
+            if fault != "unfinished":
+                reason = "length" if fault == "length" else "stop"
+                self._say(body, {"role": "assistant", "content": ""}, done=True, done_reason=reason)
+
+        def _say(self, body: dict[str, Any], message: dict[str, Any], **more: Any) -> None:
+            line = {
+                "model": body["model"],
+                "created_at": "2025-01-01T00:00:00Z",
+                "message": message,
+                "done": False,
+                **more,
+            }
+            self._chunk(json.dumps(line).encode() + b"\n")
+
+        def _chunk(self, data: bytes) -> None:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            self.wfile.flush()
+
+        def _json(self, document: dict[str, Any], status: int = 200) -> None:
+            data = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    return Handler
+
+
+def vector(text: str) -> list[float]:
+    """Return a vector in which texts that share words are near each other."""
+    found = [0.0] * 64
+    for word in re.findall(r"\w+", text.lower()):
+        found[hashlib.sha256(word.encode()).digest()[0] % 64] += 1.0
+    return found
+
+
+def facts_in(body: dict[str, Any]) -> dict[str, str]:
+    """Return the facts of a prompt: id -> how to write it."""
+    rows = re.findall(r"^(\w+) \| [^|]* \| (.*) \| as of \S+$", body["messages"][-1]["content"], re.M)
+    return dict(rows)
+
+
+def truthful(role: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer of the role's schema in which every figure is a fact."""
+    facts = facts_in(body)
+    return _ANSWERS[role](facts)
+
+
+def _analysis(facts: dict[str, str]) -> dict[str, Any]:
+    return {
+        "trend": "down",
+        "trend_reason": f"The RSI14 reads {facts['rsi14']} [rsi14].",
+        "volatility": "normal",
+        "volatility_reason": f"Realised volatility is {facts['vol_20d']} [vol_20d] annualised.",
+        "key_levels": [f"The 20-day low of {facts['low_20d']} [low_20d] is support."],
+        "risks": ["The model may be wrong."],
+    }
+
+
+def _view(facts: dict[str, str]) -> dict[str, Any]:
+    count = facts["news_count"]
+    return {
+        "sentiment": "unknown",
+        "summary": f"The mood is hard to read from {count} [news_count] headlines.",
+        "catalysts": [],
+    }
+
+
+def _draft(facts: dict[str, str]) -> dict[str, Any]:
+    ends = [name for name in facts if re.fullmatch(r"p_rise_\d+", name)]
+    end = max(int(name.rpartition("_")[2]) for name in ends)
+    return {
+        "headline": f"{facts['ticker']} holds at {facts['last_close']} [last_close] in a quiet tape",
+        "executive_summary": (
+            f"The shares ended {facts['as_of']} [as_of] at {facts['last_close']} [last_close]. Over the"
+            f" coming {facts['horizon']} [horizon] the median path leads to {facts[f'q50_{end}']}"
+            f" [q50_{end}], and the odds of a gain stand at {facts[f'p_rise_{end}']} [p_rise_{end}]."
+        ),
+        "technical_outlook": (
+            f"Momentum shows an RSI of {facts['rsi14']} [rsi14]. Annualised volatility over the last"
+            f" 20 days came to {facts['vol_20d']} [vol_20d]. Buyers and sellers look evenly matched,"
+            " and neither side has forced the issue in recent sessions."
+        ),
+        "key_levels": (
+            f"- Support sits at the 20-day low of {facts['low_20d']} [low_20d].\n"
+            f"- Resistance waits at the 20-day high of {facts['high_20d']} [high_20d]."
+        ),
+        "market_sentiment": (
+            f"We counted {facts['news_count']} [news_count] headlines up to the day of this note, and"
+            " they do not settle the question of direction."
+        ),
+        "risks": (
+            f"- A bad week would look like the 5% quantile, {facts[f'q05_{end}']} [q05_{end}].\n"
+            "- Models of this kind learn from calm years and can be late in a storm."
+        ),
+        "track_record": (
+            f"In the test the 80% interval covered {facts['coverage_80']} [coverage_80] of outcomes, and"
+            f" the ledger holds {facts['ledger_settled']} [ledger_settled] settled outcomes so far."
+        ),
+        "rationale": (
+            "The distribution is what speaks here: its centre lies close to the last price, and its"
+            " width tells how much a position may lose before the forecast is wrong."
+        ),
+        "stance": "NEUTRAL",
+        "confidence": "Low",
+    }
+
+
+def _critique(facts: dict[str, str]) -> dict[str, Any]:
+    return {"verdict": "approve", "issues": [], "stance": "NEUTRAL", "confidence": "Low"}
+
+
+_ANSWERS: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
+    "PerformanceAnalysis": _analysis,
+    "MarketView": _view,
+    "Draft": _draft,
+    "Critique": _critique,
+}
