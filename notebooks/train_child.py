@@ -48,7 +48,6 @@ parent.split.table(samples.days)
 
 # %% [markdown]
 # ## Every way to a child, compared on validation days
-# Pinball loss, lower is better. `against_scratch` above 1 would be negative transfer.
 
 # %%
 hyper = Hyperparameters(
@@ -79,9 +78,10 @@ children.evidence
 plots.loss_curve(children.chosen.history)
 
 # %% [markdown]
-# ## How good the chosen one is
-# Test period only. Ratios of pinball loss below 1 are better than the model they are taken
-# against; an 80% interval should hold 80% of the days.
+# Pinball loss, lower is better. `against_scratch` above 1 is negative transfer: the parent harmed
+# more than it helped, and the choice falls elsewhere.
+#
+# ## How good the chosen one is, on the test period
 
 # %%
 assessment = assess(
@@ -107,6 +107,10 @@ plots.predictions_and_actuals(assessment.test("child"), close)
 plots.residuals(assessment.test("child"), close)
 
 # %% [markdown]
+# Ratios of pinball loss below 1 are better than the model they are taken against; an 80% interval
+# should hold 80% of the days. `child` is the network averaged with GARCH and recalibrated by each
+# outcome as it became known; `network` is recalibrated alone.
+#
 # ## Decision
 
 # %%

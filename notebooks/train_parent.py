@@ -63,9 +63,7 @@ fitted = fit(samples, split, hyper, progress=epochs(parent_epochs))
 plots.loss_curve(fitted.history)
 
 # %% [markdown]
-# ## How good it is
-# Test period only. Ratios of pinball loss below 1 are better than the model they are taken
-# against; an 80% interval should hold 80% of the days.
+# ## How good it is, on the test period
 
 # %%
 assessment = assess(
@@ -91,6 +89,10 @@ plots.predictions_and_actuals(assessment.test("parent"), close)
 plots.residuals(assessment.test("parent"), close)
 
 # %% [markdown]
+# Ratios of pinball loss below 1 are better than the model they are taken against; an 80% interval
+# should hold 80% of the days. `parent` is the network averaged with GARCH and recalibrated by each
+# outcome as it became known; `network` is recalibrated alone.
+#
 # ## Decision
 
 # %%

@@ -213,6 +213,8 @@ def ledger(rows: pd.DataFrame) -> Figure:
         ends = [100 * row["q10"], 100 * row["q90"]]
         axes.plot([row["target_date"]] * 2, ends, color=MODEL, linewidth=3, alpha=0.4)
     axes.plot(days, 100 * next_day["log_return"], ".", color=ACTUAL, label="outcome")
+    if len(days):
+        axes.set_xlim(days.min() - pd.Timedelta(days=7), days.max() + pd.Timedelta(days=7))
     axes.tick_params(axis="x", rotation=30)
     axes.legend(fontsize=8, frameon=False)
     return _figure(axes)

@@ -13,6 +13,9 @@ __all__ = ["decision", "fan", "overview", "ratios", "scorecard", "skill", "track
 
 Document = Mapping[str, Any]
 
+# a verdict is a sentence; cut off in the middle it says nothing
+pd.set_option("display.max_colwidth", None)
+
 
 def fan(document: Document) -> pd.DataFrame:
     """The forecast: one row per trading day, one column per quantile."""

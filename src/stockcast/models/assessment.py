@@ -85,7 +85,8 @@ class Assessment:
         shown = ["pinball_vs_naive", "pinball_vs_garch", "dm_p_naive", "coverage_80", "coverage_90"]
         rows = [row for row in self.scorecard if row["horizon"] == "all"]
         columns = ["model", "n", *shown, "mae", "r2_returns", "train_seconds"]
-        return pd.DataFrame(rows, columns=columns).set_index("model").astype(float).round(4)
+        table = pd.DataFrame(rows, columns=columns).set_index("model").astype(float).round(4)
+        return table.astype({"n": int})
 
 
 def assess(
