@@ -100,13 +100,23 @@ def test_ewma_scales_with_volatility_and_the_root_of_time() -> None:
     assert width[1, 4] / width[1, 0] == pytest.approx(np.sqrt(5), rel=0.2)
 
 
-def test_ewma_covers_what_it_says_on_real_prices() -> None:
-    close = sample_close()
-    made = ewma(close, close.index[-1500:-5])
-    low, high = made.interval(0.8)
-    log = np.log(close)
-    y = (log.shift(-1) - log)[made.origins].to_numpy()
-    assert 0.77 < np.mean((y >= low[:, 0]) & (y <= high[:, 0])) < 0.83
+def test_ewma_takes_past_returns_in_units_of_the_volatility_known_when_they_began() -> None:
+    close = noise(400, 5)
+    returns = np.diff(np.log(close.to_numpy()))
+    weights = [0.94 ** np.arange(n)[::-1] for n in range(1, len(returns) + 1)]
+    sigma = np.array([np.sqrt((returns[: len(w)] ** 2 * w).sum() / w.sum()) for w in weights])
+    scaled = (returns[1:-1] + returns[2:]) / (sigma[:-2] * np.sqrt(2))
+    expected = np.quantile(scaled, LEVELS) * sigma[-1] * np.sqrt(2)
+    np.testing.assert_allclose(ewma(close, close.index[-1:]).values[0, 1], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("baseline", [ewma, quick_garch])
+def test_a_crash_today_widens_tomorrow(baseline: Baseline) -> None:
+    close = sample_close()[-700:]
+    crash = close.copy()
+    crash.iloc[-1] *= 0.9
+    before, after = (np.ptp(baseline(c, c.index[-1:]).values[0, 0]) for c in (close, crash))
+    assert after > 1.5 * before
 
 
 def test_the_filter_is_that_of_arch() -> None:
