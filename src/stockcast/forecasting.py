@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,10 +41,11 @@ def forecast(settings: Settings, ticker: str) -> dict[str, Any]:
     from stockcast.cache import connect, forecast_ttl
 
     record = _record(settings, ticker)
+    model = _identity(record)
     cache = connect(settings)
 
     def recall() -> dict[str, Any] | None:
-        found = cache.get_forecast(ticker, record.data_hash, record.served.version)
+        found = cache.get_forecast(ticker, record.data_hash, model)
         return None if found is None else {**found, "cached": True}
 
     def make() -> dict[str, Any]:
@@ -52,7 +54,7 @@ def forecast(settings: Settings, ticker: str) -> dict[str, Any]:
         made = compute(settings, ticker)
         Ledger(settings).append(made)
         ttl = forecast_ttl(settings, pd.Timestamp.now(tz="UTC"))
-        cache.put_forecast(ticker, record.data_hash, record.served.version, made, ttl)
+        cache.put_forecast(ticker, record.data_hash, model, made, ttl)
         return made
 
     return recall() or cache.once(f"forecast:{ticker}", make, recall)
@@ -115,6 +117,15 @@ def _record(settings: Settings, ticker: str) -> Record:
             f"asked for; `stockcast run -t {ticker}` brings it up to date."
         )
     return record
+
+
+def _identity(record: Record) -> str:
+    """What serves, and a hash of all that a forecast takes from the record.
+
+    The version alone does not tell: ``garch`` has the same one for every horizon and verdict.
+    """
+    used = record.model_dump_json(exclude={"details", "scorecard", "strategies"})
+    return f"{record.served.version}-{hashlib.sha256(used.encode()).hexdigest()[:12]}"
 
 
 def _quantiles(settings: Settings, record: Record, history: PriceHistory) -> NDArray[np.float64]:

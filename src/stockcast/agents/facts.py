@@ -18,10 +18,13 @@ import numpy as np
 from stockcast.agents.names import company_of
 from stockcast.agents.subject import Document, Memory, Subject
 
-__all__ = ["LEVELS", "Fact", "FactTable", "build", "health_of", "probability_of_rise"]
+__all__ = ["LEAN", "LEVELS", "Fact", "FactTable", "build", "health_of", "probability_of_rise"]
 
 #: Quantiles of the contract and their levels.
 LEVELS = {"q05": 0.05, "q10": 0.10, "q25": 0.25, "q50": 0.50, "q75": 0.75, "q90": 0.90, "q95": 0.95}
+
+#: Probability of a rise (per cent) from which the stance rule allows BULLISH; 100 less it, BEARISH.
+LEAN = 60.0
 
 _RETURNS = (1, 5, 20, 60, 250)
 _MEANS = (20, 50, 200)
@@ -224,6 +227,9 @@ class _Maker:
         self.add(f"width_{end}", "Width of the 80% interval at the end, of the close", width, "%")
         label = f"Expected size of the move by {self.days[-1]['date']}, either way"
         self.add(f"expected_move_{end}", label, _expected_size(self.days[-1], self.last), "%")
+
+        self.add("rule_rise", "Probability of a rise from which BULLISH is allowed", LEAN, "%")
+        self.add("rule_fall", "Probability of a rise up to which BEARISH is", 100 - LEAN, "%")
 
     def past(self) -> None:
         bars = self.subject.bars

@@ -17,6 +17,7 @@ from stockcast.agents.claims import Claim, Prose, without_references
 from stockcast.agents.facts import Fact, FactTable
 from stockcast.agents.matching import Match, matches
 from stockcast.agents.news import orders
+from stockcast.agents.wording import opposites
 
 __all__ = ["Flag", "Grounded", "check", "describe", "ground", "quotable"]
 
@@ -167,15 +168,18 @@ class _Checker:
                 yield self._failure(
                     name, prose, span, Claim("order", said, *span), "an instruction"
                 )
+        for start, words, why in opposites(prose.text, self._facts):
+            if not _quoted(prose, start):
+                span = next(s for s in prose.spans if start < s[1])
+                yield self._failure(name, prose, span, Claim("word", words, start, start), why)
         if self._stance is not None:
             yield from self._contradictions(name, prose)
 
     def _contradictions(self, name: str, prose: Prose) -> Iterator[_Failure]:
         move = self._facts.number(f"median_move_{self._facts.number('horizon'):.0f}")
-        quoted = [(c.start, c.end) for c in prose.claims if c.kind == "quote" and c.ids]
         stance, confidence = str(self._stance), self._confidence
         for said in stances.contradictions(prose.text, stance, confidence, move):
-            if any(start <= said.start < end for start, end in quoted):
+            if _quoted(prose, said.start):
                 continue
             span = next(s for s in prose.spans if said.start < s[1])
             claim = Claim("stance", said.text, said.start, said.end)
@@ -188,6 +192,15 @@ class _Checker:
         sentence = prose.text[slice(*span)].strip()
         where = (prose.place(span[0]) if span[0] else 0, prose.place(span[1]))
         return _Failure(Flag(name, claim.text.strip(), sentence, claim.kind, why), where)
+
+
+def _quoted(prose: Prose, place: int) -> bool:
+    """Say whether ``place`` lies in a headline or another fact that is quoted word for word."""
+    return any(
+        claim.start <= place < claim.end
+        for claim in prose.claims
+        if claim.kind == "quote" and claim.ids
+    )
 
 
 def _rewrite(claim: Claim, fact: Fact) -> str:

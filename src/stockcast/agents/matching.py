@@ -56,6 +56,17 @@ _DOWN = re.compile(
 _NEWS = re.compile(
     r"\bnews|headline|report(?:s|ed)\b|according|\bsaid|announc|[“\"]", re.IGNORECASE
 )
+_TOMORROW = re.compile(
+    r"\b(?:next|following|coming)\s+(?:trading\s+)?(?:session|day)\b|\btomorrow|\bone[- ]day\b",
+    re.IGNORECASE,
+)
+_LOSS = re.compile(
+    r"\s*(?:(?P<better>lower|below|less|better|smaller)|higher|above|more|worse|larger)\b",
+    re.IGNORECASE,
+)
+_SIDE = re.compile(r"[\s\-•]*(?P<side>support|resistance)\b", re.IGNORECASE)
+_QUANTILE = re.compile(r"\s*quantile", re.IGNORECASE)
+_RANGE = re.compile(r"\s*(?:to|and|through|–|—|-)\s*")
 _BARE = ("points", "ratio", "count", "days")
 _NEAR = 60
 _NAMED_WINDOWS = {"weeks": (1.0, 52.0), "months": (1.0, 3.0, 12.0), "years": (1.0,)}
@@ -113,6 +124,11 @@ class _Matcher:
             return Match(claim, "horizon")
         if claim.unit == "days" and self._is_window(claim):
             return Match(claim, "horizon")
+        level = self._level(claim)
+        if level:
+            return Match(claim, level)
+        if self._runs_backwards(claim):
+            return Match(claim, None, "a range whose end is below its begin")
         role, named = self._role(claim), self.named.get(claim)
 
         def allowed(fact: Fact) -> bool:
@@ -123,13 +139,40 @@ class _Matcher:
         equal = [fact for fact in self.facts.numbers if _equal(claim, fact) and allowed(fact)]
         signed = [fact for fact in equal if self._sign_fits(claim, fact)]
         for fact in signed:
-            if self._day_fits(claim, fact) and self._subject_fits(claim, fact):
+            if (
+                self._day_fits(claim, fact)
+                and self._subject_fits(claim, fact)
+                and self._side_fits(claim, fact)
+            ):
                 return Match(claim, fact.id)
         told = self._told(claim)
         if told:
             return Match(claim, told)
         wanted = [fact for fact in self.facts.numbers if allowed(fact)]
         return Match(claim, None, self._why(claim, equal, signed), self._instead(wanted, claim))
+
+    def _level(self, claim: Claim) -> str | None:
+        """Return the fact of which the figure is the name: the 5% quantile, the 90th percentile."""
+        behind = self.prose.text[claim.end : claim.sentence[1]]
+        if claim.unit == "percentile" or (claim.unit == "%" and _QUANTILE.match(behind)):
+            name = f"q{claim.value:02.0f}_{self.facts.number('horizon'):.0f}"
+            if claim.value == round(claim.value) and name in self.facts:
+                return name
+        return None
+
+    def _runs_backwards(self, claim: Claim) -> bool:
+        """Say whether the figure is the second of a range and not above the first."""
+        index = self.prose.claims.index(claim)
+        if index == 0 or self.prose.claims[index - 1].kind != "number":
+            return False
+        first = self.prose.claims[index - 1]
+        between = self.prose.text[first.end : claim.start]
+        return (
+            bool(_RANGE.fullmatch(between))
+            and claim.unit == first.unit
+            and claim.unit not in _NAMED_WINDOWS
+            and claim.value <= first.value
+        )
 
     def _why(self, claim: Claim, equal: Sequence[Fact], signed: Sequence[Fact]) -> str:
         if equal and not signed:
@@ -199,12 +242,27 @@ class _Matcher:
 
     def _sign_fits(self, claim: Claim, fact: Fact) -> bool:
         trait = trait_of(fact.id)
+        if fact.id in ("skill_gain", "ledger_gain"):
+            return self._loss_fits(claim, fact)
         if trait is None or not trait.signed or fact.number == 0:
             return not (claim.signed and claim.value * fact.number < 0)
         direction = self._direction(claim)
         if direction == 0 or round(abs(fact.number), claim.decimals) == 0:
             return True
         return (direction > 0) == (fact.number > 0)
+
+    def _loss_fits(self, claim: Claim, fact: Fact) -> bool:
+        """A loss lower by 3% is a gain of 3%; what is said of it must be the right way round."""
+        side = _LOSS.match(self.prose.text[claim.end : claim.sentence[1]])
+        return side is None or bool(side["better"]) == (fact.number >= 0)
+
+    def _side_fits(self, claim: Claim, fact: Fact) -> bool:
+        """Support lies below the last close, resistance above."""
+        side = _SIDE.match(self.prose.sentence_of(claim))
+        if side is None or fact.unit in ("%", "ratio", "points", "count", "days"):
+            return True
+        above = fact.number > self.facts.number("last_close")
+        return above == (side["side"].lower() == "resistance")
 
     def _direction(self, claim: Claim) -> int:
         """Return 1 or -1 for the sign that the words give the figure; 0 if they leave it open."""
@@ -224,17 +282,31 @@ class _Matcher:
         return max(before)[1] if before else 0
 
     def _day_fits(self, claim: Claim, fact: Fact) -> bool:
+        """Say whether a forecast is of the day that the words name: without one, of the last."""
+        past = re.match(r"past_(\d+)", fact.id)
+        told = {name[:6] for name in self._dates_in(claim) if name.startswith("past_")}
+        if past or told:
+            return bool(past) and (fact.id[:6] in told)
         ahead = re.fullmatch(r"(?:q\d\d|p_rise|p_fall|\w+_move|width)_(\d+)", fact.id)
-        if ahead is None or fact.id.startswith("past_"):
+        if ahead is None:
             return True
-        targets = {name for name in self._dates_in(claim) if name.startswith("target_")}
-        return not targets or f"target_{ahead[1]}" in targets
+        around = f"{self.prose.before(claim)} {self.prose.sentence_of(claim)}"
+        days = {name[7:] for name in self._dates_in(claim) if name.startswith("target_")}
+        if _TOMORROW.search(around):
+            days.add("1")
+        return ahead[1] in (days or {f"{self.facts.number('horizon'):.0f}"})
 
     def _dates_in(self, claim: Claim) -> set[str]:
+        """Return the facts that are dates in the sentence; in the one before when it has none."""
+        dates = [other for other in self.prose.claims if other.kind == "date"]
+        near = [other for other in dates if other.sentence == claim.sentence]
+        if not near and self.prose.before(claim):
+            spans = self.prose.spans
+            earlier = spans[spans.index(claim.sentence) - 1]
+            near = [other for other in dates if other.sentence == earlier]
         return {
             name
-            for other in self.prose.claims
-            if other.kind == "date" and other.sentence == claim.sentence
+            for other in near
             for name, fact in self.dates.items()
             if _is_day(other, str(fact.value))
         }

@@ -196,7 +196,9 @@ def _document(found: Inputs, table: FactTable, end: State, settings: Settings) -
         failed = [name for name, held in report["evaluation"]["checks"].items() if not held]
         why = f"the model's text failed the checks on {', '.join(failed)}"
         checked = _refilled(checked, _own_words(table, end, chosen), list(checked.sections))
-        report = _assemble(found, table, end, settings, checked, dict.fromkeys(checked.sections, why))
+        report = _assemble(
+            found, table, end, settings, checked, dict.fromkeys(checked.sections, why)
+        )
         report["evaluation"] = evaluate(report, table)
     return report
 

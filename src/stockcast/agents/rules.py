@@ -66,6 +66,7 @@ TRAITS = (
     _trait(r"q\d\d_\d+", _AHEAD),
     _trait(r"(?:median|low|high|tail_low|tail_high)_move_\d+", _AHEAD, signed=True),
     _trait(r"expected_move_\d+", r"expect|move|size|either way|average|swing"),
+    _trait(r"rule_(?:rise|fall)", r"at (?:least|most)|more|less|up to|from|allow", share=True),
     _trait(r"width_\d+", r"width|wide|span|interval|range|band"),
     _trait(r"level_95", r"confiden|interval|\bci\b"),
     _trait(
@@ -99,11 +100,16 @@ ROLES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
             r"|\b(?:current|spot)\s+price|\bnow\s+(?:at|trades)|\btrad(?:es|ing)\s+at|\bclosing price",
             r"last_close|past_\d+_close|return_1d|gap_.*|from_high",
         ),
-        (r"\brsi\b(?:14)?|relative strength index", r"rsi14"),
+        (r"\brsi(?:\s?\(?14\)?)?(?!\w)|relative strength index", r"rsi14"),
         (r"\bmacd\b", r"macd"),
         (r"\b20-day\s+(?:simple\s+|moving\s+)*(?:average|mean)", r"(?:mean|gap)_20d"),
         (r"\b50-day\s+(?:simple\s+|moving\s+)*(?:average|mean)", r"(?:mean|gap)_50d"),
         (r"\b200-day\s+(?:simple\s+|moving\s+)*(?:average|mean)", r"(?:mean|gap)_200d"),
+        *(
+            (rf"\b{side}\s+of\s+the\s+(?:last|past)\s+{n}\s+(?:sessions|days)", f"{side}_{n}d")
+            for side in ("high", "low")
+            for n in (20, 250)
+        ),
         (r"\b20-(?:day|session)\s+high", r"high_20d"),
         (r"\b20-(?:day|session)\s+low", r"low_20d"),
         (r"\b(?:52-week|250-day|250-session|one-year|year's)\s+high", r"high_250d|from_high"),
@@ -118,6 +124,18 @@ ROLES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
             r"\b(?:ris|gain|higher|increas|above|up)\w*",
             r"p_rise_\d+",
         ),
+        (
+            r"\b(?:probability|chance|odds|likelihood)\b[^.;:]{0,40}\bat (?:least|most)\b",
+            r"rule_(?:rise|fall)",
+        ),
+        (r"\bratio\b", r"\w+_vs_\w+|volume_ratio"),
+        (r"\bexpected\s+(?:size\s+of\s+the\s+)?move\b", r"expected_move_\d+"),
+        (r"\bconfidence\s+interval(?:\s+of\s+the\s+\w+)?:?", r"skill_gain_(?:low|high)"),
+        (
+            r"\b80%\s+of\s+(?:the\s+)?(?:outcomes|probability|cases)\b(?:\s+\w+)?",
+            r"q[19]0_\d+|(?:low|high)_move_\d+",
+        ),
+        (r"\bhigher than on\b", r"vol_rank"),
         (r"\bmedian\b", r"q50_\d+|median_move_\d+"),
         (
             r"\b80%\s+(?:prediction\s+)?(?:interval|band|range)s?",
@@ -138,22 +156,25 @@ ROLES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
         ),
     )
 )
+_FROM = r"(?:above|below|over|under|from|off|higher than|lower than)\s+(?:its|the)"
 #: Words right behind a figure, and the facts that it can then be.
 AFTER: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
     (re.compile(rf"\s*{words}", re.IGNORECASE), re.compile(ids))
     for words, ids in (
         (r"(?:prediction\s+|confidence\s+)?(?:intervals?|bands?|ranges?|ci)\b", r"level_\d+"),
-        (
-            r"(?:above|below|over|under|higher than|lower than|from)\s+(?:its|the)\s+20-day",
-            r"gap_20d",
-        ),
-        (
-            r"(?:above|below|over|under|higher than|lower than|from)\s+(?:its|the)\s+50-day",
-            r"gap_50d",
-        ),
-        (
-            r"(?:above|below|over|under|higher than|lower than|from)\s+(?:its|the)\s+200-day",
-            r"gap_200d",
+        (rf"{_FROM}\s+20-day", r"gap_20d"),
+        (rf"{_FROM}\s+50-day", r"gap_50d"),
+        (rf"{_FROM}\s+200-day", r"gap_200d"),
+        (rf"{_FROM}\s+(?:high|peak|top|52-week|one-year|250)", r"from_high|gap_250d"),
+        (rf"{_FROM}\s+(?:last\s+|latest\s+)?(?:close|price)\b", r"\w+_move_\d+"),
+        (r"of\s+(?:the\s+)?(?:last|past)\s", r"vol_rank"),
+        (r"on the day\b", r"return_1d"),
+        *(
+            (
+                rf"over\s+(?:the\s+)?(?:last\s+|past\s+)?{n}\s+(?:trading\s+)?(?:sessions|days)",
+                f"return_{n}d",
+            )
+            for n in (5, 20, 60, 250)
         ),
         (r"annuali[sz]ed", r"vol_20d"),
         (r"(?:a|per) day\b|daily", r"sigma_day"),

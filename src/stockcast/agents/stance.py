@@ -23,14 +23,23 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stockcast.agents.facts import FactTable
+from stockcast.agents.facts import LEAN, FactTable
 
-__all__ = ["CONFIDENCES", "STANCES", "Ruling", "Statement", "contradictions", "rule", "statements"]
+__all__ = [
+    "CONFIDENCES",
+    "STANCES",
+    "Ruling",
+    "Statement",
+    "contradictions",
+    "denied",
+    "rule",
+    "statements",
+]
 
 STANCES = ("BULLISH", "BEARISH", "NEUTRAL")
 CONFIDENCES = ("Low", "Medium", "High")
 
-_LEAN, _STRONG = 60.0, 70.0
+_STRONG = 70.0
 _ENOUGH = 20
 _GOOD = frozenset({"healthy", "ok", "good", "stable", "green"})
 _BAD = frozenset({"degraded", "unhealthy", "bad", "critical", "failed", "alarm", "red", "drifted"})
@@ -81,12 +90,12 @@ def rule(facts: FactTable) -> Ruling:
         why = "the model has shown no skill out of sample, so the data allow no direction"
         return Ruling(("NEUTRAL",), "Low", "NEUTRAL", why)
     rise, median = facts.number(f"p_rise_{end}"), facts.number(f"median_move_{end}")
-    if rise >= _LEAN and median > 0:
+    if rise >= LEAN and median > 0:
         own = "BULLISH"
-        why = "the probability of a rise is at least 60% and the median is above the last close"
-    elif rise <= 100 - _LEAN and median < 0:
+        why = "the probability of a rise is at least 60% [rule_rise] and the median is above the last close"
+    elif rise <= 100 - LEAN and median < 0:
         own = "BEARISH"
-        why = "the probability of a rise is at most 40% and the median is below the last close"
+        why = "the probability of a rise is at most 40% [rule_fall] and the median is below the last close"
     else:
         own = "NEUTRAL"
         why = "the forecast leans too little to either side for a direction"
@@ -98,7 +107,7 @@ def statements(text: str) -> Iterator[Statement]:
     """Yield what ``text`` says of stance, confidence and direction; what it denies is left out."""
     for pattern, says in _PATTERNS:
         for found in pattern.finditer(text):
-            if not _denied(text, found.start()):
+            if not denied(text, found.start()):
                 word = says or _STANCE_WORDS[found["word"].lower()]
                 yield Statement(found.group(), found.start(), found.end(), word)
 
@@ -128,7 +137,7 @@ def _lower(one: str | None, other: str) -> str:
     return min((str(one), other), key=CONFIDENCES.index)
 
 
-def _denied(text: str, start: int) -> bool:
+def denied(text: str, start: int) -> bool:
     """Say whether the words in front take the statement back, within its clause."""
     front = re.split(r"[.;:!?\n]", text[max(0, start - 60) : start])[-1]
     return bool(_DENIAL.search(front))
