@@ -16,11 +16,12 @@ PYTHON ?= $(shell for p in python3.11 python3; do $$p $(IS_311) 2>/dev/null && e
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help run test lab lint lock clean
+.PHONY: help run test bench lab lint lock clean
 
 help:
 	@echo "make run     the whole pipeline on the sample prices, then a table"
 	@echo "make test    every test"
+	@echo "make bench   speed and memory on this machine, into docs/performance.md (ARGS=--full for all)"
 	@echo "make lab     JupyterLab on notebooks/"
 	@echo "make lint    what is checked before a commit: ruff, mypy"
 	@echo "make lock    write requirements.lock anew from pyproject.toml (ARGS=--upgrade for new versions)"
@@ -31,6 +32,9 @@ run: $(STAMP)
 
 test: $(STAMP)
 	@$(BIN)/pytest $(ARGS)
+
+bench: $(STAMP)
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 lab: $(STAMP)
 	@$(BIN)/stockcast lab $(ARGS)

@@ -1,0 +1,75 @@
+"""Measures speed and memory here and now, and writes docs/performance.md and .json."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import subprocess
+import sys
+import time
+
+# as the pipeline's notebooks have it; numpy and torch read it when they are imported
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[name] = "1"
+
+import torch  # noqa: E402
+
+from stockcast.settings import HOME, load_settings  # noqa: E402
+from tests.bench import machine, report, serving, training  # noqa: E402
+
+#: Epochs of the parent's plain loop that are timed unless more are asked for.
+PLAIN_EPOCHS = 2
+
+
+def main() -> None:
+    """Measure everything and write it down."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="every epoch of the plain loop, with its loss, and the sample's run of all tickers",
+    )
+    parser.add_argument(
+        "--plain-epochs",
+        type=int,
+        default=PLAIN_EPOCHS,
+        metavar="N",
+        help="epochs of the parent's plain loop to time (default: %(default)s); with as many as "
+        "the parent has, their losses are compared, too",
+    )
+    asked = parser.parse_args()
+    full = asked.full
+    torch.set_num_threads(1)
+    settings = load_settings("sample")
+    plain = settings.parent_epochs if full else min(asked.plain_epochs, settings.parent_epochs)
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - began:4.0f} s  {text}", file=sys.stderr, flush=True)
+
+    document = {
+        "measured_on": dt.datetime.now(dt.UTC).date().isoformat(),
+        "commit": _commit(),
+        "full": full,
+        "plain_epochs": plain,
+        "machine": machine.describe(),
+    }
+    rows = training.rows(settings, plain_epochs=plain, say=say)
+    print(report.table(rows), file=sys.stderr)
+    rows += serving.rows(full=full, say=say)
+    document["load_average_after"] = [round(load, 2) for load in os.getloadavg()]
+    report.write(HOME / "docs", document, rows)
+    say(f"Written to {HOME / 'docs' / 'performance.md'}")
+    print(report.table(rows))
+
+
+def _commit() -> str:
+    found = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=HOME, capture_output=True, text=True
+    )
+    return found.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    main()
