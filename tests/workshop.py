@@ -1,0 +1,115 @@
+"""The stages of the pipeline as calls of the library, with networks small enough for a test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stockcast import features, forecasting, store
+from stockcast.models import publishing
+from stockcast.models.assessment import assess
+from stockcast.models.bundle import Bundle, load_bundle, make_bundle
+from stockcast.models.children import make_child, try_strategies
+from stockcast.models.inference import walk_forward
+from stockcast.models.records import Record, child_name, load_record, record_file
+from stockcast.models.samples import Samples, make_samples
+from stockcast.models.splits import Split, split_days
+from stockcast.models.training import Fitted, Hyperparameters, fit
+from stockcast.prices import PriceHistory, read, snapshot
+from stockcast.settings import Settings
+
+TINY = Hyperparameters(
+    context=20, hidden_size=8, num_layers=1, batch_size=16, epochs=2, learning_rate=5e-3
+)
+#: Settings that go with it: fewer years, so that every test period is walked in a second.
+SHORT = {"context": "20", "start": "2005-01-03"}
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """One root in which the stages are run one by one."""
+
+    settings: Settings
+
+    def ingest(self, ticker: str) -> PriceHistory:
+        history = read(self.settings, ticker)
+        snapshot.save(history, self.settings)
+        store.publish(self.settings, history, features.compute(history.frame))
+        return history
+
+    def samples(self, history: PriceHistory) -> Samples:
+        frame = store.training_frame(self.settings, history.ticker, end=history.as_of)
+        return make_samples(history.ticker, frame, history.frame["close"], self.settings.horizon)
+
+    def train_parent(self) -> Record:
+        settings = self.settings
+        history = self.ingest(settings.parent_ticker)
+        samples, close = self.samples(history), history.frame["close"]
+        split = split_days(
+            close.index, settings.horizon, settings.validation_start, settings.test_start
+        )
+        fitted = fit(samples, split, TINY)
+        assessment = assess(
+            history.ticker,
+            {"parent": walk_forward(fitted, samples, split.validation_start)},
+            close,
+            split,
+            candidate="parent",
+            train_seconds={"parent": fitted.seconds},
+        )
+        bundle = parent_bundle(fitted, split, samples)
+        path = record_file(settings, "parent")
+        return publishing.publish(settings, history, samples, bundle, assessment, path)
+
+    def parent(self) -> tuple[Record, Bundle]:
+        record = load_record(record_file(self.settings, "parent"))
+        return record, load_bundle(self.models / "parent" / record.candidate)
+
+    def train_child(self, ticker: str, strategy: str = "auto") -> Record:
+        record, parent = self.parent()
+        history = self.ingest(ticker)
+        samples, close = self.samples(history), history.frame["close"]
+        children = try_strategies(
+            samples, parent, close, TINY, strategy=strategy, fine_tune_lr=1e-3, scratch_epochs=2
+        )
+        assessment = assess(
+            ticker,
+            children.forecasts,
+            close,
+            parent.split,
+            candidate="child",
+            train_seconds=children.seconds,
+        )
+        return publishing.publish(
+            self.settings,
+            history,
+            samples,
+            make_child(children, parent, TINY, samples),
+            assessment,
+            record_file(self.settings, child_name(ticker)),
+            children=children,
+            parent=record,
+        )
+
+    def forecast(self, ticker: str) -> dict[str, Any]:
+        return forecasting.forecast(self.settings, ticker)
+
+    @property
+    def models(self) -> Path:
+        return self.settings.state / "models"
+
+
+def parent_bundle(fitted: Fitted, split: Split, samples: Samples) -> Bundle:
+    last = split.last_training_day(samples.days)
+    assert last is not None
+    return make_bundle(
+        "parent",
+        fitted,
+        hyper=TINY,
+        split=split,
+        kind="parent",
+        ticker=samples.ticker,
+        strategy="scratch",
+        trained_through=str(last.date()),
+    )
