@@ -20,6 +20,9 @@ class Time:
     wall: float
     cpu: float
 
+    def __add__(self, other: Time) -> Time:
+        return Time(self.wall + other.wall, self.cpu + other.cpu)
+
     def __mul__(self, factor: float) -> Time:
         return Time(self.wall * factor, self.cpu * factor)
 
@@ -63,7 +66,13 @@ def median(times: Sequence[Time]) -> Time:
 
 
 def compared(
-    what: str, ours: Time, against: str, theirs: Time, *, at_least: float | None = None, note=""
+    what: str,
+    ours: Time,
+    against: str,
+    theirs: Time,
+    *,
+    at_least: float | None = None,
+    note: str = "",
 ) -> Row:
     """A row of two times; ``at_least`` is the ratio asked for."""
     ratio = theirs.wall / ours.wall

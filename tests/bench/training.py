@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,16 +10,17 @@ import pandas as pd
 import torch
 
 from stockcast import features, prices
+from stockcast.errors import BadInput
 from stockcast.evaluation.walkforward import losses
 from stockcast.models.inference import forecast_context, walk_forward
 from stockcast.models.samples import Samples, make_samples
 from stockcast.models.splits import Split, split_days
-from stockcast.models.training import Fitted, Hyperparameters, fit, fit_head
+from stockcast.models.training import Fitted, Hyperparameters, fit, fit_head, windows
 from stockcast.settings import Settings
 from tests.bench.plain import PlainLoop
 from tests.bench.timing import Row, Time, compared, median, timed
 
-__all__ = ["CHILD", "rows"]
+__all__ = ["CHILD", "World", "rows", "worlds"]
 
 #: The stock that stands for the children.
 CHILD = "AAPL"
@@ -45,7 +46,8 @@ class World:
 def rows(settings: Settings, *, plain_epochs: int, say: Say) -> list[Row]:
     """Measure training and scoring; ``plain_epochs`` of the plain loop are timed, the rest is
     reckoned from them."""
-    index, stock = _worlds(settings)
+    index, *stocks = worlds(settings, (settings.parent_ticker, *settings.tickers))
+    stock = next(each for each in stocks if each.samples.ticker == CHILD)
     hyper = Hyperparameters(
         context=settings.context,
         hidden_size=settings.hidden_size,
@@ -61,27 +63,24 @@ def rows(settings: Settings, *, plain_epochs: int, say: Say) -> list[Row]:
     say(f"Child of {CHILD} ...")
     short = replace(hyper, epochs=settings.child_epochs)
     child_rows = _child(stock, short, parent, hyper.epochs)
+    say("Freeze and scratch on every stock ...")
+    child_rows.append(_children(stocks, short, parent, hyper.epochs))
     say("Scoring the test period ...")
     return [*parent_rows, *child_rows, _scoring(stock, parent)]
 
 
-def _worlds(settings: Settings) -> tuple[World, World]:
-    histories = [prices.read(settings, ticker) for ticker in (settings.parent_ticker, CHILD)]
+def worlds(settings: Settings, tickers: Sequence[str]) -> list[World]:
+    """The tickers' closes and days, split as the first one's sessions are."""
+    histories = [prices.read(settings, ticker) for ticker in tickers]
     split = split_days(
-        histories[0].frame.index,
-        settings.horizon,
-        settings.validation_start,
-        settings.test_start,
+        histories[0].frame.index, settings.horizon, settings.validation_start, settings.test_start
     )
-
-    def world(history: prices.PriceHistory) -> World:
-        close = history.frame["close"]
-        made = make_samples(
-            history.ticker, features.compute(history.frame), close, settings.horizon
-        )
-        return World(close, made, split)
-
-    return world(histories[0]), world(histories[1])
+    made = []
+    for history in histories:
+        close, computed = history.frame["close"], features.compute(history.frame)
+        samples = make_samples(history.ticker, computed, close, settings.horizon)
+        made.append(World(close, samples, split))
+    return made
 
 
 def _parent(world: World, hyper: Hyperparameters, plain_epochs: int) -> tuple[Fitted, list[Row]]:
@@ -93,24 +92,36 @@ def _parent(world: World, hyper: Hyperparameters, plain_epochs: int) -> tuple[Fi
         theirs.append(next(running))
         if plain_epochs == hyper.epochs:
             checked.append(world.validation_pinball(plain.fitted()))
-        if epoch < 3:
+        if epoch % max(1, plain_epochs // 3) == 0:
             took, fitted = timed(lambda: fit(world.samples, world.split, hyper))
             ours.append(took)
+    what, time_of, count = f"Parent: fit, {hyper.epochs} epochs", median(ours), hyper.epochs
+    whole, note = median(theirs) * count, _reckoned(plain_epochs, count)
+    checks = _validation(world, fitted) * (count + 1)
     made = [
+        compared(what, time_of, f"plain loop, {count} epochs", whole, at_least=10, note=note),
         compared(
-            f"Parent: fit, {hyper.epochs} epochs",
-            median(ours),
-            f"plain loop, {hyper.epochs} epochs",
-            median(theirs) * hyper.epochs,
-            at_least=10,
-            note=_reckoned(plain_epochs, hyper.epochs),
-        )
+            what, time_of, "plain loop that validates as ours does", whole + checks, note=note
+        ),
     ]
     if checked:
         made.append(
             _quality("Parent", world.validation_pinball(fitted), "plain loop", min(checked))
         )
     return fitted, made
+
+
+def _validation(world: World, fitted: Fitted) -> Time:
+    """How long it takes to ask a network for all validation days, window by window in one batch."""
+    samples, split = world.samples, world.split
+    rows = np.flatnonzero(split.validation(samples.days) & samples.known())
+    inputs = windows(fitted.scaler.apply(samples.inputs), rows, fitted.context)
+
+    @torch.inference_mode()
+    def ask() -> torch.Tensor:
+        return fitted.network.head(fitted.network.trunk(inputs)[:, -1])
+
+    return median([timed(ask)[0] for _ in range(3)])
 
 
 def _child(world: World, hyper: Hyperparameters, parent: Fitted, scratch_epochs: int) -> list[Row]:
@@ -130,11 +141,9 @@ def _child(world: World, hyper: Hyperparameters, parent: Fitted, scratch_epochs:
         ours += [timed(freeze)[0] for _ in range(2)]
         whole += loops[0].epochs(1)
         headed += loops[1].epochs(1)
-        took, from_scratch = timed(scratch)
-        scratched.append(took)
+        scratched.append(timed(scratch)[0])
     time_of = median(ours)
     what, count = f"Child: freeze, {hyper.epochs} epochs", hyper.epochs
-    loss = world.validation_pinball(freeze())
     return [
         compared(
             what,
@@ -152,8 +161,24 @@ def _child(world: World, hyper: Hyperparameters, parent: Fitted, scratch_epochs:
             note=_reckoned(2, count),
         ),
         _against_scratch(what, time_of, scratched, scratch_epochs),
-        _quality("Child by freeze", loss, "scratch", world.validation_pinball(from_scratch)),
     ]
+
+
+def _children(
+    stocks: Sequence[World], hyper: Hyperparameters, parent: Fitted, scratch_epochs: int
+) -> Row:
+    longer = replace(hyper, epochs=scratch_epochs)
+    pairs, names = [], []
+    for world in stocks:
+        try:
+            own = fit(world.samples, world.split, longer)
+        except BadInput:  # too short a history to train on
+            continue
+        headed = fit_head(world.samples, world.split, hyper, start=parent)
+        pairs.append([world.validation_pinball(each) for each in (headed, own)])
+        names.append(world.samples.ticker)
+    ours, theirs = np.mean(pairs, axis=0)
+    return _quality("Child by freeze", float(ours), "scratch", float(theirs), ", ".join(names))
 
 
 def _against_scratch(what: str, ours: Time, theirs: list[Time], epochs: int) -> Row:
@@ -190,7 +215,7 @@ def _scoring(world: World, fitted: Fitted) -> Row:
     return compared(f"Scoring {days} test days", median(ours), "one day at a time", median(theirs))
 
 
-def _quality(who: str, ours: float, against: str, theirs: float) -> Row:
+def _quality(who: str, ours: float, against: str, theirs: float, tickers: str = "") -> Row:
     return Row(
         f"{who}: validation pinball loss",
         ours,
@@ -200,6 +225,7 @@ def _quality(who: str, ours: float, against: str, theirs: float) -> Row:
         theirs / ours,
         target="no worse",
         met=ours <= theirs,
+        note=f"mean over {tickers}" if tickers else "",
     )
 
 
