@@ -165,7 +165,10 @@ def _skill(assessment: Assessment, model: str) -> Skill:
 
 
 def _reigning(settings: Settings, path: Path, candidate: Bundle) -> Bundle | None:
-    """The champion that serves now, if it is another version and can still be asked."""
+    """The champion that serves now, if it is another version and can still be asked.
+
+    One that was fitted or chosen on days of today's test period is not: it would win unfairly.
+    """
     try:
         record = load_record(path)
         if record.bundle in (None, f"{candidate.name}/{candidate.version}"):
@@ -175,6 +178,7 @@ def _reigning(settings: Settings, path: Path, candidate: Bundle) -> Bundle | Non
         return None
     same = champion.fitted.context == candidate.fitted.context
     same &= champion.fitted.network.horizon == candidate.fitted.network.horizon
+    same &= champion.split.test_start <= candidate.split.test_start
     return champion if same and champion.name == candidate.name else None
 
 
