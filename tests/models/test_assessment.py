@@ -1,0 +1,72 @@
+"""Tests of judging: what is scored, on which days, and beside what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from stockcast.evaluation.walkforward import losses
+from stockcast.models.assessment import BASELINES, Assessment, _best_baseline, assess
+from stockcast.models.inference import walk_forward
+from tests.models.worlds import HORIZON, bars, fitted, samples_of, split_of
+
+
+@cache
+def judged() -> Assessment:
+    frame, split = bars(), split_of(bars())
+    return assess(
+        "TEST",
+        {"child": walk_forward(fitted(), samples_of(frame), split.validation_start)},
+        frame["close"],
+        split,
+        candidate="child",
+        train_seconds={"child": 1.5},
+    )
+
+
+def test_scores_are_of_the_test_period_and_of_outcomes_that_are_known() -> None:
+    days = bars().index
+    tested = int((days >= split_of(bars()).test_start).sum())
+    for row in judged().scorecard:
+        ahead = HORIZON if row["horizon"] == "all" else row["horizon"]
+        assert row["n"] == tested - ahead, row
+    assert judged().test("child").origins[0] == split_of(bars()).test_start
+
+
+def test_figures_are_in_returns_where_a_last_value_forecast_explains_nothing() -> None:
+    for model in ("child", "naive"):
+        assert abs(judged().figures(model)["r2_returns"]) < 0.1
+
+
+def test_every_model_stands_beside_every_baseline() -> None:
+    assert {row["model"] for row in judged().scorecard} == {"child", "network", *BASELINES}
+    assert judged().figures("naive")["pinball_vs_naive"] == 1
+    assert judged().figures("child")["train_seconds"] == 1.5
+    assert list(judged().ratios().columns) == ["ratio", "low", "high"]
+    assert "naive" not in judged().ratios().index
+
+
+def test_the_ratio_is_that_of_the_losses_of_the_same_days() -> None:
+    close = bars()["close"]
+    ours, naive = (
+        losses(judged().test(model), close).dropna().to_numpy().mean()
+        for model in ("child", "naive")
+    )
+    assert judged().figures("child")["pinball_vs_naive"] == pytest.approx(ours / naive)
+
+
+def test_the_fallback_is_chosen_on_validation_whatever_comes_later() -> None:
+    assessment, split = judged(), split_of(bars())
+    later = assessment.close.index >= split.test_start
+    wild = assessment.close.where(~later, 3 * assessment.close)
+    assert _best_baseline(assessment.forecasts, wild, split) == assessment.fallback
+    exchanged = {**assessment.forecasts, assessment.fallback: _useless(assessment)}
+    assert _best_baseline(exchanged, assessment.close, split) != assessment.fallback
+
+
+def _useless(assessment: Assessment) -> object:
+    made = assessment.forecasts[assessment.fallback]
+    return replace(made, values=np.sort(made.values * 50, axis=2))
