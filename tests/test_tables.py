@@ -1,0 +1,115 @@
+"""Tests of the tables that notebooks show, on documents like those that the stages write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stockcast import tables
+from stockcast.ledger import Ledger
+from stockcast.models.records import Record, Served, Skill, Verdict
+
+FAN = {"q05": 9.0, "q10": 9.4, "q25": 9.8, "q50": 10.0, "q75": 10.2, "q90": 10.6, "q95": 11.004}
+
+
+def document(ci95: list[float] | None) -> dict[str, Any]:
+    days = ["2013-03-04", "2013-03-05"]
+    return {
+        "ticker": "AAPL",
+        "as_of": "2013-03-01",
+        "last_close": 10.05,
+        "source": "sample",
+        "data_hash": "abc",
+        "model": {
+            "kind": "baseline",
+            "version": "garch",
+            "strategy": "garch",
+            "trained_through": None,
+        },
+        "verdict": {"skilful": False, "reason": "Refused."},
+        "skill": {
+            "pinball_vs_naive": 0.98765,
+            "pinball_vs_garch": 1.0,
+            "ci95": ci95,
+            "coverage_80": 0.8,
+            "n": 790,
+        },
+        "predictions": {"full_forecast": [{"date": d, "close": 10.0, **FAN} for d in days]},
+    }
+
+
+def score(model: str, horizon: int | str) -> dict[str, Any]:
+    figures = dict.fromkeys(("pinball_vs_garch", "dm_p_naive", "coverage_80", "coverage_90"), 0.5)
+    return {
+        "ticker": "AAPL",
+        "model": model,
+        "horizon": horizon,
+        "n": 790,
+        **figures,
+        "pinball_vs_naive": 0.97,
+        "pinball_vs_naive_ci95": [0.95, 0.99],
+        "train_seconds": None,
+    }
+
+
+def record() -> Record:
+    return Record(
+        name="child-AAPL",
+        ticker="AAPL",
+        data_hash="abc",
+        as_of="2013-03-01",
+        candidate="0123456789ab",
+        bundle=None,
+        served=Served(kind="baseline", version="garch", strategy="garch", trained_through=None),
+        verdict=Verdict(skilful=False, reason="Refused."),
+        skill=Skill(pinball_vs_naive=None, pinball_vs_garch=None, ci95=None, coverage_80=None, n=0),
+        calibration=None,
+        baselines={},
+        scorecard=[score(model, h) for model in ("child", "naive") for h in (1, "all")],
+    )
+
+
+def test_fan_has_a_row_per_day_and_a_column_per_quantile() -> None:
+    table = tables.fan(document(None))
+    assert list(table.index) == ["2013-03-04", "2013-03-05"]
+    assert list(table.columns) == ["5%", "10%", "25%", "50%", "75%", "90%", "95%"]
+    assert list(table.iloc[0]) == [9.0, 9.4, 9.8, 10.0, 10.2, 10.6, 11.0]
+
+
+@pytest.mark.parametrize(("ci95", "shown"), [([0.95, 1.012], "0.950 to 1.012"), (None, "-")])
+def test_skill_shows_the_interval_or_a_dash(ci95: list[float] | None, shown: str) -> None:
+    row = tables.skill(document(ci95)).loc["AAPL"]
+    assert row["95% interval"] == shown
+    assert row["pinball vs naive"] == 0.988
+
+
+def test_overview_shows_the_last_traded_close_and_not_the_first_forecast() -> None:
+    row = tables.overview([document(None)]).loc["AAPL"]
+    assert row["last close"] == 10.05
+    assert row["median"] == 10.0
+    assert row["until"] == "2013-03-05"
+    assert row["80% interval"] == "9.40 to 10.60"
+    assert row["beats naive"] == "no"
+
+
+def test_verdict_and_decision_give_the_reason() -> None:
+    assert tables.verdict(document(None)).loc["why", "AAPL"] == "Refused."
+    assert tables.decision(record()).loc["why", "AAPL"] == "Refused."
+    assert tables.decision(record()).loc["serves", "AAPL"] == "baseline (garch)"
+
+
+def test_ratios_are_the_childrens_over_all_horizons() -> None:
+    assert tables.ratios([record()]).to_dict("index") == {
+        "AAPL": {"ratio": 0.97, "low": 0.95, "high": 0.99}
+    }
+
+
+def test_scorecard_has_one_line_per_model_naive_among_them() -> None:
+    table = tables.scorecard([record()])
+    assert list(table.index) == [("AAPL", "child"), ("AAPL", "naive")]
+
+
+def test_track_record_of_an_empty_ledger_has_no_rows(tmp_path: Path) -> None:
+    assert tables.track_record(Ledger(f"sqlite:///{tmp_path}/ledger.db").summary(), "AAPL").empty

@@ -1,0 +1,85 @@
+"""The tree holds what this project wrote, and nothing that it generates or takes from others."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+#: Where files may lie. A new place is named here, and in the tree that the README shows.
+PLACES = {
+    ".ci",
+    ".github",
+    "dashboards",
+    "deploy",
+    "docs",
+    "env",
+    "feature_repo",
+    "notebooks",
+    "reports",
+    "src",
+    "tests",
+}
+#: What only pickles, archives, databases, executed notebooks and compiled code are called.
+GENERATED = {
+    ".bin",
+    ".db",
+    ".gz",
+    ".joblib",
+    ".ipynb",
+    ".parquet",
+    ".pickle",
+    ".pkl",
+    ".pt",
+    ".pth",
+    ".pyc",
+    ".safetensors",
+    ".so",
+    ".whl",
+    ".zip",
+}
+#: Notebooks that are written as such: a dashboard that Voila serves.
+WRITTEN = {"dashboards"}
+OTHERS = {"node_modules", "vendor", "third_party", "site-packages", ".venv", "plugins"}
+
+
+@pytest.fixture(scope="module")
+def tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    if listed.returncode:
+        pytest.skip("this is no git checkout")
+    return [Path(name) for name in listed.stdout.split("\0") if name]
+
+
+def test_every_file_has_a_place_in_the_tree(tracked: list[Path]) -> None:
+    assert {path.parts[0] for path in tracked if len(path.parts) > 1} <= PLACES
+
+
+def test_nothing_of_others_is_kept(tracked: list[Path]) -> None:
+    assert [path for path in tracked if OTHERS & set(path.parts)] == []
+
+
+def test_nothing_generated_is_kept(tracked: list[Path]) -> None:
+    generated = [path for path in tracked if path.suffix in GENERATED]
+    assert [path for path in generated if path.parts[0] not in WRITTEN] == []
+    assert not {"products", "mlruns"} & {path.parts[0] for path in tracked}
+
+
+def test_no_file_is_large(tracked: list[Path]) -> None:
+    there = [REPOSITORY / path for path in tracked if (REPOSITORY / path).is_file()]
+    assert [path for path in there if path.stat().st_size > 600_000] == []
+
+
+def test_nothing_in_the_library_unpickles() -> None:
+    calls = ("pickle.load", "import joblib", "torch.load(", "read_pickle(", "allow_pickle=True")
+    found = [
+        (path.name, call)
+        for path in (REPOSITORY / "src").rglob("*.py")
+        for call in calls
+        if call in path.read_text("utf-8")
+    ]
+    assert found == []
