@@ -32,11 +32,15 @@ HEADLINES = (
 )
 
 
-def bars(seed: int = 1, days: int = 620, price: float = 100.0, end: str = "2013-03-01") -> pd.DataFrame:
+def bars(
+    seed: int = 1, days: int = 620, price: float = 100.0, end: str = "2013-03-01"
+) -> pd.DataFrame:
     """Adjusted daily bars that end on ``end``: a random walk whose volatility comes and goes."""
     rng = np.random.default_rng(seed)
     index = sessions("XNYS", pd.Timestamp(end) - pd.Timedelta(days=2 * days), end)[-days:]
-    level = 0.008 + 0.012 * rng.random() + 0.006 * np.sin(np.arange(days) / (40 + 60 * rng.random()))
+    level = (
+        0.008 + 0.012 * rng.random() + 0.006 * np.sin(np.arange(days) / (40 + 60 * rng.random()))
+    )
     returns = rng.normal(0.0015 * rng.normal(), 1, days) * np.clip(level, 0.003, None)
     close = price * np.exp(np.cumsum(returns))
     open_ = close * np.exp(rng.normal(0, 0.003, days))
@@ -119,7 +123,9 @@ def subject(seed: int = 1, **options: Any) -> Subject:
     """A subject that varies with the seed in ticker, trend, volatility, lean, skill, news, record."""
     rng = np.random.default_rng(1000 + seed)
     ticker = TICKERS[seed % len(TICKERS)]
-    frame = bars(seed, days=int(rng.choice([60, 150, 300, 620])), price=float(rng.choice([8, 90, 430])))
+    frame = bars(
+        seed, days=int(rng.choice([60, 150, 300, 620])), price=float(rng.choice([8, 90, 430]))
+    )
     given = {
         "lean": float(rng.choice([-0.6, -0.1, 0.0, 0.05, 0.5])),
         "skilful": bool(rng.random() < 0.7),

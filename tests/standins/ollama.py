@@ -93,7 +93,9 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             found = {"/api/version": {"version": "0.9.0"}, "/api/tags": {"models": []}}
-            self._json(found.get(self.path, {"error": "not found"}), 200 if self.path in found else 404)
+            self._json(
+                found.get(self.path, {"error": "not found"}), 200 if self.path in found else 404
+            )
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -198,7 +200,9 @@ def vector(text: str) -> list[float]:
 
 def facts_in(body: dict[str, Any]) -> dict[str, str]:
     """Return the facts of a prompt: id -> how to write it."""
-    rows = re.findall(r"^(\w+) \| [^|]* \| (.*) \| as of \S+$", body["messages"][-1]["content"], re.M)
+    rows = re.findall(
+        r"^(\w+) \| [^|]* \| (.*) \| as of \S+$", body["messages"][-1]["content"], re.M
+    )
     return dict(rows)
 
 

@@ -17,33 +17,12 @@ __all__ = ["Claim", "Prose", "sentences", "without_references"]
 
 MONTHS = "January February March April May June July August September October November December"
 _MONTH = "|".join(f"{name}|{name[:3]}" for name in MONTHS.split()) + "|Sept"
-_WORDS = {
-    word: value
-    for value, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ]
-    )
-} | {f"{tens}": 10 * n for n, tens in enumerate(["twenty", "thirty", "forty", "fifty"], start=2)}
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+    " sixteen seventeen eighteen nineteen"
+)
+_WORDS = {word: value for value, word in enumerate(_SMALL.split())}
+_WORDS |= {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50}
 _UNITS = {
     r"%|per\s?cent(?!ile)|percent(?!ile)": "%",
     r"percentage\s+points?|pp\b": "%",
@@ -100,7 +79,8 @@ _DATES = (
 _YEAR = re.compile(r"(?<![\w.,$€£-])(?P<y>(?:19|20)\d{2})(?![\w%]|[.,]\d|\s?(?:USD|EUR|points?|%))")
 _REFERENCE = re.compile(r"\s*\[(?P<ids>[a-z][a-z0-9_]*(?:\s*[,;]\s*[a-z][a-z0-9_]*)*)\]")
 _INDICATOR = re.compile(
-    r"\bRSI[\s-]?\(?14\)?|\b14-day (?=RSI|relative)|\bMACD\s?\(12, ?26, ?9\)|GARCH\s?\(1(?:, ?1){1,2}\)"
+    r"\bRSI[\s-]?\(?14\)?|\b14-day (?=RSI|relative)|\bMACD\s?\(12, ?26, ?9\)"
+    r"|GARCH\s?\(1(?:, ?1){1,2}\)"
 )
 _TICKER = re.compile(
     r"\$(?P<a>[A-Z]{1,5})\b|\b(?:NASDAQ|NYSE|AMEX|LSE)\s?:\s?(?P<b>[A-Z.]{1,6})\b"

@@ -41,7 +41,7 @@ class Fact:
         id: how prompts and prose refer to it.
         label: what it is, in words.
         value: the figure, unrounded; text for what is not a figure.
-        unit: currency code, ``%``, ``points``, ``ratio``, ``count``, ``days``, ``date`` or ``text``.
+        unit: a currency, ``%``, ``points``, ``ratio``, ``count``, ``days``, ``date`` or ``text``.
         as_of: the day on which it was known.
         text: how to write it.
     """

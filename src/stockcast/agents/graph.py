@@ -226,12 +226,13 @@ class _Turn:
         seconds = round(time.monotonic() - self._began, 3)
         event = {"event": "done", "node": self._role, "seconds": seconds, **self._part}
         self._context.progress(event)
-        return State(
-            parts={self._role: self._part},
-            calls=self._calls,
-            given_up=self._given_up,
-            **found,
-        )
+        update: State = {
+            "parts": {self._role: self._part},
+            "calls": self._calls,
+            "given_up": self._given_up,
+        }
+        update.update(found)  # type: ignore[typeddict-item]  # by the node, which knows its keys
+        return update
 
     def _asked(self, model: Asks, schema: type[Answer], messages: prompts.Messages) -> Answer:
         left = MOST_CALLS - self._state.get("calls", 0)

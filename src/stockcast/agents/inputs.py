@@ -39,11 +39,13 @@ class Inputs:
         last = forecast["predictions"]["full_forecast"][-1]
         skill = "skilful" if forecast["verdict"]["skilful"] else "without skill"
         headlines = "; ".join(item.title for item in self.news.items[:5]) or "none"
+        name = company_of(ticker) or ticker
         return (
-            f"Report on {company_of(ticker) or ticker} ({ticker}) as of {forecast['as_of']}. Last close"
-            f" {forecast['last_close']:.2f} {forecast['currency']}. Forecast for {last['date']}: median"
-            f" {last['q50']:.2f}, 80% interval {last['q10']:.2f} to {last['q90']:.2f}; the model is"
-            f" {skill}. Health: {self.health}. News: {headlines}"
+            f"Report on {name} ({ticker}) as of {forecast['as_of']}."
+            f" Last close {forecast['last_close']:.2f} {forecast['currency']}."
+            f" Forecast for {last['date']}: median {last['q50']:.2f}, 80% interval"
+            f" {last['q10']:.2f} to {last['q90']:.2f}; the model is {skill}."
+            f" Health: {self.health}. News: {headlines}"
         )
 
     @property
@@ -63,7 +65,8 @@ def read_forecast(settings: Settings, ticker: str) -> dict[str, Any]:
     path = settings.state / "forecasts" / f"{ticker}.json"
     if not path.exists():
         raise BadInput(
-            f"Expected a forecast of {ticker} at {path}, got none; stockcast forecast {ticker} makes it."
+            f"Expected a forecast of {ticker} at {path}, got none; "
+            f"stockcast forecast {ticker} makes one."
         )
     return dict(read_json(path))
 

@@ -26,6 +26,7 @@ from stockcast.agents.claims import Claim, Prose
 from stockcast.agents.facts import Fact, FactTable
 from stockcast.agents.names import COMPANIES, INDICES, own_names
 from stockcast.agents.rules import AFTER, ROLES, trait_of
+from stockcast.agents.units import equal, is_day, tolerance, unit_fits
 
 __all__ = ["Match", "matches"]
 
@@ -67,7 +68,6 @@ _LOSS = re.compile(
 _SIDE = re.compile(r"[\s\-•]*(?P<side>support|resistance)\b", re.IGNORECASE)
 _QUANTILE = re.compile(r"\s*quantile", re.IGNORECASE)
 _RANGE = re.compile(r"\s*(?:to|and|through|–|—|-)\s*")
-_BARE = ("points", "ratio", "count", "days")
 _NEAR = 60
 _NAMED_WINDOWS = {"weeks": (1.0, 52.0), "months": (1.0, 3.0, 12.0), "years": (1.0,)}
 
@@ -136,8 +136,8 @@ class _Matcher:
                 not named or fact.id in named
             )
 
-        equal = [fact for fact in self.facts.numbers if _equal(claim, fact) and allowed(fact)]
-        signed = [fact for fact in equal if self._sign_fits(claim, fact)]
+        same = [fact for fact in self.facts.numbers if equal(claim, fact) and allowed(fact)]
+        signed = [fact for fact in same if self._sign_fits(claim, fact)]
         for fact in signed:
             if (
                 self._day_fits(claim, fact)
@@ -149,7 +149,7 @@ class _Matcher:
         if told:
             return Match(claim, told)
         wanted = [fact for fact in self.facts.numbers if allowed(fact)]
-        return Match(claim, None, self._why(claim, equal, signed), self._instead(wanted, claim))
+        return Match(claim, None, self._why(claim, same, signed), self._instead(wanted, claim))
 
     def _level(self, claim: Claim) -> str | None:
         """Return the fact of which the figure is the name: the 5% quantile, the 90th percentile."""
@@ -174,15 +174,15 @@ class _Matcher:
             and claim.value <= first.value
         )
 
-    def _why(self, claim: Claim, equal: Sequence[Fact], signed: Sequence[Fact]) -> str:
-        if equal and not signed:
-            return f"{equal[0].id} has the other sign"
+    def _why(self, claim: Claim, same: Sequence[Fact], signed: Sequence[Fact]) -> str:
+        if same and not signed:
+            return f"{same[0].id} has the other sign"
         if signed:
             return f"{signed[0].id} has this value, and the sentence is not about it"
         values = [
             fact
             for fact in self.facts.numbers
-            if abs(abs(claim.value) - abs(fact.number)) <= _tolerance(claim)
+            if abs(abs(claim.value) - abs(fact.number)) <= tolerance(claim)
         ]
         if values:
             return f"{values[0].id} has this value, and is another thing or in another unit"
@@ -192,7 +192,7 @@ class _Matcher:
         """Return the one fact that the figure ought to be, when role or reference leave one."""
         if len(wanted) == len(self.facts.numbers):
             return None
-        units = [fact for fact in wanted if _unit_fits(claim, fact)]
+        units = [fact for fact in wanted if unit_fits(claim, fact)]
         return units[0].id if len(units) == 1 else None
 
     def _is_window(self, claim: Claim) -> bool:
@@ -308,7 +308,7 @@ class _Matcher:
             name
             for other in near
             for name, fact in self.dates.items()
-            if _is_day(other, str(fact.value))
+            if is_day(other, str(fact.value))
         }
 
     def _subject_fits(self, claim: Claim, fact: Fact) -> bool:
@@ -331,7 +331,7 @@ class _Matcher:
         if fixed and claim.day[2] is not None:
             candidates = {n: f for n, f in self.dates.items() if n == "as_of" or "past_" in n}
         for name, fact in candidates.items():
-            if _is_day(claim, str(fact.value)):
+            if is_day(claim, str(fact.value)):
                 return Match(claim, name)
         if fixed and claim.day[2] is not None:
             return Match(claim, None, "not the day of the report", "as_of")
@@ -378,48 +378,3 @@ class _Matcher:
         if unknown:
             return Match(claim, None, f"a reference to {unknown[0]}, which is no fact")
         return Match(claim, claim.ids[0])
-
-
-def _tolerance(claim: Claim) -> float:
-    return 0.5 * 10.0**-claim.decimals * claim.scale * (1 + 1e-9) + 1e-9
-
-
-def _equal(claim: Claim, fact: Fact) -> bool:
-    """Say whether value and unit are the fact's, whatever the sign."""
-    if not _unit_fits(claim, fact):
-        return False
-    value, size = abs(claim.value), abs(fact.number)
-    tolerance = _tolerance(claim)
-    if claim.unit == "bps":
-        value, tolerance = value / 100, tolerance / 100
-    elif claim.unit == "weeks":
-        value *= 5
-    elif claim.unit == "%" and fact.unit == "ratio":
-        value, tolerance = value / 100, tolerance / 100
-    elif claim.unit in ("", "percentile") and fact.unit == "%":
-        if claim.unit == "":
-            value, tolerance = value * 100, tolerance * 100
-    return abs(value - size) <= tolerance
-
-
-def _unit_fits(claim: Claim, fact: Fact) -> bool:
-    if fact.unit == "%":
-        trait = trait_of(fact.id)
-        fraction = claim.unit == "" and claim.decimals >= 2 and abs(claim.value) <= 1
-        shares = trait is not None and trait.share
-        return claim.unit in ("%", "bps") or (shares and (fraction or claim.unit == "percentile"))
-    if fact.unit in _BARE:
-        allowed = {
-            "points": ("", "points"),
-            "ratio": ("", "times", "%"),
-            "count": ("", "count"),
-            "days": ("", "days", "weeks", "count"),
-        }
-        return claim.unit in allowed[fact.unit]
-    return claim.unit in ("", fact.unit)  # a price
-
-
-def _is_day(claim: Claim, day: str) -> bool:
-    year, month, date = (int(part) for part in day.split("-"))
-    said = claim.day
-    return all(a is None or a == b for a, b in zip(said, (year, month, date), strict=True))

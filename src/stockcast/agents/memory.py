@@ -1,8 +1,9 @@
 """Finished reports in Qdrant: found again by what they are about; the only module that knows it.
 
-A report is reused when the vector of what it is about is near enough (similarity above 0.95) *and*
-ticker, prices, model, news, prompts, writer and drift are the same *and* it is young enough. Figures
-barely move a vector, so it is the conditions that keep old news from being told about new prices.
+A report is reused when the vector of what it is about is near enough (similarity above 0.95), when
+ticker, prices, model, news, prompts, writer and drift are the same, and when it is young enough.
+Figures barely move a vector, so it is the conditions that keep old news from being told about new
+prices.
 
 Without ``qdrant_url`` the store is embedded. That belongs to one process at a time, so it is opened
 briefly, under a file lock. Vectors of different embedders do not compare: each has its collection.
@@ -49,6 +50,7 @@ DAMAGE = (
 CONDITIONS = {
     "data_hash": "the prices",
     "model_version": "the model",
+    "forecast": "the forecast",
     "news_hash": "the news",
     "prompt_version": "the prompts",
     "writer": "the writer",
@@ -224,8 +226,8 @@ class Shelf:
         return equal, int(self._young(payload)), int(score > SIMILAR), int(payload["created_at"])
 
     def _young(self, payload: Mapping[str, Any]) -> bool:
-        age = self._now() - payload["created_at"]
-        return 0 <= age < self._settings.report_ttl and self._now() < payload["expires_at"]
+        age = self._now() - float(payload["created_at"])
+        return 0 <= age < self._settings.report_ttl and self._now() < float(payload["expires_at"])
 
     def _objection(
         self, outline: Outline, payload: Mapping[str, Any], similarity: float
@@ -246,7 +248,8 @@ class Shelf:
             return f"{' and '.join(changed)} {verb} changed since the last report{days}"
         if not self._young(payload):
             age = _span(self._now() - payload["created_at"])
-            return f"the last report expired: it is {age} old, and may be {_span(self._settings.report_ttl)}"
+            most = _span(self._settings.report_ttl)
+            return f"the last report expired: it is {age} old, and may be {most}"
         if similarity <= SIMILAR:
             return f"the nearest report has a similarity of {similarity:.3f}, not above {SIMILAR}"
         return None

@@ -24,7 +24,7 @@ from stockcast.files import read_json
 if TYPE_CHECKING:
     from stockcast.settings import Settings
 
-__all__ = ["News", "NewsItem", "clean", "load", "orders", "read_news"]
+__all__ = ["News", "NewsItem", "clean", "fingerprint", "load", "orders", "read_news"]
 
 #: Items that a report sees, newest first, and characters of each part.
 MOST, TITLE, SUMMARY, PUBLISHER = 12, 160, 400, 60
@@ -99,6 +99,12 @@ def load(settings: Settings, ticker: str, as_of: str) -> News:
     except (BadInput, OSError, RecursionError) as error:
         said = str(error).partition("got: ")[2].rstrip(".") or str(error) or type(error).__name__
         return News(note=f"The news file of {ticker} could not be used: {clean(said, 200)}.")
+
+
+def fingerprint(settings: Settings, ticker: str) -> str:
+    """Changes whenever the source would give other news, whatever the day."""
+    found = load(settings, ticker, as_of="9999-12-31")
+    return found.digest if found.items or found.withheld or found.note else "none"
 
 
 def read_news(document: Any, as_of: str) -> News:

@@ -15,7 +15,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -163,7 +163,7 @@ class _Stream:
             raise NoAnswer("cut", f"its answer was cut off at {LONGEST_ANSWER:,} tokens")
         return "".join(pieces)
 
-    def _pieces(self) -> Iterator[Any]:
+    def _pieces(self) -> Generator[Any]:
         bound = self._chat.bind(format=_format(self._schema))
         yield from bound.stream(list(self._messages))
 

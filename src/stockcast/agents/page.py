@@ -1,7 +1,7 @@
 """The report as one markdown page, and what keeps a stranger's text from becoming part of it.
 
 Model output and headlines are plain text here: markup is taken out before anything is checked, and
-what is left of markdown's and HTML's own characters is made harmless where the page is put together.
+what is left of markdown's and HTML's own characters is made harmless when the page is put together.
 """
 
 from __future__ import annotations

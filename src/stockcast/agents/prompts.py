@@ -38,29 +38,29 @@ why, the key price levels, and the risks. An up trend is a close above its avera
 one below them. Two or three sentences for each reason."""
 
 _EXPERT = """\
-Summarise in three to five sentences what the headlines mean for the share: mood, catalysts, risks. \
+Summarise in three to five sentences what the headlines mean for the share: mood, catalysts, risks.\
 Refer to an item by its id and date. If there are no items, say so plainly, and the sentiment is \
 unknown."""
 
 _GENERATOR = """\
-Write the note. Each part is two to five sentences; key_levels and risks are lists. The headline is \
-one line. executive_summary says what matters most; technical_outlook is trend, momentum and \
+Write the note. Each part is two to five sentences; key_levels and risks are lists. The headline \
+is one line. executive_summary says what matters most; technical_outlook is trend, momentum and \
 volatility; key_levels are prices; market_sentiment is the news; track_record says how the model \
-and the earlier forecasts did; rationale says why this stance. Use what the two colleagues found.
-The data allow these stances: {allowed}. Their own is {stance}, because {reason}. Confidence may be \
-at most {ceiling}."""
+and the earlier forecasts did; rationale says why this stance. Use what the two colleagues found."""
 
 _CRITIC = """\
 Review the draft as a senior editor. The checker's findings are certain: each names a figure, date \
 or name that no fact bears out. Approve only when there is none, the text is consistent, every \
 section says something, and stance and confidence follow from the text. Else ask for a revision, \
-and name each issue with what to write instead.
-The data allow these stances: {allowed}. Their own is {stance}, because {reason}. Confidence may be \
-at most {ceiling}."""
+and name each issue with what to write instead."""
+
+_ALLOWED = """\
+The data allow these stances: {allowed}. Their own is {stance}, because {reason}. Confidence may \
+be at most {ceiling}."""
 
 #: Changes with any word above.
 VERSION = hashlib.sha256(
-    "\x00".join((_RULES, _PERFORMANCE, _EXPERT, _GENERATOR, _CRITIC)).encode()
+    "\x00".join((_RULES, _PERFORMANCE, _EXPERT, _GENERATOR, _CRITIC, _ALLOWED)).encode()
 ).hexdigest()[:8]
 
 
@@ -119,12 +119,13 @@ def _messages(role: str, task: str, *material: str) -> Messages:
 
 
 def _with(task: str, ruling: Ruling) -> str:
-    return task.format(
+    allowed = _ALLOWED.format(
         allowed=", ".join(ruling.allowed),
         stance=ruling.stance,
         reason=ruling.reason,
         ceiling=ruling.ceiling,
     )
+    return f"{task}\n{allowed}"
 
 
 def _table(facts: FactTable, wanted: Iterable[str] | None = None) -> str:

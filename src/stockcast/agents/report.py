@@ -33,6 +33,9 @@ __all__ = ["record", "write_report"]
 Report = dict[str, Any]
 Progress = Callable[[dict[str, Any]], None]
 
+#: What a report says of a forecast; a baseline's version is the same for every horizon.
+_STATED = ("model", "verdict", "skill", "predictions")
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -90,12 +93,17 @@ def outline_of(settings: Settings, found: Inputs) -> Outline:
         conditions={
             "data_hash": str(found.forecast["data_hash"]),
             "model_version": f"{model['kind']}:{model['version']}",
+            "forecast": _digest({key: found.forecast[key] for key in _STATED}),
             "news_hash": found.news.digest,
             "prompt_version": prompts.VERSION,
             "writer": _writer_of(settings),
             "drift": found.health,
         },
     )
+
+
+def _digest(document: Any) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def record(settings: Settings, report: Mapping[str, Any]) -> bool:
@@ -157,12 +165,11 @@ def _write(
         "withheld": found.news.withheld,
         "note": found.news.note,
     }
-    key = json.dumps([start, outline.conditions], sort_keys=True).encode()
     end = graph.run(
         start,
         _context(settings, progress),
         checkpoints=settings.state / "agents" / f"{outline.ticker}.db",
-        key=hashlib.sha256(key).hexdigest()[:16],
+        key=_digest([start, outline.conditions]),
     )
     report = _document(found, table, end, settings)
     report["created_at"] = dt.datetime.fromtimestamp(now(), dt.UTC).isoformat(timespec="seconds")
@@ -234,6 +241,7 @@ def _assemble(
     replaced: Mapping[str, str],
 ) -> Report:
     from stockcast.agents import stance
+    from stockcast.agents.claims import without_references
     from stockcast.agents.page import page
 
     forecast, ruling = found.forecast, stance.rule(table)
@@ -249,7 +257,7 @@ def _assemble(
         "ruling": {
             "allowed": list(ruling.allowed),
             "ceiling": ruling.ceiling,
-            "why": ruling.reason,
+            "why": without_references(ruling.reason),
         },
         "grounding": checked.document(),
         "writer": {
@@ -265,7 +273,8 @@ def _assemble(
             "unusable": found.news.unusable,
             "note": found.news.note,
         },
-        "analysis": {key: end[key] for key in ("analysis", "view", "critique")},  # type: ignore[literal-required]
+        "analysis": {"performance": end["analysis"], "market": end["view"]},
+        "critique": end["critique"],
         "rounds": end["round"],
         "calls": end.get("calls", 0),
         "prompt_version": prompts.VERSION,

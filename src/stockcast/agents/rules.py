@@ -97,7 +97,8 @@ ROLES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
     for words, ids in (
         (
             r"\b(?:last|latest|final|most recent)\s+(?:close|closing price|price)|\bclosed\b"
-            r"|\b(?:current|spot)\s+price|\bnow\s+(?:at|trades)|\btrad(?:es|ing)\s+at|\bclosing price",
+            r"|\b(?:current|spot)\s+price|\bnow\s+(?:at|trades)|\btrad(?:es|ing)\s+at"
+            r"|\bclosing price",
             r"last_close|past_\d+_close|return_1d|gap_.*|from_high",
         ),
         (r"\brsi(?:\s?\(?14\)?)?(?!\w)|relative strength index", r"rsi14"),

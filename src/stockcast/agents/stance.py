@@ -92,10 +92,10 @@ def rule(facts: FactTable) -> Ruling:
     rise, median = facts.number(f"p_rise_{end}"), facts.number(f"median_move_{end}")
     if rise >= LEAN and median > 0:
         own = "BULLISH"
-        why = "the probability of a rise is at least 60% [rule_rise] and the median is above the last close"
+        why = "the probability of a rise is at least 60% [rule_rise], and the median is a gain"
     elif rise <= 100 - LEAN and median < 0:
         own = "BEARISH"
-        why = "the probability of a rise is at most 40% [rule_fall] and the median is below the last close"
+        why = "the probability of a rise is at most 40% [rule_fall], and the median is a loss"
     else:
         own = "NEUTRAL"
         why = "the forecast leans too little to either side for a direction"

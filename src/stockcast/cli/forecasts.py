@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from stockcast.settings import Settings
 
-__all__: list[str] = []
+__all__ = ["Ticker", "current_forecast"]
 
 Ticker = Annotated[str, typer.Argument(metavar="TICKER", show_default=False)]
 
@@ -33,7 +33,7 @@ def forecast(
 
     settings = settings_for(profile, assignments)
     with results_only():
-        document = _forecast(settings, parse_ticker(ticker))
+        document = current_forecast(settings, parse_ticker(ticker))
     if as_json:
         print_json(document)
         return
@@ -41,7 +41,12 @@ def forecast(
     typer.echo(f"{views.verdict_line(document)}\n{views.model_line(document)}")
 
 
-def _forecast(settings: Settings, ticker: str) -> dict[str, Any]:
+def current_forecast(settings: Settings, ticker: str) -> dict[str, Any]:
+    """Return the forecast of ``ticker``, training its model first when there is none.
+
+    Raises:
+        StockcastError: training failed; BadInput when what was given is at fault.
+    """
     from stockcast import forecasting
 
     with contextlib.suppress(forecasting.NoModel):

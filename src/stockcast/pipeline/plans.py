@@ -18,6 +18,7 @@ import yaml
 from pydantic import SecretStr
 
 from stockcast.errors import BadInput
+from stockcast.masking import mask
 from stockcast.settings import HOME, Settings
 
 __all__ = ["PIPELINE", "Pipeline", "TaskPlan", "plan", "read_pipeline", "task_names"]
@@ -118,6 +119,8 @@ class _Values:
             return sorted(self._settings.tickers)  # reordering them changes no result
         if key == "fingerprint" and self._ticker is not None:
             return _fingerprint(self._settings, self._ticker)
+        if key == "news" and self._ticker is not None:
+            return _news(self._settings, self._ticker)
         if key not in Settings.model_fields:
             raise _fault(self._path, f"no setting {_unknown(key, Settings.model_fields)}")
         return _jsonable(key, getattr(self._settings, key))
@@ -138,6 +141,8 @@ def _jsonable(key: str, value: Any) -> Any:
         raise BadInput(f"Expected parameters that may be shown in a report, got the secret {key}.")
     if isinstance(value, dt.date | Path):
         return str(value)
+    if isinstance(value, str):
+        return mask(value)  # the login in a URL is nobody's who reads the report
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -148,6 +153,12 @@ def _fingerprint(settings: Settings, ticker: str) -> str:
         return str(prices.fingerprint(settings, ticker))
     except BadInput:
         return "unreadable"  # the ticker's own ingest notebook says why; the others must run
+
+
+def _news(settings: Settings, ticker: str) -> str:
+    from stockcast.agents import news
+
+    return news.fingerprint(settings, ticker)
 
 
 def plan(settings: Settings, pipeline: Pipeline | None = None) -> list[TaskPlan]:

@@ -1,0 +1,62 @@
+# %% [markdown]
+# # Report
+# What the forecast means, written by a team of analysts from a table of facts: no figure stands in
+# the text that is not in the table.
+
+# %%
+from pathlib import Path
+
+from stockcast import agents, plots, tables
+from stockcast.agents import exhibits
+from stockcast.files import read_json, write_json
+from stockcast.ledger import Ledger
+from stockcast.settings import load_settings
+
+# %% tags=["parameters"]
+upstream = None
+product = None
+profile = "sample"
+ticker = "AAPL"
+news = None
+ollama_base_url = None
+ollama_model = "gpt-oss:20b-cloud"
+temperature = 0.3
+
+# %%
+settings = load_settings(profile, {"ollama_model": ollama_model, "temperature": temperature})
+forecast = read_json(Path(upstream[f"forecast-{ticker}"]["forecast"]))
+report = agents.write_report(settings, ticker, forecast=forecast)
+exhibits.headline(report)
+
+# %%
+exhibits.recommendation(report)
+
+# %%
+plots.fan_chart(forecast)
+
+# %%
+exhibits.note(report)
+
+# %% [markdown]
+# ## Facts
+# All that the text may state. The last column counts how often it does.
+
+# %%
+exhibits.facts(report)
+
+# %% [markdown]
+# ## Realised figures
+# What became of the forecasts that were written down before their outcome.
+
+# %%
+tables.track_record(Ledger(settings).summary(), ticker)
+
+# %% [markdown]
+# ## Evaluation
+
+# %%
+agents.record(settings, report)
+exhibits.evaluation(report)
+
+# %%
+write_json(Path(product["report"]), report)

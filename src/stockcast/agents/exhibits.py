@@ -1,0 +1,60 @@
+"""What a notebook shows of a report: the note itself, and tables beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+__all__ = ["evaluation", "facts", "headline", "note", "recommendation"]
+
+Report = Mapping[str, Any]
+
+#: Sections that a notebook shows by themselves.
+_APART = ("headline", "rationale")
+
+
+def headline(report: Report) -> Any:
+    """The title, and the line below it, as markdown."""
+    title, line = str(report["markdown"]).split("\n\n")[:2]
+    return _markdown(f"{title}\n\n{line}")
+
+
+def recommendation(report: Report) -> pd.DataFrame:
+    """Stance and confidence, and what the data allow."""
+    rows = {
+        "stance": report["stance"],
+        "confidence": report["confidence"],
+        "the data allow": ", ".join(report["ruling"]["allowed"]),
+        "because": report["ruling"]["why"],
+        "written by": report["writer"]["name"],
+        "evaluation": f"{report['evaluation']['status']}, score {report['evaluation']['score']:g}",
+        "from memory": f"{'yes' if report['cache']['hit'] else 'no'}: {report['cache']['why']}",
+    }
+    return pd.DataFrame({report["ticker"]: rows})
+
+
+def note(report: Report) -> Any:
+    """The text from the first section on, as markdown; what is not ours in it was escaped."""
+    return _markdown("## " + str(report["markdown"]).split("\n## ", 1)[1])
+
+
+def facts(report: Report) -> pd.DataFrame:
+    """Every fact, with how often the text refers to it."""
+    used = pd.Series([found["fact"] for found in report["grounding"]["references"]], dtype=object)
+    table = pd.DataFrame(report["facts"]).set_index("id")
+    table["in the text"] = used.value_counts().reindex(table.index, fill_value=0).astype(int)
+    return table[["label", "text", "as_of", "in the text"]].rename(columns={"as_of": "as of"})
+
+
+def evaluation(report: Report) -> pd.DataFrame:
+    """Every check of the evaluation."""
+    checks = report["evaluation"]["checks"]
+    return pd.DataFrame({"holds": {name: "yes" if held else "no" for name, held in checks.items()}})
+
+
+def _markdown(text: str) -> Any:
+    from IPython.display import Markdown
+
+    return Markdown(text)  # type: ignore[no-untyped-call]  # IPython is not typed

@@ -1,0 +1,238 @@
+"""Paragraphs of the deterministic writer: trend, volatility, levels, risks and track record.
+
+Each function yields sentences; what a short history does not give is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stockcast.agents.facts import FactTable
+from stockcast.agents.phrases import end_of, listed, moved, side_of, span
+
+__all__ = [
+    "REGIMES",
+    "levels",
+    "momentum",
+    "outlook",
+    "regime_of",
+    "risks",
+    "track_record",
+    "trend",
+    "trend_of",
+    "volatility",
+]
+
+#: Kinds of volatility, and how prose calls a market that has it.
+REGIMES = {"low": "a calm", "normal": "an ordinary", "high": "a turbulent"}
+
+_CALM, _WILD = 25.0, 75.0
+_OVERSOLD, _OVERBOUGHT = 30.0, 70.0
+#: Settled outcomes below which a record says little.
+_ENOUGH = 20
+_LEVELS = {
+    "low_20d": "the 20-day low",
+    "high_20d": "the 20-day high",
+    "low_250d": "the low of the last 250 sessions",
+    "high_250d": "the high of the last 250 sessions",
+    "mean_50d": "the 50-day average",
+    "mean_200d": "the 200-day average",
+}
+_REGIME_RISKS = {
+    "low": "Regime: calm spells end abruptly, and intervals drawn in one are too narrow then.",
+    "normal": "Regime: volatility is ordinary now; the intervals widen only after it has risen.",
+    "high": "Regime: in turbulence gaps between sessions are common, and stops may not hold.",
+}
+
+
+def trend_of(facts: FactTable) -> str:
+    """Return up when the close is above all its averages, down when it is below, else sideways."""
+    gaps = [facts.number(f"gap_{days}d") for days in _averages(facts)]
+    if gaps and all(gap > 0 for gap in gaps):
+        return "up"
+    return "down" if gaps and all(gap < 0 for gap in gaps) else "sideways"
+
+
+def trend(facts: FactTable) -> Iterable[str]:
+    """Say where the trend goes, and by which averages and moves."""
+    opening = {"up": "The trend is up", "down": "The trend is down"}
+    start = opening.get(trend_of(facts), "There is no clear trend")
+    where = listed(
+        f"{side_of(facts, f'gap_{days}d')} its {days}-day average of {facts.text(f'mean_{days}d')}"
+        for days in _averages(facts)
+    )
+    yield f"{start}: the close is {where}." if where else f"{start}: the history is short."
+    moves = listed(
+        f"{moved(facts, f'return_{days}d', 'gained', 'lost')} over {days} sessions"
+        for days in (20, 60, 250)
+        if f"return_{days}d" in facts
+    )
+    if moves:
+        yield f"The shares {moves}."
+
+
+def momentum(facts: FactTable) -> Iterable[str]:
+    """Say what RSI and MACD show."""
+    if "rsi14" in facts:
+        value = facts.number("rsi14")
+        where = "between the usual marks of exhaustion"
+        if value >= _OVERBOUGHT:
+            where = "in the zone that chartists call overbought"
+        elif value <= _OVERSOLD:
+            where = "in the zone that chartists call oversold"
+        yield f"The RSI14 of {facts.text('rsi14')} is {where}."
+    if "macd" in facts:
+        side, over = ("above", "over") if facts.number("macd") >= 0 else ("below", "under")
+        yield (
+            f"The signal line of the MACD stands at {facts.text('macd')}, {side} zero, so short"
+            f" averages run {over} long ones."
+        )
+
+
+def regime_of(facts: FactTable) -> str:
+    """Return low, normal or high, by where today's volatility ranks."""
+    rank = facts.number("vol_rank")
+    return "low" if rank < _CALM else "high" if rank > _WILD else "normal"
+
+
+def volatility(facts: FactTable) -> Iterable[str]:
+    """Say how volatile the share is, against its past and from here."""
+    if "vol_20d" in facts:
+        rank = ""
+        if "vol_rank" in facts:
+            rank = (
+                f", higher than on {facts.text('vol_rank')} of the last"
+                f" {facts.text('vol_window')}: {REGIMES[regime_of(facts)]} regime"
+            )
+        yield f"Realised volatility over 20 days is {facts.text('vol_20d')} annualised{rank}."
+    if "sigma_day" in facts:
+        yield f"The model reckons with a volatility of {facts.text('sigma_day')} a day from here."
+    if "volume_ratio" in facts:
+        yield f"Volume was {facts.text('volume_ratio')} times its 20-day average."
+
+
+def outlook(facts: FactTable) -> Iterable[str]:
+    """Say what the forecast's distribution is, at its end and for the next session."""
+    end = end_of(facts)
+    yield (
+        f"For {facts.text(f'target_{end}')} the median is {facts.text(f'q50_{end}')}, the 50%"
+        f" [level_50] interval runs from {span(facts, f'q25_{end}', f'q75_{end}')} and the 90%"
+        f" [level_90] interval from {span(facts, f'q05_{end}', f'q95_{end}')}."
+    )
+    if end != "1":
+        yield (
+            f"Already for the next session, {facts.text('target_1')}, the 80% [level_80] interval"
+            f" spans {span(facts, 'q10_1', 'q90_1')}."
+        )
+
+
+def levels(facts: FactTable) -> Iterable[str]:
+    """Name support below the close, resistance above it, and the forecast's range."""
+    last = facts.number("last_close")
+    # prices that are written alike are one level, and the longer window names it
+    known = {facts[name].text: (facts.number(name), name) for name in _LEVELS if name in facts}
+    below = sorted((level for level in known.values() if level[0] < last), reverse=True)[:3]
+    above = sorted(level for level in known.values() if level[0] > last)[:3]
+    for title, found in (("Support", below), ("Resistance", above)):
+        if found:
+            places = listed(f"{_LEVELS[name]} at {facts.text(name)}" for _, name in found)
+            yield f"{title}: {places}."
+    end = end_of(facts)
+    yield (
+        f"Forecast range: the 80% [level_80] interval for {facts.text(f'target_{end}')} runs from"
+        f" {span(facts, f'q10_{end}', f'q90_{end}')}."
+    )
+    if facts.number("from_high") < 0:
+        side = side_of(facts, "from_high")
+        yield f"Distance: the close is {side} the high of the last 250 sessions."
+
+
+def risks(facts: FactTable) -> Iterable[str]:
+    """Name what could make the forecast wrong."""
+    end = end_of(facts)
+    yield (
+        f"Tail: the 5% quantile for {facts.text(f'target_{end}')} is {facts.text(f'q05_{end}')},"
+        f" which is {side_of(facts, f'tail_low_move_{end}')} the last close; one outcome in twenty"
+        " should be worse."
+    )
+    yield _REGIME_RISKS[regime_of(facts)]
+    if facts["skilful"].value == "yes":
+        yield "Model: its skill lies in the spread of outcomes more than in their direction."
+    else:
+        yield "Model: the centre of the forecast tells nothing, since it showed no skill."
+    if facts["drift_health"].value == "unknown":
+        yield "Data: whether they have drifted from what the model learnt is unknown."
+    else:
+        yield f"Data: the health of the data and the model is {facts.text('drift_health')}."
+    yield "Events: the report knows no dates of results, dividends or decisions still to come."
+
+
+def track_record(facts: FactTable) -> Iterable[str]:
+    """Say how the model did in its test, in the ledger and in earlier reports."""
+    yield from _backtest(facts)
+    yield from _ledger(facts)
+    number = 1
+    while f"past_{number}_date" in facts:
+        yield _earlier(facts, f"past_{number}")
+        number += 1
+
+
+def _averages(facts: FactTable) -> list[int]:
+    return [days for days in (20, 50, 200) if f"gap_{days}d" in facts]
+
+
+def _gain(facts: FactTable, name: str) -> str:
+    """Return ``3.1% [skill_gain] lower than the naive forecast's``."""
+    value = facts.number(name)
+    side = "lower" if value >= 0 else "higher"
+    return f"{abs(value):.1f}% [{name}] {side} than the naive forecast's"
+
+
+def _backtest(facts: FactTable) -> Iterable[str]:
+    if "skill_gain" not in facts:
+        yield "There is no backtest of this model."
+        return
+    interval = ""
+    if "skill_gain_low" in facts:
+        low, high = facts["skill_gain_low"].text, facts["skill_gain_high"].text
+        interval = (
+            f" (95% [level_95] confidence interval of the gain: {low} to {high}"
+            " [skill_gain_low, skill_gain_high])"
+        )
+    yield f"In the backtest the model's loss was {_gain(facts, 'skill_gain')}{interval}."
+    if "skill_vs_garch" in facts:
+        ratio = facts.text("skill_vs_garch")
+        yield f"Against GARCH the loss ratio was {ratio}, where less than one is better."
+    if "coverage_80" in facts:
+        over = f" over {facts.text('backtest_n')} forecasts" if "backtest_n" in facts else ""
+        yield (
+            f"The 80% [level_80] interval covered {facts.text('coverage_80')} of outcomes in the"
+            f" test{over}."
+        )
+
+
+def _ledger(facts: FactTable) -> Iterable[str]:
+    if facts.number("ledger_settled") < 1:
+        yield "No forecast of the ledger has been settled yet: the test is all the record there is."
+        return
+    yield (
+        f"The ledger holds {facts.text('ledger_settled')} settled outcomes, of which the 80%"
+        f" [level_80] interval contained {facts.text('ledger_coverage_80')}."
+    )
+    if "ledger_gain" in facts:
+        yield f"Its loss there was {_gain(facts, 'ledger_gain')}."
+    if facts.number("ledger_settled") < _ENOUGH:
+        yield "That is too little to judge by."
+
+
+def _earlier(facts: FactTable, name: str) -> str:
+    stance, _, confidence = facts[f"{name}_stance"].text.partition("/")
+    told = (
+        f"The report of {facts.text(f'{name}_date')} took the {stance.lower()} side with"
+        f" {confidence.lower()} conviction at {facts.text(f'{name}_close')}"
+    )
+    if f"{name}_end" not in facts:
+        return f"{told}; its forecast is not settled yet."
+    move = moved(facts, f"{name}_move", "had risen", "had fallen", "had moved")
+    outcome = facts[f"{name}_outcome"].text
+    return f"{told}; by {facts.text(f'{name}_end')} the price {move}, {outcome} its interval."

@@ -1,0 +1,78 @@
+"""The command on the analyst's report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
+from stockcast.cli.forecasts import Ticker, current_forecast
+from stockcast.cli.output import console, print_json, results_only, say
+
+if TYPE_CHECKING:
+    from stockcast.settings import Settings
+
+__all__: list[str] = []
+
+#: Characters of a model's answer after which the next sign of life is given.
+STEP = 1000
+
+
+@app.command()
+def report(
+    ticker: Ticker,
+    profile: Profile = None,
+    assignments: Overrides = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write it anew, even if the last one still holds.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the analyst's report on one ticker: the last one while it holds, else a new one."""
+    from stockcast.settings import parse_ticker
+
+    settings = settings_for(profile, assignments)
+    with results_only():
+        document = _report(settings, parse_ticker(ticker), reuse=not force)
+    if as_json:
+        print_json(document)
+        return
+    from rich.markdown import Markdown
+
+    console().print(Markdown(document["markdown"]))
+    kept = "from memory" if document["cache"]["hit"] else "new"
+    say(f"the report is {kept}: {document['cache']['why']}.")
+
+
+def _report(settings: Settings, ticker: str, *, reuse: bool) -> dict[str, Any]:
+    from stockcast import agents
+
+    forecast = current_forecast(settings, ticker)
+    written = agents.write_report(
+        settings, ticker, forecast=forecast, reuse=reuse, progress=_Progress().tell
+    )
+    if not written["cache"]["hit"]:
+        agents.record(settings, written)
+    return written
+
+
+class _Progress:
+    """Tells on stderr what each role does, and now and then that its model still writes."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def tell(self, event: dict[str, Any]) -> None:
+        """Print what happened, if it is worth a line."""
+        role = str(event["node"]).replace("_", " ")
+        if event["event"] == "started":
+            self._told = 0
+        elif event["event"] == "heard" and event["characters"] >= self._told + STEP:
+            self._told = event["characters"]
+            say(f"{role}: {self._told:,} characters so far")
+        elif event["event"] == "resumed":
+            say(f"going on with the report that was interrupted at the {role}")
+        elif event["event"] == "done":
+            why = f", because {event['why']}" if event["why"] else ""
+            say(f"{role}: written by {event['by']} in {event['seconds']:.1f} s{why}")
