@@ -47,8 +47,8 @@ def test_fitting_lowers_the_loss_on_both_parts() -> None:
 
 def test_the_weights_kept_are_those_of_the_best_epoch() -> None:
     samples, split = samples_of(bars()), split_of(bars())
-    best = fitted().best.number
-    stopped = fit(samples, split, replace(SMALL, epochs=SMALL.epochs))
+    stopped = fit(samples, split, replace(SMALL, epochs=12, learning_rate=0.6))
+    assert stopped.history[-1].validation > 1.03 * stopped.best.validation
     made = walk_forward(stopped, samples, split.validation_start)
     inside = made.at(made.origins[split.validation(made.origins)])
     rows = samples.days.get_indexer(inside.origins)
@@ -56,7 +56,7 @@ def test_the_weights_kept_are_those_of_the_best_epoch() -> None:
     error = samples.targets[rows][..., None] - unit
     levels = np.array(inside.levels)
     loss = np.maximum(levels * error, (levels - 1) * error).mean()
-    assert loss == pytest.approx(stopped.history[best].validation, rel=1e-5)
+    assert loss == pytest.approx(stopped.best.validation, rel=0.01)
 
 
 def test_nothing_from_the_test_period_reaches_the_weights() -> None:

@@ -110,7 +110,7 @@ def fit(
         network.load_state_dict(start.network.state_dict())
     inputs = torch.from_numpy(scaler.apply(samples.inputs))
     targets = torch.from_numpy(samples.targets.astype(np.float32))
-    check_inputs = windows(scaler.apply(samples.inputs), checks, hyper.context)
+    recent = scaler.apply(samples.inputs[checks[0] - hyper.context + 1 :])
 
     def batches(net: QuantileLSTM, generator: torch.Generator) -> Iterator[Tensor]:
         offset = int(torch.randint(STRETCH, (1,), generator=generator))
@@ -122,7 +122,8 @@ def fit(
             yield pinball_loss(targets[places[:, hyper.context :]], quantiles, _levels())
 
     def validate(net: QuantileLSTM) -> Tensor:
-        return net.head(net.trunk(check_inputs)[:, -1])
+        hidden = _trunk_outputs(net, recent, hyper.context)
+        return net.head(hidden[checks - checks[0] + hyper.context - 1])
 
     history = _descend(network, hyper, batches, validate, targets[checks], progress)
     return Fitted(network, scaler, hyper.context, history, time.perf_counter() - began)
