@@ -43,7 +43,8 @@ close = history.frame["close"]
 features = store.training_frame(settings, ticker, end=history.as_of)
 samples = make_samples(ticker, features, close, horizon)
 parent_record = load_record(Path(upstream["train_parent"]["model"]))
-parent = load_bundle(settings.state / "models" / "parent" / parent_record.candidate)
+reigning = parent_record.bundle or f"parent/{parent_record.candidate}"
+parent = load_bundle(settings.state / "models" / reigning)
 parent.split.table(samples.days)
 
 # %% [markdown]

@@ -64,7 +64,8 @@ class Workshop:
 
     def parent(self) -> tuple[Record, Bundle]:
         record = load_record(record_file(self.settings, "parent"))
-        return record, load_bundle(self.models / "parent" / record.candidate)
+        reigning = record.bundle or f"parent/{record.candidate}"
+        return record, load_bundle(self.models / reigning)
 
     def train_child(self, ticker: str, strategy: str = "auto") -> Record:
         record, parent = self.parent()

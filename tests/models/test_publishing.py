@@ -175,9 +175,8 @@ def test_a_refused_model_leaves_the_best_baseline_of_validation(
     assert (settings.state / "models" / name / record.candidate / "model.json").exists()
 
 
-def test_a_stock_too_young_to_train_borrows_the_parent(settings: Settings, name: str) -> None:
-    parent_record = publish(settings, name, "good")
-    parent = bundle_of(name, "good")
+def young(settings: Settings, parent_record: Record, parent: Bundle) -> Record:
+    """Publish a stock that is too young to be trained on, started from ``parent``."""
     frame = bars().iloc[-190:]
     samples, close = samples_of(frame, "YOUNG"), frame["close"]
     children = try_strategies(
@@ -191,7 +190,7 @@ def test_a_stock_too_young_to_train_borrows_the_parent(settings: Settings, name:
         candidate="child",
         train_seconds=children.seconds,
     )
-    record = publishing.publish(
+    return publishing.publish(
         settings,
         PriceHistory("YOUNG", frame, "sample", "USD", content_hash("YOUNG", frame)),
         samples,
@@ -201,8 +200,20 @@ def test_a_stock_too_young_to_train_borrows_the_parent(settings: Settings, name:
         children=children,
         parent=parent_record,
     )
+
+
+def test_a_stock_too_young_to_train_borrows_the_parent(settings: Settings) -> None:
+    parent_record = publish(settings, "parent", "good")
+    record = young(settings, parent_record, bundle_of("parent", "good"))
     assert record.bundle == parent_record.bundle
     assert (record.served.kind, record.served.strategy) == ("parent", "zero_shot")
     assert record.verdict.skilful is False
     assert "at least 52 training days of YOUNG, got 0" in record.verdict.reason
     assert champion(settings, "child-YOUNG") is None
+
+
+def test_a_parent_that_was_not_assessed_on_the_stock_is_not_borrowed(settings: Settings) -> None:
+    parent_record = publish(settings, "parent", "good")
+    record = young(settings, parent_record, bundle_of("parent", "worse"))
+    assert record.bundle is None
+    assert record.served.kind == "baseline"

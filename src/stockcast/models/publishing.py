@@ -81,7 +81,9 @@ def _decide(
     parent: Record | None,
 ) -> dict[str, Any]:
     """The fields of the record that say what serves."""
-    if children is not None and children.too_short and parent is not None and parent.bundle:
+    # What was assessed is the network the child started from: no other parent is vouched for.
+    assessed = f"parent/{bundle.origin.get('parent')}"
+    if children and children.too_short and parent and parent.bundle == assessed:
         return _borrow(assessment, children.too_short, parent)
     reigning = _reigning(settings, path, bundle)
     if reigning is not None:
