@@ -1,0 +1,254 @@
+"""One check of one ticker: bars, inputs and forecasts, and what is to be done about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stockcast import calendars, features
+from stockcast.errors import BadInput
+from stockcast.features import FEATURES
+from stockcast.files import read_json, write_json
+from stockcast.ledger import Ledger
+from stockcast.models.records import Record, child_name, load_record, record_file
+from stockcast.models.splits import split_days
+from stockcast.monitoring import promise, quality, served
+from stockcast.monitoring.health import Finding, Verdict, judge
+from stockcast.monitoring.inputs import Inputs, look_at_inputs
+from stockcast.prices import PriceHistory, snapshot
+from stockcast.schema import Fault
+from stockcast.settings import Settings
+
+__all__ = [
+    "LOOK_BACK",
+    "Checkup",
+    "document_file",
+    "examine",
+    "model_name",
+    "page_file",
+    "refusal",
+    "save",
+]
+
+#: Sessions that a check looks at: those since the last one, at most these. Who checks every week
+#: overlooks nothing, and who never checked before is not told of last month.
+LOOK_BACK = 5
+#: Sessions by which a ticker's last bar may lie behind the newest of the profile.
+BEHIND = 5
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Checkup:
+    """What was found: the document, and the frames that it was made from."""
+
+    document: Document
+    inputs: Inputs
+    forecasts: promise.Forecasts
+
+
+def model_name(settings: Settings, ticker: str) -> str:
+    """The name of the model that a check of ``ticker`` is about."""
+    return "parent" if ticker == settings.parent_ticker else child_name(ticker)
+
+
+def document_file(settings: Settings, ticker: str) -> Path:
+    """Where the drift document of ``ticker`` lies."""
+    return settings.state / "drift" / f"{ticker}.json"
+
+
+def page_file(settings: Settings, ticker: str) -> Path:
+    """Where Evidently's page on ``ticker`` lies."""
+    return settings.state / "drift" / f"{ticker}.html"
+
+
+def examine(
+    settings: Settings, history: PriceHistory, market: pd.DataFrame | None = None
+) -> Checkup:
+    """Check the ticker of ``history``; nothing is written.
+
+    Args:
+        settings: of the profile; places, exchange, horizon, split and false-alarm rate are used.
+        history: prices up to the day of the check.
+        market: bars of the parent's ticker, to tell a stock's volatility from its market's.
+    """
+    ticker = history.ticker
+    computed = features.compute(history.frame)
+    kept = served.stored(settings, ticker)
+    seen = computed if kept is None else _as_served(kept, computed)
+    record = _record(settings, ticker)
+    sessions = _sessions_since(settings, history)
+    faults = _faults(settings, history, computed, kept)
+    inputs = look_at_inputs(
+        history.frame,
+        seen,
+        end=_training_end(settings, record, history),
+        market=None if ticker == settings.parent_ticker else market,
+        target=settings.false_alarm_rate,
+        sessions=sessions,
+    )
+    forecasts = promise.look_at_forecasts(
+        settings, record, history, seen, Ledger(settings).rows(ticker), sessions
+    )
+    verdict = judge([*map(_finding, faults), *inputs.findings, *forecasts.findings])
+    document = {
+        **_identity(settings, ticker, f"{history.as_of:%Y-%m-%d}", history.data_hash),
+        **_verdict(verdict),
+        "sessions": sessions,
+        "score": inputs.score,
+        "share_drifted": inputs.share_drifted,
+        "columns": inputs.columns,
+        "volatility": inputs.volatility,
+        "quality": _quality(settings, history, faults),
+        "performance": forecasts.document,
+        **_rates(inputs, forecasts),
+    }
+    return Checkup(document, inputs, forecasts)
+
+
+def refusal(settings: Settings, ticker: str, reason: str) -> Document:
+    """The document of a ticker whose prices were refused: there is nothing to look at."""
+    verdict = judge([Finding("data", True, reason.rstrip("."))])
+    return {
+        **_identity(settings, ticker, None, None),
+        **_verdict(verdict),
+        "sessions": None,
+        "score": None,
+        "share_drifted": None,
+        "columns": {},
+        "volatility": None,
+        "quality": {"faults": [reason], "sessions_behind": None},
+        "performance": {},
+        "false_alarm_rate": None,
+        "calibration": None,
+    }
+
+
+def save(settings: Settings, document: Document) -> Path:
+    """Write the document; return where."""
+    path = document_file(settings, document["ticker"])
+    write_json(path, document)
+    return path
+
+
+def _identity(
+    settings: Settings, ticker: str, as_of: str | None, data_hash: str | None
+) -> Document:
+    name = model_name(settings, ticker)
+    return {"ticker": ticker, "model": name, "as_of": as_of, "data_hash": data_hash}
+
+
+def _verdict(verdict: Verdict) -> Document:
+    return {
+        "health": verdict.health,
+        "cause": verdict.cause,
+        "what_to_do": verdict.what_to_do,
+        "reasons": list(verdict.reasons),
+        "retrain": verdict.retrain,
+        "stop": verdict.stop,
+    }
+
+
+def _as_served(kept: pd.DataFrame, computed: pd.DataFrame) -> pd.DataFrame:
+    """The computed features, with the stored ones in their place where there are any."""
+    days = computed.index.intersection(kept.index)
+    seen = computed[list(FEATURES)].copy()
+    seen.loc[days] = kept.loc[days, list(FEATURES)]
+    return seen
+
+
+def _record(settings: Settings, ticker: str) -> Record | None:
+    path = record_file(settings, model_name(settings, ticker))
+    return load_record(path) if path.exists() else None
+
+
+def _training_end(
+    settings: Settings, record: Record | None, history: PriceHistory
+) -> pd.Timestamp:
+    """The first day that the model was not trained on; without a model, that one would not be."""
+    if record is not None:
+        folder = settings.state / "models" / record.name / record.candidate
+        split = read_json(folder / "model.json")["origin"]["split"]
+        return pd.Timestamp(split["validation_start"])
+    days, borders = history.frame.index, (settings.validation_start, settings.test_start)
+    try:
+        return split_days(days, settings.horizon, *borders).validation_start
+    except BadInput:  # a stock listed after the borders
+        return days[0]
+
+
+def _sessions_since(settings: Settings, history: PriceHistory) -> int:
+    """Sessions since the last check, 1 to 5; a check that is repeated looks at the same ones."""
+    path = document_file(settings, history.ticker)
+    last = read_json(path) if path.exists() else {}
+    if not last.get("as_of"):
+        return LOOK_BACK
+    if last["as_of"] == f"{history.as_of:%Y-%m-%d}":
+        return int(last["sessions"])
+    since = int((history.frame.index > pd.Timestamp(last["as_of"])).sum())
+    return min(max(since, 1), LOOK_BACK)
+
+
+def _faults(
+    settings: Settings,
+    history: PriceHistory,
+    computed: pd.DataFrame,
+    kept: pd.DataFrame | None,
+) -> list[Fault]:
+    ticker = history.ticker
+    found = quality.recent_faults(history.frame, ticker, settings.exchange)
+    if kept is not None:
+        found += served.mismatches(kept, computed, ticker, quality.RECENT)
+    behind = _behind(settings, history)
+    if behind:
+        problem = f"expected a bar as new as other tickers have, got none for {behind} sessions"
+        severity = "stop" if behind > BEHIND else "note"
+        found.append(Fault(ticker, history.as_of, "date", problem, severity))  # type: ignore[arg-type]
+    return found
+
+
+def _behind(settings: Settings, history: PriceHistory) -> int:
+    """Sessions by which the last bar lies behind the newest snapshot of the profile."""
+    newest = max([history.as_of, *_ends(settings)])
+    return len(calendars.sessions(settings.exchange, history.as_of, newest)) - 1
+
+
+def _ends(settings: Settings) -> Iterable[pd.Timestamp]:
+    for ticker in settings.all_tickers:
+        if snapshot.in_use(settings, ticker) is not None:
+            yield pd.Timestamp(read_json(snapshot.current(settings, ticker))["as_of"])
+
+
+def _finding(fault: Fault) -> Finding:
+    return Finding("data", fault.severity == "stop", str(fault))
+
+
+def _quality(settings: Settings, history: PriceHistory, faults: Iterable[Fault]) -> Document:
+    return {
+        "faults": [
+            {
+                "date": f"{fault.date:%Y-%m-%d}" if fault.date is not None else None,
+                "column": fault.column,
+                "problem": fault.problem,
+                "severity": fault.severity,
+            }
+            for fault in faults
+        ],
+        "sessions_behind": _behind(settings, history),
+    }
+
+
+def _rates(inputs: Inputs, forecasts: promise.Forecasts) -> Document:
+    """The share of undisturbed sessions at which such a check alarms, and how that is known."""
+    parts = {"inputs": inputs.calibration, "forecasts": forecasts.calibration}
+    known = {name: part for name, part in parts.items() if part is not None}
+    rate = round(sum(part.rate for part in known.values()), 5) if known else None
+    return {
+        "false_alarm_rate": rate,
+        "calibration": {name: part.document() for name, part in known.items()} or None,
+    }

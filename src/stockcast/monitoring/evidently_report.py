@@ -1,0 +1,65 @@
+"""Evidently's page on the model inputs; all that knows Evidently is here.
+
+The score is its Wasserstein distance over the reference's standard deviation, and the thresholds
+are ours: Evidently's own 0.1 takes days for independent, and calls every month of a market a drift.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stockcast.files import replacing
+
+__all__ = ["METHOD", "write_page"]
+
+#: Evidently's name of the distance.
+METHOD = "wasserstein"
+
+
+def write_page(
+    reference: pd.DataFrame,
+    current: pd.DataFrame,
+    thresholds: pd.Series,
+    path: Path,
+    *,
+    share: float = 0.5,
+) -> dict[str, float]:
+    """Write a page that needs nothing from outside; return the score of each column.
+
+    Args:
+        reference: model inputs of the reference days.
+        current: of the days looked at, the same columns.
+        thresholds: by column.
+        path: of the page, HTML.
+        share: of drifted columns from which the page says that the data have drifted.
+    """
+    with warnings.catch_warnings():
+        # importing it touches names that numpy and litestar have moved; they still work
+        warnings.simplefilter("ignore")
+        from evidently import Report
+        from evidently.metrics import DriftedColumnsCount, ValueDrift
+
+    columns = list(reference.columns)
+    limits = {name: float(thresholds[name]) for name in columns}
+    drifts = [ValueDrift(column=c, method=METHOD, threshold=limits[c]) for c in columns]
+    count = DriftedColumnsCount(
+        columns=columns, drift_share=share, method=METHOD, per_column_threshold=limits
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the plots' fonts and of pandas' coming changes
+        snapshot = Report([count, *drifts]).run(current, reference)
+        with replacing(path) as temporary:
+            snapshot.save_html(str(temporary))
+    return _scores(snapshot.dict())
+
+
+def _scores(found: dict[str, Any]) -> dict[str, float]:
+    return {
+        metric["config"]["column"]: float(metric["value"])
+        for metric in found["metrics"]
+        if metric["config"]["type"].endswith("ValueDrift")
+    }

@@ -1,0 +1,82 @@
+"""From findings to a verdict: healthy, degraded or critical, and in words what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["CRITICAL", "DEGRADED", "HEALTHY", "Cause", "Finding", "Verdict", "judge"]
+
+Cause = Literal["data", "drift", "forecasts"]
+
+HEALTHY, DEGRADED, CRITICAL = "Healthy", "Degraded", "Critical"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    Attributes:
+        cause: faulty ``data``; ``drift``, a world that is not the one of the training; or
+            ``forecasts`` that are not as promised.
+        critical: whether something has to be done about it at once.
+        text: a sentence without its full stop.
+    """
+
+    cause: Cause
+    critical: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The health of a model's world.
+
+    Attributes:
+        health: Healthy, Degraded or Critical.
+        cause: of the gravest finding; None when there is none.
+        retrain: whether a new training is the remedy.
+        stop: whether no forecast may be made meanwhile.
+        what_to_do: in words.
+        reasons: every finding, the gravest first.
+    """
+
+    health: str
+    cause: Cause | None
+    retrain: bool
+    stop: bool
+    what_to_do: str
+    reasons: tuple[str, ...]
+
+
+_WORDS = {
+    ("data", True): "No forecast is made from these data, and nothing is trained on them. Correct "
+    "them at their source, then run again.",
+    ("data", False): "Nothing at once: look at the bars named here before they are believed.",
+    ("drift", True): "The next run trains the model again, once. If one column alone has moved, "
+    "look at how it is made first.",
+    ("drift", False): "Nothing at once: the inputs look less like those of the training than "
+    "usual. Train again if that lasts.",
+    ("forecasts", True): "The next run trains the model again, once; until then, distrust where "
+    "its medians lie.",
+    ("forecasts", False): "Nothing at once: outcomes fall elsewhere than promised. Trust the "
+    "width of the intervals less than usual.",
+}
+
+
+def judge(findings: Sequence[Finding]) -> Verdict:
+    """The gravest finding decides. Faulty data come first: what they show is no drift."""
+    order = ("data", "drift", "forecasts")
+    ranked = sorted(findings, key=lambda found: (not found.critical, order.index(found.cause)))
+    if not ranked:
+        return Verdict(HEALTHY, None, False, False, "Nothing.", ())
+    worst = ranked[0]
+    return Verdict(
+        health=CRITICAL if worst.critical else DEGRADED,
+        cause=worst.cause,
+        retrain=worst.critical and worst.cause != "data",
+        stop=worst.critical and worst.cause == "data",
+        what_to_do=_WORDS[worst.cause, worst.critical],
+        reasons=tuple(f"{found.text}." for found in ranked),
+    )

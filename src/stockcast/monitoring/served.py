@@ -1,0 +1,50 @@
+"""Are the inputs that models are given still those that the bars make?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from stockcast.errors import BadInput
+from stockcast.features import FEATURES, MODEL_INPUTS
+from stockcast.schema import Fault
+from stockcast.settings import Settings
+
+__all__ = ["mismatches", "stored"]
+
+#: Reference deviations by which a stored input may differ from a computed one, as after a vendor's
+#: correction of a bar, and days that may differ by more.
+APART, DAYS = 0.5, 1
+
+
+def stored(settings: Settings, ticker: str) -> pd.DataFrame | None:
+    """Every day's features as the store serves them; None if there are none to be compared."""
+    from stockcast.store import tables
+    from stockcast.store.log import own_days
+
+    path = tables.features_file(settings, ticker)
+    try:
+        tables.days(path)  # other formulas made an older log; its ingest brings it up to date
+        log = tables.current_log(path)
+    except BadInput:
+        return None
+    return None if log is None else own_days(log)[list(FEATURES)]
+
+
+def mismatches(kept: pd.DataFrame, computed: pd.DataFrame, ticker: str, recent: int) -> list[Fault]:
+    """Columns whose stored values of the last ``recent`` days are not those that the bars make."""
+    spread = computed[list(MODEL_INPUTS)].std()
+    days = kept.index.intersection(computed.index)[-recent:]
+    apart = ((kept.loc[days] - computed.loc[days])[list(MODEL_INPUTS)] / spread).abs()
+    found = []
+    for name in MODEL_INPUTS:
+        wrong = apart.index[(apart[name] > APART) | apart[name].isna()]
+        if len(wrong):
+            size = float(np.nanmean(apart.loc[wrong, name]))
+            problem = (
+                f"expected what the bars of the day make, got it {size:.1f} standard deviations "
+                f"away in the feature store on {len(wrong)} of the last {len(days)} days"
+            )
+            severity = "stop" if len(wrong) > DAYS else "note"
+            found.append(Fault(ticker, wrong[-1], name, problem, severity))  # type: ignore[arg-type]
+    return found

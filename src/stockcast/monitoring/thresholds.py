@@ -1,0 +1,113 @@
+"""Thresholds by replay: what would have alarmed on days when nothing was wrong.
+
+No p-value is used: every one in the books takes days for independent, and they are not. Instead
+each statistic is computed at every session of the reference, as a check on that session would have
+done, and each threshold is the same quantile of its own scores, chosen so that all statistics
+together alarm at the stated share of sessions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+__all__ = ["BLOCK", "Calibration", "calibrate"]
+
+#: Sessions of one block of the bootstrap: alarms come in spells of a few weeks.
+BLOCK = 60
+RESAMPLES = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Thresholds, and how often they alarm when nothing is wrong.
+
+    Attributes:
+        thresholds: by statistic, at least 1.
+        target: share of sessions that was asked for.
+        rate: share of the replayed sessions that alarm: at most the target.
+        rate_high: upper end of its 95% interval, from a block bootstrap.
+        sessions: how many were replayed.
+        first: the first of them.
+        last: the last of them.
+    """
+
+    thresholds: pd.Series
+    target: float
+    rate: float
+    rate_high: float
+    sessions: int
+    first: pd.Timestamp
+    last: pd.Timestamp
+
+    def over(self, scores: pd.DataFrame) -> pd.DataFrame:
+        """Scores in units of their thresholds: an alarm from 1 on."""
+        return scores / self.thresholds
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "target": self.target,
+            "rate": round(self.rate, 5),
+            "rate_high": round(self.rate_high, 5),
+            "sessions": self.sessions,
+            "first": f"{self.first:%Y-%m-%d}",
+            "last": f"{self.last:%Y-%m-%d}",
+            "thresholds": {name: round(float(v), 4) for name, v in self.thresholds.items()},
+        }
+
+
+def calibrate(scores: pd.DataFrame, target: float, seed: int = 7) -> Calibration:
+    """Set thresholds on the ``scores`` of undisturbed sessions (rows); incomplete ones are left out.
+
+    Args:
+        scores: one column per statistic; 1 is the least that may alarm.
+        target: share of the sessions at which any statistic may alarm.
+        seed: of the bootstrap.
+    """
+    known = scores.dropna()
+    thresholds = _thresholds(known, target)
+    alarms = (known >= thresholds).any(axis=1).to_numpy(float)
+    return Calibration(
+        thresholds=thresholds,
+        target=target,
+        rate=float(alarms.mean()),
+        rate_high=_upper(alarms, seed),
+        sessions=len(known),
+        first=known.index[0],
+        last=known.index[-1],
+    )
+
+
+def _thresholds(scores: pd.DataFrame, target: float) -> pd.Series:
+    """The quantile at which all statistics together keep to the target, by bisection."""
+    low, high = 0.0, target
+    for _ in range(30):
+        share = (low + high) / 2
+        thresholds = _at(scores, share)
+        if (scores >= thresholds).any(axis=1).mean() > target:
+            high = share
+        else:
+            low = share
+    return _at(scores, low)
+
+
+def _at(scores: pd.DataFrame, share: float) -> pd.Series:
+    """Just above the quantile that ``share`` of the scores exceed, and at least 1."""
+    return scores.quantile(1 - share).clip(lower=1.0) * (1 + 1e-9)
+
+
+def _upper(alarms: NDArray[np.float64], seed: int) -> float:
+    """97.5% quantile of the alarm rate over resamples of whole blocks, the end joined to the start.
+
+    Source: Politis and Romano (1992), the circular block bootstrap.
+    """
+    count = -(-len(alarms) // BLOCK)
+    starts = np.random.default_rng(seed).integers(len(alarms), size=(RESAMPLES, count))
+    wrapped = np.concatenate([[0.0], np.cumsum(np.concatenate([alarms, alarms[:BLOCK]]))])
+    sums = wrapped[starts + BLOCK] - wrapped[starts]
+    return float(np.quantile(sums.sum(axis=1) / (count * BLOCK), 0.975))
