@@ -120,7 +120,7 @@ def forecast(
 
 
 def subject(seed: int = 1, **options: Any) -> Subject:
-    """A subject that varies with the seed in ticker, trend, volatility, lean, skill, news, record."""
+    """A subject that varies with the seed: ticker, trend, volatility, lean, skill, news, record."""
     rng = np.random.default_rng(1000 + seed)
     ticker = TICKERS[seed % len(TICKERS)]
     frame = bars(

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.standins.voices import plain
+
 FAULTS = (
     "missing",
     "error",
@@ -232,46 +234,6 @@ def _view(facts: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _draft(facts: dict[str, str]) -> dict[str, Any]:
-    ends = [name for name in facts if re.fullmatch(r"p_rise_\d+", name)]
-    end = max(int(name.rpartition("_")[2]) for name in ends)
-    return {
-        "headline": f"{facts['ticker']} holds at {facts['last_close']} [last_close] in a quiet tape",
-        "executive_summary": (
-            f"The shares ended {facts['as_of']} [as_of] at {facts['last_close']} [last_close]. Over the"
-            f" coming {facts['horizon']} [horizon] the median path leads to {facts[f'q50_{end}']}"
-            f" [q50_{end}], and the odds of a gain stand at {facts[f'p_rise_{end}']} [p_rise_{end}]."
-        ),
-        "technical_outlook": (
-            f"Momentum shows an RSI of {facts['rsi14']} [rsi14]. Annualised volatility over the last"
-            f" 20 days came to {facts['vol_20d']} [vol_20d]. Buyers and sellers look evenly matched,"
-            " and neither side has forced the issue in recent sessions."
-        ),
-        "key_levels": (
-            f"- Support sits at the 20-day low of {facts['low_20d']} [low_20d].\n"
-            f"- Resistance waits at the 20-day high of {facts['high_20d']} [high_20d]."
-        ),
-        "market_sentiment": (
-            f"We counted {facts['news_count']} [news_count] headlines up to the day of this note, and"
-            " they do not settle the question of direction."
-        ),
-        "risks": (
-            f"- A bad week would look like the 5% quantile, {facts[f'q05_{end}']} [q05_{end}].\n"
-            "- Models of this kind learn from calm years and can be late in a storm."
-        ),
-        "track_record": (
-            f"In the test the 80% interval covered {facts['coverage_80']} [coverage_80] of outcomes, and"
-            f" the ledger holds {facts['ledger_settled']} [ledger_settled] settled outcomes so far."
-        ),
-        "rationale": (
-            "The distribution is what speaks here: its centre lies close to the last price, and its"
-            " width tells how much a position may lose before the forecast is wrong."
-        ),
-        "stance": "NEUTRAL",
-        "confidence": "Low",
-    }
-
-
 def _critique(facts: dict[str, str]) -> dict[str, Any]:
     return {"verdict": "approve", "issues": [], "stance": "NEUTRAL", "confidence": "Low"}
 
@@ -279,6 +241,6 @@ def _critique(facts: dict[str, str]) -> dict[str, Any]:
 _ANSWERS: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
     "PerformanceAnalysis": _analysis,
     "MarketView": _view,
-    "Draft": _draft,
+    "Draft": plain,
     "Critique": _critique,
 }

@@ -46,8 +46,8 @@ _SCALES |= {"billion": 1e9, "trillion": 1e12, "tn": 1e12}
 
 _UNIT = "|".join(f"(?:{pattern})" for pattern in _UNITS)
 _NUMBER = re.compile(
-    r"(?:(?<![\w.)])(?P<sign>[-−+±]))?\s?(?P<symbol>US\$|[$€£¥]|(?<![A-Za-z])(?:USD|EUR|GBP)\s)?"
-    r"(?P<late>[-−])?"
+    r"(?:(?<![\w.)%])(?P<sign>[-−+±])(?=[\d.$€£¥]))?"
+    r"(?:(?P<symbol>US\$|[$€£¥]|(?<![A-Za-z])(?:USD|EUR|GBP)\s)(?P<late>[-−])?)?"
     r"(?<![\w.])(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
     r"(?:\s?(?P<scale>(?-i:k|m|mn|b|bn|tn)|thousand|million|billion|trillion)\b)?"
     rf"(?:[\s-]?(?P<unit>{_UNIT}))?(?![A-Za-z\d])",
@@ -222,10 +222,12 @@ class Prose:
             if symbol not in ACRONYMS:
                 yield replace(self._claim("ticker", found), text=symbol)
                 self._cover(found)
+        titles = [span for span in self.spans if _is_title(self.text[slice(*span)])]
         openings = {place for start, _ in self.spans for place in self._openings(start)}
         for found in _PROPER.finditer(self._masked):
             word = re.sub(r"['’]s$", "", found.group())
             opens = found.start() in openings or self.text[: found.start()].rstrip()[-1:] in ':“"'
+            opens = opens or any(start <= found.start() < end for start, end in titles)
             if not opens and word.casefold() not in PLAIN:
                 yield replace(self._claim("name", found), text=word)
 
@@ -296,6 +298,12 @@ class Prose:
 
     def _hide(self, pattern: re.Pattern[str]) -> None:
         self._masked = pattern.sub(lambda found: "\x00" * len(found.group()), self._masked)
+
+
+def _is_title(sentence: str) -> bool:
+    """Say whether most words begin with a capital, as in a headline; then none makes a name."""
+    words = re.findall(r"[A-Za-z]{4,}", sentence)
+    return len(words) >= 2 and sum(word[0].isupper() for word in words) > 0.7 * len(words)
 
 
 def _literal(quotes: Iterable[tuple[str, str]]) -> re.Pattern[str]:

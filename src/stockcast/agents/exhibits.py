@@ -11,8 +11,8 @@ __all__ = ["evaluation", "facts", "headline", "note", "recommendation"]
 
 Report = Mapping[str, Any]
 
-#: Sections that a notebook shows by themselves.
-_APART = ("headline", "rationale")
+# a table of facts with a gap in the middle is none
+pd.set_option("display.max_rows", 250)
 
 
 def headline(report: Report) -> Any:

@@ -133,10 +133,13 @@ def _performance(state: State, runtime: Runtime[Context]) -> State:
 
 def _expert(state: State, runtime: Runtime[Context]) -> State:
     facts = _facts(state)
-    news = (state.get("news", []), state.get("note", ""), state.get("withheld", 0))
+    news, note = state.get("news", []), state.get("note", "")
+    withheld = state.get("withheld", 0)
     turn = _Turn(EXPERT, state, runtime.context)
     answer = turn.take(
-        MarketView, lambda: prompts.expert(facts, *news), lambda: writer.survey(facts, *news)
+        MarketView,
+        lambda: prompts.expert(facts, news, note, withheld),
+        lambda: writer.survey(facts, news, note),
     )
     return turn.update(view=answer.model_dump())
 

@@ -261,8 +261,8 @@ class _Matcher:
         side = _SIDE.match(self.prose.sentence_of(claim))
         if side is None or fact.unit in ("%", "ratio", "points", "count", "days"):
             return True
-        above = fact.number > self.facts.number("last_close")
-        return above == (side["side"].lower() == "resistance")
+        ahead = fact.number - self.facts.number("last_close")
+        return ahead > -0.005 if side["side"].lower() == "resistance" else ahead < 0.005
 
     def _direction(self, claim: Claim) -> int:
         """Return 1 or -1 for the sign that the words give the figure; 0 if they leave it open."""

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from stockcast.deadline import within
 from stockcast.errors import BadInput
+from stockcast.masking import mask
 
 if TYPE_CHECKING:
     from stockcast.settings import Settings
@@ -311,8 +312,14 @@ def close(client: Any = None) -> None:
 
 def _base(settings: Settings) -> str:
     base = (settings.ollama_base_url or "").rstrip("/")
-    if urlsplit(base).scheme not in ("http", "https"):
+    try:
+        parts = urlsplit(base)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        shown = mask(base)
         raise BadInput(
-            f"Expected ollama_base_url to be a URL such as http://localhost:11434, got {base!r}."
+            f"Expected ollama_base_url to be a URL such as http://localhost:11434, got {shown!r}."
         )
     return base

@@ -227,7 +227,7 @@ def _own_words(table: FactTable, end: State, chosen: tuple[str, str]) -> Grounde
     from stockcast.agents import grounding, stance, writer
     from stockcast.agents.graph import prose_of
 
-    view = writer.survey(table, end.get("news", []), end.get("note", ""), end.get("withheld", 0))
+    view = writer.survey(table, end.get("news", []), end.get("note", ""))
     draft = writer.compose(table, stance.rule(table), writer.analyse(table), view, chosen)
     return grounding.ground(prose_of(draft.model_dump()), table, *chosen)
 

@@ -155,15 +155,11 @@ _STANCE_WORDS = {
     "strong buy": "BULLISH",
     "overweight": "BULLISH",
     "outperform": "BULLISH",
-    "accumulate": "BULLISH",
-    "long": "BULLISH",
     "bearish": "BEARISH",
     "sell": "BEARISH",
     "strong sell": "BEARISH",
     "underweight": "BEARISH",
     "underperform": "BEARISH",
-    "reduce": "BEARISH",
-    "short": "BEARISH",
     "neutral": "NEUTRAL",
     "hold": "NEUTRAL",
     "high": "High",
@@ -171,6 +167,11 @@ _STANCE_WORDS = {
     "low": "Low",
 }
 _WORD = "|".join(sorted(set(_STANCE_WORDS) - {"high", "medium", "low"}, key=len, reverse=True))
+#: Somebody or something expects, points or is set to …
+_HEADS = (
+    r"\b(?:median|forecast|model|price|stock|shares?|it)\b[^.;,]{0,30}\b(?:expect(?:s|ed)?"
+    r"|point(?:s|ing)?|lean(?:s|ing)?|head(?:s|ed|ing)?|set|poised|forecasts?)\b[^.;,]{0,18}"
+)
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(?P<word>BULLISH|BEARISH|NEUTRAL|BUY|SELL)\b"), ""),
     (
@@ -206,18 +207,16 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(?P<word>high|medium|low)\s+confidence\b(?!\s+interval)", re.IGNORECASE), ""),
     (
         re.compile(
-            r"\b(?:median|forecast|model|price|stock|shares?|it)\b[^.;,]{0,30}\b(?:expect(?:s|ed)?|point(?:s"
-            r"|ing)?|lean(?:s|ing)?|head(?:s|ed|ing)?|set|poised|forecasts?)\b[^.;,]{0,18}"
-            r"\b(?:rise|gain|higher|up|upwards?|climb|advance|rally|surge|soar|jump)\b",
+            rf"{_HEADS}\b(?:rise|gain|higher(?! end| bound| quantile)|up|upwards?|climb|advance|rally"
+            r"|surge|soar|jump)\b",
             re.IGNORECASE,
         ),
         "UP",
     ),
     (
         re.compile(
-            r"\b(?:median|forecast|model|price|stock|shares?|it)\b[^.;,]{0,30}\b(?:expect(?:s|ed)?|point(?:s"
-            r"|ing)?|lean(?:s|ing)?|head(?:s|ed|ing)?|set|poised|forecasts?)\b[^.;,]{0,18}"
-            r"\b(?:fall|drop|lower|down|downwards?|decline|slide|sink|slump|plunge|tumble)\b",
+            rf"{_HEADS}\b(?:fall|drop|lower(?! end| bound| quantile| tail)|down|downwards?|decline"
+            r"|slide|sink|slump|plunge|tumble)\b",
             re.IGNORECASE,
         ),
         "DOWN",

@@ -15,6 +15,8 @@ _WRITTEN = {
     "count": ("", "count"),
     "days": ("", "days", "weeks", "count"),
 }
+#: Digits behind the point with which facts are shown; prices have two.
+_SHOWN = {"%": 1, "points": 1, "ratio": 3, "count": 0, "days": 0}
 #: What one of a unit is in the fact's own.
 _SIZES = {"bps": 0.01, "weeks": 5.0}
 
@@ -33,7 +35,10 @@ def equal(claim: Claim, fact: Fact) -> bool:
         size = 0.01
     elif claim.unit == "" and fact.unit == "%":
         size = 100.0
-    return abs(abs(claim.value) - abs(fact.number) / size) <= tolerance(claim)
+    near = tolerance(claim)
+    # whoever writes sees the fact as it is shown, and may round that
+    shown = round(abs(fact.number), _SHOWN.get(fact.unit, 2))
+    return any(abs(abs(claim.value) - value / size) <= near for value in (abs(fact.number), shown))
 
 
 def unit_fits(claim: Claim, fact: Fact) -> bool:

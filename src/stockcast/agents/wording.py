@@ -92,7 +92,8 @@ _JUDGED: tuple[tuple[re.Pattern[str], Judge, str], ...] = (
     ),
     (
         re.compile(
-            r"\b(no|without)\s+(?:\w+\s+)?(?:skill|edge)\b|\bbeats? (the) naive forecast\b"
+            r"\b(no|without)\s+(?:\w+\s+)?(?:skill|edge)\s+(?:over|against|out of|in the|was)\b"
+            r"|\bbeats? (the) naive forecast\b"
             r"|\bthe model (has|shows|showed) (?:\w+\s+)?skill\b",
             re.IGNORECASE,
         ),

@@ -42,17 +42,13 @@ def analyse(facts: FactTable) -> PerformanceAnalysis:
     )
 
 
-def survey(
-    facts: FactTable, news: Sequence[Mapping[str, Any]], note: str, withheld: int
-) -> MarketView:
-    """Return the market expert's part."""
+def survey(facts: FactTable, news: Sequence[Mapping[str, Any]], note: str) -> MarketView:
+    """Return the market expert's part; what was withheld leaves no trace in it."""
     said = [f"{note.rstrip('.')}."] if note else []
     if news:
         said += _headlines(facts, news)
     else:
         said.append(f"There is no news of {name_of(facts)} up to {facts.text('as_of')}.")
-    if withheld:
-        said.append("News that reads like instructions to the writer was withheld.")
     return MarketView(sentiment="unknown", summary=" ".join(said))
 
 
@@ -120,6 +116,8 @@ def _summary(
         f"The probability of a rise by then is {facts.text(f'p_rise_{end}')}, and the expected size"
         f" of the move is {facts.text(f'expected_move_{end}')} either way."
     )
+    if facts["model_kind"].value == "baseline":
+        yield "It is a baseline's, since no trained model has earned its place."
     trend = {"up": "an upward trend", "down": "a downward trend", "sideways": "no clear trend"}
     market = paragraphs.REGIMES[analysis.volatility]
     yield f"The chart shows {trend[analysis.trend]} in {market} market."
