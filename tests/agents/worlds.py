@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stockcast.agents.facts import LEVELS
-from stockcast.agents.inputs import measured
+from stockcast.agents import graph
+from stockcast.agents.facts import LEVELS, FactTable, build
+from stockcast.agents.inputs import Inputs, measured
 from stockcast.agents.news import News, NewsItem
+from stockcast.agents.report import document_of, start_of
 from stockcast.agents.subject import Memory, Subject
 from stockcast.calendars import next_sessions, sessions
 from stockcast.files import write_json
@@ -119,13 +120,15 @@ def forecast(
     }
 
 
-def subject(seed: int = 1, **options: Any) -> Subject:
+def subject(
+    seed: int = 1, *, days: int | None = None, price: float | None = None, **options: Any
+) -> Subject:
     """A subject that varies with the seed: ticker, trend, volatility, lean, skill, news, record."""
     rng = np.random.default_rng(1000 + seed)
     ticker = TICKERS[seed % len(TICKERS)]
-    frame = bars(
-        seed, days=int(rng.choice([60, 150, 300, 620])), price=float(rng.choice([8, 90, 430]))
-    )
+    length = int(rng.choice([60, 150, 300, 620]))
+    start = float(rng.choice([8, 90, 430]))
+    frame = bars(seed, days=days or length, price=price or start)
     given = {
         "lean": float(rng.choice([-0.6, -0.1, 0.0, 0.05, 0.5])),
         "skilful": bool(rng.random() < 0.7),
@@ -171,6 +174,15 @@ def memories(frame: pd.DataFrame, count: int) -> tuple[Memory, ...]:
     return tuple(found)
 
 
+def written(
+    settings: Settings, about: Subject, model: graph.Asks | None = None
+) -> tuple[dict[str, Any], FactTable]:
+    """The report on a subject, and its facts; nothing is read from a disk."""
+    table = build(about)
+    end = graph.run(start_of(table, about.news), graph.Context(model))
+    return document_of(Inputs(about.forecast, about.drift, about.news), table, end, settings), table
+
+
 def place(
     settings: Settings,
     ticker: str = "AAPL",
@@ -196,8 +208,3 @@ def settle(settings: Settings, ticker: str, *, seed: int = 1, end: str = "2013-0
     """Settle the ledger with the prices up to ``end``."""
     frame = bars(seed, end=end)
     Ledger(settings).settle(ticker, frame["close"], content_hash(ticker, frame))
-
-
-def yesterday(day: str) -> str:
-    """The day before, be it a trading day or not."""
-    return (dt.date.fromisoformat(day) - dt.timedelta(days=1)).isoformat()

@@ -214,6 +214,15 @@ def truthful(role: str, body: dict[str, Any]) -> dict[str, Any]:
     return _ANSWERS[role](facts)
 
 
+def speaking(draft: Callable[[dict[str, str]], dict[str, Any]]) -> Reply:
+    """Return a reply whose drafts are ``draft``'s, and whose other answers are truthful."""
+
+    def reply(role: str, body: dict[str, Any]) -> dict[str, Any]:
+        return draft(facts_in(body)) if role == "Draft" else truthful(role, body)
+
+    return reply
+
+
 def _analysis(facts: dict[str, str]) -> dict[str, Any]:
     return {
         "trend": "down",

@@ -176,7 +176,7 @@ def ticket(facts: Facts) -> dict[str, Any]:
             f" {facts['backtest_n']} [backtest_n].\n"
             f"Ledger: {facts['ledger_settled']} [ledger_settled] settled outcomes."
         ),
-        "rationale": "No edge in direction worth paying for; the width of the range is what counts.",
+        "rationale": "No edge in direction worth paying for; the range itself is what counts.",
         "stance": "NEUTRAL",
         "confidence": "Low",
     }

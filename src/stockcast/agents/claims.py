@@ -21,8 +21,9 @@ _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
     " sixteen seventeen eighteen nineteen"
 )
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _WORDS = {word: value for value, word in enumerate(_SMALL.split())}
-_WORDS |= {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50}
+_WORDS |= {word: 10 * value for value, word in enumerate(_TENS.split(), start=2)}
 _UNITS = {
     r"%|per\s?cent(?!ile)|percent(?!ile)": "%",
     r"percentage\s+points?|pp\b": "%",
@@ -54,7 +55,8 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _SPELT = re.compile(
-    rf"\b(?P<word>{'|'.join(_WORDS)})[\s-](?P<unit>(?:trading\s+)?(?:days?|sessions?)|weeks?|months?"
+    rf"\b(?P<word>(?:{_TENS.replace(' ', '|')})[\s-](?:{_SMALL.replace(' ', '|')})"
+    rf"|{'|'.join(_WORDS)})[\s-](?P<unit>(?:trading\s+)?(?:days?|sessions?)|weeks?|months?"
     r"|quarters?|years?|per\s?cent|percent|points?|dollars?|forecasts|outcomes|headlines|items"
     r"|times)\b",
     re.IGNORECASE,
@@ -244,7 +246,7 @@ class Prose:
         self._hide(_NUMBER)
         for match in _SPELT.finditer(self._masked):
             claim = self._claim("number", match)
-            value = float(_WORDS[match["word"].lower()])
+            value = float(sum(_WORDS[word] for word in re.split(r"[\s-]", match["word"].lower())))
             yield replace(claim, value=value, unit=_unit(match["unit"]))
         for match in _MULTIPLE.finditer(self._masked):
             yield replace(self._claim("number", match), unit="times", value=float("nan"))

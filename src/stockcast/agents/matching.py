@@ -61,6 +61,7 @@ _TOMORROW = re.compile(
     r"\b(?:next|following|coming)\s+(?:trading\s+)?(?:session|day)\b|\btomorrow|\bone[- ]day\b",
     re.IGNORECASE,
 )
+_AHEAD = re.compile(r"\b(?:next|coming|following|ahead)\s+(?:\w+\s+)?$", re.IGNORECASE)
 _LOSS = re.compile(
     r"\s*(?:(?P<better>lower|below|less|better|smaller)|higher|above|more|worse|larger)\b",
     re.IGNORECASE,
@@ -196,7 +197,12 @@ class _Matcher:
         return units[0].id if len(units) == 1 else None
 
     def _is_window(self, claim: Claim) -> bool:
-        """Say whether the days are those over which a fact is measured: 20-day, 250 sessions."""
+        """Say whether the days are those over which a fact is measured (20-day, 250 sessions), or
+        within the forecast when they lie ahead."""
+        text = self.prose.text
+        front, behind = text[: claim.start][-30:], text[claim.end :][:10]
+        if _AHEAD.search(front) or behind.strip().startswith("ahead"):
+            return 1 <= claim.value <= self.facts.number("horizon")
         return f"{abs(claim.value):g}" in self._windows
 
     @functools.cached_property

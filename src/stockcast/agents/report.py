@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from stockcast.agents.facts import FactTable
     from stockcast.agents.graph import Context
     from stockcast.agents.grounding import Grounded
+    from stockcast.agents.news import News
     from stockcast.agents.state import State
     from stockcast.settings import Settings
 
-__all__ = ["record", "write_report"]
+__all__ = ["document_of", "outline_of", "record", "start_of", "write_report"]
 
 Report = dict[str, Any]
 Progress = Callable[[dict[str, Any]], None]
@@ -159,21 +160,26 @@ def _write(
 
     subject = sources.subject_of(settings, found, shelf.similar(outline))
     table = facts.build(subject)
-    start: State = {
-        "facts": table.documents(),
-        "news": [_item(item) for item in found.news.items],
-        "withheld": found.news.withheld,
-        "note": found.news.note,
-    }
+    start = start_of(table, found.news)
     end = graph.run(
         start,
         _context(settings, progress),
         checkpoints=settings.state / "agents" / f"{outline.ticker}.db",
         key=_digest([start, outline.conditions]),
     )
-    report = _document(found, table, end, settings)
+    report = document_of(found, table, end, settings)
     report["created_at"] = dt.datetime.fromtimestamp(now(), dt.UTC).isoformat(timespec="seconds")
     return report
+
+
+def start_of(table: FactTable, news: News) -> State:
+    """Return the state that the team begins with."""
+    return {
+        "facts": table.documents(),
+        "news": [dataclasses.asdict(item) for item in news.items],
+        "withheld": news.withheld,
+        "note": news.note,
+    }
 
 
 def _context(settings: Settings, progress: Progress) -> Context:
@@ -186,7 +192,12 @@ def _context(settings: Settings, progress: Progress) -> Context:
     return Context(Model(settings, time.monotonic() + settings.report_deadline), progress)
 
 
-def _document(found: Inputs, table: FactTable, end: State, settings: Settings) -> Report:
+def document_of(found: Inputs, table: FactTable, end: State, settings: Settings) -> Report:
+    """Return the report that the team's last state amounts to, checked against ``table``.
+
+    What cannot be borne out is struck; a section that is left empty, and a text that does not pass
+    its evaluation, is the deterministic writer's.
+    """
     from stockcast.agents import grounding
     from stockcast.agents.evaluation import evaluate
     from stockcast.agents.graph import prose_of
@@ -314,10 +325,6 @@ def _writer_of(settings: Settings) -> str:
     if not settings.ollama_base_url:
         return f"{writer.NAME} {writer.EDITION}"
     return f"{settings.ollama_model} at temperature {settings.temperature:g}, {writer.EDITION}"
-
-
-def _item(item: Any) -> dict[str, str]:
-    return {key: getattr(item, key) for key in ("date", "title", "summary", "publisher")}
 
 
 def _since(began: float) -> float:

@@ -207,8 +207,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(?P<word>high|medium|low)\s+confidence\b(?!\s+interval)", re.IGNORECASE), ""),
     (
         re.compile(
-            rf"{_HEADS}\b(?:rise|gain|higher(?! end| bound| quantile)|up|upwards?|climb|advance|rally"
-            r"|surge|soar|jump)\b",
+            rf"{_HEADS}\b(?:rise|gain|higher(?! end| bound| quantile)|up|upwards?|climb|advance"
+            r"|rally|surge|soar|jump)\b",
             re.IGNORECASE,
         ),
         "UP",

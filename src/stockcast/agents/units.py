@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from stockcast.agents.claims import Claim
 from stockcast.agents.facts import Fact
 from stockcast.agents.rules import trait_of
@@ -35,10 +37,11 @@ def equal(claim: Claim, fact: Fact) -> bool:
         size = 0.01
     elif claim.unit == "" and fact.unit == "%":
         size = 100.0
-    near = tolerance(claim)
-    # whoever writes sees the fact as it is shown, and may round that
-    shown = round(abs(fact.number), _SHOWN.get(fact.unit, 2))
-    return any(abs(abs(claim.value) - value / size) <= near for value in (abs(fact.number), shown))
+    values = [abs(fact.number)]
+    digits = _SHOWN.get(fact.unit, 2)
+    if claim.decimals < digits + math.log10(size):
+        values.append(round(values[0], digits))  # who writes sees it so, and may round that further
+    return any(abs(abs(claim.value) - value / size) <= tolerance(claim) for value in values)
 
 
 def unit_fits(claim: Claim, fact: Fact) -> bool:
