@@ -13,13 +13,13 @@ from collections.abc import Sequence
 
 import typer
 
-from stockcast.cli import forecasts, reports, runs, workspace
+from stockcast.cli import forecasts, monitoring, reports, runs, workspace
 from stockcast.cli.app import app
 from stockcast.cli.output import show_error
 
 __all__ = ["main"]
 
-_REGISTERED = (runs, forecasts, reports, workspace)  # importing them adds their commands to the app
+_REGISTERED = (runs, forecasts, reports, monitoring, workspace)  # importing them adds their commands to the app
 
 
 def main(argv: Sequence[str] | None = None) -> int:

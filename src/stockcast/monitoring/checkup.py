@@ -32,6 +32,7 @@ __all__ = [
     "page_file",
     "refusal",
     "save",
+    "training_end",
 ]
 
 #: Sessions that a check looks at: those since the last one, at most these. Who checks every week
@@ -87,7 +88,7 @@ def examine(
     inputs = look_at_inputs(
         history.frame,
         seen,
-        end=_training_end(settings, record, history),
+        end=training_end(settings, record, history),
         market=None if ticker == settings.parent_ticker else market,
         target=settings.false_alarm_rate,
         sessions=sessions,
@@ -167,9 +168,7 @@ def _record(settings: Settings, ticker: str) -> Record | None:
     return load_record(path) if path.exists() else None
 
 
-def _training_end(
-    settings: Settings, record: Record | None, history: PriceHistory
-) -> pd.Timestamp:
+def training_end(settings: Settings, record: Record | None, history: PriceHistory) -> pd.Timestamp:
     """The first day that the model was not trained on; without a model, that one would not be."""
     if record is not None:
         folder = settings.state / "models" / record.name / record.candidate
@@ -207,8 +206,9 @@ def _faults(
     behind = _behind(settings, history)
     if behind:
         problem = f"expected a bar as new as other tickers have, got none for {behind} sessions"
-        severity = "stop" if behind > BEHIND else "note"
-        found.append(Fault(ticker, history.as_of, "date", problem, severity))  # type: ignore[arg-type]
+        found.append(
+            Fault(ticker, history.as_of, "date", problem, "stop" if behind > BEHIND else "note")
+        )
     return found
 
 

@@ -22,7 +22,7 @@ __all__ = ["JUMP", "SHIFT", "WINDOW", "ColumnModel"]
 WINDOW = 20
 #: Deviations below which a shift, or one day's jump, is never surprising. One day counts for at
 #: most OUTLIER deviations towards a shift, so that an outlier alone is none.
-SHIFT, JUMP, OUTLIER = 6.0, 10.0, 5.0
+SHIFT, JUMP, OUTLIER = 6.5, 10.0, 5.0
 #: Own past days that a column is expected from.
 LAGS = (1, 2, 5)
 
@@ -43,24 +43,19 @@ class ColumnModel:
 
     def scores(self, inputs: Floats) -> Floats:
         """(n, columns) the larger of shift and jump, each over what is never surprising."""
-        left = np.column_stack(
-            [each.residuals(_reasons(inputs, j), inputs[:, j]) for j, each in enumerate(self)]
-        )
+        pairs = list(enumerate(self.regressions))
+        rest = [each.residuals(_reasons(inputs, j), inputs[:, j]) for j, each in pairs]
+        left = np.column_stack(rest)
         usual, spread = past_year(left, WINDOW)
-        spread = np.maximum(spread, [each.spread for each in self])
+        spread = np.maximum(spread, [each.spread for each in self.regressions])
         jump = np.abs(left - usual) / spread / JUMP
-        shift = np.column_stack(
-            [_shift(left[:, j], usual[:, j], spread[:, j], _trace(e)) for j, e in enumerate(self)]
-        )
-        scores: Floats = np.maximum(shift / SHIFT, np.nan_to_num(jump))
+        shifts = [_shift(left[:, j], usual[:, j], spread[:, j], _trace(each)) for j, each in pairs]
+        scores: Floats = np.maximum(np.column_stack(shifts) / SHIFT, np.nan_to_num(jump))
         return scores
-
-    def __iter__(self):  # type: ignore[no-untyped-def]
-        return iter(self.regressions)
 
 
 def _reasons(inputs: Floats, column: int) -> Floats:
-    """(n, p) the column's own last days; the others' values, magnitudes and values the day before."""
+    """(n, p) own last days; the others' values, magnitudes, and values of the day before."""
     own = [_lagged(inputs[:, column], lag) for lag in LAGS]
     others = np.delete(inputs, column, axis=1)
     return np.column_stack([*own, others, np.abs(others), _lagged(others, 1)])

@@ -14,10 +14,10 @@ from scipy.stats import wasserstein_distance
 __all__ = ["DRIFTED_SHARE", "USUAL_SHARE", "distances", "limits"]
 
 #: Share of the reference's own windows within a column's limit, and share of the columns over
-#: theirs from which the inputs as a whole have drifted: that many move together once in 100 checks.
-USUAL_SHARE, DRIFTED_SHARE = 0.975, 0.5
+#: theirs from which the inputs as a whole have drifted: that many move together once in 200 checks.
+USUAL_SHARE, DRIFTED_SHARE = 0.99, 0.5
 #: Sessions from one replayed window to the next.
-STEP = 5
+STEP = 10
 #: Least standard deviation divided by, as Evidently has it.
 FLOOR = 0.001
 
@@ -34,7 +34,7 @@ def distances(reference: pd.DataFrame, current: pd.DataFrame) -> pd.Series:
 
 
 def limits(reference: pd.DataFrame, window: int) -> pd.Series:
-    """What 97.5% of the reference's own windows stay below, by column."""
+    """What 99% of the reference's own windows stay below, by column."""
     ends = np.arange(window, len(reference) + 1, STEP)
     replayed = [distances(reference, reference.iloc[end - window : end]) for end in ends]
     return pd.DataFrame(replayed).quantile(USUAL_SHARE)

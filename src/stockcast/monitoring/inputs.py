@@ -9,7 +9,7 @@ import pandas as pd
 
 from stockcast.features import MODEL_INPUTS
 from stockcast.monitoring.distances import DRIFTED_SHARE, distances, limits
-from stockcast.monitoring.health import Finding
+from stockcast.monitoring.health import GRAVE, Finding
 from stockcast.monitoring.surprise import FEWEST, VOLATILITY, WINDOW, Reference
 from stockcast.monitoring.thresholds import Calibration, calibrate
 
@@ -114,7 +114,9 @@ def _surprises(over: pd.DataFrame) -> list[Finding]:
             if name == VOLATILITY
             else f"{name} no longer fits its own past and the other inputs"
         )
-        found.append(Finding("drift", True, f"{what}: {value:.1f} times the threshold on {day}"))
+        found.append(
+            Finding("drift", value >= GRAVE, f"{what}: {value:.1f} times the threshold on {day}")
+        )
     return found
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from stockcast.errors import BadInput
 from stockcast.models.records import Record
 from stockcast.monitoring import performance
-from stockcast.monitoring.health import Finding
+from stockcast.monitoring.health import GRAVE, Finding
 from stockcast.monitoring.performance import BIAS, FEWEST, LOCATION, SPREAD
 from stockcast.monitoring.thresholds import Calibration, calibrate
 from stockcast.prices import PriceHistory
@@ -122,7 +122,9 @@ def _findings(over: pd.DataFrame) -> tuple[Finding, ...]:
     }
     worst = over.max().fillna(0.0)
     return tuple(
-        Finding("forecasts", name == LOCATION, text.format(value=worst[name]))
+        Finding(
+            "forecasts", name == LOCATION and worst[name] >= GRAVE, text.format(value=worst[name])
+        )
         for name, text in texts.items()
         if worst[name] >= 1
     )

@@ -8,6 +8,7 @@ trade may go on not trading, and a feed that never repeated a bar may not repeat
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -68,7 +69,14 @@ def _repeats(frame: pd.DataFrame) -> Flags:
 
 
 def _run(
-    bad: Flags, column: str, problem: str, frame: pd.DataFrame, ticker: str, *, quiet: int, most: int
+    bad: Flags,
+    column: str,
+    problem: str,
+    frame: pd.DataFrame,
+    ticker: str,
+    *,
+    quiet: int,
+    most: int,
 ) -> Iterator[Fault]:
     """The longest recent run of ``bad`` rows, if it is over ``quiet`` and none before was as long;
     over ``most``, it stops."""
@@ -79,8 +87,8 @@ def _run(
     if count <= max(before, quiet):
         return
     last = frame.index[len(frame) - len(recent) + int(recent.argmax())]
-    severity = "stop" if count > max(most, before + 1) else "note"
-    yield Fault(ticker, last, column, problem.format(count=count), severity)  # type: ignore[arg-type]
+    severity = _severity(count > max(most, before + 1))
+    yield Fault(ticker, last, column, problem.format(count=count), severity)
 
 
 def _run_lengths(bad: Flags) -> NDArray[np.int_]:
@@ -97,9 +105,13 @@ def _gaps(frame: pd.DataFrame, ticker: str, exchange: str) -> Iterator[Fault]:
     before = int(np.nan_to_num(missing.iloc[:-RECENT].max())) if len(missing) > RECENT else 0
     if count <= before:
         return
-    severity = "stop" if count > max(MISSING, before + 1) else "note"
     problem = _MISSING.format(exchange=exchange, count=count, recent=RECENT)
-    yield Fault(ticker, frame.index[-1], "date", problem, severity)  # type: ignore[arg-type]
+    severity = _severity(count > max(MISSING, before + 1))
+    yield Fault(ticker, frame.index[-1], "date", problem, severity)
+
+
+def _severity(stops: bool) -> Literal["stop", "note"]:
+    return "stop" if stops else "note"
 
 
 def _notes(frame: pd.DataFrame, ticker: str, exchange: str) -> Iterator[Fault]:

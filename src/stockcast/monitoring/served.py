@@ -45,6 +45,7 @@ def mismatches(kept: pd.DataFrame, computed: pd.DataFrame, ticker: str, recent: 
                 f"expected what the bars of the day make, got it {size:.1f} standard deviations "
                 f"away in the feature store on {len(wrong)} of the last {len(days)} days"
             )
-            severity = "stop" if len(wrong) > DAYS else "note"
-            found.append(Fault(ticker, wrong[-1], name, problem, severity))  # type: ignore[arg-type]
+            found.append(
+                Fault(ticker, wrong[-1], name, problem, "stop" if len(wrong) > DAYS else "note")
+            )
     return found

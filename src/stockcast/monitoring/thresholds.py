@@ -62,7 +62,7 @@ class Calibration:
 
 
 def calibrate(scores: pd.DataFrame, target: float, seed: int = 7) -> Calibration:
-    """Set thresholds on the ``scores`` of undisturbed sessions (rows); incomplete ones are left out.
+    """Set thresholds on the complete ones among the ``scores`` of undisturbed sessions (rows).
 
     Args:
         scores: one column per statistic; 1 is the least that may alarm.

@@ -1,6 +1,8 @@
-"""What the model that serves would have said at the closes of the last two years."""
+"""What the model that serves would have said at the closes of the last two years, or nearly."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pandas as pd
 
@@ -13,12 +15,22 @@ from stockcast.settings import Settings
 
 __all__ = ["SESSIONS", "walked"]
 
-#: Sessions walked: a year that says what is usual, one to look at, and the recalibration's start.
-SESSIONS = 560
+#: Sessions walked: enough for 250 forecasts whose past year is known.
+SESSIONS = 450
+
+_BASELINES: dict[str, Callable[..., QuantileForecasts]] = {
+    "naive": baselines.naive,
+    "ewma": baselines.ewma,
+    "garch": baselines.garch,
+}
 
 
 def walked(
-    settings: Settings, record: Record, history: PriceHistory, features: pd.DataFrame
+    settings: Settings,
+    record: Record,
+    history: PriceHistory,
+    features: pd.DataFrame,
+    sessions: int = SESSIONS,
 ) -> QuantileForecasts:
     """Forecasts from each of the last sessions that the model was not trained on.
 
@@ -27,6 +39,7 @@ def walked(
         record: what serves.
         history: prices up to the day of the check.
         features: of the same days: model inputs and sigma.
+        sessions: how many of the last ones to walk.
 
     Raises:
         BadInput: the model cannot be read, or the history is too short for it.
@@ -34,14 +47,19 @@ def walked(
     close = history.frame["close"]
     if record.bundle is None:
         start = baselines.first_origin(close, settings.horizon + 1)
-        origins = close.index[close.index >= start][-SESSIONS:]
-        walk = {"naive": baselines.naive, "ewma": baselines.ewma, "garch": baselines.garch}
-        return walk[record.served.strategy](close, pd.DatetimeIndex(origins), settings.horizon)
-    return _network(settings, record.bundle, history, features)
+        origins = close.index[close.index >= start][-sessions:]
+        return _BASELINES[record.served.strategy](
+            close, pd.DatetimeIndex(origins), settings.horizon
+        )
+    return _network(settings, record.bundle, history, features, sessions)
 
 
 def _network(
-    settings: Settings, bundle: str, history: PriceHistory, features: pd.DataFrame
+    settings: Settings,
+    bundle: str,
+    history: PriceHistory,
+    features: pd.DataFrame,
+    sessions: int,
 ) -> QuantileForecasts:
     """As a forecast is made: the network averaged with its partner, and recalibrated."""
     from stockcast.models.bundle import load_bundle
@@ -53,7 +71,7 @@ def _network(
     close, model = history.frame["close"], load_bundle(settings.state / "models" / bundle)
     horizon = model.fitted.network.horizon
     samples = make_samples(history.ticker, features, close, horizon)
-    start = max(close.index[-SESSIONS:][0], model.split.validation_start)
+    start = max(close.index[-sessions:][0], model.split.validation_start)
     start = max(start, baselines.first_origin(close, horizon + 1))
     raw = walk_forward(model.fitted, samples, start)
     if not len(raw):

@@ -1,0 +1,132 @@
+"""The command on drift: is the world still the one that the models were trained in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stockcast.cli.app import AsJson, Overrides, Profile, Tickers, app, settings_for
+from stockcast.cli.output import console, print_json, results_only, say, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stockcast.settings import Settings
+
+__all__: list[str] = []
+
+Document = dict[str, Any]
+
+
+@app.command()
+def drift(
+    profile: Profile = None,
+    tickers: Tickers = None,
+    assignments: Overrides = None,
+    pages: Annotated[bool, typer.Option(help="Write Evidently's pages, too.")] = True,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Measure the alarms on the past, with planted faults.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Check bars, inputs and forecasts of every ticker, and say what to do."""
+    settings = settings_for(profile, assignments, tickers)
+    return _replay(settings, as_json) if replay else _check(settings, pages, as_json)
+
+
+def _check(settings: Settings, pages: bool, as_json: bool) -> int:
+    from stockcast.monitoring.checks import check_all
+
+    with results_only():
+        checks = check_all(settings, pages=pages)
+    failed = {ticker: str(error) for ticker, error in checks.failed.items()}
+    if as_json:
+        print_json(
+            {
+                "profile": settings.profile,
+                "health": checks.health,
+                "false_alarm_rate": checks.false_alarm_rate,
+                "tickers": checks.documents,
+                "failed": failed,
+            }
+        )
+    elif checks.documents:
+        console().print(_health_table(checks.documents))
+        typer.echo("\n".join(_advice(document) for document in checks.documents if _ill(document)))
+    for document in checks.documents:
+        if document["stop"]:
+            say(document["reasons"][0])
+    for error in failed.values():
+        say(error)
+    return checks.exit_code
+
+
+def _health_table(documents: Sequence[Document]) -> Any:
+    headings = ["ticker", "as of", "health", "score>", "inputs drifted>", "false alarms>", "why"]
+    return table(headings, [_health_row(document) for document in documents])
+
+
+def _health_row(document: Document) -> list[str]:
+    reasons = document["reasons"]
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return [
+        document["ticker"],
+        document["as_of"] or "-",
+        document["health"],
+        _number(document["score"], ".2f"),
+        _number(document["share_drifted"], ".0%"),
+        _number(document["false_alarm_rate"], ".1%"),
+        f"{reasons[0]}{more}" if reasons else _calm(document),
+    ]
+
+
+def _calm(document: Document) -> str:
+    return "-" if document["score"] is not None else "Too short a history to call anything drift."
+
+
+def _ill(document: Document) -> bool:
+    return bool(document["reasons"])
+
+
+def _advice(document: Document) -> str:
+    acted = document.get("acted") or {}
+    why = f" ({acted['why']})" if document["retrain"] else ""
+    return f"{document['ticker']}: {document['what_to_do']}{why}"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _replay(settings: Settings, as_json: bool) -> int:
+    from stockcast.monitoring.rates import measure, summary
+
+    with results_only():
+        replays = measure(settings)
+    if as_json:
+        print_json({"profile": settings.profile, **summary(replays)})
+        return 0
+    found = summary(replays)
+    page = console()
+    page.print(table(_RATES, [_rates_row(row) for row in found["undisturbed"]]))
+    page.print(table(_FAULTS, [_fault_row(row) for row in found["planted"]]))
+    return 0
+
+
+_RATES = [
+    *("ticker", "from", "to", "sessions>", "stated>", "alarms>"),
+    *("on training days>", "after>", "weekly checks>"),
+]
+_FAULTS = ["fault", "planted>", "caught within 20 sessions>", "worst ticker>", "by"]
+
+
+def _rates_row(row: Document) -> list[str]:
+    shares = ("stated", "alarms", "alarms_reference", "alarms_after", "alarms_weekly")
+    ends = [row["ticker"], row["first"], row["last"], str(row["sessions"])]
+    return [*ends, *(_number(row[name], ".1%") for name in shares)]
+
+
+def _fault_row(row: Document) -> list[str]:
+    figures = [str(row["planted"]), f"{row['share']:.1%}", f"{row['worst']:.1%}"]
+    return [row["fault"], *figures, row["by"]]

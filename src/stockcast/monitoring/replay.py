@@ -1,0 +1,250 @@
+"""How often the checks would have alarmed, with nothing wrong and with each fault planted.
+
+A check is replayed at every session, with thresholds from the reference alone. Undisturbed history
+gives the false alarms; faults are planted at random sessions, and count as caught if the ingestion
+or a check says so within 20 sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stockcast import features, schema
+from stockcast.features import MODEL_INPUTS
+from stockcast.ledger import QUANTILES
+from stockcast.models import baselines
+from stockcast.models.records import Record
+from stockcast.monitoring import performance, plants, quality, served
+from stockcast.monitoring.distances import DRIFTED_SHARE, distances, limits
+from stockcast.monitoring.inputs import usable_market
+from stockcast.monitoring.surprise import WINDOW, Reference
+from stockcast.monitoring.thresholds import Calibration, calibrate
+from stockcast.prices import PriceHistory
+from stockcast.settings import Settings
+
+__all__ = ["SESSIONS", "Replay", "replay"]
+
+#: Sessions within which a planted fault has to be caught.
+SESSIONS = 20
+#: Rows that a planted fault's surprises are computed on: a year says what is usual.
+ROWS = 450
+#: No check is replayed, and no fault planted, before so many sessions.
+WARM_UP = 330
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """Rates of one ticker, and what was caught of each fault.
+
+    Attributes:
+        rates: share of sessions with an alarm: on reference days, after them, on all.
+        faults: one row per fault: planted, caught, and by what.
+    """
+
+    ticker: str
+    rates: Row
+    faults: list[Row]
+
+
+def replay(
+    settings: Settings,
+    history: PriceHistory,
+    *,
+    end: pd.Timestamp,
+    market: pd.DataFrame | None = None,
+    record: Record | None = None,
+    planted: int = 25,
+    seed: int = 7,
+) -> Replay | None:
+    """Replay the checks of ``history``; None if it is too short to be judged.
+
+    Args:
+        settings: of the profile.
+        history: undisturbed prices.
+        end: the first day after the reference.
+        market: bars of the market, None for the market itself.
+        record: what serves; without it forecasts are those of ``ewma``.
+        planted: how often each fault is planted.
+        seed: of the sessions at which faults are planted.
+    """
+    world = _World.build(settings, history, end, market, record)
+    if world is None:
+        return None
+    rng = np.random.default_rng(seed)
+    return Replay(history.ticker, world.rates(), list(world.faults(rng, planted)))
+
+
+@dataclass(frozen=True, eq=False)
+class _World:
+    settings: Settings
+    history: PriceHistory
+    inputs: pd.DataFrame
+    reference: Reference
+    calibration: Calibration
+    rows: pd.DataFrame
+    promised: Calibration
+
+    @classmethod
+    def build(
+        cls,
+        settings: Settings,
+        history: PriceHistory,
+        end: pd.Timestamp,
+        market: pd.DataFrame | None,
+        record: Record | None,
+    ) -> _World | None:
+        bars = history.frame
+        computed = features.compute(bars)
+        reference = Reference.learn(bars, computed, end, usable_market(market, bars))
+        if reference is None:
+            return None
+        target = settings.false_alarm_rate
+        scores = reference.scores(bars, computed)
+        rows = _forecasts(settings, history, computed, record)
+        known = performance.scores(rows).dropna()
+        return cls(
+            settings=settings,
+            history=history,
+            inputs=computed,
+            reference=reference,
+            calibration=calibrate(scores.loc[reference.days], target),
+            rows=rows,
+            promised=calibrate(known.iloc[: len(known) // 2], target),
+        )
+
+    def rates(self) -> Row:
+        """Alarms at the sessions of undisturbed history."""
+        bars = self.history.frame
+        over = self.calibration.over(self.reference.scores(bars, self.inputs))
+        said = self.promised.over(performance.scores(self.rows)).reindex(bars.index)
+        alarms = pd.DataFrame(
+            {
+                "inputs": (over >= 1).any(axis=1),
+                "distances": self._distances(),
+                "forecasts": (said >= 1).any(axis=1),
+                "bars": self._bars(),
+            }
+        ).iloc[WARM_UP:]
+        one = alarms.any(axis=1)
+        inside = one.index.isin(self.reference.days)
+        weekly = one.rolling(5).max().iloc[4::5]
+        return {
+            "first": f"{one.index[0]:%Y-%m-%d}",
+            "last": f"{one.index[-1]:%Y-%m-%d}",
+            "sessions": len(one),
+            "alarms": float(one.mean()),
+            "alarms_reference": float(one[inside].mean()),
+            "alarms_after": float(one[~inside].mean()) if (~inside).any() else None,
+            "alarms_weekly": float(weekly.mean()),
+            "by": {name: float(alarms[name].mean()) for name in alarms},
+            "stated": round(self.calibration.rate + self.promised.rate, 5),
+        }
+
+    def faults(self, rng: np.random.Generator, planted: int) -> Iterator[Row]:
+        """One row for each fault."""
+        last = len(self.history.frame) - SESSIONS
+        onsets = rng.integers(max(WARM_UP, ROWS // 2), last, planted)
+        for name in plants.BAR_FAULTS:
+            yield _row(name, [self._in_bars(name, int(at)) for at in onsets])
+        yield _row(
+            "one input shifted by 2 sd",
+            [
+                self._in_inputs(int(at), column, sign)
+                for at in onsets[: max(1, planted // 5)]
+                for column in MODEL_INPUTS
+                for sign in (-2, 2)
+            ],
+        )
+        places = rng.integers(len(self.rows) // 3, len(self.rows) - SESSIONS, planted)
+        yield _row(
+            "forecasts biased by half a sigma",
+            [self._in_forecasts(int(at), sign) for at in places for sign in (-0.5, 0.5)],
+        )
+
+    def _distances(self) -> pd.Series:
+        """Whether so many inputs lie far from the reference's that the check says so."""
+        inputs = self.inputs[list(MODEL_INPUTS)].dropna()
+        limit = limits(self.reference.inputs, WINDOW)
+        shares = {
+            inputs.index[end - 1]: float(
+                (distances(self.reference.inputs, inputs.iloc[end - WINDOW : end]) > limit).mean()
+            )
+            for end in range(WINDOW, len(inputs) + 1, 5)
+        }
+        drifted = pd.Series(shares) >= DRIFTED_SHARE
+        return drifted.reindex(self.inputs.index, method="ffill", limit=4, fill_value=False)
+
+    def _bars(self) -> pd.Series:
+        """Whether a session lies among 20 of which the check of bars says something."""
+        frame, found = self.history.frame, pd.Series(False, self.history.frame.index)
+        for end in range(WARM_UP, len(frame) + 1, quality.RECENT):
+            some = frame.iloc[:end]
+            faults = quality.recent_faults(some, self.history.ticker, self.settings.exchange)
+            found.iloc[end - quality.RECENT : end] = bool(faults)
+        return found
+
+    def _in_bars(self, name: str, at: int) -> Row:
+        bars = plants.BAR_FAULTS[name](self.history.frame.iloc[: at + SESSIONS], at)
+        ticker, exchange = self.history.ticker, self.settings.exchange
+        faults = schema.faults(bars.iloc[-ROWS:], ticker=ticker, exchange=exchange)
+        faults += quality.recent_faults(bars, ticker, exchange)
+        if any(fault.severity == "stop" for fault in faults):
+            return _caught(ingest=True)
+        computed = features.compute(bars)
+        return _caught(inputs=self._surprised(bars, computed))
+
+    def _in_inputs(self, at: int, column: str, sign: float) -> Row:
+        bars, computed = self.history.frame.iloc[: at + SESSIONS], self.inputs.iloc[: at + SESSIONS]
+        by = sign * float(self.reference.inputs[column].std())
+        kept = plants.shifted(computed, at, column, by)
+        ticker = self.history.ticker
+        differ = bool(served.mismatches(kept, computed, ticker, quality.RECENT))
+        return _caught(served=differ, inputs=self._surprised(bars, kept))
+
+    def _in_forecasts(self, at: int, by: float) -> Row:
+        rows = plants.biased(self.rows.iloc[: at + SESSIONS], at, by)
+        over = self.promised.over(performance.scores(rows)).iloc[at:]
+        return _caught(forecasts=bool((over >= 1).any(axis=None)))
+
+    def _surprised(self, bars: pd.DataFrame, inputs: pd.DataFrame) -> bool:
+        scores = self.reference.scores(bars.iloc[-ROWS:], inputs.iloc[-ROWS:])
+        over = self.calibration.over(scores).iloc[-SESSIONS:]
+        return bool((over >= 1).any(axis=None))
+
+
+def _forecasts(
+    settings: Settings, history: PriceHistory, computed: pd.DataFrame, record: Record | None
+) -> pd.DataFrame:
+    """Next-day forecasts with their outcomes, of all the history that allows them."""
+    close, horizon = history.frame["close"], settings.horizon
+    if record is not None:
+        from stockcast.monitoring.walk import walked
+
+        walk = walked(settings, record, history, computed, sessions=len(close))
+    else:
+        start = baselines.first_origin(close, horizon + 1)
+        walk = baselines.ewma(close, pd.DatetimeIndex(close.index[close.index >= start]), horizon)
+    nothing = pd.DataFrame(columns=["horizon", "created_at", "as_of", *QUANTILES])
+    return performance.table(walk, nothing, close)
+
+
+def _caught(**by: bool) -> Row:
+    return {"ingest": False, "served": False, "inputs": False, "forecasts": False, **by}
+
+
+def _row(name: str, plants_: list[Row]) -> Row:
+    caught = [any(each.values()) for each in plants_]
+    return {
+        "fault": name,
+        "planted": len(plants_),
+        "caught": sum(caught),
+        "share": sum(caught) / len(plants_),
+        **{f"by_{key}": sum(each[key] for each in plants_) for key in _caught()},
+    }
