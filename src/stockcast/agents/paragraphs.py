@@ -84,7 +84,7 @@ def momentum(facts: FactTable) -> Iterable[str]:
     if "macd" in facts:
         side, over = ("above", "over") if facts.number("macd") >= 0 else ("below", "under")
         yield (
-            f"The signal line of the MACD stands at {facts.text('macd')}, {side} zero, so short"
+            f"The MACD stands at {facts.text('macd')}, {side} zero, so short"
             f" averages run {over} long ones."
         )
 
