@@ -146,6 +146,16 @@ def test_a_short_history_is_served_with_its_gap_marked(settings: Settings) -> No
     assert np.isfinite(served.values[-20:]).all()
 
 
+def test_a_library_that_has_sqlite_write_times_its_way_does_no_harm(settings: Settings) -> None:
+    import sqlite3
+    from datetime import datetime
+
+    put(settings, bars(days=60))
+    sqlite3.register_adapter(datetime, datetime.isoformat)
+    put(settings, bars(days=80))
+    assert serving_context(settings, "AAA").as_of == bars(days=80).index[-1]
+
+
 def test_changed_formulas_are_applied_to_the_whole_log(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,7 @@ def answering(settings: Settings) -> Iterator[None]:
 
     try:
         with _ALONE:
+            _write_times_as_feast_does()
             yield
     except (sqlite3.DatabaseError, DecodeError) as error:
         name = "registry.db" if isinstance(error, DecodeError) else "online.db"
@@ -83,6 +85,18 @@ def answering(settings: Settings) -> Iterator[None]:
             f"Expected a file of Feast's in {folder(settings) / name}, got one that cannot be used "
             f"({error}); delete it and publish again."
         ) from None
+
+
+def _write_times_as_feast_does() -> None:
+    """Tell sqlite3 again how Feast's online store writes and reads times.
+
+    That is one setting for the whole process, and nbformat, pandas and others put their own in its
+    place when they are imported after Feast.
+    """
+    from feast.infra.online_stores import sqlite
+
+    sqlite3.register_adapter(datetime, sqlite.adapt_datetime_epoch)
+    sqlite3.register_converter("timestamp", sqlite.convert_timestamp)
 
 
 def _register(settings: Settings) -> None:
