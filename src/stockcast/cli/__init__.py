@@ -19,7 +19,8 @@ from stockcast.cli.output import show_error
 
 __all__ = ["main"]
 
-_REGISTERED = (runs, forecasts, reports, monitoring, workspace)  # importing them adds their commands to the app
+# importing them adds their commands to the app
+_REGISTERED = (runs, forecasts, reports, monitoring, workspace)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -89,7 +89,7 @@ def biased(rows: pd.DataFrame, at: int, by: float) -> pd.DataFrame:
     return changed
 
 
-def _with_prices(bars: pd.DataFrame, at: int, prices: np.ndarray) -> pd.DataFrame:  # type: ignore[type-arg]
+def _with_prices(bars: pd.DataFrame, at: int, prices: np.ndarray) -> pd.DataFrame:
     changed = bars.copy()
     changed.iloc[at:, [changed.columns.get_loc(name) for name in _PRICES]] = prices
     return changed
