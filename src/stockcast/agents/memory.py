@@ -57,6 +57,8 @@ CONDITIONS = {
     "drift": "the health of the data",
 }
 
+_MANY = ("the prices", "the prompts")
+
 
 @dataclass(frozen=True)
 class Embedder:
@@ -244,7 +246,7 @@ class Shelf:
                 if payload["as_of"] != outline.as_of
                 else ""
             )
-            verb = "has" if len(changed) == 1 and not changed[0].endswith("s") else "have"
+            verb = "have" if len(changed) > 1 or changed[0] in _MANY else "has"
             return f"{' and '.join(changed)} {verb} changed since the last report{days}"
         if not self._young(payload):
             age = _span(self._now() - payload["created_at"])

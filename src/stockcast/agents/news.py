@@ -43,7 +43,7 @@ _ORDERS = re.compile(
     r"|as\s+an?\s+(?:ai|language\s+model|assistant))\b"
     r"|\b(?:the|this|dear)\s+(?:assistant|model|writer|analyst|critic|ai|llm)\s+"
     r"(?:must|should|shall|has\s+to|will)\b"
-    r"|(?:^|[.!?:;,\"'()\-]\s*|\b(?:and|then|please|must|should|instead|to|always|only|just|now)\s+)"
+    r"|(?:^|[.!?:;,\"'()\-]\s*|\b(?:and|then|please|must|should|instead|always|only|just|now)\s+)"
     r"(?:say|write|output|print|respond|reply|answer|repeat|state|set|mark|rate|report|recommend)\b"
     r".{0,30}\b(?:bullish|bearish|neutral|stance|confidence|verbatim|exactly|strong\s+buy)\b"
     r"|\b(?:assistant|system|user|human)\s*:"
@@ -92,13 +92,12 @@ def load(settings: Settings, ticker: str, as_of: str) -> News:
     path = _find(settings.prices_dir / "news", ticker)
     if path is None:
         return News()
-    try:
-        if path.stat().st_size > LARGEST:
-            raise BadInput(f"it is larger than {LARGEST / 1e6:g} MB")
-        return read_news(read_json(path), as_of)
-    except (BadInput, OSError, RecursionError) as error:
-        said = str(error).partition("got: ")[2].rstrip(".") or str(error) or type(error).__name__
-        return News(note=f"The news file of {ticker} could not be used: {clean(said, 200)}.")
+    document, fault = _read(path)
+    if not fault and not isinstance(document, list):
+        fault = "it is no list of items"
+    if fault:
+        return News(note=f"The news file of {ticker} could not be used: {fault}.")
+    return read_news(document, as_of)
 
 
 def fingerprint(settings: Settings, ticker: str) -> str:
@@ -151,6 +150,18 @@ def orders(text: str) -> bool:
     return bool(_ORDERS.search(text))
 
 
+def _read(path: Path) -> tuple[Any, str]:
+    """Return what is in the file, and why nothing is; none of its own words is told."""
+    try:
+        if path.stat().st_size > LARGEST:
+            return None, "it is too large"
+        return read_json(path), ""
+    except (BadInput, RecursionError):
+        return None, "it is not JSON"
+    except OSError:
+        return None, "it cannot be read"
+
+
 def _find(folder: Path, ticker: str) -> Path | None:
     """Find the ticker's file by listing the folder: no path is made from a ticker."""
     try:
@@ -191,4 +202,5 @@ def _gives_orders(entry: Mapping[str, Any]) -> bool:
     """Look at what came and at what is left of it: markup may hide an order, or split one."""
     raw = " ".join(str(entry.get(key) or "") for key in ("title", "summary", "publisher"))
     raw = raw[: 20 * SUMMARY]
-    return orders(raw) or orders(clean(raw, len(raw) + 1))
+    joined = _TAG.sub("", html.unescape(raw))  # <b>ign</b>ore
+    return any(map(orders, (raw, joined, clean(raw, len(raw) + 1))))

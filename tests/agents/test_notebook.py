@@ -1,0 +1,79 @@
+"""The notebook of the stage reads a forecast, shows the note and writes the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import pytest
+import yaml
+
+from stockcast.files import read_json
+from stockcast.pipeline.plans import plan
+from stockcast.settings import HOME, Settings
+from tests.agents import worlds
+
+NOTEBOOK = HOME / "notebooks" / "report.py"
+
+
+def code(**parameters: Any) -> str:
+    """The notebook's code, its parameters replaced."""
+    cells = [cell for cell in jupytext.read(NOTEBOOK).cells if cell.cell_type == "code"]
+    given = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
+    tagged = [
+        f"{cell.source}\n{given}" if cell.metadata.get("tags") else cell.source for cell in cells
+    ]
+    return "\n".join(tagged)
+
+
+def test_it_writes_the_report_of_the_forecast_it_is_given(
+    sample_settings: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = sample_settings()
+    worlds.place(settings)
+    monkeypatch.setenv("STOCKCAST_ROOT", str(tmp_path))
+    product = tmp_path / "report.json"
+    forecast = str(settings.state / "forecasts" / "AAPL.json")
+    source = code(
+        upstream={"forecast-AAPL": {"forecast": forecast}}, product={"report": str(product)}
+    )
+    shown: dict[str, Any] = {}
+    exec(compile(source, str(NOTEBOOK), "exec"), shown)  # noqa: S102 - our own notebook
+    report = read_json(product)
+    assert report["evaluation"]["status"] == "Pass"
+    assert report["ticker"] == "AAPL"
+
+
+def test_what_it_shows_reads_like_a_note(
+    sample_settings: Callable[..., Settings],
+) -> None:
+    from stockcast.agents import exhibits
+
+    report, table = worlds.written(sample_settings(), worlds.subject(0))
+    report["cache"] = {"hit": False, "why": "there is no earlier report on AAPL"}
+    assert exhibits.headline(report).data.startswith(f"# {report['headline']}\n\n")
+    assert exhibits.note(report).data.startswith("## Executive Summary")
+    assert exhibits.recommendation(report).loc["stance"].item() == report["stance"]
+    shown = exhibits.facts(report)
+    assert len(shown) == len(table)
+    assert shown.loc["last_close", "in the text"] >= 1
+
+
+def test_its_parameters_are_those_of_its_stage(sample_settings: Callable[..., Settings]) -> None:
+    settings = sample_settings(ollama_base_url="http://user:secret@localhost:11434")
+    task = next(task for task in plan(settings) if task.name == "report-AAPL")
+    names = {"upstream": None, "product": None}
+    tagged = next(c for c in jupytext.read(NOTEBOOK).cells if c.metadata.get("tags"))
+    exec(tagged.source, names)  # noqa: S102 - our own notebook
+    assert set(task.params) == set(names) - {"upstream", "product", "__builtins__"}
+    assert task.params["ollama_base_url"] == "http://localhost:11434"
+    assert list(task.upstream) == ["forecast-AAPL"]
+    assert task.products["report"] == settings.state / "reports" / "AAPL.json"
+
+
+def test_every_ticker_of_the_profile_has_a_report() -> None:
+    page = yaml.safe_load((HOME / "pipeline.yaml").read_text("utf-8"))
+    stage = next(stage for stage in page["stages"] if stage["name"] == "report-[[ticker]]")
+    assert (stage["each"], stage["upstream"]) == ("tickers", ["forecast-[[ticker]]"])

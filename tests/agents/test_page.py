@@ -1,0 +1,76 @@
+"""Text from a model becomes plain words before it is checked, and harmless on the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stockcast.agents.facts import FactTable
+from stockcast.agents.page import page, sections_of, tidy
+from stockcast.agents.state import SECTIONS
+
+Written = tuple[dict[str, Any], FactTable]
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("<b>Up</b> by &lt;script&gt;alert(1)&lt;/script&gt; 2%", "Up by 2%"),
+        ("# Title\n* one\n2) two", "Title\n- one\n- two"),
+        ("**bold** `code` | cell |", "bold code cell"),
+        ("A [link](javascript:x) and ![p](http://x/y.png)", "A link and p"),
+        ("Closed at 1 USD [last_close].", "Closed at 1 USD [last_close]."),
+        ("a\x00b\x1b[0m\u202ec", "a b [0m c"),
+    ],
+)
+def test_markup_is_taken_out_and_references_stay(raw: str, shown: str) -> None:
+    assert tidy(raw) == shown
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=st.text(max_size=300))
+def test_no_text_of_a_model_is_html_or_a_link_on_the_page(text: str) -> None:
+    report = _REPORT | {"sections": dict.fromkeys((*SECTIONS, "headline"), text or "x")}
+    shown = page(report, _FACTS)
+    assert "<" not in shown
+    assert "](" not in shown
+    titles = [title for title, _ in sections_of(shown)]
+    assert titles.count("## Executive Summary") == 1
+
+
+def test_raw_html_that_slips_through_is_escaped_where_the_page_is_made() -> None:
+    sections = dict.fromkeys(
+        (*SECTIONS, "headline"), '<img src=x onerror="a()"> & &lt;b&gt; [x](y)'
+    )
+    shown = page(_REPORT | {"sections": sections}, _FACTS)
+    assert "&lt;img" in shown
+    assert "<img" not in shown
+    assert "&amp;lt;b" in shown
+    assert "(x)(y)" in shown
+
+
+def test_the_sections_of_a_page_are_those_it_was_made_from(deterministic: list[Written]) -> None:
+    report, _ = deterministic[0]
+    titles = [title for title, _ in sections_of(report["markdown"])]
+    assert titles[1:] == [f"## {title}" for title in (*SECTIONS.values(), "About This Report")]
+
+
+_FACTS = FactTable.of(
+    [
+        {"id": i, "label": i, "value": t, "unit": "text", "as_of": "2013-03-01", "text": t}
+        for i, t in (("ticker", "AAPL"), ("as_of", "2013-03-01"), ("last_close", "1 USD"))
+    ]
+)
+_REPORT: dict[str, Any] = {
+    "stance": "NEUTRAL",
+    "confidence": "Low",
+    "source": "sample",
+    "data_hash": "0",
+    "model": {"kind": "child", "version": "1"},
+    "grounding": {"checked": 1, "struck": []},
+    "news": {"withheld": 0, "unusable": 0},
+    "writer": {"model": None, "parts": {}, "replaced": {}},
+}
