@@ -138,11 +138,6 @@ class Settings(BaseSettings):
     false_alarm_rate: float = Field(
         0.005, gt=0, le=0.05, description="share of undisturbed sessions at which drift may alarm"
     )
-    retrain_cooldown: int = Field(
-        20, ge=1, le=250, description="sessions before drift may ask for the same training again"
-    )
-    pushgateway_url: str | None = Field(None, description="where batch runs push their metrics")
-    log_format: Literal["text", "json"] = "text"
 
     # running
     jobs: int = Field(2, ge=1, le=256, description="notebooks at a time")

@@ -90,9 +90,7 @@ def _ill(document: Document) -> bool:
 
 
 def _advice(document: Document) -> str:
-    acted = document.get("acted") or {}
-    why = f" ({acted['why']})" if document["retrain"] else ""
-    return f"{document['ticker']}: {document['what_to_do']}{why}"
+    return f"{document['ticker']}: {document['what_to_do']}"
 
 
 def _number(value: float | None, form: str) -> str:

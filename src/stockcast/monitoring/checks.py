@@ -1,4 +1,4 @@
-"""Checks of a whole profile: read, examine, write down and act, one ticker after the other."""
+"""Checks of a whole profile: read, examine and write down, one ticker after the other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 
 from stockcast import prices
 from stockcast.errors import DataFault, StockcastError
-from stockcast.monitoring import actions, checkup, evidently_report
+from stockcast.monitoring import checkup, evidently_report
 from stockcast.monitoring.health import CRITICAL, DEGRADED, HEALTHY
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
@@ -75,21 +75,20 @@ def check_all(settings: Settings, *, pages: bool = True) -> Checks:
 
 
 def refuse(settings: Settings, ticker: str, reason: str) -> Document:
-    """Write down that the ticker's prices were refused, and act on it; return the document."""
-    document = actions.act(settings, checkup.refusal(settings, ticker, reason))
+    """Write down that the ticker's prices were refused; return the document."""
+    document = checkup.refusal(settings, ticker, reason)
     checkup.save(settings, document)
     return document
 
 
 def publish(settings: Settings, found: checkup.Checkup, write_page: WritePage) -> Document:
-    """Write down what was found, as a page too, and act on it; return the document."""
+    """Write down what was found, as a page too; return the document."""
     inputs, ticker = found.inputs, found.document["ticker"]
     if len(inputs.reference):
         path = checkup.page_file(settings, ticker)
         write_page(inputs.reference, inputs.current, inputs.limits, path)
-    document = actions.act(settings, found.document)
-    checkup.save(settings, document)
-    return document
+    checkup.save(settings, found.document)
+    return found.document
 
 
 @contextlib.contextmanager
