@@ -2,6 +2,6 @@
 
 ``surprise`` asks whether the last sessions fit what came before, ``quality`` whether the bars can
 be believed, ``performance`` whether the forecasts are as good as promised. ``thresholds`` sets each
-alarm by replaying undisturbed days, and ``health`` turns findings into a verdict. Evidently is known
-to ``evidently_report`` alone. Nothing is imported here, so that a stage depends on what it uses.
+alarm by replaying undisturbed days, and ``health`` turns findings into a verdict. Evidently is
+known to ``evidently_report`` alone. Nothing is imported here: a stage depends on what it uses.
 """
