@@ -49,6 +49,12 @@ def at_work_in() -> Callable[[Path], list[Path]]:
     return find
 
 
+@pytest.fixture(scope="session")
+def mlflow_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An MLflow store for all who record something: making one takes seconds of migrations."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+
+
 def _fail_on_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     if SKIPS_FAIL and report.outcome == "skipped" and not hasattr(report, "wasxfail"):
         report.outcome = "failed"

@@ -19,7 +19,7 @@ from tests.standins.voices import VOICES
 Written = tuple[dict[str, Any], FactTable]
 
 #: Seeds whose subjects have enough history for every voice.
-LONG = tuple(seed for seed in range(12) if "low_20d" in build(worlds.subject(seed)))[:6]
+LONG = tuple(seed for seed in range(12) if "low_20d" in build(worlds.subject(seed)))[:4]
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,7 @@ def table() -> FactTable:
 def deterministic() -> list[Written]:
     """Reports by the deterministic writer on subjects of every kind."""
     settings = load_settings("sample")
-    return [worlds.written(settings, worlds.subject(seed)) for seed in range(32)]
+    return [worlds.written(settings, worlds.subject(seed)) for seed in range(24)]
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def test_good_reports_raise_no_alarm(good: list[Written]) -> None:
         for report, facts in good
         if (found := evaluate(report, facts))["status"] != "Pass"
     ]
-    assert len(good) >= 50
+    assert len(good) >= 40
     assert len(alarms) <= FALSE_ALARMS * len(good), alarms
 
 
@@ -42,9 +42,9 @@ def test_a_models_text_is_kept_when_it_is_true(by_models: list[Written]) -> None
 
 @pytest.fixture(scope="module")
 def verdicts(good: list[Written]) -> dict[str, list[str]]:
-    """Status of every eighth report under every damage that can be done to it."""
+    """Status of every sixth report under every damage that can be done to it."""
     found: dict[str, list[str]] = {name: [] for name in DAMAGES}
-    for report, facts in good[::8]:
+    for report, facts in good[::6]:
         for name, damage in DAMAGES.items():
             damaged = damage(report, facts)
             if damaged is not None:

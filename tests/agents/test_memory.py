@@ -219,7 +219,7 @@ def test_a_store_that_a_crash_cut_short_is_begun_anew(
 
 def _work(settings: Settings, ticker: str, failures: Any) -> None:
     try:
-        for number in range(8):
+        for number in range(4):
             about = outline(f"2013-02-{number + 10}", ticker=ticker, data_hash=str(number))
             why = Shelf(settings).keep(about, REPORT | {"ticker": ticker})
             found = Shelf(settings).recall(about)
@@ -247,7 +247,28 @@ def test_processes_that_share_the_embedded_store_do_not_collide(
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert failures.empty()
-    assert memory.probe(settings).startswith("17 reports at ")
+    assert memory.probe(settings).startswith("9 reports at ")
+
+
+def _hold(settings: Settings, opened: Any) -> None:
+    with memory._connected(settings):
+        opened.set()
+        time.sleep(0.4)
+
+
+def test_who_finds_the_embedded_store_open_elsewhere_waits_for_it(
+    sample_settings: Callable[..., Settings],
+) -> None:
+    settings = sample_settings()
+    Shelf(settings).keep(outline(), REPORT)
+    context = multiprocessing.get_context("fork")
+    opened = context.Event()
+    holder = context.Process(target=_hold, args=(settings, opened))
+    holder.start()
+    assert opened.wait(30)
+    assert Shelf(settings).recall(outline()).report == REPORT
+    holder.join(30)
+    assert holder.exitcode == 0
 
 
 def test_an_outline_is_the_same_point_for_the_same_words_and_conditions() -> None:

@@ -29,11 +29,15 @@ def code(**parameters: Any) -> str:
 
 
 def test_it_writes_the_report_of_the_forecast_it_is_given(
-    sample_settings: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample_settings: Callable[..., Settings],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mlflow_uri: str,
 ) -> None:
     settings = sample_settings()
     worlds.place(settings)
     monkeypatch.setenv("STOCKCAST_ROOT", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
     product = tmp_path / "report.json"
     forecast = str(settings.state / "forecasts" / "AAPL.json")
     source = code(
@@ -69,11 +73,12 @@ def test_its_parameters_are_those_of_its_stage(sample_settings: Callable[..., Se
     exec(tagged.source, names)  # noqa: S102 - our own notebook
     assert set(task.params) == set(names) - {"upstream", "product", "__builtins__"}
     assert task.params["ollama_base_url"] == "http://localhost:11434"
-    assert list(task.upstream) == ["forecast-AAPL"]
+    assert "forecast-AAPL" in task.upstream
     assert task.products["report"] == settings.state / "reports" / "AAPL.json"
 
 
 def test_every_ticker_of_the_profile_has_a_report() -> None:
     page = yaml.safe_load((HOME / "pipeline.yaml").read_text("utf-8"))
     stage = next(stage for stage in page["stages"] if stage["name"] == "report-[[ticker]]")
-    assert (stage["each"], stage["upstream"]) == ("tickers", ["forecast-[[ticker]]"])
+    assert stage["each"] == "tickers"
+    assert "forecast-[[ticker]]" in stage["upstream"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from stockcast.agents import memory
 from stockcast.agents.ollama import Model, NoAnswer, embed, probe
 from stockcast.agents.report import write_report
 from stockcast.agents.state import Critique
@@ -166,8 +167,16 @@ def test_with_every_fault_the_report_is_written_and_says_so(
     assert not report["cache"]["kept"]
     assert "without the language model" in report["cache"]["not_kept_because"]
     assert len(server.chats) <= 6
-    # what failed is not kept, so it does not come back when the model is well again
+    assert memory.probe(settings).startswith("0 reports")
+
+
+def test_what_was_written_without_the_model_is_not_reused_when_it_is_well_again(
+    asking: Asking, server: standin.StandIn
+) -> None:
+    settings = asking()
+    worlds.place(settings)
+    server.fault = "error"
+    assert write_report(settings, "AAPL")["writer"]["degraded"]
     server.fault = None
-    again = write_report(asking(), "AAPL")
-    assert not again["cache"]["hit"]
-    assert not again["writer"]["degraded"]
+    report = write_report(settings, "AAPL")
+    assert (report["cache"]["hit"], report["writer"]["degraded"]) == (False, False)

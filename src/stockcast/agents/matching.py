@@ -227,7 +227,9 @@ class _Matcher:
         if not found:
             return None
         end, ids = max(found, key=lambda pair: pair[0])
-        if re.search(r"[;:]|,\s(?:and|while|with|but)\b", front[end:]):
+        # a colon right behind the words is a label's: "80% interval: 410.20 to 449.80 USD"
+        rest = re.sub(r"^\s*(?:\([^)]*\))?\s*:", "", front[end:])
+        if re.search(r"[;:]|,\s(?:and|while|with|but)\b", rest):
             return None
         return ids if self._reaches(begin + end, claim) else None
 
