@@ -16,11 +16,12 @@ PYTHON ?= $(shell for p in python3.11 python3; do $$p $(IS_311) 2>/dev/null && e
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help run test bench lab lint lock clean
+.PHONY: help run test nightly bench lab lint lock clean
 
 help:
 	@echo "make run     the whole pipeline on the sample prices, then a table"
 	@echo "make test    every test"
+	@echo "make nightly the tests that take minutes each"
 	@echo "make bench   speed and memory on this machine, into docs/performance.md (ARGS=--full for all)"
 	@echo "make lab     JupyterLab on notebooks/"
 	@echo "make lint    what is checked before a commit: ruff, mypy"
@@ -32,6 +33,9 @@ run: $(STAMP)
 
 test: $(STAMP)
 	@$(BIN)/pytest $(ARGS)
+
+nightly: $(STAMP)
+	@$(BIN)/pytest -m nightly $(ARGS)
 
 bench: $(STAMP)
 	@$(BIN)/python -m tests.bench $(ARGS)
@@ -47,11 +51,10 @@ lint: $(STAMP)
 # The lock must serve every machine: it names torch without the local suffix of one build, and no
 # CUDA package, which torch brings along where it needs them.
 lock:
-	@test -x $(BIN)/pip-compile || $(MAKE) --no-print-directory $(STAMP)
+	@test -x $(BIN)/uv || $(MAKE) --no-print-directory $(STAMP)
 	@cp requirements.lock $(VENV)/new.lock 2>/dev/null || true
-	@$(BIN)/pip-compile --quiet --extra dev --strip-extras --no-annotate --no-header \
-		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
-		--unsafe-package pip $(ARGS) --output-file $(VENV)/new.lock pyproject.toml
+	@$(BIN)/uv pip compile --quiet --all-extras --python-version 3.11 --no-annotate --no-header \
+		--no-emit-package pip $(ARGS) --output-file $(VENV)/new.lock pyproject.toml
 	@{ echo "# Written by make lock from pyproject.toml; edit that, not this."; \
 		sed -E -e 's/\+[a-z0-9.]+$$//' -e '/^(#|$$|nvidia-|cuda-|triton==)/d' $(VENV)/new.lock; \
 		} > requirements.lock
