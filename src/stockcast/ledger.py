@@ -122,6 +122,18 @@ class Ledger:
         numbers = ["last_close", *QUANTILES, *NAIVE_QUANTILES, "log_return", "close"]
         return frame.astype(dict.fromkeys(numbers, float))
 
+    def size(self) -> tuple[int, int]:
+        """Return how many rows and outcomes there are: both only grow, so equal means unchanged."""
+        query = sa.select(
+            *(
+                sa.select(sa.func.count()).select_from(table).scalar_subquery()
+                for table in (_FORECASTS, _OUTCOMES)
+            )
+        )
+        with self._transaction() as connection:
+            rows, outcomes = connection.execute(query).one()
+        return int(rows), int(outcomes)
+
     def summary(self, today: dt.date | None = None, ticker: str | None = None) -> pd.DataFrame:
         """Return one row per ticker and one for ``all``, or the one of ``ticker``.
 

@@ -138,6 +138,7 @@ class Settings(BaseSettings):
     false_alarm_rate: float = Field(
         0.005, gt=0, le=0.05, description="share of undisturbed sessions at which drift may alarm"
     )
+    pushgateway_url: str | None = Field(None, description="none: runs leave only a textfile")
 
     # running
     jobs: int = Field(2, ge=1, le=256, description="notebooks at a time")

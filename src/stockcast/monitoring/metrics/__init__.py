@@ -1,0 +1,67 @@
+"""What Prometheus is told: counts that outlive every process, gauges read from the products.
+
+Three kinds of process count: notebooks that live for seconds, workers of one server, and commands.
+Each adds to one file per profile (``metrics/totals.db`` below the state), in a transaction of
+some 20 microseconds, so that they add up, a killed one loses nothing, and counters go on from run
+to run until ``stockcast reset``. Prometheus' own mode for several processes keeps files by process
+id, which notebooks would multiply and containers would share, and it can neither push nor derive.
+What the products tell (skill, coverage, drift, lag) is not counted but read when somebody asks.
+
+So every endpoint of a profile tells the same totals: over endpoints take the maximum, not the sum.
+
+The functions that count are cheap and never fail. ``exposition`` and the others that speak to
+Prometheus import its client, which takes a tenth of a second; nothing else in the library does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from stockcast.monitoring.metrics.recording import (
+    fell_back,
+    forecast_served,
+    gate_decided,
+    http_request,
+    report_written,
+    rows_ingested,
+    run_ended,
+    stage_ended,
+)
+
+if TYPE_CHECKING:
+    from stockcast.monitoring.metrics.client import CONTENT_TYPE, exposition
+    from stockcast.monitoring.metrics.publishing import push, serve, textfile, write_textfile
+
+__all__ = [
+    "CONTENT_TYPE",
+    "exposition",
+    "fell_back",
+    "forecast_served",
+    "gate_decided",
+    "http_request",
+    "push",
+    "report_written",
+    "rows_ingested",
+    "run_ended",
+    "serve",
+    "stage_ended",
+    "textfile",
+    "write_textfile",
+]
+
+#: Where the names that need Prometheus' client are defined.
+_HOMES = {
+    "CONTENT_TYPE": "client",
+    "exposition": "client",
+    "push": "publishing",
+    "serve": "publishing",
+    "textfile": "publishing",
+    "write_textfile": "publishing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

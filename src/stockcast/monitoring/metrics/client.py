@@ -1,0 +1,249 @@
+"""The text that Prometheus reads, made when it asks; the only module that knows its client.
+
+Everything is a collector over the totals and the products, so that a process that counted nothing
+itself tells the same as one that did.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import psutil
+from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    CollectorRegistry,
+    generate_latest,
+    push_to_gateway,
+    start_http_server,
+)
+from prometheus_client.exposition import basic_auth_handler, default_handler
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+from prometheus_client.metrics_core import (
+    Metric as Family,
+)
+from prometheus_client.registry import Collector
+
+from stockcast.files import replacing
+from stockcast.monitoring.metrics.catalogue import (
+    CATALOGUE,
+    MACHINE,
+    OTHER,
+    ROUTES,
+    TICKERS,
+    Metric,
+)
+from stockcast.monitoring.metrics.products import cache_gauge, product_gauges
+from stockcast.monitoring.metrics.totals import Key, totals_of
+from stockcast.settings import Settings
+
+__all__ = ["CONTENT_TYPE", "exposition", "listen", "push_text", "write_text"]
+
+#: The media type of what :func:`exposition` returns.
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+#: Routes that are told one by one; a server has fewer.
+MOST_ROUTES = 100
+#: Seconds that a Pushgateway may take.
+PUSH_TIMEOUT = 3.0
+#: Seconds over which the use of the processors is measured the first time.
+FIRST_LOOK = 0.1
+
+Samples = Mapping[Key, float]
+
+
+class _Profile(Collector):
+    """All metrics of one profile.
+
+    Args:
+        settings: of the profile.
+        machine: whether to tell how the machine is now. What is read later, from a file or a
+            Pushgateway, must not tell it: it would say for a day how busy the machine was once.
+        marked: whether every sample names its profile, for a file that stands beside others.
+    """
+
+    def __init__(self, settings: Settings, *, machine: bool, marked: bool = False) -> None:
+        self._settings = settings
+        self._machine = machine
+        self._marks = {"profile": settings.profile} if marked else {}
+
+    def collect(self) -> Iterator[Family]:
+        """Yield every metric with at least one sample."""
+        counted = _by_name(_folded(self._settings, totals_of(self._settings).read()))
+        read = _by_name({**product_gauges(self._settings), **cache_gauge(self._settings)})
+        if self._machine:
+            read |= _by_name(_machine(self._settings))
+        for metric in CATALOGUE.values():
+            family = self._family(metric, counted, read)
+            if family.samples:
+                yield family
+
+    def _family(
+        self, metric: Metric, counted: Mapping[str, Any], read: Mapping[str, Any]
+    ) -> Family:
+        labels, marks = [*metric.labels, *self._marks], tuple(self._marks.values())
+        if metric.kind == "histogram":
+            histogram = HistogramMetricFamily(metric.name, metric.help, labels=labels)
+            for values, buckets, total in self._histograms(metric, counted):
+                histogram.add_metric([*values, *marks], buckets, total)
+            return histogram
+        if metric.kind == "counter":
+            counter = CounterMetricFamily(metric.name, metric.help, labels=labels)
+            for values, value in self._from_zero(metric, counted.get(metric.name, {})).items():
+                counter.add_metric([*values, *marks], value)
+            return counter
+        gauge = GaugeMetricFamily(metric.name, metric.help, labels=labels)
+        for values, value in {**counted.get(metric.name, {}), **read.get(metric.name, {})}.items():
+            gauge.add_metric([*values, *marks], value)
+        return gauge
+
+    def _from_zero(self, metric: Metric, found: Mapping[Any, float]) -> dict[Any, float]:
+        """``found``, with a zero for every series that may come: an increase is seen only from a
+        value to the next."""
+        choices = [self._values(values) for values in metric.labels.values()]
+        return {**dict.fromkeys(itertools.product(*choices), 0.0), **found}
+
+    def _values(self, values: tuple[str, ...]) -> tuple[str, ...]:
+        if values is TICKERS:
+            return self._settings.all_tickers
+        return () if values is ROUTES else values
+
+    def _histograms(
+        self, metric: Metric, counted: Mapping[str, Any]
+    ) -> Iterator[tuple[tuple[str, ...], list[tuple[str, float]], float]]:
+        falls = counted.get(f"{metric.name}_bucket", {})
+        for values, total in self._from_zero(metric, counted.get(f"{metric.name}_sum", {})).items():
+            bounds = [*map(str, metric.buckets), "+Inf"]
+            heights = itertools.accumulate(falls.get((*values, bound), 0.0) for bound in bounds)
+            yield values, list(zip(bounds, heights, strict=True)), total
+
+
+def exposition(settings: Settings) -> bytes:
+    """Return what ``/metrics`` answers, with the media type ``CONTENT_TYPE``.
+
+    Reads every product that changed, and looks at the machine and the cache: some 10 ms, so a
+    server calls it in a thread.
+    """
+    return generate_latest(_registry(settings, machine=True))
+
+
+def write_text(settings: Settings, path: Path) -> None:
+    """Write all but the machine's metrics to ``path``, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(generate_latest(_registry(settings, machine=False, marked=True)))
+
+
+def push_text(settings: Settings, url: str) -> None:
+    """Replace what the Pushgateway at ``url`` keeps of the profile.
+
+    Raises:
+        OSError: it does not answer, or refuses.
+    """
+    registry = _registry(settings, machine=False)
+    place, handler = _without_login(url)
+    push_to_gateway(
+        place,
+        job="stockcast",
+        registry=registry,
+        grouping_key={"profile": settings.profile},
+        timeout=PUSH_TIMEOUT,
+        handler=handler,
+    )
+
+
+def listen(settings: Settings, host: str, port: int) -> tuple[int, Any]:
+    """Answer ``/metrics`` from a thread; return the port, and what ``shutdown()`` stops it.
+
+    Raises:
+        OSError: the address cannot be had.
+    """
+    server, _ = start_http_server(port, host, registry=_registry(settings, machine=True))
+    return server.server_port, server
+
+
+def _registry(settings: Settings, *, machine: bool, marked: bool = False) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(_Profile(settings, machine=machine, marked=marked))
+    return registry
+
+
+def _without_login(url: str) -> tuple[str, Any]:
+    """Split the login off a URL; the client takes it as a header."""
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.username is None:
+        return url, default_handler
+    host = parts.netloc.rpartition("@")[2]
+
+    name, password = unquote(parts.username), unquote(parts.password or "")
+
+    def with_login(**request: Any) -> Any:
+        return basic_auth_handler(**request, username=name, password=password)
+
+    return urlunsplit(parts._replace(netloc=host)), with_login
+
+
+def _machine(settings: Settings) -> Samples:
+    values = {
+        "system_cpu_percent": _cpu(),
+        "system_memory_mb": psutil.virtual_memory().used / 2**20,
+        "system_disk_percent": psutil.disk_usage(str(_nearest(settings.root))).percent,
+    }
+    return {(metric.name, ()): values[metric.name] for metric in MACHINE}
+
+
+def _cpu() -> float:
+    """The share since somebody asked last in this process, or over a moment the first time."""
+    share: float = psutil.cpu_percent(None if _asked_before else FIRST_LOOK)
+    _asked_before.add(True)
+    return share
+
+
+_asked_before: set[bool] = set()
+
+
+def _nearest(path: Path) -> Path:
+    """The folder, or what exists above it."""
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+def _by_name(samples: Samples) -> dict[str, dict[tuple[str, ...], float]]:
+    found: dict[str, dict[tuple[str, ...], float]] = defaultdict(dict)
+    for (name, labels), value in samples.items():
+        found[name][labels] = value
+    return dict(found)
+
+
+def _folded(settings: Settings, samples: Samples) -> Samples:
+    """Count tickers that the profile no longer lists as ``other``, and routes beyond a number."""
+    routes = sorted(
+        {
+            labels[0]
+            for (name, labels) in samples
+            if name == "stockcast_http_requests_total" and labels[0] != OTHER
+        }
+    )[:MOST_ROUTES]
+    found: dict[Key, float] = defaultdict(float)
+    for (name, labels), value in samples.items():
+        metric = CATALOGUE.get(name.removesuffix("_bucket").removesuffix("_sum"))
+        if metric is None:
+            continue  # another version counted it
+        known = [
+            value if _told(values, value, settings.all_tickers, routes) else OTHER
+            for values, value in zip(metric.labels.values(), labels, strict=False)
+        ]
+        found[name, (*known, *labels[len(known) :])] += value
+    return dict(found)
+
+
+def _told(values: tuple[str, ...], value: str, tickers: Iterable[str], routes: list[str]) -> bool:
+    if values is TICKERS:
+        return value in tickers
+    return value in routes if values is ROUTES else True

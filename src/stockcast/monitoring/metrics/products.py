@@ -1,0 +1,153 @@
+"""Gauges that the products tell when somebody asks: never stale, and the same from any process."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from stockcast.errors import StockcastError
+from stockcast.files import read_json
+from stockcast.monitoring.metrics.catalogue import HEALTH
+from stockcast.monitoring.metrics.totals import Key
+from stockcast.settings import Settings
+
+__all__ = ["cache_gauge", "product_gauges"]
+
+Document = Mapping[str, Any]
+Gauges = Iterator[tuple[Key, float | None]]
+
+
+def product_gauges(settings: Settings) -> dict[Key, float]:
+    """Return what is known of every ticker of the profile; what is not known is left out."""
+    found: dict[Key, float] = {}
+    unreadable = 0
+    for read in (_per_ticker, _ledger):
+        for gauges in read(settings):
+            try:
+                known = {key: float(value) for key, value in gauges() if value is not None}
+            except (StockcastError, OSError, ValueError, KeyError, TypeError, AttributeError):
+                unreadable += 1  # another version wrote it, or nobody finished it: told as such
+                continue
+            found |= {key: value for key, value in known.items() if math.isfinite(value)}
+    return found | {("stockcast_unreadable_products", ()): unreadable}
+
+
+def cache_gauge(settings: Settings) -> dict[Key, float]:
+    """Return whether the cache answers now."""
+    from stockcast.cache import connect
+
+    try:
+        reachable = connect(settings).health().reachable
+    except StockcastError:
+        reachable = False
+    return {("redis_connection_status", ()): float(reachable)}
+
+
+def _per_ticker(settings: Settings) -> Iterator[Callable[[], Gauges]]:
+    """Yield a reader of each product that is there."""
+    for ticker in settings.all_tickers:
+        model = "parent" if ticker == settings.parent_ticker else f"child-{ticker}"
+        places = (
+            (settings.state / "prices" / ticker / "current.json", _prices),
+            (settings.state / "models" / f"{model}.json", _record),
+            (settings.state / "forecasts" / f"{ticker}.json", _forecast),
+            (settings.state / "reports" / f"{ticker}.json", _report),
+            (settings.state / "drift" / f"{ticker}.json", _drift),
+        )
+        for path, tell in places:
+            if path.exists():
+                yield functools.partial(_read, path, ticker, tell)
+
+
+def _read(path: Path, ticker: str, tell: Callable[[str, Document], Gauges]) -> Gauges:
+    stamp = path.stat()
+    return iter(_told(path, stamp.st_mtime_ns, stamp.st_size, ticker, tell))
+
+
+@functools.lru_cache(maxsize=4096)
+def _told(
+    path: Path, mtime: int, size: int, ticker: str, tell: Callable[[str, Document], Gauges]
+) -> tuple[tuple[Key, float | None], ...]:
+    """What a file tells; ``mtime`` and ``size`` are there for the cache: a record is 50 kB."""
+    return tuple(tell(ticker, read_json(path)))
+
+
+def _prices(ticker: str, pointer: Document) -> Gauges:
+    yield ("stockcast_last_bar_timestamp_seconds", (ticker,)), _seconds(pointer["as_of"])
+
+
+def _record(ticker: str, record: Document) -> Gauges:
+    skill = record["skill"]
+    yield ("stockcast_model_skilful", (ticker,)), record["verdict"]["skilful"]
+    yield ("stockcast_pinball_vs_naive_ratio", (ticker, "test")), skill["pinball_vs_naive"]
+    yield ("stockcast_coverage_ratio", (ticker, "80", "test")), skill["coverage_80"]
+
+
+def _forecast(ticker: str, forecast: Document) -> Gauges:
+    yield ("stockcast_forecast_timestamp_seconds", (ticker,)), _seconds(forecast["as_of"])
+
+
+def _report(ticker: str, report: Document) -> Gauges:
+    checked, struck = report["grounding"]["checked"], len(report["grounding"]["struck"])
+    held = 1 - struck / checked if checked else None
+    yield ("stockcast_report_grounding_ratio", (ticker,)), held
+    yield ("stockcast_report_score", (ticker,)), report["evaluation"]["score"]
+
+
+def _drift(ticker: str, document: Document) -> Gauges:
+    yield ("stockcast_drift_health", (ticker,)), HEALTH[document["health"]]
+    yield ("stockcast_drift_stop", (ticker,)), document["stop"]
+    yield ("stockcast_drift_score", (ticker,)), document["score"]
+    yield ("stockcast_drift_share_ratio", (ticker,)), document["share_drifted"]
+
+
+def _seconds(day: str) -> float:
+    return dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC).timestamp()
+
+
+def _ledger(settings: Settings) -> Iterator[Callable[[], Gauges]]:
+    """Yield a reader of the ledger, unless asking would make one."""
+    if settings.ledger_url or (settings.state / "ledger.db").exists():
+        yield lambda: _realised(settings)
+
+
+def _realised(settings: Settings) -> Gauges:
+    from stockcast.ledger import Ledger
+
+    for row in _summary(settings, Ledger(settings).size(), _newest(settings)):
+        ticker = row["ticker"]
+        if ticker not in settings.all_tickers:
+            continue
+        yield ("stockcast_ledger_forecasts", (ticker,)), row["forecasts"]
+        yield ("stockcast_ledger_settled_rows", (ticker,)), row["settled"]
+        yield ("stockcast_ledger_lag_seconds", (ticker,)), row["lag_days"] * 86_400
+        yield ("stockcast_pinball_loss", (ticker,)), row["pinball"]
+        yield ("stockcast_pinball_vs_naive_ratio", (ticker, "realised")), row["pinball_vs_naive"]
+        for interval in ("80", "90"):
+            covered = row[f"coverage_{interval}"]
+            yield ("stockcast_coverage_ratio", (ticker, interval, "realised")), covered
+
+
+@functools.lru_cache(maxsize=8)
+def _summary(
+    settings: Settings, size: tuple[int, int], today: dt.date | None
+) -> list[dict[str, Any]]:
+    """The ledger's figures; ``size`` is there for the cache, since rows are never changed."""
+    from stockcast.ledger import Ledger
+
+    rows: list[dict[str, Any]] = Ledger(settings).summary(today).to_dict("records")
+    return rows
+
+
+def _newest(settings: Settings) -> dt.date | None:
+    """The day of the newest bar ingested: what is due later cannot be known yet."""
+    days = []
+    for ticker in settings.all_tickers:
+        path = settings.state / "prices" / ticker / "current.json"
+        if path.exists():
+            days.append(dt.date.fromisoformat(read_json(path)["as_of"]))
+    return max(days, default=None)

@@ -1,0 +1,105 @@
+"""Sums that outlive the process: one SQLite file to which every process of a profile adds."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from stockcast.settings import Settings
+
+__all__ = ["Key", "Totals", "totals_of"]
+
+#: Name of a sample and the values of its labels, in the order of the catalogue.
+Key = tuple[str, tuple[str, ...]]
+
+#: Seconds to wait for another writer, which needs some microseconds.
+PATIENCE = 1.0
+
+_LOG = logging.getLogger(__name__)
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS samples"
+    " (name TEXT, labels TEXT, value REAL NOT NULL, PRIMARY KEY (name, labels)) WITHOUT ROWID"
+)
+_PUT = "INSERT INTO samples VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = "
+_ADDED, _SET = f"{_PUT}value + excluded.value", f"{_PUT}excluded.value"
+
+
+class Totals:
+    """The file of one profile, held open by one process. No method raises: a metric is no reason
+    to fail what it measures."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+        self._told = False
+
+    def write(self, add: Mapping[Key, float], put: Mapping[Key, float] | None = None) -> None:
+        """Add to sums and set values, all of it or nothing."""
+        try:
+            with self._lock:
+                connection = self._open()
+                connection.execute("BEGIN IMMEDIATE")
+                with connection:
+                    connection.executemany(_ADDED, _rows(add))
+                    connection.executemany(_SET, _rows(put or {}))
+        except (sqlite3.Error, OSError) as error:
+            self._tell(error)
+
+    def read(self) -> dict[Key, float]:
+        """Return every sum and value; nothing when no process has written yet."""
+        if not self._path.exists():
+            return {}
+        try:
+            with self._lock:
+                rows = self._open().execute("SELECT name, labels, value FROM samples").fetchall()
+        except (sqlite3.Error, OSError) as error:
+            self._tell(error)
+            return {}
+        return {(name, tuple(json.loads(labels))): value for name, labels, value in rows}
+
+    def _open(self) -> sqlite3.Connection:
+        """Return the connection; a new one when the file was removed meanwhile."""
+        if self._connection is None or not self._is_there():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(
+                self._path, PATIENCE, isolation_level=None, check_same_thread=False
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")  # outlives the process, not the power
+            connection.execute(_TABLE)
+            self._connection, self._inode = connection, self._path.stat().st_ino
+        return self._connection
+
+    def _is_there(self) -> bool:
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
+
+    def _tell(self, error: Exception) -> None:
+        if not self._told:
+            _LOG.warning("Metrics are not counted in %s: %s.", self._path, error)
+        self._told = True
+
+
+def totals_of(settings: Settings) -> Totals:
+    """Return the totals of the profile as this process has them open.
+
+    A connection must not cross a fork, so a forked process never meets its parent's.
+    """
+    path = settings.state / "metrics" / "totals.db"
+    return _open_here.setdefault((os.getpid(), path), Totals(path))
+
+
+_open_here: dict[tuple[int, Path], Totals] = {}
+
+
+def _rows(samples: Mapping[Key, float]) -> Iterable[tuple[str, str, float]]:
+    return ((name, json.dumps(labels), value) for (name, labels), value in samples.items())
