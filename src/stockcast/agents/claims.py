@@ -30,6 +30,7 @@ _UNITS = {
     r"bps|bp\b|basis\s+points?": "bps",
     r"dollars?|US\s?dollars?": "USD",
     r"euros?": "EUR",
+    r"cents?|pence": "cents",
     r"USD|EUR|GBP|JPY|CHF|CAD|AUD|CNY|INR|HKD|SEK": "",  # its own name
     r"points?": "points",
     r"(?:trading\s+)?(?:days?|sessions?)": "days",
@@ -63,7 +64,9 @@ _SPELT = re.compile(
 )
 _MULTIPLE = re.compile(
     r"\b(?:doubl|tripl|quadrupl|halv)(?:e|es|ed|ing)\b|\b\w+fold\b|\b(?:a|one|two|three)"
-    r"[\s-](?:half|thirds?|quarters?|fifths?) (?:of|higher|lower|more|less)\b",
+    r"[\s-](?:half|thirds?|quarters?|fifths?) (?:of|higher|lower|more|less)\b"
+    r"|\b(?:by|in|than) (?:(?:about|almost|nearly|roughly|over) )?(?:(?:a|one|two|three)[\s-])?"
+    r"(?:half|thirds?|quarters?|fifths?)\b",
     re.IGNORECASE,
 )
 _DATES = (
@@ -93,7 +96,7 @@ _FIRM = re.compile(
     r"(?P<firm>(?:[A-Z][\w&'’.-]+\s+){1,4}(?:Inc|Corp|Corporation|Ltd|Limited|PLC|plc|AG|SE|NV|SA"
     r"|Co|Company|Group|Holdings|Partners|Capital|Bank|Technologies|Systems|Motors|Securities)\b)\.?"
 )
-_PROPER = re.compile(r"(?<![\w&'’])[A-Z][a-z]+(?:[A-Z][a-z]+)*(?:['’]s)?")
+_PROPER = re.compile(r"(?<![\w&'’])[a-z]{0,2}[A-Z][a-z]+(?:[A-Z][a-z]+)*(?:['’]s)?")
 _OPENING = re.compile(r"(?P<mark>[\s\-•*\"“‘'(]*)(?:[A-Z][A-Za-z ]{0,30}:\s+)?")
 _QUOTED = re.compile(r"“[^”\n]{12,}”|\"[^\"\n]{12,}\"")
 _ADDRESS = re.compile(r"\b(?:https?://|www\.)\S+|\b[\w.]+@[\w.]+\.\w+", re.IGNORECASE)

@@ -66,9 +66,17 @@ _LOSS = re.compile(
     r"\s*(?:(?P<better>lower|below|less|better|smaller)|higher|above|more|worse|larger)\b",
     re.IGNORECASE,
 )
-_SIDE = re.compile(r"[\s\-•]*(?P<side>support|resistance)\b", re.IGNORECASE)
-_QUANTILE = re.compile(r"\s*quantile", re.IGNORECASE)
+_SIDE = re.compile(r"(?:^[\s\-•]*|[;,]\s+)(?P<side>support|resistance)\b", re.IGNORECASE)
+_QUANTILE = re.compile(r"\s*(?:quantile|tail)", re.IGNORECASE)
+_TAIL = re.compile(r"\btail\s*\($", re.IGNORECASE)
+#: What is further ahead than the forecast reaches: a 12-month target.
+_FAR = re.compile(
+    r"[\s-]*(?:price\s+)?(?:target|forecast|outlook|estimate|view|horizon)\b", re.IGNORECASE
+)
 _RANGE = re.compile(r"\s*(?:to|and|through|–|—|-)\s*")
+_LEVEL_OF = re.compile(r"(?P<quantile>q\d\d)_\d+|(?:ledger_)?coverage_(?P<covered>\d+)")
+_LEVEL_ENDS = {"50": ("q25", "q75"), "80": ("q10", "q90"), "90": ("q05", "q95")}
+_HALF = re.compile(r"\bhalf of (?:the |all )?(?:probab|outcomes|cases)", re.IGNORECASE)
 _NEAR = 60
 _NAMED_WINDOWS = {"weeks": (1.0, 52.0), "months": (1.0, 3.0, 12.0), "years": (1.0,)}
 
@@ -121,6 +129,8 @@ class _Matcher:
     def _number(self, claim: Claim) -> Match:
         if math.isnan(claim.value):
             return Match(claim, None, "a multiple that is no fact")
+        if self._is_beyond(claim):
+            return Match(claim, None, "further ahead than the forecast reaches")
         if claim.unit in _NAMED_WINDOWS and abs(claim.value) in _NAMED_WINDOWS[claim.unit]:
             return Match(claim, "horizon")
         if claim.unit == "days" and self._is_window(claim):
@@ -144,6 +154,7 @@ class _Matcher:
                 self._day_fits(claim, fact)
                 and self._subject_fits(claim, fact)
                 and self._side_fits(claim, fact)
+                and self._level_fits(claim, fact)
             ):
                 return Match(claim, fact.id)
         told = self._told(claim)
@@ -155,7 +166,9 @@ class _Matcher:
     def _level(self, claim: Claim) -> str | None:
         """Return the fact of which the figure is the name: the 5% quantile, the 90th percentile."""
         behind = self.prose.text[claim.end : claim.sentence[1]]
-        if claim.unit == "percentile" or (claim.unit == "%" and _QUANTILE.match(behind)):
+        tail = _TAIL.search(self.prose.text[claim.sentence[0] : claim.start])
+        named = tail or _QUANTILE.match(behind)
+        if claim.unit == "percentile" or (claim.unit == "%" and named):
             name = f"q{claim.value:02.0f}_{self.facts.number('horizon'):.0f}"
             if claim.value == round(claim.value) and name in self.facts:
                 return name
@@ -195,6 +208,13 @@ class _Matcher:
             return None
         units = [fact for fact in wanted if unit_fits(claim, fact)]
         return units[0].id if len(units) == 1 else None
+
+    def _is_beyond(self, claim: Claim) -> bool:
+        """Say whether a window is given to a forecast that is not of so many days."""
+        days = {"days": 1, "weeks": 5, "months": 21, "years": 252}.get(claim.unit)
+        behind = self.prose.text[claim.end : claim.sentence[1]]
+        ahead = self.facts.number("horizon")
+        return days is not None and bool(_FAR.match(behind)) and abs(claim.value) * days > ahead
 
     def _is_window(self, claim: Claim) -> bool:
         """Say whether the days are those over which a fact is measured (20-day, 250 sessions), or
@@ -266,11 +286,37 @@ class _Matcher:
 
     def _side_fits(self, claim: Claim, fact: Fact) -> bool:
         """Support lies below the last close, resistance above."""
-        side = _SIDE.match(self.prose.sentence_of(claim))
+        front = self.prose.text[claim.sentence[0] : claim.start]
+        side = next(reversed(list(_SIDE.finditer(front))), None)
         if side is None or fact.unit in ("%", "ratio", "points", "count", "days"):
             return True
         ahead = fact.number - self.facts.number("last_close")
         return ahead > -0.005 if side["side"].lower() == "resistance" else ahead < 0.005
+
+    def _level_fits(self, claim: Claim, fact: Fact) -> bool:
+        """Say whether interval or coverage is of a level that the sentence names, if it does."""
+        level = _LEVEL_OF.fullmatch(fact.id)
+        if level is None or (level["quantile"] and not self._in_range(claim)):
+            return True
+        named = {
+            f"{other.value:.0f}"
+            for other in self.prose.claims
+            if other.sentence == claim.sentence and other.unit == "%" and other is not claim
+        } & set(_LEVEL_ENDS)
+        if _HALF.search(self.prose.sentence_of(claim)):
+            named.add("50")
+        ends = {end for one in named for end in _LEVEL_ENDS[one]}
+        return not named or level["covered"] in named or level["quantile"] in ends
+
+    def _in_range(self, claim: Claim) -> bool:
+        """Say whether the figure is one end of a range: 410.20 to 449.80."""
+        numbers = [other for other in self.prose.claims if other.kind == "number"]
+        at = numbers.index(claim)
+        pairs = zip(numbers[max(at - 1, 0) : at + 1], numbers[max(at - 1, 0) + 1 :], strict=False)
+        return any(
+            claim in pair and _RANGE.fullmatch(self.prose.text[pair[0].end : pair[1].start])
+            for pair in pairs
+        )
 
     def _direction(self, claim: Claim) -> int:
         """Return 1 or -1 for the sign that the words give the figure; 0 if they leave it open."""
@@ -333,7 +379,10 @@ class _Matcher:
     def _date(self, claim: Claim) -> Match:
         front = self.prose.text[max(claim.sentence[0], claim.start - 40) : claim.start]
         fixed = re.search(
-            r"\b(?:as of|last clos\w+|closed|closing price)\b[^;:]{0,25}$", front, re.IGNORECASE
+            r"\b(?:as of|last clos\w+|closed|closing price|finished|ended|settled at|last traded)\b"
+            r"[^;:]{0,25}$",
+            front,
+            re.IGNORECASE,
         )
         candidates = self.dates
         if fixed and claim.day[2] is not None:

@@ -101,6 +101,11 @@ ROLES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
             r"|\bclosing price",
             r"last_close|past_\d+_close|return_1d|gap_.*|from_high",
         ),
+        (
+            r"\b(?:forecast|expect|project|predict|see)\w*\b[^.;:]{0,40}\b(?:close|price|value)"
+            r"\s+(?:of|at)",
+            r"q\d\d_\d+",
+        ),
         (r"\brsi(?:\s?\(?14\)?)?(?!\w)|relative strength index", r"rsi14"),
         (r"\bmacd\b", r"macd"),
         (r"\b20-day\s+(?:simple\s+|moving\s+)*(?:average|mean)", r"(?:mean|gap)_20d"),
@@ -147,7 +152,7 @@ ROLES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
             r"q[09]5_\d+|tail_\w+_move_\d+|(?:ledger_)?coverage_90",
         ),
         (r"\b50%\s+(?:prediction\s+)?(?:interval|band|range)s?", r"q[27]5_\d+"),
-        (r"\brealised volatility|\brealized volatility|\bannuali[sz]ed", r"vol_\w+|sigma_day"),
+        (r"\brealised volatility|\brealized volatility|\bannuali[sz]ed", r"vol_\w+"),
         (r"\b5%\s+quantile|\b5th\s+percentile", r"q05_\d+|tail_low_move_\d+"),
         (r"\b95%\s+quantile|\b95th\s+percentile", r"q95_\d+|tail_high_move_\d+"),
         (r"\bvolume\b", r"volume_ratio"),
@@ -170,6 +175,7 @@ AFTER: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
         (rf"{_FROM}\s+(?:last\s+|latest\s+)?(?:close|price)\b", r"\w+_move_\d+"),
         (r"of\s+(?:the\s+)?(?:last|past)\s", r"vol_rank"),
         (r"on the day\b", r"return_1d"),
+        (r"swing\b", r"expected_move_\d+|width_\d+"),
         *(
             (
                 rf"over\s+(?:the\s+)?(?:last\s+|past\s+)?{n}\s+(?:trading\s+)?(?:sessions|days)",

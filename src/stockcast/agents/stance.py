@@ -108,7 +108,8 @@ def statements(text: str) -> Iterator[Statement]:
     for pattern, says in _PATTERNS:
         for found in pattern.finditer(text):
             if not denied(text, found.start()):
-                word = says or _STANCE_WORDS[found["word"].lower()]
+                said = next(filter(None, found.groups()), "")
+                word = says or _STANCE_WORDS[said.lower()]
                 yield Statement(found.group(), found.start(), found.end(), word)
 
 
@@ -177,7 +178,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(
             rf"\b(?:stance|rating|recommendation|verdict|call|bias|position|view|outlook)\W*\s"
-            rf"(?:is|of|at|remains?|stays?|to|turns?|as)?\s*(?:clearly|firmly|a|an)?\s*\W*"
+            rf"(?:is|of|at|remains?|stays?|to|turns?|as)?\s*(?:(?:\w+ly|a|an)\s+)*\W*"
             rf"(?-i:(?P<word>(?i:{_WORD})))\b",
             re.IGNORECASE,
         ),
@@ -186,7 +187,16 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(
             rf"\b(?:we|I|the desk|analysts?|the report)\s+(?:are|am|is|remain|remains|stay|stays"
-            rf"|turn|turns|feel|recommend|advise|rate)\s+(?:\w+\s+){{0,2}}?(?P<word>{_WORD})\b",
+            rf"|turn|turns|feel|recommend|advise|rate)\s+(?:\w+\s+){{0,4}}?(?P<word>{_WORD})\b",
+            re.IGNORECASE,
+        ),
+        "",
+    ),
+    (
+        re.compile(
+            r"\b(?:investors?|readers?|holders?|one|you|clients?|we)\s+(?:should|must|ought\s+to|can)"
+            rf"\s+(?:\w+\s+)?(?P<word>{_WORD})\b|\btime\s+to\s+(?P<timed>buy|sell)\b"
+            r"|(?:^|[.!?\n]\s*)(?:an?\s+)?(?:strong\s+)?(?P<order>buy|sell)(?![-\w])",
             re.IGNORECASE,
         ),
         "",
@@ -200,7 +210,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (
         re.compile(
-            r"\bconfidence\W*\s(?:is|of|at|stays|remains)?\s*\W*(?P<word>high|medium|low)\b", re.I
+            r"\b(?:confidence|conviction)(?:\s+in\s+[^.;,:]{1,30}?)?\W*\s(?:is|of|at|stays|remains)?\s*\W*(?P<word>high|medium|low)\b",
+            re.I,
         ),
         "",
     ),
@@ -224,7 +235,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(
             r"\b(?:guarantee[sd]?|certain to|sure to|bound to|cannot (?:lose|fail|fall)|can't lose"
-            r"|risk[- ]free|no[- ]brainer|will (?:definitely|certainly|surely|soar|surge|skyrocket"
+            r"|risk[- ]free|no[- ]brainer|for (?:sure|certain)|without (?:a )?doubt|undoubtedly"
+            r"|will (?:definitely|certainly|surely|soar|surge|skyrocket"
             r"|crash|collapse|plunge|double|triple))\b",
             re.IGNORECASE,
         ),

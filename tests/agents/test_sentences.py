@@ -1,0 +1,69 @@
+"""Sentences as analysts write them: those that the facts bear out pass, the others are flagged."""
+
+from __future__ import annotations
+
+import pytest
+
+from stockcast.agents.facts import build
+from stockcast.agents.grounding import check
+from stockcast.agents.stance import rule
+from tests.agents import worlds
+
+#: A skilful model that leans to neither side, so that only NEUTRAL is allowed.
+TABLE = build(worlds.subject(9, days=620, price=430, skilful=True, lean=0.1, horizon=5))
+RULING = rule(TABLE)
+WORDS = {name: fact.text for name, fact in TABLE.items()}
+WORDS["bare_close"] = f"{TABLE.number('last_close'):.2f}"
+
+BORNE_OUT = [
+    "{company} shares finished {as_of} at {last_close}.",
+    "By {target_5} the model puts the close between {q10_5} and {q90_5} with 80% probability.",
+    "Half of the probability lies between {q25_5} and {q75_5}.",
+    "The 80% band is {q10_5} to {q90_5}, the 90% band {q05_5} to {q95_5}.",
+    "The 80% interval covered {coverage_80} of outcomes.",
+    "Support lies at the 20-day low of {low_20d}; resistance at the 20-day high of {high_20d}.",
+    "The downside tail (5%) by {target_5} is {tail_low_move_5}.",
+    "The five-day horizon ends on {target_5}.",
+    "The forecast is for a close of {q50_5} on {target_5}.",
+    "Realised volatility is {vol_20d}, annualised.",
+    "Nothing in the forecast justifies a call to buy or to sell.",
+    "The stance is NEUTRAL; our confidence in it is medium.",
+]
+INVENTED = {
+    "a later day": "{company} shares finished {target_1} at {last_close}.",
+    "a day's volatility as a year's": "Annualised volatility is {sigma_day}.",
+    "dollars as cents": "It last traded at {bare_close} cents.",
+    "half for four per cent": "The model cuts the naive forecast's loss by half.",
+    "a target beyond the forecast": "Our 12-month target stands at {q50_5}.",
+    "a longer forecast": "The 20-day forecast is {q50_5}.",
+    "a stance in a sentence of its own": "We rate the shares a sell.",
+    "an advice": "Investors should buy now.",
+    "an order": "The range is wide. Sell the rally.",
+    "a strong word": "A strong buy.",
+    "an adverb before the stance": "The outlook is strongly bearish.",
+    "confidence with words between": "Confidence in this view is high.",
+    "conviction for confidence": "Our conviction is high.",
+    "a certainty": "The 80% interval will hold the close for sure.",
+    "the ends of another interval": "There is 80% probability between {q25_5} and {q75_5}.",
+    "the ends of a wider interval": "Half of the probability lies between {q10_5} and {q90_5}.",
+    "the coverage of another level": "Its 90% intervals contained {coverage_80} of outcomes.",
+    "the last close as the forecast": "The forecast is for a close of {last_close} on {target_5}.",
+    "a tail as the expected size": "Expect a {tail_high_move_5} swing by {target_5}.",
+    "a product that no fact names": "Sales of the iPhone rose.",
+    "support above the price": "Support lies at {high_20d}.",
+}
+
+
+def flags(sentence: str) -> list[str]:
+    found = check({"text": sentence.format(**WORDS)}, TABLE, RULING.stance, RULING.confidence)
+    return [f"{flag.text}: {flag.why}" for flag in found]
+
+
+@pytest.mark.parametrize("sentence", BORNE_OUT)
+def test_what_is_borne_out_is_left_alone(sentence: str) -> None:
+    assert flags(sentence) == []
+
+
+@pytest.mark.parametrize("sentence", INVENTED.values(), ids=INVENTED)
+def test_what_is_invented_is_flagged(sentence: str) -> None:
+    assert flags(sentence)
