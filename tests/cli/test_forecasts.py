@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from rich.console import Console
 from stockcast import cache
 from stockcast.cli import main, runs, views
 from stockcast.cli.output import console
+from stockcast.healing.board import Board
 from stockcast.ledger import Ledger
 from stockcast.models.records import Record, record_file
 from stockcast.settings import load_settings
@@ -161,6 +163,26 @@ def test_ledger_shows_a_row_per_ticker(root: Path, contract: Document, capfd: Ou
     Ledger(load_settings()).append(contract)
     assert main(["ledger"]) == 0
     assert "AAPL" in capfd.readouterr().out
+
+
+def test_tasks_show_what_was_asked_for_and_what_became_of_it(root: Path, capfd: Output) -> None:
+    assert main(["tasks"]) == 0
+    assert "Nothing was asked for yet" in capfd.readouterr().out
+    board = Board(load_settings())
+    for ticker, status, reason in (("AAPL", "completed", None), ("FB", "failed", "Too short.")):
+        task, lock = board.begin("forecast", ticker)
+        board.write(task.ended(status, reason))
+        os.close(lock or 0)
+    documents = answer(capfd, "tasks")
+    assert {task["ticker"]: task["reason"] for task in documents} == {
+        "AAPL": None,
+        "FB": "Too short.",
+    }
+    assert main(["tasks"]) == 0
+    shown = capfd.readouterr().out
+    assert "completed" in shown
+    assert "Too short." in shown
+    cache.stop(load_settings())
 
 
 def test_reset_leaves_no_server_behind(

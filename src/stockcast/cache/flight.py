@@ -18,7 +18,7 @@ from typing import Any
 from stockcast.cache.connection import Connection
 from stockcast.errors import BadInput, DataFault, StockcastError, Unavailable
 
-__all__ = ["fly"]
+__all__ = ["claim", "fly", "release"]
 
 Document = dict[str, Any]
 
@@ -63,7 +63,7 @@ def fly(
         if known is not None:
             return known
         try:
-            holder = _claim(connection, key, token, lease)
+            holder = claim(connection, key, token, lease)
         except Unavailable:
             return compute()  # unguarded: twice is better than never
         if holder == token:
@@ -74,9 +74,20 @@ def fly(
             return _unpack(outcome)
 
 
-def _claim(connection: Connection, key: str, token: str, lease: float) -> str:
+def claim(connection: Connection, key: str, token: str, lease: float) -> str:
+    """Claim ``key`` for ``lease`` seconds, once more if ``token`` has it; return who has it now.
+
+    Raises:
+        Unavailable: Redis does not answer.
+    """
     words = (1, key, token, _milliseconds(lease))
     return _text(connection.ask(lambda client: client.eval(_CLAIM, *words)))
+
+
+def release(connection: Connection, key: str, token: str) -> None:
+    """Give ``key`` up, if ``token`` has it; a claim that Redis does not hear of runs out."""
+    with contextlib.suppress(Unavailable):
+        connection.ask(lambda client: client.eval(_LAND, 2, key, key, token, "", _KEPT))
 
 
 def _computed(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stockcast.cache.connection import Connection, Health
 from stockcast.cache.flight import fly
 from stockcast.cache.server import EmbeddedServer
+from stockcast.cache.tasks import Tasks
 from stockcast.errors import Unavailable
 from stockcast.settings import Settings
 
@@ -33,6 +34,7 @@ class Cache:
         self.connection = connection
         self._prefix = f"stockcast:{profile}"
         self._scope = scope
+        self.tasks = Tasks(connection, f"{self._prefix}:task:{scope}")
 
     def get_forecast(self, ticker: str, data_hash: str, model_version: str) -> Document | None:
         """Return the forecast of that ticker, data and model; None if there is none to be had."""

@@ -47,29 +47,33 @@ def current_forecast(settings: Settings, ticker: str) -> dict[str, Any]:
     Raises:
         StockcastError: training failed; BadInput when what was given is at fault.
     """
-    from stockcast import forecasting
+    from stockcast import forecasting, healing
 
     with contextlib.suppress(forecasting.NoModel):
         return forecasting.forecast(settings, ticker)
-    _train(settings, ticker)
+    require_known(settings.model_copy(update={"tickers": (ticker,)}))
+    say(f"there is no model of {ticker} yet; training one first.")
+    task = healing.heal_here(settings, ticker)
+    if task.status == "failed":
+        kind = BadInput if task.bad_input else StockcastError
+        raise kind(f"No forecast of {ticker}: {task.reason}")
     return forecasting.forecast(settings, ticker)
 
 
-def _train(settings: Settings, ticker: str) -> None:
-    """Run the part of the pipeline that ends in the forecast of ``ticker``.
+@app.command()
+def tasks(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> None:
+    """Show the forecasts and models that are being made, and what became of earlier ones."""
+    from stockcast import healing
 
-    Raises:
-        StockcastError: it failed; BadInput when what was given is at fault.
-    """
-    from stockcast import pipeline
-
-    alone = settings.model_copy(update={"tickers": (ticker,)})
-    require_known(alone)
-    say(f"there is no model of {ticker} yet; training one first.")
-    result = pipeline.run(alone, targets=[f"forecast-{ticker}"], jobs=settings.jobs)
-    for failure in result.failed.values():
-        kind = BadInput if failure.bad_input else StockcastError
-        raise kind(f"No forecast of {ticker}: {failure}")
+    settings = settings_for(profile, assignments)
+    with results_only():
+        documents = [task.document() for task in healing.tasks(settings)]
+    if as_json:
+        print_json(documents)
+    elif documents:
+        console().print(views.long_work(documents))
+    else:
+        typer.echo("Nothing was asked for yet; stockcast forecast TICKER does.")
 
 
 @app.command()

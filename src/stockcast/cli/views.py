@@ -15,6 +15,7 @@ __all__ = [
     "fan",
     "forecasts",
     "ledger",
+    "long_work",
     "model_line",
     "scorecard",
     "shown_path",
@@ -153,6 +154,25 @@ def tasks(documents: Sequence[Document]) -> Table:
                 (document["finished_at"] or "-")[:19].replace("T", " "),
                 number(document["seconds"], 1),
                 document["why"],
+            ]
+            for document in documents
+        ],
+    )
+
+
+def long_work(documents: Sequence[Document]) -> Table:
+    """Return one row per task of healing: how far it is, and why it failed."""
+    return table(
+        ["started (UTC)", "what", "ticker", "status", "done>", "seconds>", "stage, reason"],
+        [
+            [
+                document["started_at"][:19].replace("T", " "),
+                document["kind"],
+                document["ticker"],
+                document["status"],
+                f"{document['done']}/{document['total']}",
+                number(document["elapsed_seconds"], 1),
+                document["reason"] or document["stage"],
             ]
             for document in documents
         ],

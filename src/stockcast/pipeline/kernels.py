@@ -15,7 +15,6 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,7 +25,7 @@ from stockcast.locks import open_lock, take
 from stockcast.pipeline.launcher import RUNNER
 from stockcast.settings import HOME, Settings
 
-__all__ = ["Kernels", "Stopped", "environment", "manager_class"]
+__all__ = ["Kernels", "Stopped", "environment", "inherited", "manager_class"]
 
 #: One thread per notebook: `jobs` says how much of the machine is used, and results do not depend
 #: on how many cores it has.
@@ -70,6 +69,14 @@ def environment(settings: Settings) -> dict[str, str]:
     return found
 
 
+def inherited(settings: Settings) -> dict[str, str]:
+    """Return this process's variables, in which ``settings`` take the place of all others."""
+    # also of one that is None, for which there is no text
+    ours = {f"STOCKCAST_{key.upper()}" for key in Settings.model_fields}
+    kept = {key: value for key, value in os.environ.items() if key not in ours}
+    return kept | environment(settings)
+
+
 class Kernels:
     """Starts the kernels of one run, and can stop them all."""
 
@@ -77,7 +84,7 @@ class Kernels:
         self.settings = settings
         self.run_id = run_id
         self.command = command  #: what a person types to run this again
-        self._env = _clean(os.environ) | environment(settings) | _FIXED
+        self._env = inherited(settings) | _FIXED
         self._env |= dict.fromkeys(_ONE_THREAD, "1")
         self._env |= {"STOCKCAST_RUN_ID": run_id, RUNNER: str(os.getpid())}
         self._lock = threading.Lock()
@@ -142,12 +149,6 @@ class Kernels:
             shutil.rmtree(self._folder, ignore_errors=True)
             os.close(self._claim)
             self._folder = None
-
-
-def _clean(env: Mapping[str, str]) -> dict[str, str]:
-    """Drop what would override a setting that is None, for which there is no text."""
-    ours = {f"STOCKCAST_{key.upper()}" for key in Settings.model_fields}
-    return {key: value for key, value in env.items() if key not in ours}
 
 
 def _claimed_folder() -> tuple[Path, int]:

@@ -34,7 +34,7 @@ class Progress:
     """Is told of every task's start and end, from one thread."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or stderr()
+        self.console = console or stderr()
         self._running: dict[str, float] = {}
         self._done = self._total = 0
         self._bar: Bar | None = None
@@ -43,10 +43,10 @@ class Progress:
     def over(self, total: int) -> Iterator[None]:
         """Show the progress of ``total`` tasks meanwhile."""
         self._total = total
-        if not self._console.is_terminal or not total:
+        if not self.console.is_terminal or not total:
             yield
             return
-        with _bar(self._console) as self._bar:
+        with _bar(self.console) as self._bar:
             self._bar.add_task("", total=total)
             try:
                 yield
@@ -71,7 +71,7 @@ class Progress:
         self._running.pop(task, None)
         self._done += 1
         if self._bar is None or style:
-            self._console.print(f"[{self._done}/{self._total}] {text}", style=style, markup=False)
+            self.console.print(f"[{self._done}/{self._total}] {text}", style=style, markup=False)
         self._show()
 
     def _show(self) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from stockcast.pipeline.kernels import Kernels
     from stockcast.pipeline.plans import Pipeline
+    from stockcast.pipeline.progress import Progress
 
 __all__ = ["RunResult", "run"]
 
@@ -94,6 +95,7 @@ def run(
     jobs: int | None = None,
     console: Console | None = None,
     pipeline: Pipeline | None = None,
+    progress: Progress | None = None,
 ) -> RunResult:
     """Bring every task up to date, or only ``targets`` and what they need.
 
@@ -104,6 +106,7 @@ def run(
         jobs: notebooks at a time (default: the setting).
         console: where progress and summary go (default: stderr).
         pipeline: another one than the project's pipeline.yaml.
+        progress: is told of every task's start and end (default: shows them on ``console``).
 
     Returns:
         What ran and what failed; a failed notebook raises nothing here.
@@ -113,13 +116,14 @@ def run(
         BadInput: the root cannot be written, or there is no such target.
         SystemExit: 130 or 143, stopped by ctrl-C or SIGTERM; all kernels are dead by then.
     """
-    from stockcast.pipeline.progress import stderr
+    from stockcast.pipeline.progress import Progress, stderr
 
     console = console or stderr()
+    progress = progress or Progress(console)
     command = _command(settings)
     with held(settings.root, command), _stoppable(command):
         console.print("Looking for what has to run ...", style="dim")
-        result = _run(settings, list(targets or ()), force, jobs, console, pipeline, command)
+        result = _run(settings, list(targets or ()), force, jobs, progress, pipeline, command)
         if result.ran or result.failed:
             document = {**result.document(), "settings": _public(settings)}
             write_json(settings.state / "runs" / f"{result.run_id}.json", document)
@@ -132,7 +136,7 @@ def _run(
     targets: list[str],
     force: bool,
     jobs: int | None,
-    console: Console,
+    progress: Progress,
     pipeline: Pipeline | None,
     command: str,
 ) -> RunResult:
@@ -143,12 +147,11 @@ def _run(
         from stockcast.pipeline import dag as dags
         from stockcast.pipeline.executor import Notebooks
         from stockcast.pipeline.kernels import Kernels
-        from stockcast.pipeline.progress import Progress
 
     begun = time.monotonic()
     kernels = Kernels(settings, dags.new_run_id(), command)
     dag = _prepared(settings, kernels, pipeline, targets, force)
-    dag.executor = executor = Notebooks(kernels, jobs, Progress(console), locked=True)
+    dag.executor = executor = Notebooks(kernels, jobs, progress, locked=True)
     with contextlib.suppress(DAGBuildError):  # the executor knows more of it
         dag.build(show_progress=False)
     touched = executor.ran.keys() | executor.failed.keys() | executor.blocked.keys()

@@ -1,0 +1,126 @@
+"""The chain that a task stands for: the models that are missing, the forecast, the cache."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from stockcast.errors import BadInput, StockcastError
+from stockcast.healing.board import Board
+from stockcast.healing.task import KINDS, Task
+from stockcast.masking import mask
+from stockcast.pipeline.lock import Locked
+from stockcast.pipeline.progress import Progress
+from stockcast.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stockcast.pipeline import Failure, RunResult
+
+__all__ = ["carry_out"]
+
+_PAUSE = 0.5  # s between two attempts at a root that another run holds
+
+
+class Reporter(Progress):
+    """Shows the pipeline's progress on a console and records it on the board."""
+
+    def __init__(self, board: Board, task: Task, console: Console) -> None:
+        super().__init__(console)
+        self.task = task
+        self._board = board
+
+    def at(self, stage: str) -> None:
+        """Record that the task does ``stage`` now."""
+        self._record(self.task.now(stage=stage))
+
+    @contextmanager
+    def over(self, total: int) -> Iterator[None]:
+        """Record how many of the pipeline's tasks are to run."""
+        self._record(self.task.now(total=total))
+        with super().over(total):
+            yield
+
+    def _show(self) -> None:
+        stage = ", ".join(self._running) or self.task.stage
+        self._record(self.task.now(stage=stage, done=self._done))
+        super()._show()
+
+    def _record(self, task: Task) -> None:
+        before, self.task = self.task, task
+        if (before.stage, before.done, before.total) != (task.stage, task.done, task.total):
+            self._board.write(task)
+
+
+def carry_out(settings: Settings, board: Board, task: Task, console: Console) -> Task:
+    """Do what ``task`` stands for, and return it as it ended; the caller holds its lock.
+
+    A failure raises nothing here; what stops the process is recorded and raised.
+    """
+    reporter = Reporter(board, task, console)
+    with board.claimed(task):
+        try:
+            missed = _chain(settings, reporter)
+            ended = reporter.task.ended("completed", missed)
+        except StockcastError as error:
+            said, given = mask(str(error), settings), isinstance(error, BadInput)
+            ended = reporter.task.ended("failed", said, bad_input=given)
+        except (KeyboardInterrupt, SystemExit):
+            board.write(reporter.task.ended("failed", "It was stopped; ask again to resume."))
+            raise
+        except Exception as error:
+            said = mask(f"{type(error).__name__}: {error}", settings)
+            board.write(reporter.task.ended("failed", f"An unexpected {said}."))
+            raise
+        board.write(ended)
+    return ended
+
+
+def _chain(settings: Settings, reporter: Reporter) -> str | None:
+    """Run the chain; return what could not be done, if that harms no result."""
+    task = reporter.task
+    tickers = settings.tickers if task.kind == "train-parent" else (task.ticker,)
+    alone = settings.model_copy(update={"tickers": tickers})
+    result = _run(alone, KINDS[task.kind].format(ticker=task.ticker), reporter)
+    for failure in result.failed.values():
+        raise _error(failure)
+    if task.kind != "forecast":
+        return None
+    reporter.at("cache")
+    return _cache(settings, task.ticker)
+
+
+def _run(settings: Settings, target: str, reporter: Reporter) -> RunResult:
+    """Run the pipeline up to ``target``, as soon as no other run holds the root."""
+    from stockcast import pipeline
+
+    console = reporter.console
+    waiting = ""
+    while True:
+        try:
+            return pipeline.run(
+                settings, targets=[target], jobs=settings.jobs, console=console, progress=reporter
+            )
+        except Locked as error:
+            if str(error) != waiting:
+                console.print(f"Waiting. {error}", style="dim", markup=False)
+                reporter.at("queued")
+            waiting = str(error)
+            time.sleep(_PAUSE)
+
+
+def _error(failure: Failure) -> StockcastError:
+    return (BadInput if failure.bad_input else StockcastError)(str(failure))
+
+
+def _cache(settings: Settings, ticker: str) -> str | None:
+    """Put the forecast into the cache, and say so if it does not keep it."""
+    from stockcast import forecasting
+
+    for _ in range(2):  # the first one may have to make it
+        if forecasting.forecast(settings, ticker)["cached"]:
+            return None
+    return "The forecast is made, but the cache does not keep it; stockcast doctor says why."

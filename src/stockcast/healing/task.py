@@ -1,0 +1,110 @@
+"""One piece of long work, as those who wait for it see it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import secrets
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+__all__ = ["KINDS", "Kind", "Status", "Task", "is_id"]
+
+Kind = Literal["forecast", "train-parent", "train-child"]
+Status = Literal["running", "completed", "failed"]
+
+#: What can be asked for, and the task of the pipeline that each ends in.
+KINDS: dict[Kind, str] = {
+    "train-parent": "train_parent",
+    "train-child": "train_child-{ticker}",
+    "forecast": "forecast-{ticker}",
+}
+
+_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
+
+
+class Task(BaseModel):
+    """A model or a forecast in the making, or what became of it.
+
+    Attributes:
+        task_id: sorts by time.
+        kind: what was asked for.
+        ticker: of the forecast, the child or the parent.
+        status: ``running`` until it is ``completed`` or ``failed``. A forecast that is completed
+            is in the cache, unless ``reason`` says why not.
+        stage: what it does now: the pipeline's tasks that run, else ``starting``, ``queued`` or
+            ``cache``; at last the one at which it ended.
+        done: tasks of the pipeline that ended.
+        total: tasks of the pipeline that are to run; 0 until that is known.
+        started_at: in UTC.
+        elapsed_seconds: since then; until its end, if it has ended.
+        finished_at: in UTC; None while it runs.
+        reason: one sentence on a failure, or on what a completed task could not do.
+        bad_input: it failed because of what was given, such as the prices.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    task_id: str
+    kind: Kind
+    ticker: str
+    status: Status = "running"
+    stage: str = "starting"
+    done: int = 0
+    total: int = 0
+    started_at: AwareDatetime
+    elapsed_seconds: float = 0.0
+    finished_at: AwareDatetime | None = None
+    reason: str | None = None
+    bad_input: bool = False
+
+    @classmethod
+    def new(cls, kind: Kind, ticker: str) -> Task:
+        """Return a task that starts now."""
+        now = dt.datetime.now(dt.UTC)
+        task_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        return cls(task_id=task_id, kind=kind, ticker=ticker, started_at=now)
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> Task | None:
+        """Return the task of a stored document, which may hold more; None if it is none."""
+        try:
+            task = cls.model_validate(document)
+        except ValidationError:
+            return None
+        return task.timed() if is_id(task.task_id) else None
+
+    @property
+    def name(self) -> str:
+        """What no two tasks do at the same time."""
+        return f"{self.kind}-{self.ticker}"
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self.status == "running"
+
+    def now(self, **changes: Any) -> Task:
+        """Return it with ``changes``, timed anew."""
+        return self.model_copy(update=changes).timed()
+
+    def ended(self, status: Status, reason: str | None = None, **changes: Any) -> Task:
+        """Return the task as it ends now."""
+        end = dt.datetime.now(dt.UTC)
+        return self.now(**{"status": status, "reason": reason, "finished_at": end, **changes})
+
+    def timed(self) -> Task:
+        """Return it with the seconds that passed until its end, or until now."""
+        end = self.finished_at or dt.datetime.now(dt.UTC)
+        passed = (end - self.started_at).total_seconds()
+        return self.model_copy(update={"elapsed_seconds": round(max(0.0, passed), 1)})
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return self.model_dump(mode="json")
+
+
+def is_id(text: str) -> bool:
+    """Say whether ``text`` can be a task's id, and no path."""
+    return _ID.fullmatch(text) is not None

@@ -1,0 +1,46 @@
+"""A ticker without a model: whoever asks for its forecast gets one, trained in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stockcast import cache, forecasting, healing
+from stockcast.settings import load_settings
+from tests.endtoend.commands import SMALL, copy_of, forecast_of, stockcast, stop_cache, until
+from tests.endtoend.conftest import Finished
+from tests.endtoend.test_accidents import without_child
+
+
+def test_forecast_that_was_asked_for_is_trained_and_cached_by_one_task(
+    finished: Finished, tmp_path: Path
+) -> None:
+    root = copy_of(finished.root, tmp_path / "root")
+    without_child(root, "FB")
+    where = {"root": str(root), "parent_epochs": "3", "child_epochs": "2", "tickers": "AAPL,FB"}
+    settings = load_settings("sample", where)
+    cache.connect(settings).connection.budget = 10
+    task = healing.heal(settings, "FB")
+    assert task.elapsed_seconds < 1
+
+    shown = stockcast("forecast", "FB", *SMALL, "--set", f"root={root}", "--json")
+    assert shown.code == 0, shown.err
+    assert f"Another process is at work on it ({task.task_id})" in shown.err
+    until(lambda: not (healing.status(settings, task.task_id) or task).running)
+    assert [(t.status, t.reason, t.total) for t in healing.tasks(settings)] == [
+        ("completed", None, 2)
+    ]
+    assert forecasting.forecast(settings, "FB")["cached"]
+    assert forecast_of(root, "FB") == forecast_of(finished.root, "FB")
+    stop_cache(root)
+
+
+def test_forecast_in_the_foreground_shows_the_chain(finished: Finished, tmp_path: Path) -> None:
+    root = copy_of(finished.root, tmp_path / "root")
+    without_child(root, "FB")
+    where = (*SMALL, "--set", f"root={root}", "--json")
+    shown = stockcast("forecast", "FB", *where)
+    assert shown.code == 0, shown.err
+    assert "[1/2] train_child-FB done in" in shown.err
+    (task,) = stockcast("tasks", *where).document
+    assert (task["kind"], task["ticker"], task["status"]) == ("forecast", "FB", "completed")
+    stop_cache(root)
