@@ -142,6 +142,7 @@ class Settings(BaseSettings):
 
     # running
     jobs: int = Field(2, ge=1, le=256, description="notebooks at a time")
+    warm_kernels: bool = Field(True, description="fork kernels from a process that has imported")
 
     @field_validator("tickers", mode="before")
     @classmethod

@@ -64,6 +64,10 @@ def alive(pid: int) -> bool:
         return False
 
 
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def until(happened: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not happened():
@@ -76,6 +80,8 @@ def test_kill_9_leaves_no_kernel_and_the_next_run_does_only_the_rest(
 ) -> None:
     assert (holder(waiting.root) or {})["pid"] == runner.pid
     pids = kernels(waiting)
+    pids += set(map(parent_of, pids))  # the warm process
+    assert runner.pid not in pids
     os.kill(runner.pid, signal.SIGKILL)
     runner.wait()
     until(lambda: not any(map(alive, pids)), seconds=1)
@@ -102,6 +108,7 @@ def test_a_signal_stops_kernels_and_lets_go_of_the_lock(
     waiting: Project, runner: subprocess.Popen[str], sent: signal.Signals, code: int
 ) -> None:
     pids = kernels(waiting)
+    pids += set(map(parent_of, pids))  # the warm process
     runner.send_signal(sent)
     _, told = runner.communicate(timeout=20)
     assert runner.returncode == code

@@ -21,6 +21,7 @@ class Library:
         root: folder of the package; its name is the package's.
         plumbing: modules that never count, each with all below it, and that are not followed.
         reads: files that a module reads, which no import shows (module -> files).
+        late: packages that a module imports only when it needs them (module -> packages).
     """
 
     def __init__(
@@ -28,11 +29,13 @@ class Library:
         root: Path,
         plumbing: Iterable[str] = (),
         reads: Mapping[str, Iterable[Path]] | None = None,
+        late: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
         self._package = root.name
         self._modules = {_dotted(root, path): path for path in sorted(root.rglob("*.py"))}
         self._plumbing = tuple(plumbing)
         self._reads = {module: tuple(files) for module, files in (reads or {}).items()}
+        self._late = {module: tuple(packages) for module, packages in (late or {}).items()}
         for path in (file for files in self._reads.values() for file in files):
             if not path.is_file():
                 raise BadInput(f"Expected the files that `reads` lists, got no file {path}.")
@@ -52,6 +55,11 @@ class Library:
                 found[f"{file.parent.name}/{file.name}"] = file
                 todo += self._used(file, "")
         return dict(sorted(found.items()))
+
+    def imports(self, notebook: Path) -> tuple[dict[str, Path], list[str]]:
+        """Return the modules of :meth:`closure`, and the packages that they import late."""
+        modules = {name: p for name, p in self.closure(notebook).items() if name in self._modules}
+        return modules, [package for name in modules for package in self._late.get(name, ())]
 
     def _is_plumbing(self, name: str) -> bool:
         # the package's own name stands for its __init__ alone, or everything would be plumbing

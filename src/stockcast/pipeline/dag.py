@@ -30,15 +30,17 @@ def build(settings: Settings, kernels: Kernels, pipeline: Pipeline | None = None
     """
     pipeline = pipeline or read_pipeline()
     plans = plan(settings, pipeline)
-    library = Library(pipeline.library, pipeline.plumbing, pipeline.reads)
+    library = Library(pipeline.library, pipeline.plumbing, pipeline.reads, pipeline.late)
     paths = {task.notebook for task in plans}
     sources = {path: Notebook(path) for path in paths}
     used = {path: library.closure(path) for path in paths}
     hashes = {path: digest(path) for path in {p for files in used.values() for p in files.values()}}
+    imports = {path: library.imports(path) for path in paths}
     dag = DAG(name=settings.profile)
     for task in plans:
         modules = {name: hashes[path] for name, path in used[task.notebook].items()}
-        Stage(task, sources[task.notebook], modules, kernels, dag)
+        stage = Stage(task, sources[task.notebook], modules, kernels, dag)
+        stage.imports = imports[task.notebook]
     _connect(dag, plans)
     return dag
 

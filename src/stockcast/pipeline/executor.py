@@ -73,10 +73,18 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
         waiting = [task for task in dag.values() if task.exec_status in _WAITING]
         progress = self._progress or Progress()
         with lock, _quiet("papermill", "traitlets", "ploomber"), progress.over(len(waiting)):
+            self._warm_up(waiting, progress)
             reports = self._run(dag, waiting, progress)
         if self.failed:
             raise DAGBuildError("\n".join(map(str, self.failed.values())))
         return reports
+
+    def _warm_up(self, waiting: list[Stage], progress: Progress) -> None:
+        """Have the kernels forked, when that is wanted and there are enough to gain by it."""
+        if self._kernels.settings.warm_kernels and len(waiting) > 1:
+            files = {name: path for task in waiting for name, path in task.imports[0].items()}
+            more = dict.fromkeys(package for task in waiting for package in task.imports[1])
+            self._kernels.warm_up(files, more, progress.note)
 
     def _run(self, dag: DAG, waiting: list[Stage], progress: Progress) -> list[Any]:
         # what most others wait for comes first: the parent's model before the last ticker's prices

@@ -1,8 +1,8 @@
 """The kernels of one run: what they are given, where they talk, and how they are stopped.
 
-A kernel is an ordinary process, one per notebook, started from a kernel specification of our own
-that needs no file: nothing is installed in anybody's home, and the executed notebook still names
-the kernel ``python3``, so that it opens anywhere.
+A kernel is a process, one per notebook, started from a kernel specification of our own that needs
+no file: nothing is installed in anybody's home, and the executed notebook still names the kernel
+``python3``, so that it opens anywhere.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import sys
 import tempfile
 import threading
 import uuid
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -24,6 +25,9 @@ from stockcast.errors import BadInput
 from stockcast.locks import open_lock, take
 from stockcast.pipeline.launcher import RUNNER
 from stockcast.settings import HOME, Settings
+
+if TYPE_CHECKING:
+    from stockcast.pipeline.provisioner import Nursery
 
 __all__ = ["Kernels", "Stopped", "environment", "inherited", "manager_class"]
 
@@ -44,6 +48,7 @@ _FIXED = {
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what torch needs to repeat itself on a GPU
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or each kernel warns about frozen modules
     "PYTHONUNBUFFERED": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # Arrow's, which would stand in a fork's way
 }
 
 _COMMAND = [sys.executable, "-P", "-m", "stockcast.pipeline.launcher", "-f", "{connection_file}"]
@@ -92,6 +97,16 @@ class Kernels:
         self._claim = -1
         self._groups: set[int] = set()
         self._stopped = False
+        self.nursery: Nursery | None = None  #: where kernels are forked, if they are
+
+    def warm_up(
+        self, files: Mapping[str, Path], more: Iterable[str], say: Callable[[str], None]
+    ) -> None:
+        """From now on fork kernels from a process that has imported the modules ``files``, by
+        name, and ``more``; ``say`` is told why, should that not be possible."""
+        from stockcast.pipeline.provisioner import Nursery
+
+        self.nursery = Nursery(files, more, self._env, say)
 
     def folder(self) -> Path:
         """Return a folder for the time of the run, which only this user can read."""
@@ -138,13 +153,18 @@ class Kernels:
     def stop(self) -> None:
         """Kill every kernel with its children, and start no more."""
         self._stopped = True
+        if self.nursery is not None:
+            self.nursery.stop()
         with self._lock:
             for group in self._groups:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(group, signal.SIGKILL)
 
     def close(self) -> None:
-        """Remove the folder."""
+        """End the warm process and remove the folder; no kernel runs any more."""
+        if self.nursery is not None:
+            self.nursery.close()
+            self.nursery = None
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             os.close(self._claim)
@@ -177,6 +197,8 @@ def manager_class(kernels: Kernels, log: IO[bytes]) -> type:
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
+    from stockcast.pipeline.provisioner import ForkProvisioner
+
     class Manager(AsyncKernelManager):  # type: ignore[misc]  # jupyter_client is not typed
         """Starts and ends one kernel."""
 
@@ -190,6 +212,9 @@ def manager_class(kernels: Kernels, log: IO[bytes]) -> type:
             return KernelSpec(argv=_COMMAND, display_name="Python 3", language="python")
 
         async def start_kernel(self, **options: Any) -> None:
+            if kernels.nursery is not None:
+                self.provisioner = ForkProvisioner(kernel_spec=self.kernel_spec, parent=self)
+                self.provisioner.nursery = kernels.nursery
             await super().start_kernel(**{**options, **kernels.options(log)})
             self._group = self.provisioner.pgid
             if self._group is not None:

@@ -12,7 +12,7 @@ import ctypes
 import os
 import signal
 
-__all__ = ["RUNNER", "die_with_runner", "main"]
+__all__ = ["RUNNER", "die_with", "die_with_runner", "main"]
 
 #: The environment variable that holds the runner's process id.
 RUNNER = "STOCKCAST_RUNNER_PID"
@@ -23,11 +23,16 @@ _PR_SET_PDEATHSIG = 1
 def die_with_runner() -> None:
     """Ask Linux to kill this process when the runner dies, be it by ``kill -9``."""
     runner = os.environ.pop(RUNNER, "")
+    die_with(int(runner) if runner else os.getppid())
+
+
+def die_with(parent: int) -> None:
+    """Ask Linux to kill this process when ``parent`` dies; a fork has to ask anew."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is None:  # not Linux: ipykernel itself looks for its parent once a second
         return
     prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if runner and os.getppid() != int(runner):  # it died before we asked
+    if os.getppid() != parent:  # it died before we asked
         os._exit(1)
 
 

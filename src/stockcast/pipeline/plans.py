@@ -53,6 +53,7 @@ class Pipeline:
     library: Path  #: folder of the package whose modules the notebooks import
     plumbing: tuple[str, ...] = ()  #: modules whose change re-runs nothing
     reads: dict[str, tuple[Path, ...]] = field(default_factory=dict)
+    late: dict[str, tuple[str, ...]] = field(default_factory=dict)  #: module -> packages
     stages: tuple[dict[str, Any], ...] = ()
 
 
@@ -85,6 +86,7 @@ def read_pipeline(path: Path = PIPELINE) -> Pipeline:
             module: tuple((here / file).resolve() for file in files)
             for module, files in (page.get("reads") or {}).items()
         },
+        late={module: tuple(names) for module, names in (page.get("late") or {}).items()},
         stages=tuple(page["stages"]),
     )
 

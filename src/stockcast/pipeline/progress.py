@@ -67,6 +67,10 @@ class Progress:
         """Say that a task failed."""
         self._end(failure.task, str(failure), "red")
 
+    def note(self, text: str) -> None:
+        """Say something about the run as a whole."""
+        self._console.print(text, style="yellow", markup=False)
+
     def _end(self, task: str, text: str, style: str) -> None:
         self._running.pop(task, None)
         self._done += 1

@@ -162,6 +162,8 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
         self.plan = plan
         self.kernels = kernels
         self.seconds: float | None = None
+        #: what a warm process is to import for the notebook: modules and where they lie, packages
+        self.imports: tuple[dict[str, Path], list[str]] = ({}, [])
         self._modules = dict(modules)
         self._source = source.for_task(plan.params)
         self._reasons: list[Reason] | None = None
