@@ -158,10 +158,10 @@ async def interrupted(manager: Any) -> list[str]:
     client.start_channels()
     await client.wait_for_ready(timeout=60)
     answers = []
-    for code in ("import time\nwhile True: time.sleep(0.01)", "1"):
+    for code in ("import time\nprint('begun')\nwhile True: time.sleep(0.01)", "1"):
         client.execute(code)
         if not answers:
-            while (await client.get_iopub_msg(timeout=60))["msg_type"] != "execute_input":
+            while (await client.get_iopub_msg(timeout=60))["msg_type"] != "stream":
                 pass
             await manager.interrupt_kernel()
         content = (await client.get_shell_msg(timeout=60))["content"]
