@@ -69,7 +69,7 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Say something about the run as a whole."""
-        self._console.print(text, style="yellow", markup=False)
+        self.console.print(text, style="yellow", markup=False)
 
     def _end(self, task: str, text: str, style: str) -> None:
         self._running.pop(task, None)
