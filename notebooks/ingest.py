@@ -4,8 +4,13 @@
 # snapshot under the hash of its content, and published to the feature store.
 
 # %%
-from stockcast import features, plots, store
+from pathlib import Path
+
+from stockcast import features, plots, store, tables
+from stockcast.files import write_json
+from stockcast.models.records import made_from
 from stockcast.prices import read, snapshot
+from stockcast.prices.revisions import account
 from stockcast.settings import load_settings
 
 # %% tags=["parameters"]
@@ -46,6 +51,16 @@ plots.prices(history.frame, ticker)
 # %%
 snapshot.save(history, settings)
 history.frame.tail()
+
+# %% [markdown]
+# ## What the source changed of earlier days
+# A split, a dividend or a correction rewrites the past that models learned from; they are trained
+# on what is true now by the stages after this one.
+
+# %%
+changed = account(ticker, history.revisions, made_from(settings, ticker))
+write_json(Path(product["revisions"]), changed)
+tables.revisions(changed)
 
 # %% [markdown]
 # ## Features

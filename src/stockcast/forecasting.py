@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stockcast import prices
 from stockcast.calendars import next_sessions
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
@@ -41,6 +42,7 @@ def forecast(settings: Settings, ticker: str) -> dict[str, Any]:
     from stockcast.cache import connect, forecast_ttl
 
     record = _record(settings, ticker)
+    freshness = _freshness(settings, ticker)
     model = _identity(record)
     cache = connect(settings)
 
@@ -57,7 +59,9 @@ def forecast(settings: Settings, ticker: str) -> dict[str, Any]:
         cache.put_forecast(ticker, record.data_hash, model, made, ttl)
         return made
 
-    return recall() or cache.once(f"forecast:{ticker}", make, recall)
+    document = recall() or cache.once(f"forecast:{ticker}", make, recall)
+    # not cached with the rest: the same prices are a session older after each close
+    return {**document, "freshness": freshness} if freshness else document
 
 
 def compute(settings: Settings, ticker: str) -> dict[str, Any]:
@@ -87,6 +91,22 @@ def compute(settings: Settings, ticker: str) -> dict[str, Any]:
         },
         "naive": {"full_forecast": price_fan(days, history.last_close, naive)},
     }
+
+
+def _freshness(settings: Settings, ticker: str) -> dict[str, Any] | None:
+    """How old the prices in use are, of a source that has new ones every session.
+
+    Raises:
+        NoModel: a session has closed since they were fetched.
+    """
+    known = snapshot.freshness(settings, ticker)
+    wanted = prices.wanted(settings)
+    if known and wanted is not None and known["expected"] < f"{wanted:%Y-%m-%d}":
+        raise NoModel(
+            f"The prices of {ticker} were fetched for {known['expected']}, and "
+            f"{wanted:%Y-%m-%d} has closed since; `stockcast run -t {ticker}` fetches them."
+        )
+    return known
 
 
 def price_fan(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from stockcast.errors import BadInput
 
-__all__ = ["locked", "open_lock", "take"]
+__all__ = ["locked", "open_lock", "slot", "take"]
 
 
 def open_lock(path: Path) -> int:
@@ -46,3 +48,16 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+@contextlib.contextmanager
+def slot(folder: Path, count: int) -> Iterator[None]:
+    """Hold one of ``count`` places of ``folder``, waiting for one that is free."""
+    locks = [open_lock(folder / f"slot-{number}.lock") for number in range(count)]
+    try:
+        while not any(take(lock) for lock in locks):
+            time.sleep(random.uniform(0.02, 0.08))  # noqa: S311 - so that waiters do not march
+        yield
+    finally:
+        for lock in locks:
+            os.close(lock)

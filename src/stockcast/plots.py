@@ -96,7 +96,9 @@ def fan_chart(document: Mapping[str, Any], days: int = 60) -> Figure:
     history = pd.DataFrame(document["predictions"]["historical"]).tail(days)
     fan = pd.DataFrame(document["predictions"]["full_forecast"])
     when, ahead = pd.to_datetime(history["date"]), pd.to_datetime(fan["date"])
-    title = f"{document['ticker']}: forecast made on {document['as_of']}"
+    old = (document.get("freshness") or {}).get("sessions_old")
+    aged = f", on prices that are {old} session{'s' * (old > 1)} old" if old else ""
+    title = f"{document['ticker']}: forecast made on {document['as_of']}{aged}"
     axes = _axes(title, document["currency"], height=3.6)
     axes.plot(when, history["close"], color=ACTUAL, linewidth=1.1, label="close")
     start, last = [when.iloc[-1]], [float(document["last_close"])]

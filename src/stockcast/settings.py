@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     root: Path = Field(HOME, description="where products/ and reports/ are written")
 
     # prices
-    source: Literal["sample", "files"] = "sample"
+    source: Literal["sample", "files", "yahoo"] = "sample"
     tickers: Annotated[tuple[str, ...], NoDecode] = ("AAPL",)
     parent_ticker: str = "^GSPC"
     prices_dir: Path | None = Field(None, description="folder of price files, for source: files")
@@ -95,6 +95,13 @@ class Settings(BaseSettings):
     as_of: dt.date | None = Field(None, description="forget every bar after this day")
     validation_start: dt.date | None = None
     test_start: dt.date | None = None
+
+    # prices that are fetched
+    oldest_prices: int = Field(5, ge=0, description="sessions that prices may lag behind")
+    yahoo_url: str | None = Field(None, description="a gateway to Yahoo; none: Yahoo itself")
+    yahoo_timeout: float = Field(10.0, gt=0, description="seconds that one request may take")
+    yahoo_budget: float = Field(60.0, gt=0, description="seconds for one ticker, all retries")
+    yahoo_parallel: int = Field(2, ge=1, le=16, description="requests at a time, of all processes")
 
     # what is forecast
     horizon: int = Field(5, ge=1, le=20, description="trading days ahead")

@@ -9,7 +9,17 @@ import pandas as pd
 
 from stockcast.models.records import Record
 
-__all__ = ["decision", "fan", "overview", "ratios", "scorecard", "skill", "track_record", "verdict"]
+__all__ = [
+    "decision",
+    "fan",
+    "overview",
+    "ratios",
+    "revisions",
+    "scorecard",
+    "skill",
+    "track_record",
+    "verdict",
+]
 
 Document = Mapping[str, Any]
 
@@ -47,6 +57,9 @@ def verdict(document: Document) -> pd.DataFrame:
         "why": document["verdict"]["reason"],
         "prices": f"{document['source']}, {document['data_hash']}, up to {document['as_of']}",
     }
+    label = (document.get("freshness") or {}).get("label")
+    if label:
+        rows["stale"] = label
     return pd.DataFrame({document["ticker"]: rows})
 
 
@@ -71,7 +84,7 @@ def overview(documents: Sequence[Document]) -> pd.DataFrame:
         rows.append(
             {
                 "ticker": document["ticker"],
-                "as of": document["as_of"],
+                "as of": document["as_of"] + _aged(document),
                 "last close": round(document["last_close"], 2),
                 "until": last["date"],
                 "median": round(last["q50"], 2),
@@ -82,6 +95,22 @@ def overview(documents: Sequence[Document]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows).set_index("ticker").round(3)
+
+
+def _aged(document: Document) -> str:
+    old = (document.get("freshness") or {}).get("sessions_old")
+    return f" ({old} session{'s' * (old > 1)} old)" if old else ""
+
+
+def revisions(found: Mapping[str, Any]) -> pd.DataFrame:
+    """What the source changed of earlier days, and the models that had learned from them."""
+    models = ", ".join(found["models"]) or "none"
+    rows = [
+        {"what": each["kind"], "since": each["date"], "said": each["sentence"], "models": models}
+        for each in found["revisions"]
+    ]
+    none = [{"what": "nothing", "since": "-", "said": "No earlier day changed.", "models": "-"}]
+    return pd.DataFrame(rows or none, index=[found["ticker"]] * max(len(rows), 1))
 
 
 def ratios(records: Iterable[Record]) -> pd.DataFrame:

@@ -16,9 +16,10 @@ pd.set_option("display.max_rows", 250)
 
 
 def headline(report: Report) -> Any:
-    """The title, and the line below it, as markdown."""
+    """The title, the line below it, and how old the prices are if they are, as markdown."""
     title, line = str(report["markdown"]).split("\n\n")[:2]
-    return _markdown(f"{title}\n\n{line}")
+    aged = f"\n\n**{report['freshness']}**" if report.get("freshness") else ""
+    return _markdown(f"{title}\n\n{line}{aged}")
 
 
 def recommendation(report: Report) -> pd.DataFrame:

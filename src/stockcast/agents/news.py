@@ -87,9 +87,9 @@ class News:
 
 def load(settings: Settings, ticker: str, as_of: str) -> News:
     """Return the news of ``ticker`` up to ``as_of``; a source that is at fault gives a note."""
-    if settings.source != "files" or settings.prices_dir is None:
+    if settings.source == "sample":
         return News(note=f"The source {settings.source} carries no news.")
-    path = _find(settings.prices_dir / "news", ticker)
+    path = _file_of(settings, ticker)
     if path is None:
         return News()
     document, fault = _read(path)
@@ -101,7 +101,15 @@ def load(settings: Settings, ticker: str, as_of: str) -> News:
 
 
 def fingerprint(settings: Settings, ticker: str) -> str:
-    """Changes whenever the source would give other news, whatever the day."""
+    """Changes whenever the source would give other news, whatever the day.
+
+    Headlines that are fetched come with the prices, by the ingest stage: what a report will see is
+    not known before, and changes with them.
+    """
+    if settings.source == "yahoo":
+        from stockcast import prices
+
+        return prices.fingerprint(settings, ticker)
     found = load(settings, ticker, as_of="9999-12-31")
     return found.digest if found.items or found.withheld or found.note else "none"
 
@@ -160,6 +168,16 @@ def _read(path: Path) -> tuple[Any, str]:
         return None, "it is not JSON"
     except OSError:
         return None, "it cannot be read"
+
+
+def _file_of(settings: Settings, ticker: str) -> Path | None:
+    """Return the file of the ticker's headlines, if the source has one."""
+    if settings.source == "yahoo":
+        from stockcast.prices.archive import news_of
+
+        path = news_of(settings, ticker)
+        return path if path.exists() else None
+    return _find(settings.prices_dir / "news", ticker) if settings.prices_dir else None
 
 
 def _find(folder: Path, ticker: str) -> Path | None:

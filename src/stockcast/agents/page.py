@@ -86,6 +86,8 @@ def about(report: Mapping[str, Any], facts: FactTable) -> str:
         f"Prices: {report['source']}, data hash {report['data_hash']}. "
         f"Model: {model['kind']}, version {model['version']}.",
     ]
+    if report.get("freshness"):
+        lines.append(str(report["freshness"]))
     if report["news"]["withheld"] or report["news"]["unusable"]:
         lines.append(
             f"News left out: {report['news']['withheld']} that read like instructions, "

@@ -94,13 +94,19 @@ def outline_of(settings: Settings, found: Inputs) -> Outline:
         conditions={
             "data_hash": str(found.forecast["data_hash"]),
             "model_version": f"{model['kind']}:{model['version']}",
-            "forecast": _digest({key: found.forecast[key] for key in _STATED}),
+            "forecast": _digest({key: found.forecast[key] for key in _STATED} | _stale(found)),
             "news_hash": found.news.digest,
             "prompt_version": prompts.VERSION,
             "writer": _writer_of(settings),
             "drift": found.health,
         },
     )
+
+
+def _stale(found: Inputs) -> dict[str, str]:
+    """Return what has to be said of the age of the prices, if anything has."""
+    label = (found.forecast.get("freshness") or {}).get("label")
+    return {"freshness": str(label)} if label else {}
 
 
 def _digest(document: Any) -> str:
@@ -259,6 +265,7 @@ def _assemble(
     parts = {role: dict(part) for role, part in end["parts"].items()}
     report: Report = {
         **{key: forecast[key] for key in ("ticker", "as_of", "currency", "source", "data_hash")},
+        **_stale(found),
         "last_close": float(forecast["last_close"]),
         "model": {key: str(forecast["model"][key]) for key in ("kind", "version")},
         "headline": checked.sections["headline"],

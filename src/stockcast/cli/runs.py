@@ -110,19 +110,22 @@ def status(
     assignments: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """List every task: up to date, or stale and why."""
+    """List every task: up to date, or stale and why; then what is to be known of the prices."""
     from stockcast import pipeline
+    from stockcast.prices.notices import notices
 
     settings = settings_for(profile, assignments, tickers)
     with results_only():
         tasks = pipeline.status(settings)
+        told = notices(settings)
     if as_json:
         document = {"profile": settings.profile, "root": str(settings.root)}
-        print_json({**document, "tasks": [task.document() for task in tasks]})
+        print_json({**document, "tasks": [task.document() for task in tasks], "notices": told})
         return
     console().print(views.tasks([task.document() for task in tasks]))
     stale = sum(task.state != "fresh" for task in tasks)
     typer.echo(f"{stale} of {len(tasks)} tasks would run." if stale else "All is up to date.")
+    typer.echo("\n".join(told), nl=bool(told))
 
 
 @app.command()

@@ -67,6 +67,12 @@ def skill(forecast: Document) -> str:
     return "-" if ratio is None else f"{1 - ratio:+.1%}"
 
 
+def aged(forecast: Document) -> str:
+    """Return how old the prices are, when the source has newer ones."""
+    old = (forecast.get("freshness") or {}).get("sessions_old")
+    return f" ({old} session{'s' * (old > 1)} old)" if old else ""
+
+
 def forecasts(documents: Sequence[Document], notebooks: Mapping[str, str]) -> Table:
     """Return one row per ticker; ``notebooks`` names the executed notebook of each."""
     days = max(len(document["predictions"]["full_forecast"]) for document in documents)
@@ -82,7 +88,7 @@ def _forecast_row(document: Document, notebooks: Mapping[str, str]) -> list[str]
     last = document["predictions"]["full_forecast"][-1]
     row = [
         document["ticker"],
-        document["as_of"],
+        document["as_of"] + aged(document),
         f"{document['last_close']:,.2f} {document['currency']}",
         number(last["close"], 2),
         f"{last['q10']:,.2f} to {last['q90']:,.2f}",
@@ -106,9 +112,10 @@ def fan(forecast: Document) -> Table:
 
 
 def verdict_line(forecast: Document) -> str:
-    """Return what the forecast is worth, in one line."""
+    """Return what the forecast is worth; a second line when its prices are old."""
     word = "skilful" if forecast["verdict"]["skilful"] else "no skill"
-    return f"Verdict: {word}. {forecast['verdict']['reason']}"
+    label = (forecast.get("freshness") or {}).get("label")
+    return f"Verdict: {word}. {forecast['verdict']['reason']}" + (f"\n{label}" if label else "")
 
 
 def model_line(forecast: Document) -> str:

@@ -16,7 +16,16 @@ from stockcast.errors import BadInput
 from stockcast.files import read_json, write_json
 from stockcast.settings import Settings
 
-__all__ = ["Record", "Served", "Skill", "Verdict", "child_name", "load_record", "record_file"]
+__all__ = [
+    "Record",
+    "Served",
+    "Skill",
+    "Verdict",
+    "child_name",
+    "load_record",
+    "made_from",
+    "record_file",
+]
 
 #: The name of the model that children start from.
 PARENT = "parent"
@@ -98,6 +107,17 @@ class Record(_Part):
 def record_file(settings: Settings, name: str) -> Path:
     """Where the record of ``name`` lies."""
     return settings.state / "models" / f"{name}.json"
+
+
+def made_from(settings: Settings, ticker: str) -> list[str]:
+    """Names of the models there are that learned from the prices of ``ticker``, sorted.
+
+    The parent's prices are in every child.
+    """
+    if ticker != settings.parent_ticker:
+        name = child_name(ticker)
+        return [name] if record_file(settings, name).exists() else []
+    return sorted(path.stem for path in record_file(settings, PARENT).parent.glob("*.json"))
 
 
 def load_record(path: Path) -> Record:

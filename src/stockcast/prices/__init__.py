@@ -14,14 +14,16 @@ from stockcast.errors import BadInput
 from stockcast.prices.adjust import adjust
 from stockcast.prices.files import FileSource
 from stockcast.prices.history import PriceHistory, content_hash
+from stockcast.prices.live import LiveSource
 from stockcast.prices.sample import SampleSource
-from stockcast.prices.source import RawPrices, Source
+from stockcast.prices.source import Freshness, RawPrices, Source
 from stockcast.schema import check_prices
 from stockcast.settings import Settings, parse_ticker
 
 __all__ = [
     "FEWEST_ROWS",
     "SOURCES",
+    "Freshness",
     "PriceHistory",
     "RawPrices",
     "Source",
@@ -29,12 +31,14 @@ __all__ = [
     "fingerprint",
     "open_source",
     "read",
+    "wanted",
 ]
 
 #: ``source`` in the settings, and what builds it.
 SOURCES: dict[str, Callable[[Settings], Source]] = {
     "files": FileSource,
     "sample": SampleSource,
+    "yahoo": LiveSource,
 }
 
 #: MACD's averages take 34 days to settle (26, and 9 of the signal) and a week is forecast: below
@@ -53,13 +57,22 @@ def read(settings: Settings, ticker: str, *, today: pd.Timestamp | None = None) 
     Raises:
         BadInput: no such ticker (the nearest is named), unreadable, or fewer than 40 bars.
         DataFault: the bars break the contract of schema.py.
+        Unavailable: they had to be fetched, could not be, and those kept are too old or not there.
     """
     ticker = parse_ticker(ticker)
-    raw, currency = open_source(settings).history(ticker)
-    bars = _cut(raw, settings, ticker)
+    raw = open_source(settings).history(ticker)
+    bars = _cut(raw.frame, settings, ticker)
     check_prices(bars, ticker=ticker, exchange=settings.exchange, today=today)
     frame = adjust(bars)
-    return PriceHistory(ticker, frame, settings.source, currency, content_hash(ticker, frame))
+    return PriceHistory(
+        ticker,
+        frame,
+        settings.source,
+        raw.currency,
+        content_hash(ticker, frame),
+        raw.freshness,
+        raw.revisions,
+    )
 
 
 def fingerprint(settings: Settings, ticker: str) -> str:
@@ -69,6 +82,12 @@ def fingerprint(settings: Settings, ticker: str) -> str:
         BadInput: there is no such ticker, or it cannot be read.
     """
     return open_source(settings).fingerprint(parse_ticker(ticker))
+
+
+def wanted(settings: Settings) -> pd.Timestamp | None:
+    """The session whose bar should be the last one; None of a source that is as it is."""
+    source = open_source(settings)
+    return source.wanted() if isinstance(source, LiveSource) else None
 
 
 def available(settings: Settings) -> list[str]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from stockcast.prices.revisions import Revision
+from stockcast.prices.source import Freshness
 from stockcast.schema import COLUMNS
 
 __all__ = ["PriceHistory", "content_hash"]
@@ -22,6 +24,8 @@ class PriceHistory:
         source: name of the source they came from.
         currency: ISO code.
         data_hash: of ticker, dates and values; two histories are the same if and only if it is.
+        freshness: how old it is, of a source that has new prices every session.
+        revisions: what the source now says differently of earlier days.
     """
 
     ticker: str
@@ -29,6 +33,8 @@ class PriceHistory:
     source: str
     currency: str
     data_hash: str
+    freshness: Freshness | None = None
+    revisions: tuple[Revision, ...] = ()
 
     @property
     def as_of(self) -> pd.Timestamp:
@@ -50,6 +56,8 @@ class PriceHistory:
             "last close": f"{self.last_close:,.2f} {self.currency}",
             "data hash": self.data_hash,
         }
+        if self.freshness is not None:
+            row["freshness"] = self.freshness.label or "up to date"
         return pd.DataFrame([row], index=[self.ticker])
 
 

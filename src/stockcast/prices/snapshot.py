@@ -18,7 +18,7 @@ from stockcast.prices.history import PriceHistory, content_hash
 from stockcast.schema import COLUMNS
 from stockcast.settings import Settings, parse_ticker
 
-__all__ = ["current", "in_use", "load", "save"]
+__all__ = ["current", "freshness", "in_use", "load", "save"]
 
 #: Where the parquet's own metadata say what its columns do not.
 _KEY = b"stockcast"
@@ -57,6 +57,18 @@ def in_use(settings: Settings, ticker: str) -> str | None:
     return str(found.get("data_hash"))
 
 
+def freshness(settings: Settings, ticker: str) -> dict[str, Any] | None:
+    """How old the snapshot in use is, as ``source.Freshness`` documents it; None if no source said.
+
+    Raises:
+        BadInput: the pointer cannot be read.
+    """
+    pointer = current(settings, ticker)
+    found = read_json(pointer) if pointer.exists() else None
+    said = found.get("freshness") if isinstance(found, dict) else None
+    return said if isinstance(said, dict) else None
+
+
 def load(path: Path) -> PriceHistory:
     """Read a snapshot, from its parquet or from a ``current.json``; its hash is verified.
 
@@ -88,6 +100,7 @@ def _describe(history: PriceHistory, parquet: Path) -> dict[str, Any]:
         "rows": len(history.frame),
         "first": f"{history.frame.index[0]:%Y-%m-%d}",
         "as_of": f"{history.as_of:%Y-%m-%d}",
+        **({"freshness": history.freshness.document()} if history.freshness else {}),
     }
 
 

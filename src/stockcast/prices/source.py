@@ -4,13 +4,42 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
 from stockcast.errors import BadInput
+from stockcast.prices.revisions import Revision
 
-__all__ = ["RawPrices", "Source", "unknown_ticker"]
+__all__ = ["Freshness", "RawPrices", "Source", "unknown_ticker"]
+
+
+class Freshness(NamedTuple):
+    """How old the prices of a source are that has new ones every session.
+
+    Attributes:
+        last: day of the last bar.
+        expected: the session whose bar should be the last.
+        sessions_old: sessions after ``last`` up to ``expected``; 0 when nothing is missing.
+        why: why it is, when something is missing.
+    """
+
+    last: str
+    expected: str
+    sessions_old: int
+    why: str = ""
+
+    @property
+    def label(self) -> str:
+        """What has to stand beside whatever is made from the prices; empty when nothing has to."""
+        if not self.sessions_old:
+            return ""
+        many = f"{self.sessions_old} session{'s' * (self.sessions_old > 1)}"
+        return f"Prices as of {self.last}, {many} old. {self.why}".strip()
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {**self._asdict(), "label": self.label}
 
 
 class RawPrices(NamedTuple):
@@ -20,10 +49,14 @@ class RawPrices(NamedTuple):
         frame: DatetimeIndex ``date`` (naive); float64 open, high, low, close, volume as traded and,
             where the source knows splits and dividends, adj_close.
         currency: ISO code of the prices.
+        freshness: how old they are, of a source that has new ones every session.
+        revisions: what the source now says differently of earlier days.
     """
 
     frame: pd.DataFrame
     currency: str
+    freshness: Freshness | None = None
+    revisions: tuple[Revision, ...] = ()
 
 
 class Source(Protocol):

@@ -1,0 +1,156 @@
+"""What was fetched last of each ticker, kept as it came: bars, news, and how the fetches went.
+
+``vendor/<ticker>/bars.parquet`` holds the bars, and in its own metadata all that goes with them, so
+that one file is replaced in one step. ``fetches.json`` counts, session by session, the fetches that
+failed; ``news.json`` holds the headlines.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stockcast.errors import BadInput
+from stockcast.files import read_json, replacing, write_json
+from stockcast.prices.revisions import Revision
+from stockcast.settings import Settings, parse_ticker
+
+__all__ = ["Archive", "Fetches", "folder", "keep_news", "news_of"]
+
+_KEY = b"stockcast"
+#: Sessions whose failures, and revisions whose sentences, are remembered.
+_REMEMBERED = 30
+_HEADLINES = 200
+
+
+def folder(settings: Settings, ticker: str) -> Path:
+    """Where everything about ``ticker`` is kept."""
+    return settings.state / "vendor" / parse_ticker(ticker)
+
+
+@dataclass(frozen=True, eq=False)
+class Archive:
+    """The bars of one ticker as they came.
+
+    Attributes:
+        frame: columns of yahoo.COLUMNS, index ``date``.
+        currency: ISO code.
+        start: the first day that was asked for.
+        whole: the last session at which all of it was fetched, not only the end.
+        revisions: what the source changed, by the session at which that was noticed.
+    """
+
+    frame: pd.DataFrame
+    currency: str
+    start: pd.Timestamp
+    whole: pd.Timestamp
+    revisions: dict[str, list[Revision]] = field(default_factory=dict)
+
+    @property
+    def last(self) -> pd.Timestamp:
+        """The day of the last bar."""
+        return self.frame.index[-1]
+
+    def save(self, settings: Settings, ticker: str) -> None:
+        """Keep it in place of what was there."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        kept = dict(sorted(self.revisions.items())[-_REMEMBERED:])
+        about = {
+            "currency": self.currency,
+            "start": f"{self.start:%Y-%m-%d}",
+            "whole": f"{self.whole:%Y-%m-%d}",
+            "revisions": {day: [list(each) for each in found] for day, found in kept.items()},
+        }
+        table = pa.Table.from_pandas(self.frame.reset_index(), preserve_index=False)
+        table = table.replace_schema_metadata({_KEY: json.dumps(about).encode()})
+        with replacing(folder(settings, ticker) / "bars.parquet") as temporary:
+            pq.write_table(table, temporary)
+
+    @classmethod
+    def load(cls, settings: Settings, ticker: str) -> Archive | None:
+        """What is kept of ``ticker``; None if there is nothing, or nothing that can be read."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = folder(settings, ticker) / "bars.parquet"
+        try:
+            table = pq.read_table(path, partitioning=None)
+            about = json.loads(table.schema.metadata[_KEY])
+            frame = table.to_pandas(ignore_metadata=True).set_index("date")
+            frame.index = pd.DatetimeIndex(frame.index, name="date").as_unit("ns")
+            first, whole = (pd.Timestamp(about[key]) for key in ("start", "whole"))
+            revisions = {
+                day: [Revision(*each) for each in found]
+                for day, found in about["revisions"].items()
+            }
+            return cls(frame, str(about["currency"]), first, whole, revisions)
+        except FileNotFoundError:
+            return None
+        except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
+            return None  # fetched anew, whole: nothing is lost but the time
+
+
+@dataclass(frozen=True)
+class Fetches:
+    """How the fetches of one ticker went.
+
+    Attributes:
+        failures: by session, how many failed of those that asked for its bar.
+        why: the sentence of the last failure; empty when the last fetch went well.
+    """
+
+    failures: dict[str, int] = field(default_factory=dict)
+    why: str = ""
+
+    def of(self, session: pd.Timestamp) -> int:
+        """How many fetches failed that asked for the bar of ``session``."""
+        return self.failures.get(f"{session:%Y-%m-%d}", 0)
+
+    def failed(self, session: pd.Timestamp, why: str, *, again: bool) -> Fetches:
+        """With one more failure; ``again`` says whether asking once more may help."""
+        counts = dict(self.failures)
+        counts[f"{session:%Y-%m-%d}"] = self.of(session) + again
+        return Fetches(dict(sorted(counts.items())[-_REMEMBERED:]), why)
+
+    def went_well(self) -> Fetches:
+        """With no failure to tell of; the counts stay, so that what was made stays fresh."""
+        return replace(self, why="")
+
+    def save(self, settings: Settings, ticker: str) -> None:
+        """Keep it in place of what was there."""
+        document = {"failures": self.failures, "why": self.why}
+        write_json(folder(settings, ticker) / "fetches.json", document)
+
+    @classmethod
+    def load(cls, settings: Settings, ticker: str) -> Fetches:
+        """What is kept of ``ticker``, else no fetch at all."""
+        try:
+            found = read_json(folder(settings, ticker) / "fetches.json")
+            counts = {str(day): int(number) for day, number in found["failures"].items()}
+            return cls(counts, str(found["why"]))
+        except (BadInput, KeyError, TypeError, ValueError, AttributeError):
+            return cls()
+
+
+def news_of(settings: Settings, ticker: str) -> Path:
+    """The file of the headlines of ``ticker``, whether it exists yet or not."""
+    return folder(settings, ticker) / "news.json"
+
+
+def keep_news(
+    settings: Settings, ticker: str, items: list[dict[str, Any]], most: int = 200
+) -> None:
+    """Add headlines to those that are kept; the newest ``most`` stay."""
+    path = news_of(settings, ticker)
+    try:
+        old = read_json(path) if path.exists() else []
+    except BadInput:
+        old = []
+    merged = {(item["date"], item["title"]): item for item in [*old, *items]}
+    write_json(path, [merged[key] for key in sorted(merged, reverse=True)][:_HEADLINES])
