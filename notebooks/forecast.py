@@ -45,6 +45,9 @@ tables.verdict(document)
 # %%
 history = snapshot.load(Path(upstream[f"ingest-{ticker}"]["prices"]))
 ledger = Ledger(settings)
+ledger.append(
+    document
+)  # as forecast() did when it was made; one from the cache may outlive a ledger
 ledger.settle(ticker, history.frame["close"], history.data_hash)
 plots.ledger(ledger.rows(ticker))
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from stockcast.errors import BadInput
 
-__all__ = ["close_time", "last_closed_session", "next_sessions", "sessions", "today"]
+__all__ = ["close_time", "last_closed_session", "next_sessions", "sessions", "today", "zone"]
 
 #: A calendar is built from the last of these years that is early enough: building takes 0.3 s from
 #: 1990 and longer from before, and one calendar then serves nearly every ticker.
@@ -90,6 +90,16 @@ def today(exchange: str) -> pd.Timestamp:
     now = pd.Timestamp.now("UTC")
     day = _day(now.tz_localize(None))
     return _day(now.tz_convert(_calendar(exchange, day, day).tz).tz_localize(None))
+
+
+def zone(exchange: str) -> str:
+    """The name of the time zone that the exchange is in.
+
+    Raises:
+        BadInput: there is no such exchange.
+    """
+    day = _day(pd.Timestamp.now())
+    return str(_calendar(exchange, day, day).tz)
 
 
 def _day(value: Any) -> pd.Timestamp:

@@ -147,6 +147,11 @@ class Settings(BaseSettings):
     )
     pushgateway_url: str | None = Field(None, description="none: runs leave only a textfile")
 
+    # running day by day
+    catch_up: int = Field(10, ge=1, le=250, description="sessions back that are made up for")
+    notify_command: str | None = Field(None, description="told on stdin when a daily run fails")
+    notify_url: SecretStr | None = Field(None, description="webhook told the same, as JSON")
+
     # running
     jobs: int = Field(2, ge=1, le=256, description="notebooks at a time")
     warm_kernels: bool = Field(True, description="fork kernels from a process that has imported")

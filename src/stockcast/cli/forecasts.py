@@ -116,9 +116,11 @@ def ledger(profile: Profile = None, assignments: Overrides = None, as_json: AsJs
 @app.command()
 def settle(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> int:
     """Write down what became of every forecast whose day has come."""
+    from stockcast.operation import settlement
+
     settings = settings_for(profile, assignments)
     with results_only():
-        settled, failed = _settle(settings)
+        settled, failed = settlement.settle(settings)
     if as_json:
         print_json({"settled": settled, "failed": {t: str(e) for t, e in failed.items()}})
     else:
@@ -127,23 +129,6 @@ def settle(profile: Profile = None, assignments: Overrides = None, as_json: AsJs
     for error in failed.values():
         say(str(error))
     return min((error.exit_code for error in failed.values()), default=0)
-
-
-def _settle(settings: Settings) -> tuple[dict[str, int], dict[str, StockcastError]]:
-    """Settle each ticker of the ledger by itself; return what was settled, and why some was not."""
-    from stockcast import prices
-    from stockcast.ledger import Ledger
-
-    book = Ledger(settings)
-    settled: dict[str, int] = {}
-    failed: dict[str, StockcastError] = {}
-    for ticker in sorted(set(book.rows()["ticker"])):
-        try:
-            history = prices.read(settings, ticker)
-            settled[ticker] = book.settle(ticker, history.frame["close"], history.data_hash)
-        except StockcastError as error:
-            failed[ticker] = error
-    return settled, failed
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -7,30 +7,34 @@ from stockcast.files import read_json
 from stockcast.prices import snapshot
 from stockcast.settings import Settings
 
-__all__ = ["notices"]
+__all__ = ["aged", "notices"]
 
 
 def notices(settings: Settings) -> list[str]:
     """Tickers whose prices are old, and what their source changed at the last ingest."""
     return [
-        f"{ticker}: {sentence}"
+        sentence
         for ticker in settings.all_tickers
-        for sentence in (*_aged(settings, ticker), *_changed(settings, ticker))
+        for sentence in (*aged(settings, ticker), *_changed(settings, ticker))
     ]
 
 
-def _aged(settings: Settings, ticker: str) -> list[str]:
+def aged(settings: Settings, ticker: str) -> list[str]:
+    """The sentence on the age of the ticker's prices, if they are not the newest."""
     try:
         label = (snapshot.freshness(settings, ticker) or {}).get("label")
     except BadInput:
         return []  # its ingest task says what is wrong
-    return [str(label)] if label else []
+    return [f"{ticker}: {label}"] if label else []
 
 
 def _changed(settings: Settings, ticker: str) -> list[str]:
     try:
         found = read_json(snapshot.current(settings, ticker).with_name("revisions.json"))
         touched = ", ".join(found["models"]) or "none yet"
-        return [f"{each['sentence']} Models it touches: {touched}." for each in found["revisions"]]
+        return [
+            f"{ticker}: {each['sentence']} Models it touches: {touched}."
+            for each in found["revisions"]
+        ]
     except (BadInput, KeyError, TypeError):
         return []  # it has not been ingested

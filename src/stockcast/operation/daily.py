@@ -1,0 +1,214 @@
+"""One scheduled run: every session that is due is settled, forecast and reported.
+
+A missed session is forecast as of its own day, from what was known then, before the last one. What
+cannot be done today (no bar of a ticker yet) is due again tomorrow.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from stockcast import calendars
+from stockcast.errors import StockcastError
+from stockcast.locks import open_lock, take
+from stockcast.operation import notification, sessions
+from stockcast.operation.settlement import settle
+from stockcast.prices.notices import aged
+from stockcast.settings import Settings
+
+if TYPE_CHECKING:
+    from stockcast.pipeline import RunResult
+
+__all__ = ["Busy", "Daily", "run_due"]
+
+#: Seconds to wait for a run that somebody started by hand.
+PATIENCE = 1800.0
+
+_LOG = logging.getLogger(__name__)
+Runner = Callable[..., "RunResult"]
+
+
+class Busy(StockcastError):
+    """Another scheduled run is at work."""
+
+
+@dataclass
+class Daily:
+    """What a scheduled run did.
+
+    Attributes:
+        profile: of the settings.
+        session: the last session, which the run is about.
+        done: tickers forecast, by session.
+        missing: tickers that still have no forecast, by session; due again the next time.
+        failed: why tasks failed, one sentence each.
+        notes: tickers whose prices are old.
+        settled: outcomes written down, by ticker.
+        note: why nothing was due.
+    """
+
+    profile: str
+    session: str
+    done: dict[str, list[str]] = field(default_factory=dict)
+    missing: dict[str, list[str]] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    settled: dict[str, int] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """0 when nothing failed."""
+        return 1 if self.failed else 0
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {**asdict(self), "exit_code": self.exit_code}
+
+    def lines(self) -> list[str]:
+        """Return what a log shows."""
+        told = [self.note] if self.note else []
+        told += [f"{day}: forecast {', '.join(names)}." for day, names in self.done.items()]
+        told += [
+            f"{day}: no forecast of {', '.join(names)} yet; due again the next time."
+            for day, names in self.missing.items()
+        ]
+        settled = sum(self.settled.values())
+        told += [f"Outcomes written down: {settled}."] if settled else []
+        return told + self.notes + self.failed
+
+
+def run_due(settings: Settings, *, run: Runner | None = None) -> Daily:
+    """Do what is due, tell whoever is to be told when it fails, and return what was done.
+
+    Args:
+        settings: of the profile; with ``as_of`` the day is taken to be that one.
+        run: runs the pipeline; by default :func:`stockcast.pipeline.run`.
+
+    Raises:
+        StockcastError: it could not be done, and whoever is to be told has been; ``Busy`` when
+            another scheduled run is at work, which nobody is told.
+    """
+    with _alone(settings):
+        begun = time.monotonic()
+        try:
+            result = _run_due(settings, run or _pipeline)
+        except Exception as error:
+            _failed(settings, [str(error) or type(error).__name__], begun, counted=False)
+            raise
+    if result.failed:
+        _failed(settings, result.failed, begun, counted=True)
+    return result
+
+
+def _run_due(settings: Settings, run: Runner) -> Daily:
+    last = sessions.latest(settings)
+    result = Daily(settings.profile, f"{last:%Y-%m-%d}")
+    todo = sessions.due(settings, last)
+    if not todo:
+        result.note = _nothing(settings, last)
+        return result
+    for session, tickers in todo:
+        if session < last:
+            _catch_up(settings, session, tickers, run, result)
+    told = run(settings, jobs=settings.jobs)
+    result.failed += [str(failure) for failure in told.failed.values()]
+    result.settled, unsettled = settle(settings)
+    result.failed += [str(error) for error in unsettled.values()]
+    result.notes = [note for ticker in settings.all_tickers for note in aged(settings, ticker)]
+    _account(settings, last, todo, result)
+    return result
+
+
+def _catch_up(
+    settings: Settings,
+    session: pd.Timestamp,
+    tickers: tuple[str, ...],
+    run: Runner,
+    result: Daily,
+) -> None:
+    """Forecast ``session`` as of its own day, for those tickers that have a bar of it by now."""
+    then = settings.model_copy(update={"as_of": session.date()})
+    ready = tuple(ticker for ticker in tickers if sessions.reached(then, ticker))
+    if not ready or not sessions.reached(then, settings.parent_ticker):
+        return
+    told = run(
+        then.model_copy(update={"tickers": ready}),
+        targets=[f"forecast-{ticker}" for ticker in ready],
+        jobs=settings.jobs,
+    )
+    day = f"{session:%Y-%m-%d}"
+    result.failed += [f"{day}: {failure}" for failure in told.failed.values()]
+
+
+def _account(
+    settings: Settings, last: pd.Timestamp, todo: list[sessions.Due], result: Daily
+) -> None:
+    """Say of everything that was due whether it is done now."""
+    left = {due.session: set(due.tickers) for due in sessions.due(settings, last)}
+    for session, tickers in todo:
+        undone = left.get(session, set())
+        done = [ticker for ticker in tickers if ticker not in undone]
+        for found, names in ((result.done, done), (result.missing, sorted(undone))):
+            if names:
+                found[f"{session:%Y-%m-%d}"] = names
+
+
+def _nothing(settings: Settings, last: pd.Timestamp) -> str:
+    exchange = settings.exchange
+    today = calendars.today(exchange)
+    following = calendars.next_sessions(exchange, last, 1)[0]
+    close = f"{calendars.close_time(exchange, following):%Y-%m-%d %H:%M} UTC"
+    closed = not len(calendars.sessions(exchange, today, today))
+    holiday = f"No session today at {exchange}. " if closed else ""
+    return (
+        f"{holiday}Nothing is due: every forecast as of {last:%Y-%m-%d}, the last session, is "
+        f"made; the next one closes at {close}."
+    )
+
+
+def _pipeline(settings: Settings, **options: Any) -> RunResult:
+    """Run the pipeline, waiting for one that is at work."""
+    import tenacity
+
+    from stockcast import pipeline
+    from stockcast.pipeline.lock import Locked
+
+    patiently = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(Locked),
+        wait=tenacity.wait_fixed(5),
+        stop=tenacity.stop_after_delay(PATIENCE),
+        reraise=True,
+    )
+    found: RunResult = patiently(pipeline.run, settings, **options)
+    return found
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    lock = open_lock(settings.state / "daily.lock")
+    try:
+        if not take(lock):
+            raise Busy(f"Another scheduled run of profile {settings.profile} is at work.")
+        yield
+    finally:
+        os.close(lock)
+
+
+def _failed(settings: Settings, why: list[str], begun: float, *, counted: bool) -> None:
+    """Tell whoever is to be told; ``counted`` says whether a run has set the metric."""
+    if not counted:
+        from stockcast.monitoring import metrics
+
+        metrics.run_ended(settings, "failed", time.monotonic() - begun, {"failed": 1})
+    more = f" (and {len(why) - 1} more)" if len(why) > 1 else ""
+    for problem in notification.notify(settings, f"{why[0]}{more}", why):
+        _LOG.warning("%s", problem)

@@ -1,0 +1,74 @@
+"""Tells somebody that a scheduled run failed: by a command, by a webhook, within seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import urllib.request
+from collections.abc import Callable, Sequence
+
+from stockcast.deadline import within
+from stockcast.masking import mask
+from stockcast.settings import Settings
+
+__all__ = ["notify"]
+
+#: Seconds that each way of telling may take.
+PATIENCE = 10.0
+
+
+def notify(settings: Settings, summary: str, reasons: Sequence[str]) -> list[str]:
+    """Tell what failed in every way that the settings name; return what went wrong with that.
+
+    The command gets the text on its stdin and the summary in ``STOCKCAST_SUMMARY``; the webhook a
+    JSON document with text, profile and reasons, as chat services take it. Secrets are masked.
+    """
+    shown = mask(f"stockcast, profile {settings.profile}, failed: {summary}", settings)
+    masked = [mask(reason, settings) for reason in reasons]
+    problems = []
+    if settings.notify_command:
+        command = settings.notify_command
+        problems += _tried("command", settings, lambda: _call(command, shown, masked))
+    url = settings.notify_url.get_secret_value() if settings.notify_url else ""
+    if url:
+        document: dict[str, object] = {
+            "text": shown,
+            "profile": settings.profile,
+            "reasons": masked,
+        }
+        problems += _tried("webhook", settings, lambda: _post(url, document))
+    return problems
+
+
+def _tried(way: str, settings: Settings, tell: Callable[[], None]) -> list[str]:
+    try:
+        within(PATIENCE + 1, tell)
+    except Exception as error:  # whatever it is, the run's own failure must still be told
+        # not what the error says: it may quote the address, which is a secret
+        return [mask(f"The {way} could not be told: {type(error).__name__}.", settings)]
+    return []
+
+
+def _call(command: str, summary: str, reasons: Sequence[str]) -> None:
+    subprocess.run(  # noqa: S603 - the operator's own command
+        shlex.split(command),
+        input="\n".join([summary, *reasons]) + "\n",
+        text=True,
+        env={**os.environ, "STOCKCAST_SUMMARY": summary},
+        timeout=PATIENCE,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _post(url: str, document: dict[str, object]) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("not an http address")
+    request = urllib.request.Request(  # noqa: S310 - http or https, as was checked
+        url, json.dumps(document).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE):  # noqa: S310
+        pass
