@@ -16,8 +16,8 @@ ROWS = {"AAPL": 3270, "FB": 196, "GOOG": 2148, "IBM": 3270, "MSFT": 3270, "^GSPC
 
 @pytest.mark.parametrize("ticker", ROWS)
 def test_every_ticker_has_its_rows_and_ends_on_the_same_day(ticker: str) -> None:
-    frame, currency = SampleSource().history(ticker)
-    assert (len(frame), frame.index[-1], currency) == (ROWS[ticker], LAST_DAY, "USD")
+    raw = SampleSource().history(ticker)
+    assert (len(raw.frame), raw.frame.index[-1], raw.currency) == (ROWS[ticker], LAST_DAY, "USD")
 
 
 def test_a_history_can_be_changed_without_changing_the_next() -> None:
