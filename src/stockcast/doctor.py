@@ -135,6 +135,8 @@ def _installed(package: str) -> str:
 def _prices(settings: Settings) -> Observation:
     from stockcast import prices
 
+    if settings.source == "yahoo":
+        return _live_prices(settings)
     rows, faults = [], []
     for ticker in settings.all_tickers:
         try:
@@ -146,6 +148,30 @@ def _prices(settings: Settings) -> Observation:
     if faults:
         raise BadInput(f"{' '.join(faults)} ({detail})")
     return Observation("", detail)
+
+
+def _prices_mode(settings: Settings) -> str:
+    return "remote" if settings.source == "yahoo" else "library"
+
+
+def _live_prices(settings: Settings) -> Observation:
+    """Whether Yahoo answers, asked once for a few days, and how much is kept; nothing is fetched
+    for keeps."""
+    import pandas as pd
+
+    from stockcast.prices import yahoo
+    from stockcast.prices.archive import Archive
+
+    kept = [Archive.load(settings, ticker) for ticker in settings.all_tickers]
+    lasts = [archive.last for archive in kept if archive is not None]
+    newest = f", the newest to {max(lasts):%Y-%m-%d}" if lasts else ""
+    detail = f"kept of {len(lasts)} of {len(kept)} tickers{newest}"
+    start = pd.Timestamp.now() - pd.Timedelta(days=10)
+    try:
+        yahoo.fetch_quotes(settings, settings.parent_ticker, start, settings.yahoo_timeout)
+    except yahoo.YahooFault as fault:
+        raise Unavailable(f"{fault} ({detail})") from None
+    return Observation(_installed("yfinance"), f"Yahoo answers; {detail}")
 
 
 def _calendar(settings: Settings) -> Observation:
@@ -251,7 +277,7 @@ CHECKS: tuple[Check, ...] = (
     Check("python", _python),
     Check("packages", _packages),
     Check("disk", _disk),
-    Check("prices", _prices, seconds=60),
+    Check("prices", _prices, mode=_prices_mode, seconds=60),
     Check("calendar", _calendar),
     Check("torch", _torch),
     Check("feast", _feast, mode=lambda settings: "embedded", seconds=60),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stockcast import logs
 from stockcast.errors import BadInput
 
 if TYPE_CHECKING:
@@ -75,9 +74,7 @@ def settings_for(
         overrides["tickers"] = tickers
     if jobs is not None:
         overrides["jobs"] = str(jobs)
-    settings = load_settings(profile, overrides)
-    logs.configure(settings)
-    return settings
+    return load_settings(profile, overrides)
 
 
 def _split(assignment: str) -> tuple[str, str]:

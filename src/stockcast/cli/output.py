@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import sys
 import traceback
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from stockcast import logs
 from stockcast.errors import StockcastError
 
 if TYPE_CHECKING:
@@ -87,13 +85,9 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str 
     return shown
 
 
-def say(message: str, level: int = logging.INFO) -> None:
+def say(message: str) -> None:
     """Print one line on stderr, under the program's name."""
-    line = " ".join(message.split())
-    if logs.as_json():
-        logging.getLogger("stockcast").log(level, line)
-    else:
-        print(f"stockcast: {line}", file=sys.stderr)
+    print(f"stockcast: {' '.join(message.split())}", file=sys.stderr)
 
 
 def show_error(error: Exception, *, as_json: bool, debug: bool) -> int:
@@ -104,7 +98,7 @@ def show_error(error: Exception, *, as_json: bool, debug: bool) -> int:
     message, code = _describe(error)
     if debug:
         traceback.print_exception(error)
-    say(message, logging.ERROR)
+    say(message)
     if as_json:
         print_json({"error": {"message": message, "kind": type(error).__name__, "exit_code": code}})
     return code

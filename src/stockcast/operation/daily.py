@@ -164,7 +164,7 @@ def _account(
 
 def _nothing(settings: Settings, last: pd.Timestamp) -> str:
     exchange = settings.exchange
-    today = calendars.today(exchange)
+    today = settings.as_of or calendars.today(exchange)
     following = calendars.next_sessions(exchange, last, 1)[0]
     close = f"{calendars.close_time(exchange, following):%Y-%m-%d %H:%M} UTC"
     closed = not len(calendars.sessions(exchange, today, today))

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 
@@ -70,5 +71,8 @@ def _post(url: str, document: dict[str, object]) -> None:
     request = urllib.request.Request(  # noqa: S310 - http or https, as was checked
         url, json.dumps(document).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=PATIENCE):  # noqa: S310
-        pass
+    try:
+        urllib.request.urlopen(request, timeout=PATIENCE).close()  # noqa: S310
+    except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
+        raise

@@ -17,7 +17,6 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from stockcast import logs
 from stockcast.pipeline.notebook import Failure
 
 __all__ = ["Progress", "stderr"]
@@ -27,8 +26,8 @@ _NAMED = 3
 
 
 def stderr() -> Console:
-    """Return a console on stderr: stdout is for results. Where JSON is logged it says nothing."""
-    return Console(stderr=True, highlight=False, soft_wrap=True, quiet=logs.as_json())
+    """Return a console on stderr: stdout is for results."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Progress:

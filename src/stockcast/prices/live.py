@@ -18,6 +18,7 @@ from stockcast import calendars
 from stockcast.errors import BadInput, DataFault, StockcastError, Unavailable
 from stockcast.files import write_json
 from stockcast.locks import locked, slot
+from stockcast.monitoring import metrics
 from stockcast.prices import yahoo
 from stockcast.prices.archive import Archive, Fetches, folder, keep_news
 from stockcast.prices.revisions import agree, differences
@@ -111,6 +112,7 @@ class LiveSource:
         if fault is None:
             fetches.went_well().save(settings, ticker)
         elif kept is not None:
+            metrics.fell_back(settings, "source")
             again = not isinstance(fault, YahooFault) or fault.transient
             fetches.failed(session, str(fault), again=again).save(settings, ticker)
         return kept, fault

@@ -12,6 +12,7 @@ import contextlib
 import email.utils
 import functools
 import logging
+import re
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -55,6 +56,7 @@ _NAMES = {
     "Stock Splits": "split",
 }
 _HEADLINES = 30
+_CURL = re.compile(r"^Failed to perform, curl: \(\d+\) | after \d+ ms")
 
 
 class YahooFault(StockcastError):
@@ -193,12 +195,15 @@ def _explained(error: Exception, ticker: str, status: int | None) -> YahooFault:
         return YahooFault("unknown", ticker)
     if isinstance(error, yahoo.YFPricesMissingError):
         return YahooFault("empty", ticker)
+    if type(error).__name__ == "JSONDecodeError":  # curl's parser has one of its own
+        return YahooFault("garbage", ticker, "it is no whole JSON")
     return YahooFault("garbage", ticker, _brief(error))
 
 
 def _brief(error: Exception) -> str:
-    text = str(error).split(" See https", 1)[0].strip().rstrip(".")
-    return f"{type(error).__name__}, {text.splitlines()[0][:120]}" if text else type(error).__name__
+    """What the error says, without what curl says around it."""
+    text = _CURL.sub("", str(error).split(" See https", 1)[0]).strip().rstrip(".")
+    return text.splitlines()[0][:120] if text else type(error).__name__
 
 
 @functools.lru_cache(maxsize=4)

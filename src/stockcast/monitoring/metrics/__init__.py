@@ -19,7 +19,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from stockcast.monitoring.metrics.recording import (
-    drift_checked,
     fell_back,
     forecast_served,
     gate_decided,
@@ -27,9 +26,7 @@ from stockcast.monitoring.metrics.recording import (
     report_written,
     rows_ingested,
     run_ended,
-    run_started,
     stage_ended,
-    stage_started,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTENT_TYPE",
-    "drift_checked",
     "exposition",
     "fell_back",
     "forecast_served",
@@ -48,10 +44,8 @@ __all__ = [
     "report_written",
     "rows_ingested",
     "run_ended",
-    "run_started",
     "serve",
     "stage_ended",
-    "stage_started",
     "textfile",
     "write_textfile",
 ]

@@ -1,0 +1,82 @@
+"""Who is told of a failure: by command and by webhook, in bounded time, no secret told."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stockcast.operation import notification
+from stockcast.operation.notification import notify
+from stockcast.settings import Settings
+
+Make = Callable[..., Settings]
+HUSH = "hush-4711"
+
+
+@pytest.fixture
+def hook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    got: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *args: Any) -> None:
+            pass
+
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200 if "fine" in self.path else 500)
+            self.end_headers()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", got
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_the_webhook_gets_one_document_without_secrets(
+    sample_settings: Make, hook: tuple[str, list[dict[str, Any]]]
+) -> None:
+    url, got = hook
+    settings = sample_settings(notify_url=f"{url}/fine/{HUSH}", dagshub_token=f"{HUSH}-2")
+    assert notify(settings, f"it cost {HUSH}-2", ["a", f"at {url}/fine/{HUSH}"]) == []
+    assert got[0]["text"] == "stockcast, profile sample, failed: it cost ***"
+    assert got[0]["reasons"] == ["a", "at ***"]
+
+
+def test_a_webhook_that_fails_is_a_problem_and_no_exception(
+    sample_settings: Make, hook: tuple[str, list[dict[str, Any]]]
+) -> None:
+    settings = sample_settings(notify_url=f"{hook[0]}/broken/{HUSH}")
+    problems = notify(settings, "why", ["why"])
+    assert problems == ["The webhook could not be told: HTTPError."]
+
+
+def test_nobody_listening_and_no_address_are_problems(sample_settings: Make) -> None:
+    for url in ("http://127.0.0.1:9/x", "file:///etc/passwd"):
+        assert len(notify(sample_settings(notify_url=url), "why", [])) == 1
+    assert notify(sample_settings(notify_url=""), "why", []) == []
+
+
+def test_a_command_that_hangs_is_ended(
+    sample_settings: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notification, "PATIENCE", 0.3)
+    begun = time.monotonic()
+    problems = notify(sample_settings(notify_command="sleep 30"), "why", [])
+    assert problems == ["The command could not be told: TimeoutExpired."]
+    assert time.monotonic() - begun < 3
+
+
+def test_a_command_is_no_shell(sample_settings: Make, tmp_path: Path) -> None:
+    target = tmp_path / "made"
+    notify(sample_settings(notify_command=f"true ; touch {target}"), "why", [])
+    assert not target.exists()
