@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,17 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name in WELL_KNOWN or (name.startswith("STOCKCAST_") and name != "STOCKCAST_HOME"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Undo what a test, or a command that it runs, set up for what is logged."""
+    events = logging.getLogger("stockcast.events")
+    before = list(logging.root.handlers), logging.root.level, events.level
+    yield
+    logging.root.handlers[:] = before[0]
+    logging.root.setLevel(before[1])
+    events.setLevel(before[2])
 
 
 @pytest.fixture

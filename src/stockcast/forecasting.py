@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from stockcast.calendars import next_sessions
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.models.records import Record, child_name, load_record, record_file
+from stockcast.monitoring import metrics
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
 
@@ -41,6 +43,7 @@ def forecast(settings: Settings, ticker: str) -> dict[str, Any]:
     """
     from stockcast.cache import connect, forecast_ttl
 
+    begun = time.perf_counter()
     record = _record(settings, ticker)
     freshness = _freshness(settings, ticker)
     model = _identity(record)
@@ -60,6 +63,7 @@ def forecast(settings: Settings, ticker: str) -> dict[str, Any]:
         return made
 
     document = recall() or cache.once(f"forecast:{ticker}", make, recall)
+    _count(settings, document, cache.resting, time.perf_counter() - begun)
     # not cached with the rest: the same prices are a session older after each close
     return {**document, "freshness": freshness} if freshness else document
 
@@ -107,6 +111,15 @@ def _freshness(settings: Settings, ticker: str) -> dict[str, Any] | None:
             f"{wanted:%Y-%m-%d} has closed since; `stockcast run -t {ticker}` fetches them."
         )
     return known
+
+
+def _count(settings: Settings, document: dict[str, Any], uncached: bool, seconds: float) -> None:
+    ticker, kind = document["ticker"], document["model"]["kind"]
+    metrics.forecast_served(settings, ticker, kind, seconds, cached=document["cached"])
+    if uncached:
+        metrics.fell_back(settings, "cache", ticker=ticker)
+    if kind != "child" and not document["cached"]:
+        metrics.fell_back(settings, kind, ticker=ticker, why=document["verdict"]["reason"])
 
 
 def price_fan(

@@ -152,6 +152,12 @@ class Settings(BaseSettings):
     notify_command: str | None = Field(None, description="told on stdin when a daily run fails")
     notify_url: SecretStr | None = Field(None, description="webhook told the same, as JSON")
 
+    # what is said on stderr
+    log_format: Literal["human", "json"] = "human"
+    log_level: Literal["debug", "info", "warning", "error"] | None = Field(
+        None, description="none: warnings, and with log_format json every event, too"
+    )
+
     # running
     jobs: int = Field(2, ge=1, le=256, description="notebooks at a time")
     warm_kernels: bool = Field(True, description="fork kernels from a process that has imported")

@@ -20,6 +20,7 @@ from stockcast.agents.memory import Embedder, Outline, Shelf
 from stockcast.errors import StockcastError, Unavailable
 from stockcast.files import write_json
 from stockcast.locks import locked
+from stockcast.monitoring import metrics
 
 if TYPE_CHECKING:
     from stockcast.agents.facts import FactTable
@@ -75,13 +76,24 @@ def write_report(
     with locked(settings.state / "agents" / f"{ticker}.lock"):
         recall = shelf.recall(outline) if reuse else memory.Recall(None, "a new one was asked for")
         if recall.report is not None:
+            metrics.report_written(settings, "memory", ticker=ticker)
             hit = {"hit": True, "why": recall.why, "similarity": recall.similarity}
             return {**recall.report, "cache": hit, "seconds": _since(began)}
         report = _write(settings, found, outline, shelf, progress, now)
         report["seconds"] = _since(began)
         report["cache"] = {"hit": False, "why": recall.why, "similarity": recall.similarity}
-        report["cache"]["kept"], report["cache"]["not_kept_because"] = _keep(shelf, outline, report)
+        kept, why = _keep(settings, shelf, outline, report)
+        report["cache"] |= {"kept": kept, "not_kept_because": why}
+        _count(settings, report)
     return report
+
+
+def _count(settings: Settings, report: Report) -> None:
+    by_rules = report["writer"]["degraded"] or not settings.ollama_base_url
+    ticker = report["ticker"]
+    metrics.report_written(settings, "rules" if by_rules else "model", ticker=ticker)
+    if report["writer"]["degraded"]:
+        metrics.fell_back(settings, "writer", ticker=ticker)
 
 
 def outline_of(settings: Settings, found: Inputs) -> Outline:
@@ -150,6 +162,7 @@ def record(settings: Settings, report: Mapping[str, Any]) -> bool:
                 run.artifact(kept)
     except StockcastError as error:
         _LOG.warning("The score of the report is not in MLflow: %s", error)
+        metrics.fell_back(settings, "tracking", ticker=report["ticker"])
         return False
     return True
 
@@ -302,12 +315,16 @@ def _assemble(
     return report
 
 
-def _keep(shelf: Shelf, outline: Outline, report: Report) -> tuple[bool, str | None]:
+def _keep(
+    settings: Settings, shelf: Shelf, outline: Outline, report: Report
+) -> tuple[bool, str | None]:
     if report["writer"]["degraded"]:
         return False, "parts of it were written without the language model that was asked for"
     if report["evaluation"]["status"] != "Pass":
         return False, "it did not pass its evaluation"
     why = shelf.keep(outline, {**report, "cache": None})
+    if why is not None:
+        metrics.fell_back(settings, "memory", ticker=outline.ticker, why=why)
     return why is None, why
 
 

@@ -6,7 +6,23 @@ and is not tried again for some seconds. Values are JSON.
 """
 
 from stockcast.cache.connection import Health
-from stockcast.cache.forecasts import Cache, connect, forecast_ttl, seconds_to_live, stop
+from stockcast.cache.forecasts import (
+    Cache,
+    connect,
+    forecast_ttl,
+    running,
+    seconds_to_live,
+    stop,
+)
 from stockcast.cache.tasks import Tasks
 
-__all__ = ["Cache", "Health", "Tasks", "connect", "forecast_ttl", "seconds_to_live", "stop"]
+__all__ = [
+    "Cache",
+    "Health",
+    "Tasks",
+    "connect",
+    "forecast_ttl",
+    "running",
+    "seconds_to_live",
+    "stop",
+]

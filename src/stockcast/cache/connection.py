@@ -98,7 +98,7 @@ class Connection:
                 there was none lately.
         """
         budget = budget or self.budget
-        if time.monotonic() < self._paused_until:
+        if self.resting:
             raise Unavailable(self._reason)
         try:
             answer = within(budget, lambda: self._put(question))
@@ -110,6 +110,11 @@ class Connection:
             raise Unavailable(self._pause(self._explain(error, budget))) from None
         self._resume()
         return answer
+
+    @property
+    def resting(self) -> bool:
+        """Whether it failed lately, and is not asked now."""
+        return time.monotonic() < self._paused_until
 
     def health(self) -> Health:
         """Ask for the version, whatever happened before."""

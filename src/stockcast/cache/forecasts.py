@@ -19,7 +19,7 @@ from stockcast.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Cache", "connect", "forecast_ttl", "seconds_to_live", "stop"]
+__all__ = ["Cache", "connect", "forecast_ttl", "running", "seconds_to_live", "stop"]
 
 Document = dict[str, Any]
 
@@ -92,6 +92,11 @@ class Cache:
         full = f"{self._prefix}:once:{self._scope}:{key}"
         return fly(self.connection, full, compute, recall, lease=lease, patience=patience)
 
+    @property
+    def resting(self) -> bool:
+        """Whether Redis failed lately, so that nothing is found or kept for some seconds."""
+        return self.connection.resting
+
     def health(self) -> Health:
         """Say where Redis is, whether it answers now, and which version."""
         return self.connection.health()
@@ -119,6 +124,13 @@ def connect(settings: Settings) -> Cache:
             scope = hashlib.sha256(os.fsencode(settings.root)).hexdigest()[:8]
             _open[key] = Cache(Connection.open(settings), settings.profile, scope)
         return _open[key]
+
+
+def running(settings: Settings) -> bool:
+    """Say whether there is a server that can be asked without starting one: remote, or at work."""
+    if settings.redis_url or settings.redis_host:
+        return True
+    return EmbeddedServer(settings.state / "redis").answers()
 
 
 def stop(settings: Settings) -> bool:

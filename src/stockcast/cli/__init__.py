@@ -6,13 +6,13 @@ everything else on stderr. Exit codes: 0 done, 1 failed, 2 bad use or bad input,
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Sequence
 
 import typer
 
+from stockcast import logs
 from stockcast.cli import forecasts, monitoring, reports, runs, schedule, workspace
 from stockcast.cli.app import app
 from stockcast.cli.output import show_error
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     arguments = [argument for argument in given if argument != "--debug"] or ["--help"]
     debug = "--debug" in given or os.environ.get("STOCKCAST_DEBUG", "0") not in ("", "0")
-    _log(logging.DEBUG if debug else logging.WARNING)
+    logs.configure(debug=debug)
     try:
         return _answer(arguments, debug=debug)
     except BrokenPipeError:  # the reader has seen enough
@@ -48,15 +48,6 @@ def _answer(arguments: list[str], *, debug: bool) -> int:
         code = show_error(error, as_json="--json" in arguments, debug=debug)
         sys.stdout.flush()
     return int(code or 0)
-
-
-def _log(level: int) -> None:
-    """Send what is logged to stderr; the level is the handler's, since libraries set their own."""
-    handler = logging.StreamHandler()
-    handler.setLevel(level)
-    logging.basicConfig(
-        level=level, handlers=[handler], format="%(levelname)s %(name)s: %(message)s"
-    )
 
 
 def _forget_stdout() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stockcast import logs
 from stockcast.errors import BadInput
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ def settings_for(
         overrides["tickers"] = tickers
     if jobs is not None:
         overrides["jobs"] = str(jobs)
-    return load_settings(profile, overrides)
+    settings = load_settings(profile, overrides)
+    logs.configure(settings)
+    return settings
 
 
 def _split(assignment: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,6 +34,29 @@ def drift(
     """Check bars, inputs and forecasts of every ticker, and say what to do."""
     settings = settings_for(profile, assignments, tickers)
     return _replay(settings, as_json) if replay else _check(settings, pages, as_json)
+
+
+@app.command("metrics")
+def show_metrics(
+    profile: Profile = None,
+    assignments: Overrides = None,
+    listen: Annotated[
+        str | None,
+        typer.Option("--listen", metavar="HOST:PORT", help="Serve them at /metrics until stopped."),
+    ] = None,
+) -> None:
+    """Print what Prometheus is told, or serve it."""
+    from stockcast.monitoring import metrics
+
+    settings = settings_for(profile, assignments)
+    if listen is None:
+        with results_only():
+            text = metrics.exposition(settings).decode()
+        typer.echo(text, nl=False)
+        return
+    host, port = metrics.serve(settings, listen)
+    say(f"metrics are at http://{host}:{port}/metrics; ctrl-C stops this.")
+    threading.Event().wait()
 
 
 def _check(settings: Settings, pages: bool, as_json: bool) -> int:

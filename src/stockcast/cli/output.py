@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import sys
 import traceback
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from stockcast import logs
 from stockcast.errors import StockcastError
 
 if TYPE_CHECKING:
@@ -85,9 +87,13 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str 
     return shown
 
 
-def say(message: str) -> None:
+def say(message: str, level: int = logging.INFO) -> None:
     """Print one line on stderr, under the program's name."""
-    print(f"stockcast: {' '.join(message.split())}", file=sys.stderr)
+    line = " ".join(message.split())
+    if logs.as_json():
+        logging.getLogger("stockcast").log(level, line)
+    else:
+        print(f"stockcast: {line}", file=sys.stderr)
 
 
 def show_error(error: Exception, *, as_json: bool, debug: bool) -> int:
@@ -98,7 +104,7 @@ def show_error(error: Exception, *, as_json: bool, debug: bool) -> int:
     message, code = _describe(error)
     if debug:
         traceback.print_exception(error)
-    say(message)
+    say(message, logging.ERROR)
     if as_json:
         print_json({"error": {"message": message, "kind": type(error).__name__, "exit_code": code}})
     return code

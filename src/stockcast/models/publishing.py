@@ -18,6 +18,7 @@ from stockcast.models.children import Children
 from stockcast.models.inference import walk_forward
 from stockcast.models.records import Record, Served, Skill, Verdict, load_record
 from stockcast.models.samples import Samples
+from stockcast.monitoring import metrics
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
 
@@ -68,7 +69,19 @@ def publish(
     run_id = _track(settings, bundle, folder, assessment, record)
     record = record.model_copy(update={"details": {"mlflow_run": run_id}})
     record.save(path)
+    kind = "child" if children else "parent"
+    word, why = _word(record, bundle), record.verdict.reason
+    metrics.gate_decided(settings, kind, word, ticker=record.ticker, reason=why)
     return record
+
+
+def _word(record: Record, candidate: Bundle) -> str:
+    """What was decided on ``candidate``, as it is counted."""
+    if record.bundle is None:
+        return "refused"
+    if record.bundle == f"{candidate.name}/{candidate.version}":
+        return "accepted"
+    return "champion_kept" if record.bundle.startswith(f"{candidate.name}/") else "lent"
 
 
 def _decide(

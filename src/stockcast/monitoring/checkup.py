@@ -16,7 +16,7 @@ from stockcast.files import read_json, write_json
 from stockcast.ledger import Ledger
 from stockcast.models.records import Record, child_name, load_record, record_file
 from stockcast.models.splits import split_days
-from stockcast.monitoring import promise, quality, served
+from stockcast.monitoring import metrics, promise, quality, served
 from stockcast.monitoring.health import Finding, Verdict, judge
 from stockcast.monitoring.inputs import Inputs, look_at_inputs
 from stockcast.prices import PriceHistory, snapshot
@@ -134,6 +134,8 @@ def save(settings: Settings, document: Document) -> Path:
     """Write the document; return where."""
     path = document_file(settings, document["ticker"])
     write_json(path, document)
+    reason = next(iter(document["reasons"]), None)
+    metrics.drift_checked(settings, document["ticker"], document["health"], reason)
     return path
 
 

@@ -19,6 +19,8 @@ from ploomber.constants import TaskStatus
 from ploomber.exceptions import DAGBuildError
 from ploomber.executors.abc import Executor
 
+from stockcast import logs
+from stockcast.monitoring import metrics
 from stockcast.pipeline.kernels import Kernels
 from stockcast.pipeline.lock import held
 from stockcast.pipeline.notebook import Failure, NotebookFailed
@@ -72,6 +74,7 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
         )
         waiting = [task for task in dag.values() if task.exec_status in _WAITING]
         progress = self._progress or Progress()
+        metrics.run_started(settings, self._kernels.run_id, len(waiting))
         with lock, _quiet("papermill", "traitlets", "ploomber"), progress.over(len(waiting)):
             self._warm_up(waiting, progress)
             reports = self._run(dag, waiting, progress)
@@ -93,21 +96,27 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
         running: dict[Future[Any], Stage] = {}
         reports: list[Any] = []
         pool = ThreadPoolExecutor(self._jobs, thread_name_prefix="notebook")
+        events = logs.Relay(self._kernels.events())
         try:
             while todo or running:
                 for task in self._ready(todo, self._jobs - len(running)):
                     todo.remove(task)
                     progress.started(task.name)
+                    metrics.stage_started(
+                        self._kernels.run_id, task.plan.stage, task.plan.ticker, task.name
+                    )
                     running[pool.submit(task._build, catch_exceptions=False)] = task
                 if not running:
                     break
                 for done in wait(running, timeout=_TICK, return_when=FIRST_COMPLETED).done:
+                    events.tell()
                     reports += self._settle(running.pop(done), done, progress)
         except BaseException:  # ctrl-C above all
             self._kernels.stop()
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+            events.close()
             self._kernels.close()
         self._note_blocked(todo)
         return reports
@@ -124,18 +133,34 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
             task.exec_status = TaskStatus.Executed
             self.ran[task.name] = task.seconds or 0.0
             progress.finished(task.name, self.ran[task.name])
+            self._count(task, "done", self.ran[task.name])
             return [done.result()[0]]
         failure = _failure(task, error)
         task.exec_status = TaskStatus.Errored
         self.failed[task.name] = failure
         progress.failed(failure)
+        self._count(task, "failed", task.seconds, str(failure))
         return []
+
+    def _count(
+        self, task: Stage, outcome: str, seconds: float | None = None, reason: str | None = None
+    ) -> None:
+        metrics.stage_ended(
+            self._kernels.settings,
+            task.plan.stage,
+            outcome,
+            seconds,
+            run_id=self._kernels.run_id,
+            ticker=task.plan.ticker,
+            reason=reason,
+        )
 
     def _note_blocked(self, todo: list[Stage]) -> None:
         for task in todo:
             failed = (name for name in task.upstream if name in self.failed or name in self.blocked)
             name = next(failed, "")
             self.blocked[task.name] = self.blocked.get(name, name)
+            self._count(task, "blocked", reason=f"{task.name} did not run, since {name} failed")
 
 
 def _failure(task: Stage, error: BaseException) -> Failure:

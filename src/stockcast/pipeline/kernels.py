@@ -23,6 +23,7 @@ from pydantic import SecretStr
 
 from stockcast.errors import BadInput
 from stockcast.locks import open_lock, take
+from stockcast.logs import RELAY
 from stockcast.pipeline.launcher import RUNNER
 from stockcast.settings import HOME, Settings
 
@@ -122,6 +123,10 @@ class Kernels:
         transport = "ipc" if len(str(path)) < _LONGEST_SOCKET else "tcp"
         return {"transport": transport, "connection_file": str(path)}
 
+    def events(self) -> Path:
+        """Return the file to which the kernels write what is to be logged."""
+        return self.folder() / "events.jsonl"
+
     def options(self, log: IO[bytes]) -> dict[str, Any]:
         """Return what a kernel's process is started with.
 
@@ -131,6 +136,7 @@ class Kernels:
         self.check()
         # not the user's: what they load at the start of every session is no part of the pipeline
         env = {**self._env, "IPYTHONDIR": str(self.folder() / "ipython")}
+        env[RELAY] = str(self.events())
         return {"env": env, "cwd": str(HOME), "stdout": log, "stderr": log}
 
     def check(self) -> None:

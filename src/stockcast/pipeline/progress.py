@@ -17,6 +17,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
+from stockcast import logs
 from stockcast.pipeline.notebook import Failure
 
 __all__ = ["Progress", "stderr"]
@@ -26,8 +27,8 @@ _NAMED = 3
 
 
 def stderr() -> Console:
-    """Return a console on stderr: stdout is for results."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    """Return a console on stderr: stdout is for results. Where JSON is logged it says nothing."""
+    return Console(stderr=True, highlight=False, soft_wrap=True, quiet=logs.as_json())
 
 
 class Progress:

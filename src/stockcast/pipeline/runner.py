@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stockcast import logs
 from stockcast.files import write_json
 from stockcast.masking import mask
+from stockcast.pipeline.accounts import accounted
 from stockcast.pipeline.imports import quickly
 from stockcast.pipeline.lock import held
 from stockcast.pipeline.notebook import Failure
@@ -50,6 +52,12 @@ class RunResult:
         if not self.failed:
             return 0
         return 2 if all(failure.bad_input for failure in self.failed.values()) else 1
+
+    @property
+    def tasks(self) -> dict[str, int]:
+        """How many tasks were done, failed, and were blocked by those."""
+        ended = {"done": len(self.ran), "failed": len(self.failed)}
+        return {**ended, "blocked": len(self.blocked)}
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON has it."""
@@ -121,12 +129,14 @@ def run(
     console = console or stderr()
     progress = progress or Progress(console)
     command = _command(settings)
-    with held(settings.root, command), _stoppable(command):
+    counted = accounted(settings) if targets is None else contextlib.nullcontext(lambda _: None)
+    with held(settings.root, command), _stoppable(command), counted as account:
         console.print("Looking for what has to run ...", style="dim")
         result = _run(settings, list(targets or ()), force, jobs, progress, pipeline, command)
         if result.ran or result.failed:
             document = {**result.document(), "settings": _public(settings)}
             write_json(settings.state / "runs" / f"{result.run_id}.json", document)
+        account(result)
     console.print(result.summary(), markup=False)
     return result
 
@@ -207,7 +217,8 @@ def _stoppable(command: str) -> Iterator[None]:
 
 
 def _stopped(code: Any, command: str) -> Any:
-    print(f"Stopped; what finished is kept. To resume: {command}", file=sys.stderr)
+    if not logs.as_json():
+        print(f"Stopped; what finished is kept. To resume: {command}", file=sys.stderr)
     return code
 
 

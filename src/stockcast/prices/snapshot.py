@@ -14,6 +14,7 @@ import pandas as pd
 
 from stockcast.errors import BadInput
 from stockcast.files import read_json, replacing, write_json
+from stockcast.monitoring import metrics
 from stockcast.prices.history import PriceHistory, content_hash
 from stockcast.schema import COLUMNS
 from stockcast.settings import Settings, parse_ticker
@@ -43,6 +44,10 @@ def save(history: PriceHistory, settings: Settings) -> Path:
     if not _intact(parquet):
         _write(history, parquet)
     write_json(pointer, {**_describe(history, parquet), "asked": _asked(settings)})
+    metrics.rows_ingested(settings, history.ticker, len(history.frame))
+    if history.freshness and history.freshness.sessions_old:
+        why = history.freshness.label
+        metrics.fell_back(settings, "source", ticker=history.ticker, why=why)
     return pointer
 
 

@@ -19,6 +19,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from stockcast.monitoring.metrics.recording import (
+    drift_checked,
     fell_back,
     forecast_served,
     gate_decided,
@@ -26,7 +27,9 @@ from stockcast.monitoring.metrics.recording import (
     report_written,
     rows_ingested,
     run_ended,
+    run_started,
     stage_ended,
+    stage_started,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTENT_TYPE",
+    "drift_checked",
     "exposition",
     "fell_back",
     "forecast_served",
@@ -44,8 +48,10 @@ __all__ = [
     "report_written",
     "rows_ingested",
     "run_ended",
+    "run_started",
     "serve",
     "stage_ended",
+    "stage_started",
     "textfile",
     "write_textfile",
 ]

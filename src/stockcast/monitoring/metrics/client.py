@@ -32,6 +32,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
+from stockcast.errors import BadInput
 from stockcast.files import replacing
 from stockcast.monitoring.metrics.catalogue import (
     CATALOGUE,
@@ -43,7 +44,7 @@ from stockcast.monitoring.metrics.catalogue import (
 )
 from stockcast.monitoring.metrics.products import cache_gauge, product_gauges
 from stockcast.monitoring.metrics.totals import Key, totals_of
-from stockcast.settings import Settings
+from stockcast.settings import Settings, load_settings
 
 __all__ = ["CONTENT_TYPE", "exposition", "listen", "push_text", "write_text"]
 
@@ -65,20 +66,23 @@ class _Profile(Collector):
 
     Args:
         settings: of the profile.
-        machine: whether to tell how the machine is now. What is read later, from a file or a
+        machine: whether to tell how machine and cache are now. What is read later, from a file or a
             Pushgateway, must not tell it: it would say for a day how busy the machine was once.
         marked: whether every sample names its profile, for a file that stands beside others.
     """
 
     def __init__(self, settings: Settings, *, machine: bool, marked: bool = False) -> None:
         self._settings = settings
+        self._tickers = _tickers(settings)
         self._machine = machine
         self._marks = {"profile": settings.profile} if marked else {}
 
     def collect(self) -> Iterator[Family]:
         """Yield every metric with at least one sample."""
-        counted = _by_name(_folded(self._settings, totals_of(self._settings).read()))
-        read = _by_name({**product_gauges(self._settings), **cache_gauge(self._settings)})
+        counted = _by_name(_folded(self._tickers, totals_of(self._settings).read()))
+        products = product_gauges(self._settings, self._tickers)
+        cache = cache_gauge(self._settings, start=self._machine)
+        read = _by_name({**products, **cache})
         if self._machine:
             read |= _by_name(_machine(self._settings))
         for metric in CATALOGUE.values():
@@ -113,7 +117,7 @@ class _Profile(Collector):
 
     def _values(self, values: tuple[str, ...]) -> tuple[str, ...]:
         if values is TICKERS:
-            return self._settings.all_tickers
+            return self._tickers
         return () if values is ROUTES else values
 
     def _histograms(
@@ -221,7 +225,16 @@ def _by_name(samples: Samples) -> dict[str, dict[tuple[str, ...], float]]:
     return dict(found)
 
 
-def _folded(settings: Settings, samples: Samples) -> Samples:
+def _tickers(settings: Settings) -> tuple[str, ...]:
+    """The profile's tickers too when a run was for some of them: the others are still there."""
+    try:
+        listed = load_settings(settings.profile).all_tickers
+    except BadInput:  # the profile cannot be read without what was given beside it
+        listed = ()
+    return tuple(dict.fromkeys((*settings.all_tickers, *listed)))
+
+
+def _folded(tickers: tuple[str, ...], samples: Samples) -> Samples:
     """Count tickers that the profile no longer lists as ``other``, and routes beyond a number."""
     routes = sorted(
         {
@@ -236,7 +249,7 @@ def _folded(settings: Settings, samples: Samples) -> Samples:
         if metric is None:
             continue  # another version counted it
         known = [
-            value if _told(values, value, settings.all_tickers, routes) else OTHER
+            value if _told(values, value, tickers, routes) else OTHER
             for values, value in zip(metric.labels.values(), labels, strict=False)
         ]
         found[name, (*known, *labels[len(known) :])] += value

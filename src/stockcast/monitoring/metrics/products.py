@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,12 @@ Document = Mapping[str, Any]
 Gauges = Iterator[tuple[Key, float | None]]
 
 
-def product_gauges(settings: Settings) -> dict[Key, float]:
-    """Return what is known of every ticker of the profile; what is not known is left out."""
+def product_gauges(settings: Settings, tickers: Sequence[str]) -> dict[Key, float]:
+    """Return what the products tell of ``tickers``; what is not known is left out."""
     found: dict[Key, float] = {}
     unreadable = 0
     for read in (_per_ticker, _ledger):
-        for gauges in read(settings):
+        for gauges in read(settings, tickers):
             try:
                 known = {key: float(value) for key, value in gauges() if value is not None}
             except (StockcastError, OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -36,20 +36,25 @@ def product_gauges(settings: Settings) -> dict[Key, float]:
     return found | {("stockcast_unreadable_products", ()): unreadable}
 
 
-def cache_gauge(settings: Settings) -> dict[Key, float]:
-    """Return whether the cache answers now."""
-    from stockcast.cache import connect
+def cache_gauge(settings: Settings, *, start: bool) -> dict[Key, float]:
+    """Return whether the cache answers now; nothing if only ``start`` would tell.
 
+    An embedded server starts when it is asked, which a batch that needed none must not do.
+    """
+    from stockcast import cache
+
+    if not (start or cache.running(settings)):
+        return {}
     try:
-        reachable = connect(settings).health().reachable
+        reachable = cache.connect(settings).health().reachable
     except StockcastError:
         reachable = False
     return {("redis_connection_status", ()): float(reachable)}
 
 
-def _per_ticker(settings: Settings) -> Iterator[Callable[[], Gauges]]:
+def _per_ticker(settings: Settings, tickers: Sequence[str]) -> Iterator[Callable[[], Gauges]]:
     """Yield a reader of each product that is there."""
-    for ticker in settings.all_tickers:
+    for ticker in tickers:
         model = "parent" if ticker == settings.parent_ticker else f"child-{ticker}"
         places = (
             (settings.state / "prices" / ticker / "current.json", _prices),
@@ -109,18 +114,18 @@ def _seconds(day: str) -> float:
     return dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC).timestamp()
 
 
-def _ledger(settings: Settings) -> Iterator[Callable[[], Gauges]]:
+def _ledger(settings: Settings, tickers: Sequence[str]) -> Iterator[Callable[[], Gauges]]:
     """Yield a reader of the ledger, unless asking would make one."""
     if settings.ledger_url or (settings.state / "ledger.db").exists():
-        yield lambda: _realised(settings)
+        yield lambda: _realised(settings, tickers)
 
 
-def _realised(settings: Settings) -> Gauges:
+def _realised(settings: Settings, tickers: Sequence[str]) -> Gauges:
     from stockcast.ledger import Ledger
 
-    for row in _summary(settings, Ledger(settings).size(), _newest(settings)):
+    for row in _summary(settings, Ledger(settings).size(), _newest(settings, tickers)):
         ticker = row["ticker"]
-        if ticker not in settings.all_tickers:
+        if ticker not in tickers:
             continue
         yield ("stockcast_ledger_forecasts", (ticker,)), row["forecasts"]
         yield ("stockcast_ledger_settled_rows", (ticker,)), row["settled"]
@@ -143,10 +148,10 @@ def _summary(
     return rows
 
 
-def _newest(settings: Settings) -> dt.date | None:
+def _newest(settings: Settings, tickers: Sequence[str]) -> dt.date | None:
     """The day of the newest bar ingested: what is due later cannot be known yet."""
     days = []
-    for ticker in settings.all_tickers:
+    for ticker in tickers:
         path = settings.state / "prices" / ticker / "current.json"
         if path.exists():
             days.append(dt.date.fromisoformat(read_json(path)["as_of"]))

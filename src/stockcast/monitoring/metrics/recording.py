@@ -1,4 +1,5 @@
-"""What happened, counted where it happens: each function is one event, cheap and sure not to fail.
+"""What happened, counted and logged where it happens: each function is one event, cheap, and sure
+not to fail.
 
 Histograms are kept as one sum per bucket that the value falls in, not cumulated.
 """
@@ -6,14 +7,24 @@ Histograms are kept as one sum per bucket that the value falls in, not cumulated
 from __future__ import annotations
 
 import bisect
+import logging
 import time
 from collections.abc import Mapping
 
-from stockcast.monitoring.metrics.catalogue import CATALOGUE, OTHER, ROUTES, TICKERS
+from stockcast import logs
+from stockcast.monitoring.metrics.catalogue import (
+    CATALOGUE,
+    FALLBACKS,
+    OTHER,
+    OUTCOMES,
+    ROUTES,
+    TICKERS,
+)
 from stockcast.monitoring.metrics.totals import Key, totals_of
 from stockcast.settings import Settings
 
 __all__ = [
+    "drift_checked",
     "fell_back",
     "forecast_served",
     "gate_decided",
@@ -21,7 +32,9 @@ __all__ = [
     "report_written",
     "rows_ingested",
     "run_ended",
+    "run_started",
     "stage_ended",
+    "stage_started",
 ]
 
 
@@ -29,48 +42,130 @@ def forecast_served(
     settings: Settings, ticker: str, kind: str, seconds: float, *, cached: bool
 ) -> None:
     """A forecast was given: by which kind of model, after how long, and whether from the cache."""
+    source = "cache" if cached else "model"
     totals_of(settings).write(
         {
             _key(settings, "predictions_total", kind): 1,
             **_observed(settings, "prediction_latency_seconds", seconds, kind),
-            _key(settings, "stockcast_forecasts_total", ticker, "cache" if cached else "model"): 1,
+            _key(settings, "stockcast_forecasts_total", ticker, source): 1,
             _key(settings, f"stockcast_cache_{'hits' if cached else 'misses'}_total"): 1,
         }
     )
-
-
-def stage_ended(settings: Settings, stage: str, outcome: str, seconds: float | None = None) -> None:
-    """A task of ``stage`` ended (``done``, ``failed``), or was ``blocked`` and took no time."""
-    took = (
-        {}
-        if seconds is None
-        else _observed(settings, "stockcast_stage_duration_seconds", seconds, stage)
-    )
-    totals_of(settings).write(
-        {_key(settings, "stockcast_stage_runs_total", stage, outcome): 1, **took}
+    logs.event(
+        "forecast_cached" if cached else "forecast_made",
+        f"forecast of {ticker} {'found in the cache' if cached else 'made'}",
+        stage="forecast",
+        ticker=ticker,
+        model=kind,
+        seconds=round(seconds, 4),
     )
 
 
 def rows_ingested(settings: Settings, ticker: str, rows: int) -> None:
     """So many daily bars of ``ticker`` were read, checked and kept."""
     totals_of(settings).write({_key(settings, "stockcast_rows_ingested_total", ticker): rows})
+    logs.event(
+        "ticker_ingested", f"{rows} bars of {ticker}", stage="ingest", ticker=ticker, rows=rows
+    )
 
 
-def gate_decided(settings: Settings, model: str, decision: str) -> None:
+def gate_decided(
+    settings: Settings,
+    model: str,
+    decision: str,
+    *,
+    ticker: str | None = None,
+    reason: str | None = None,
+) -> None:
     """The gate decided (see ``DECISIONS``) on a ``parent`` or a ``child``."""
     totals_of(settings).write(
         {_key(settings, "stockcast_gate_decisions_total", model, decision): 1}
     )
+    logs.event(
+        "gate_decided" if decision == "accepted" else "gate_refused",
+        f"the gate on the {model}: {decision.replace('_', ' ')}",
+        stage=f"train_{model}",
+        ticker=ticker,
+        decision=decision,
+        reason=reason,
+    )
 
 
-def report_written(settings: Settings, writer: str) -> None:
+def drift_checked(settings: Settings, ticker: str, health: str, reason: str | None) -> None:
+    """The world of a ticker's model was looked at; its product tells Prometheus the rest."""
+    level = logging.WARNING if health == "Critical" else logging.INFO
+    logs.event(
+        "drift_checked",
+        f"{ticker} is {health}",
+        level=level,
+        stage="drift",
+        ticker=ticker,
+        health=health,
+        reason=reason,
+    )
+
+
+def report_written(settings: Settings, writer: str, *, ticker: str | None = None) -> None:
     """A report was given: written by a ``model`` or by ``rules``, or found in ``memory``."""
     totals_of(settings).write({_key(settings, "stockcast_reports_total", writer): 1})
+    logs.event(
+        "report_written", f"report from {writer}", stage="report", ticker=ticker, writer=writer
+    )
 
 
-def fell_back(settings: Settings, reason: str) -> None:
+def fell_back(
+    settings: Settings, reason: str, *, ticker: str | None = None, why: str | None = None
+) -> None:
     """Something went on in a lesser way; ``reason`` is a key of ``FALLBACKS``."""
     totals_of(settings).write({_key(settings, "stockcast_fallbacks_total", reason): 1})
+    logs.event(
+        "fallback",
+        FALLBACKS.get(reason, reason),
+        level=logging.WARNING,
+        ticker=ticker,
+        reason=reason,
+        why=why,
+    )
+
+
+def run_started(settings: Settings, run_id: str, tasks: int) -> None:
+    """A run begins that has so many tasks to do."""
+    logs.event("run_started", f"{tasks} tasks to run", run_id=run_id, profile=settings.profile)
+
+
+def stage_started(run_id: str, stage: str, ticker: str | None, task: str) -> None:
+    """A task of a run begins."""
+    logs.event(
+        "stage_started", f"{task} started", run_id=run_id, stage=stage, ticker=ticker, task=task
+    )
+
+
+def stage_ended(
+    settings: Settings,
+    stage: str,
+    outcome: str,
+    seconds: float | None = None,
+    *,
+    run_id: str | None = None,
+    ticker: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """A task of ``stage`` ended (``done``, ``failed``), or was ``blocked`` and took no time."""
+    name = "stockcast_stage_duration_seconds"
+    took = {} if seconds is None else _observed(settings, name, seconds, stage)
+    totals_of(settings).write(
+        {_key(settings, "stockcast_stage_runs_total", stage, outcome): 1, **took}
+    )
+    logs.event(
+        "stage_ended" if outcome == "done" else f"stage_{outcome}",
+        reason or f"{stage} {outcome}",
+        level=logging.ERROR if outcome == "failed" else logging.INFO,
+        run_id=run_id,
+        stage=stage,
+        ticker=ticker,
+        outcome=outcome,
+        seconds=seconds,
+    )
 
 
 def run_ended(
@@ -79,6 +174,7 @@ def run_ended(
     seconds: float,
     tasks: Mapping[str, int],
     *,
+    run_id: str | None = None,
     now: float | None = None,
 ) -> None:
     """A run of the pipeline ended: ``done``, ``failed``, ``bad_input`` or ``stopped``.
@@ -88,6 +184,7 @@ def run_ended(
         outcome: how.
         seconds: how long it took.
         tasks: how many were ``done``, ``failed`` and ``blocked``.
+        run_id: which run.
         now: when, in seconds since 1970; by default just now.
     """
     now = time.time() if now is None else now
@@ -99,9 +196,18 @@ def run_ended(
     if outcome == "done":
         last["stockcast_last_success_timestamp_seconds"] = now
     values: dict[Key, float] = {_key(settings, name): value for name, value in last.items()}
-    for word in CATALOGUE["stockcast_last_run_tasks"].labels["outcome"]:
+    for word in OUTCOMES:
         values[_key(settings, "stockcast_last_run_tasks", word)] = tasks.get(word, 0)
     totals_of(settings).write({_key(settings, "stockcast_runs_total", outcome): 1}, values)
+    logs.event(
+        "run_ended",
+        f"run {outcome}",
+        level=logging.INFO if outcome == "done" else logging.ERROR,
+        run_id=run_id,
+        outcome=outcome,
+        seconds=seconds,
+        **{f"tasks_{word}": tasks.get(word, 0) for word in OUTCOMES},
+    )
 
 
 def http_request(
