@@ -23,6 +23,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name in WELL_KNOWN or (name.startswith("STOCKCAST_") and name != "STOCKCAST_HOME"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("STOCKCAST_ENV_FILE", os.devnull)
 
 
 @pytest.fixture(autouse=True)

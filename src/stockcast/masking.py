@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 from pydantic import SecretStr
 
-from stockcast.settings import Settings
+from stockcast.errors import BadInput
+from stockcast.settings import Settings, secret_values
 
 __all__ = ["mask"]
 
@@ -15,13 +17,20 @@ _STARS = "***"
 
 
 def mask(text: str, settings: Settings | None = None) -> str:
-    """Return ``text`` without the logins in its URLs and without the secrets of ``settings``."""
-    for secret in _secrets(settings) if settings else ():
+    """Return ``text`` without the logins in its URLs and without any secret.
+
+    Secrets are those of the environment and of ``.env``, and those of ``settings``.
+    """
+    for secret in _secrets(settings):
         text = text.replace(secret, _STARS)
     return _LOGIN.sub("://", text)
 
 
-def _secrets(settings: Settings) -> list[str]:
-    values = (getattr(settings, name) for name in type(settings).model_fields)
-    found = (value.get_secret_value() for value in values if isinstance(value, SecretStr))
+def _secrets(settings: Settings | None) -> list[str]:
+    found: set[str] = set()
+    with contextlib.suppress(BadInput):  # a .env that cannot be read gave nobody a secret
+        found |= set(secret_values())
+    if settings is not None:
+        values = (getattr(settings, name) for name in type(settings).model_fields)
+        found |= {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
     return sorted(filter(None, found), key=len, reverse=True)

@@ -1,8 +1,9 @@
 """Every setting of a profile: its name, type, default and the place where its products lie.
 
 A value comes from, in rising order of precedence: the default below, ``env/<profile>.yaml``, an
-environment variable ``STOCKCAST_<KEY>`` (or one of the well-known names in
-:data:`WELL_KNOWN`), and an override (``--set key=value``).
+line of ``.env``, an environment variable ``STOCKCAST_<KEY>`` (or one of the well-known names in
+:data:`WELL_KNOWN`), and an override (``--set key=value``). Secrets come from the environment and
+``.env`` alone: a profile is kept in git, and a command line is for everybody to see.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -27,7 +29,19 @@ from pydantic_settings import (
 
 from stockcast.errors import BadInput
 
-__all__ = ["HOME", "WELL_KNOWN", "Settings", "load_settings", "parse_ticker", "profiles"]
+__all__ = [
+    "HOME",
+    "WELL_KNOWN",
+    "Settings",
+    "env_file",
+    "is_secret",
+    "kept_variables",
+    "load_settings",
+    "parse_ticker",
+    "profiles",
+    "refuse_secret",
+    "secret_values",
+]
 
 #: The project: notebooks/, pipeline.yaml, env/ and feature_repo/ are found here.
 HOME = Path(os.environ.get("STOCKCAST_HOME") or Path(__file__).resolve().parents[2])
@@ -39,6 +53,7 @@ WELL_KNOWN = {
     "REDIS_PORT": "redis_port",
     "OLLAMA_BASE_URL": "ollama_base_url",
     "QDRANT_URL": "qdrant_url",
+    "QDRANT_API_KEY": "qdrant_api_key",
     "MLFLOW_TRACKING_URI": "mlflow_tracking_uri",
     "DAGSHUB_USER_NAME": "dagshub_user_name",
     "DAGSHUB_REPO_NAME": "dagshub_repo_name",
@@ -62,16 +77,22 @@ def parse_ticker(text: str) -> str:
     return ticker
 
 
-class _WellKnownSource(PydanticBaseSettingsSource):
-    """Reads the variables of :data:`WELL_KNOWN`."""
+class _Variables(PydanticBaseSettingsSource):
+    """Reads variables, by ``STOCKCAST_<KEY>`` or a name of :data:`WELL_KNOWN`."""
+
+    def __init__(
+        self, settings_cls: type[BaseSettings], variables: Mapping[str, str | None]
+    ) -> None:
+        super().__init__(settings_cls)
+        own = {f"STOCKCAST_{key.upper()}": key for key in settings_cls.model_fields}
+        names = {**WELL_KNOWN, **own}
+        self._found = {key: variables[name] for name, key in names.items() if variables.get(name)}
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        names = [env for env, key in WELL_KNOWN.items() if key == field_name]
-        return next((os.environ[n] for n in names if os.environ.get(n)), None), field_name, False
+        return self._found.get(field_name), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        found = {key: self.get_field_value(None, key)[0] for key in set(WELL_KNOWN.values())}
-        return {key: value for key, value in found.items() if value is not None}
+        return dict(self._found)
 
 
 class Settings(BaseSettings):
@@ -203,13 +224,17 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put overrides before the environment, and the environment before the profile's file."""
-        profile = init_settings().get("profile", "sample")
+        """Put overrides before the environment, then ``.env``, then the profile's file."""
+        file = _profile_file(init_settings().get("profile", "sample"))
+        written = YamlConfigSettingsSource(settings_cls, yaml_file=file)
+        for key in written() or {}:
+            refuse_secret(key, f"env/{file.name}, which is kept in git")
         return (
             init_settings,
             env_settings,
-            _WellKnownSource(settings_cls),
-            YamlConfigSettingsSource(settings_cls, yaml_file=_profile_file(profile)),
+            _Variables(settings_cls, os.environ),
+            _Variables(settings_cls, kept_variables()),
+            written,
         )
 
     @property
@@ -226,6 +251,51 @@ class Settings(BaseSettings):
     def all_tickers(self) -> tuple[str, ...]:
         """The parent's ticker, then every other one."""
         return (self.parent_ticker, *(t for t in self.tickers if t != self.parent_ticker))
+
+
+def env_file() -> Path:
+    """Return the file of variables beside the project; ``STOCKCAST_ENV_FILE`` names another."""
+    return Path(os.environ.get("STOCKCAST_ENV_FILE") or HOME / ".env")
+
+
+def kept_variables() -> dict[str, str | None]:
+    """Return the variables of :func:`env_file`; the environment's own come before them.
+
+    Raises:
+        BadInput: it cannot be read.
+    """
+    try:
+        return dotenv_values(env_file(), interpolate=False)  # a secret may hold a dollar
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "no text"
+        raise BadInput(f"Expected lines of NAME=VALUE in {env_file()}, got: {why}.") from None
+
+
+def secret_values() -> list[str]:
+    """Return the secrets of the environment and of ``.env``."""
+    names = {f"STOCKCAST_{key.upper()}": key for key in Settings.model_fields} | WELL_KNOWN
+    places = (os.environ, kept_variables())
+    return [
+        value
+        for name, key in names.items()
+        if is_secret(key)
+        for value in (place.get(name) for place in places)
+        if value
+    ]
+
+
+def is_secret(key: str) -> bool:
+    """Say whether the setting ``key`` holds a secret."""
+    field = Settings.model_fields.get(key)
+    return field is not None and SecretStr in (field.annotation, *get_args(field.annotation))
+
+
+def refuse_secret(key: str, where: str) -> None:
+    """Raise BadInput if ``key``, which was given in ``where``, is a secret."""
+    if is_secret(key):
+        names = [f"STOCKCAST_{key.upper()}", *(n for n, k in WELL_KNOWN.items() if k == key)]
+        named = " or ".join(names)
+        raise BadInput(f"Expected {key} from the environment or .env ({named}), got it in {where}.")
 
 
 def profiles() -> list[str]:
@@ -257,15 +327,20 @@ def _explain(error: ValidationError) -> str:
     return f"Setting {key}{meaning}: {first['msg'].lower()}, got {first['input']!r}."
 
 
+def _named_profile(profile: str | None) -> str:
+    places = (os.environ, kept_variables())
+    return profile or next(filter(None, (p.get("STOCKCAST_PROFILE") for p in places)), "sample")
+
+
 def load_settings(
     profile: str | None = None, overrides: Mapping[str, Any] | None = None
 ) -> Settings:
-    """Read the settings of ``profile`` (default: ``STOCKCAST_PROFILE``, else ``sample``).
+    """Read the settings of ``profile`` (by default that of ``STOCKCAST_PROFILE``, else ``sample``).
 
     Raises:
         BadInput: the profile, a key or a value is not usable; the nearest name is suggested.
     """
-    name = profile or os.environ.get("STOCKCAST_PROFILE") or "sample"
+    name = _named_profile(profile)
     _profile_file(name)
     try:
         return Settings(**{**(overrides or {}), "profile": name})

@@ -41,7 +41,11 @@ def command(*arguments: str) -> list[str]:
 
 def environment(mark: str = "") -> dict[str, str]:
     ours = {k: v for k, v in os.environ.items() if not k.startswith("STOCKCAST_")}
-    return {**{k: v for k, v in ours.items() if k not in WELL_KNOWN}, MARK: mark}
+    return {
+        **{k: v for k, v in ours.items() if k not in WELL_KNOWN},
+        MARK: mark,
+        "STOCKCAST_ENV_FILE": os.devnull,
+    }
 
 
 def stockcast(*arguments: str, cwd: Path | None = None) -> Answer:

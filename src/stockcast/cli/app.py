@@ -68,9 +68,11 @@ def settings_for(
     Raises:
         BadInput: a ``--set`` is not KEY=VALUE, or what was asked for is not usable.
     """
-    from stockcast.settings import load_settings
+    from stockcast.settings import load_settings, refuse_secret
 
     overrides = dict(_split(assignment) for assignment in assignments or ())
+    for key in overrides:
+        refuse_secret(key, "a command line, which others can read")
     if tickers is not None:
         overrides["tickers"] = tickers
     if jobs is not None:

@@ -102,6 +102,9 @@ def show_error(error: Exception, *, as_json: bool, debug: bool) -> int:
     With ``as_json`` stdout still carries exactly one JSON document: the error.
     """
     message, code = _describe(error)
+    from stockcast.masking import mask
+
+    message = mask(message)
     if debug:
         traceback.print_exception(error)
     say(message, logging.ERROR)

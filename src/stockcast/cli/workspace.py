@@ -35,6 +35,24 @@ def doctor(profile: Profile = None, assignments: Overrides = None, as_json: AsJs
     return 0 if well else 1
 
 
+@app.command()
+def sync(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> None:
+    """Send what was recorded while the tracking server (MLflow, DagsHub) was away."""
+    from stockcast import tracking
+
+    settings = settings_for(profile, assignments)
+    with results_only():
+        done = tracking.sync(settings)
+    if as_json:
+        print_json(done.document())
+    elif done.runs:
+        champions = f"; champion now: {', '.join(done.champions)}" if done.champions else ""
+        sent = f"{len(done.runs)} runs and {len(done.versions)} versions"
+        typer.echo(f"Sent {sent} to {done.to}{champions}.")
+    else:
+        typer.echo(f"Nothing to send: {done.to} has every run.")
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(context: typer.Context, profile: Profile = None, assignments: Overrides = None) -> None:
     """Open JupyterLab on notebooks/; options it does not know go to Jupyter."""

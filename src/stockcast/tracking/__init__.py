@@ -2,10 +2,24 @@
 
 The record goes to the MLflow server the settings name, else to a store of the profile's own. A
 server that does not answer is said once and stands in nobody's way: the record goes to the
-profile's own store. MLflow takes seconds to import, so it is imported when something is recorded.
+profile's own store, and :func:`sync` sends it later. MLflow takes seconds to import, so it is
+imported when something is recorded.
 """
 
+from stockcast.tracking.outbox import Synced, sync
 from stockcast.tracking.registry import ModelVersion, champion, promote, register
 from stockcast.tracking.runs import Run, attach, run
+from stockcast.tracking.store import remote_uri
 
-__all__ = ["ModelVersion", "Run", "attach", "champion", "promote", "register", "run"]
+__all__ = [
+    "ModelVersion",
+    "Run",
+    "Synced",
+    "attach",
+    "champion",
+    "promote",
+    "register",
+    "remote_uri",
+    "run",
+    "sync",
+]

@@ -22,7 +22,15 @@ from stockcast.tracking.store import (
     stores,
 )
 
-__all__ = ["ModelVersion", "champion", "promote", "register"]
+__all__ = [
+    "ModelVersion",
+    "champion",
+    "champion_of",
+    "enter",
+    "promote",
+    "register",
+    "set_champion",
+]
 
 _ALIAS = "champion"
 _FOLDER = "model"
@@ -83,7 +91,7 @@ def champion(settings: Settings, name: str) -> ModelVersion | None:
     """Return the champion of ``name``, or None."""
     for store in stores(settings):
         try:
-            return _champion(store, name)
+            return champion_of(store, name)
         except failures() as error:
             if not store.remote:
                 raise refusal(settings, store, error) from None
@@ -97,7 +105,21 @@ def _register(
     known = _find(store, name, tags["bundle"])
     if known is not None:
         return known
-    source = _source(store, run_id, folder)
+    return _create(store, name, run_id, _source(store, run_id, folder), tags)
+
+
+def enter(store: Store, name: str, run_id: str, tags: dict[str, str]) -> ModelVersion:
+    """Register the bundle that the run keeps already, once; ``tags`` name it."""
+    known = _find(store, name, tags["bundle"])
+    if known is not None:
+        return known
+    source = f"{store.client.get_run(run_id).info.artifact_uri}/{_FOLDER}"
+    return _create(store, name, run_id, source, tags)
+
+
+def _create(
+    store: Store, name: str, run_id: str, source: str, tags: dict[str, str]
+) -> ModelVersion:
     try:
         store.client.create_registered_model(name)
     except failures() as error:
@@ -128,19 +150,25 @@ def _source(store: Store, run_id: str, folder: Path) -> str:
 
 def _promote(settings: Settings, store: Store, version: ModelVersion) -> bool:
     try:
-        reigning = _champion(store, version.name)
-        if reigning is not None and reigning.version == version.version:
-            return False
-        store.client.set_registered_model_alias(version.name, _ALIAS, str(version.version))
+        return set_champion(store, version)
     except failures() as error:
         if not store.remote:
             raise refusal(settings, store, error) from None
         give_up(settings, store, error)
         return False
+
+
+def set_champion(store: Store, version: ModelVersion) -> bool:
+    """Make ``version`` the champion in ``store``; say whether it was not before."""
+    reigning = champion_of(store, version.name)
+    if reigning is not None and reigning.version == version.version:
+        return False
+    store.client.set_registered_model_alias(version.name, _ALIAS, str(version.version))
     return True
 
 
-def _champion(store: Store, name: str) -> ModelVersion | None:
+def champion_of(store: Store, name: str) -> ModelVersion | None:
+    """Return the champion of ``name`` in ``store``, or None."""
     try:
         return _version(store, store.client.get_model_version_by_alias(name, _ALIAS))
     except failures() as error:

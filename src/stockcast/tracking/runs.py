@@ -16,7 +16,12 @@ from stockcast.masking import mask
 from stockcast.settings import Settings
 from stockcast.tracking.store import Store, failures, give_up, holder, local, refusal, stores
 
-__all__ = ["Run", "attach", "log_files", "plain", "run"]
+__all__ = ["CONTINUES", "SENT", "Run", "attach", "log_files", "parts", "plain", "run", "unmark"]
+
+#: Tag of a run that a server lost half-way: what it is called there.
+CONTINUES = "stockcast.continues"
+#: Tag of a run of our own that is at a server: what it is called there. It ends in a hash of where.
+SENT = "stockcast.sent"
 
 _LONGEST_VALUE = 500
 
@@ -47,7 +52,7 @@ class Run:
             from mlflow.entities import Param
 
             entries = [Param(key, value) for key, value in found.items()]
-            for part in _parts(entries, 100):
+            for part in parts(entries, 100):
                 store.client.log_batch(run_id, params=part)
 
         self._take(step)
@@ -69,7 +74,7 @@ class Run:
         def step(store: Store, run_id: str) -> None:
             from mlflow.entities import Metric
 
-            for part in _parts([Metric(*point) for point in points], 1000):
+            for part in parts([Metric(*point) for point in points], 1000):
                 store.client.log_batch(run_id, metrics=part)
 
         self._take(step)
@@ -111,6 +116,8 @@ class Run:
             self._move()
 
     def _move(self) -> None:
+        if self.id:  # the server has half of it, which a sync completes
+            self._tags[CONTINUES] = self.id
         self._store = local(self._settings)
         steps, self._steps = self._steps, []
         for step in steps:
@@ -147,12 +154,21 @@ def attach(settings: Settings, run_id: str, path: Path) -> bool:
         return False
     try:
         log_files(store, run_id, path, None)
+        if not store.remote:
+            unmark(store, run_id)
     except failures() as error:
         if not store.remote:
             raise refusal(settings, store, error) from None
         give_up(settings, store, error)
         return False
     return True
+
+
+def unmark(store: Store, run_id: str) -> None:
+    """Forget that the run was sent to a server: there is more of it now."""
+    tags = store.client.get_run(run_id).data.tags
+    for key in filter(lambda key: key.startswith(SENT), tags):
+        store.client.delete_tag(run_id, key)
 
 
 def log_files(store: Store, run_id: str, path: Path, folder: str | None) -> None:
@@ -181,6 +197,7 @@ def _parent(file: str) -> str | None:
     return None if folder == "." else folder
 
 
-def _parts(entries: list[Any], size: int) -> Iterator[list[Any]]:
+def parts(entries: list[Any], size: int) -> Iterator[list[Any]]:
+    """Yield ``entries`` in lists of at most ``size``."""
     for start in range(0, len(entries), size):
         yield entries[start : start + size]

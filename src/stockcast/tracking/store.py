@@ -15,12 +15,25 @@ from pathlib import Path
 from typing import Any
 
 from stockcast.deadline import within
-from stockcast.errors import StockcastError
+from stockcast.errors import StockcastError, Unavailable
 from stockcast.locks import locked
 from stockcast.masking import mask
 from stockcast.settings import Settings
+from stockcast.tracking import dagshub
 
-__all__ = ["Store", "code_of", "failures", "give_up", "holder", "local", "refusal", "stores"]
+__all__ = [
+    "Store",
+    "brief",
+    "code_of",
+    "failures",
+    "give_up",
+    "holder",
+    "local",
+    "refusal",
+    "remote_uri",
+    "server",
+    "stores",
+]
 
 #: Seconds that a server gets to answer before the record goes elsewhere.
 PATIENCE = 2.0
@@ -59,10 +72,39 @@ def stores(settings: Settings) -> Iterator[Store]:
     Raises:
         StockcastError: a store that is no server cannot be used.
     """
-    server = _server(settings)
-    if server is not None:
-        yield server
+    remote = _server(settings)
+    if remote is not None:
+        yield remote
     yield local(settings)
+
+
+def remote_uri(settings: Settings) -> str | None:
+    """Return the address of the server that the settings name, or None: MLflow's or DagsHub's."""
+    named = settings.mlflow_tracking_uri
+    if named:
+        return named if _is_server(named) else None
+    if settings.dagshub_user_name and settings.dagshub_repo_name:
+        return dagshub.tracking_uri(settings)
+    return None
+
+
+def server(settings: Settings) -> Store:
+    """Return the server's store, whatever became of it before.
+
+    Raises:
+        Unavailable: the settings name none, or it cannot be used now.
+    """
+    uri = remote_uri(settings)
+    if uri is None:
+        raise Unavailable(
+            "Expected a tracking server (MLFLOW_TRACKING_URI, or DAGSHUB_USER_NAME and "
+            "DAGSHUB_REPO_NAME), got none: the record is in the profile's own store."
+        )
+    try:
+        return _connected(settings, uri)
+    except failures() as error:
+        why = brief(settings, error)
+        raise Unavailable(f"MLflow at {mask(uri, settings)} cannot be used: {why}.") from None
 
 
 def local(settings: Settings) -> Store:
@@ -116,7 +158,8 @@ def failures() -> tuple[type[Exception], ...]:
     _prepare()
     from mlflow.exceptions import MlflowException
 
-    return (MlflowException, OSError, sqlite3.Error)  # requests' errors are OSErrors
+    # requests' errors are OSErrors; Unavailable is DagsHub's no
+    return (MlflowException, OSError, sqlite3.Error, Unavailable)
 
 
 def code_of(error: BaseException) -> str:
@@ -125,20 +168,27 @@ def code_of(error: BaseException) -> str:
 
 
 def _server(settings: Settings) -> Store | None:
-    uri = settings.mlflow_tracking_uri
-    if not uri or not _is_server(uri) or time.monotonic() < _paused.get(uri, 0.0):
+    uri = remote_uri(settings)
+    if uri is None or time.monotonic() < _paused.get(uri, 0.0):
         return None
+    expected = failures()
+    try:
+        return _connected(settings, uri)
+    except expected as error:  # TimeoutError is an OSError
+        _pause(settings, uri, error)
+        return None
+
+
+def _connected(settings: Settings, uri: str) -> Store:
     _prepare()
     # What importing costs is not the server's fault. The first request would import this: Feast
     # adds a header of its own, and takes seconds to do it.
     import mlflow.tracking.request_header.registry  # noqa: F401
 
-    expected = failures()
-    try:
-        return within(PATIENCE, lambda: _open(settings, uri))
-    except expected as error:  # TimeoutError is an OSError
-        _pause(settings, uri, error)
-        return None
+    if not settings.mlflow_tracking_uri:
+        dagshub.prepare()
+        within(PATIENCE, lambda: dagshub.log_in(settings))
+    return within(PATIENCE, lambda: _open(settings, uri))
 
 
 def _is_server(uri: str) -> bool:
@@ -150,12 +200,13 @@ def _pause(settings: Settings, uri: str, error: BaseException) -> None:
     _LOG.warning(
         "MLflow at %s cannot be used (%s); recording in %s instead.",
         mask(uri, settings),
-        _brief(settings, error),
+        brief(settings, error),
         settings.state / "mlflow",
     )
 
 
-def _brief(settings: Settings, error: BaseException) -> str:
+def brief(settings: Settings, error: BaseException) -> str:
+    """Return what went wrong in a few words, without a secret."""
     if type(error) is TimeoutError:
         return f"no answer within {PATIENCE:.0f} s"
     text = str(error).strip() or type(error).__name__
@@ -165,7 +216,7 @@ def _brief(settings: Settings, error: BaseException) -> str:
 
 def _refused(settings: Settings, uri: str, error: BaseException) -> StockcastError:
     return StockcastError(
-        f"Expected an MLflow store that can be used at {mask(uri)}, got: {_brief(settings, error)}."
+        f"Expected an MLflow store that can be used at {mask(uri)}, got: {brief(settings, error)}."
     )
 
 

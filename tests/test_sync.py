@@ -1,0 +1,232 @@
+"""What a tracking server missed is sent to it later, whole and once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stockcast.settings import HOME, load_settings
+from stockcast.tracking import store
+
+PLANTED = "pl4nted-t0ken"
+
+#: Records while a server dies and comes back, and prints what a test may ask about. In a process of
+#: its own, because MLflow imports Feast's plug-in with its first request; here it does without it.
+STORY = """
+import json, os, signal, subprocess, sys, threading, time, warnings
+from pathlib import Path
+sys.modules["feast"] = None
+warnings.filterwarnings("ignore", "Failure attempting to register request header provider")
+from stockcast import tracking
+from stockcast.errors import Unavailable
+from stockcast.settings import load_settings
+from stockcast.tracking import outbox, store
+
+folder, database = Path(sys.argv[1]), sys.argv[2]
+bundle = folder / "bundle"
+bundle.mkdir()
+(bundle / "weights.safetensors").write_bytes(bytes(100))
+
+def serve(port="0", *more):
+    words = [sys.executable, "-m", "tests.standins.tracking", database, str(folder / "kept"), port]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([*words, *more], **pipes, text=True)
+    return process, process.stdout.readline().strip()
+
+def kill(server):
+    server.kill()
+    server.wait()
+
+def record(here, name, middle=lambda: None, version=None):
+    with tracking.run(here, name, {"a": 1}, {"ticker": "AAPL"}) as run:
+        run.history([{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}])
+        middle()
+        run.metrics({"rmse": 0.5})
+        run.artifact(bundle / "weights.safetensors", "files")
+        if version:
+            made = tracking.register(here, "stockcast-parent", run.id, bundle, version)
+            tracking.promote(here, made)
+    return run.id
+
+def seen(client):
+    runs = client.search_runs([client.get_experiment_by_name("stockcast-sample").experiment_id])
+    return {
+        run.info.run_name: {
+            "times": sum(other.info.run_name == run.info.run_name for other in runs),
+            "status": run.info.status,
+            "params": run.data.params,
+            "ticker": run.data.tags.get("ticker"),
+            "loss": [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, "loss")],
+            "rmse": [m.value for m in client.get_metric_history(run.info.run_id, "rmse")],
+            "files": sorted(f.path for f in client.list_artifacts(run.info.run_id)),
+        }
+        for run in runs
+    }
+
+def champion():
+    found = client().get_model_version_by_alias("stockcast-parent", "champion")
+    versions = client().search_model_versions("name = 'stockcast-parent'")
+    return {"bundle": found.tags["bundle"], "versions": len(versions)}
+
+def client():
+    return store.server(here).client
+
+story = {}
+server, port = serve()
+here = load_settings("sample", {"root": str(folder / "root"), "mlflow_tracking_uri": f"http://127.0.0.1:{port}"})
+record(here, "while it is up", version="b1")
+record(here, "half-way", middle=lambda: kill(server), version="b2")
+record(here, "while it is down")
+try:
+    with tracking.run(here, "that fails"):
+        raise RuntimeError
+except RuntimeError:
+    pass
+try:
+    tracking.sync(here)
+except Unavailable as error:
+    story["down"] = str(error)
+
+server, _ = serve(port)
+story["sent"] = tracking.sync(here).document()
+story["again"] = tracking.sync(here).document()
+story["there"] = seen(client())
+story["champion"] = champion()
+
+kill(server)
+store._paused[here.mlflow_tracking_uri] = time.monotonic() + 600
+for number in range(6):
+    last = record(here, f"late {number}")
+server, _ = serve(port)
+own = store.local(here)
+mark = outbox._mark(here.mlflow_tracking_uri)
+send = outbox._send
+def send_and_die(*words):
+    send(*words)
+    if words[-1].runs[2:] and server.poll() is None:
+        kill(server)
+outbox._send = send_and_die
+try:
+    tracking.sync(here)
+except Unavailable as error:
+    story["died"] = str(error)
+outbox._send = send
+server, _ = serve(port)
+story["rest"] = tracking.sync(here).document()["runs"]
+tracking.attach(here, last, bundle)
+story["attached"] = tracking.sync(here).document()["runs"]
+story["all"] = seen(client())
+
+store._paused.clear()
+record(here, "again up", version="b0")
+for run in own.client.search_runs([own.experiment_id]):
+    if run.info.run_name == "half-way":
+        own.client.delete_tag(run.info.run_id, mark)
+story["resent"] = tracking.sync(here).document()
+story["last champion"] = champion()
+kill(server)
+
+hub, port = serve("0", "ada/prices", sys.argv[3])
+os.environ["DAGSHUB_CLIENT_HOST"] = f"http://127.0.0.1:{port}"
+def of(token):
+    names = {"dagshub_user_name": "ada", "dagshub_repo_name": "prices", "dagshub_token": token}
+    return load_settings("sample", {"root": str(folder / "hub"), **names})
+list(store.stores(of("wr0ng-token").model_copy(update={"dagshub_user_name": None})))
+record(of("wr0ng-token"), "unauthorised")
+store._paused.clear()
+record(of(sys.argv[3]), "authorised")
+story["hub"] = tracking.sync(of(sys.argv[3])).document()
+story["at hub"] = sorted(seen(store.server(of(sys.argv[3])).client))
+kill(hub)
+print(json.dumps(story))
+"""
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("sync")
+    # A database that exists, without an experiment of this profile in it.
+    database = store.local(
+        load_settings("files", {"root": str(folder), "prices_dir": str(folder)})
+    ).uri
+    told = subprocess.run(
+        [sys.executable, "-c", STORY, str(folder), database, PLANTED],
+        cwd=HOME,
+        env={**os.environ, "PYTHONPATH": str(HOME)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    files = [path for path in Path(folder).rglob("*") if path.is_file()]
+    return {**json.loads(told.stdout), "said": told.stderr, "files": files}
+
+
+def test_server_that_is_away_is_said_and_nothing_is_lost(story: dict[str, Any]) -> None:
+    assert story["down"].startswith("MLflow at http://127.0.0.1:")
+    assert story["sent"]["runs"] == ["half-way", "while it is down", "that fails"]
+
+
+def test_second_sync_sends_nothing(story: dict[str, Any]) -> None:
+    assert [story["again"][key] for key in ("runs", "versions", "champions")] == [[], [], []]
+
+
+@pytest.mark.parametrize("name", ["while it is up", "half-way", "while it is down"])
+def test_run_is_at_the_server_once_and_whole(name: str, story: dict[str, Any]) -> None:
+    files = ["files"] if name == "while it is down" else ["files", "model"]
+    assert story["there"][name] == {
+        "times": 1,
+        "status": "FINISHED",
+        "params": {"a": "1"},
+        "ticker": "AAPL",
+        "loss": [[1, 2.0], [2, 1.0]],
+        "rmse": [0.5],
+        "files": files,
+    }
+
+
+def test_failed_run_is_sent_as_such(story: dict[str, Any]) -> None:
+    assert story["there"]["that fails"]["status"] == "FAILED"
+
+
+def test_champion_follows_with_its_version(story: dict[str, Any]) -> None:
+    assert story["sent"]["versions"] == ["stockcast-parent/2"]
+    assert story["sent"]["champions"] == ["stockcast-parent/2"]
+    assert story["champion"] == {"bundle": "b2", "versions": 2}
+
+
+def test_champion_that_was_trained_later_stays(story: dict[str, Any]) -> None:
+    assert story["resent"]["runs"] == ["half-way"]
+    assert story["resent"]["champions"] == []
+    assert story["last champion"] == {"bundle": "b0", "versions": 3}
+
+
+def test_sync_whose_server_dies_is_gone_on_with(story: dict[str, Any]) -> None:
+    assert "went away after 3 runs" in story["died"]
+    assert story["rest"] == ["late 3", "late 4", "late 5"]
+    assert {run["times"] for run in story["all"].values()} == {1}
+
+
+def test_file_that_was_added_later_is_sent_as_well(story: dict[str, Any]) -> None:
+    assert story["attached"] == ["late 5"]
+    assert story["all"]["late 5"]["files"] == ["bundle", "files"]
+
+
+def test_dagshub_that_refuses_fails_no_run_and_gets_it_later(story: dict[str, Any]) -> None:
+    assert "DagsHub refuses: Got status code 401" in story["said"]
+    assert story["hub"]["runs"] == ["unauthorised"]
+    assert story["hub"]["to"].endswith("/ada/prices.mlflow")
+    assert {"authorised", "unauthorised"} <= set(story["at hub"])
+
+
+def test_no_token_is_said_or_kept(story: dict[str, Any]) -> None:
+    for token in (PLANTED, "wr0ng-token"):
+        assert token not in story["said"]
+        assert [path for path in story["files"] if token.encode() in path.read_bytes()] == []
