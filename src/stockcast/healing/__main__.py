@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
+from stockcast import logs
 from stockcast.healing.board import Board
 from stockcast.healing.chain import carry_out
 from stockcast.pipeline.progress import stderr
@@ -18,6 +19,7 @@ def main(task_id: str, lock: str) -> int:
     """Carry the task out, and return the exit code."""
     os.set_inheritable(int(lock), False)  # no kernel may hold it longer than we do
     settings = load_settings()
+    logs.configure(settings)
     board = Board(settings)
     task = board.read(task_id)
     if task is None:
