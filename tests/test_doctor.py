@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from stockcast.cli import main
 from stockcast.doctor import CHECKS, Check, Observation, examine
 from stockcast.errors import StockcastError
 from stockcast.settings import Settings
+from tests.standins.yahoo import sample_series, serving
 
 MakeSettings = Callable[..., Settings]
 
@@ -120,3 +122,18 @@ def test_ledger_that_cannot_be_opened_is_found(sample_settings: MakeSettings) ->
     settings = sample_settings(ledger_url="sqlite:////proc/none/ledger.db")
     (found,) = examine(settings, [named("ledger")])
     assert (found.ok, found.mode) == (False, "remote")
+
+
+def test_yahoo_is_asked_once_and_nothing_is_fetched_for_keeps(
+    sample_settings: MakeSettings,
+) -> None:
+    (check,) = [check for check in CHECKS if check.name == "prices"]
+    with serving(series=sample_series(["^GSPC"], pd.Timestamp.now().normalize())) as standin:
+        settings = sample_settings(source="yahoo", yahoo_url=standin.url)
+        (found,) = examine(settings, [check])
+        assert (found.ok, found.mode) == (True, "remote")
+        assert found.detail == "Yahoo answers; kept of 0 of 6 tickers"
+        assert len(standin.charts_of("^GSPC")) == 1
+    (found,) = examine(settings, [check])
+    assert not found.ok
+    assert "Yahoo cannot be reached for ^GSPC" in found.detail

@@ -287,3 +287,20 @@ def test_every_row_was_written_before_its_outcome(
     assert (rows["target_date"] > rows["as_of"]).all()
     for (_, one), (_, other) in pairwise(rows.groupby("as_of", sort=True)):
         assert one["created_at"].max() <= other["created_at"].min()
+
+
+def test_how_old_the_prices_are_stands_beside_a_cached_forecast_too(shop: Workshop) -> None:
+    shop.forecast("FB")
+    pointer = prices.snapshot.current(shop.settings, "FB")
+    before = pointer.read_text()
+    aged = {"last": "2013-03-01", "expected": "2013-03-04", "sessions_old": 1, "label": "old"}
+    pointer.write_text(json.dumps({**json.loads(before), "freshness": aged}))
+    try:
+        document = shop.forecast("FB")
+        assert (document["cached"], document["freshness"]) == (True, aged)
+        live = shop.settings.model_copy(update={"source": "yahoo"})
+        with pytest.raises(NoModel, match=r"fetched for 2013-03-04, and .* has closed since"):
+            forecasting.forecast(live, "FB")
+    finally:
+        pointer.write_text(before)
+    assert "freshness" not in shop.forecast("FB")

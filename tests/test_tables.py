@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from stockcast import tables
+from stockcast import plots, tables
+from stockcast.cli import views
 from stockcast.ledger import Ledger
 from stockcast.models.records import Record, Served, Skill, Verdict
+from stockcast.prices.revisions import Revision, account
 
 FAN = {"q05": 9.0, "q10": 9.4, "q25": 9.8, "q50": 10.0, "q75": 10.2, "q90": 10.6, "q95": 11.004}
 
@@ -113,3 +115,25 @@ def test_scorecard_has_one_line_per_model_naive_among_them() -> None:
 
 def test_track_record_of_an_empty_ledger_has_no_rows(tmp_path: Path) -> None:
     assert tables.track_record(Ledger(f"sqlite:///{tmp_path}/ledger.db").summary(), "AAPL").empty
+
+
+def test_old_prices_are_labelled_wherever_their_forecast_is_shown() -> None:
+    label = "Prices as of 2013-02-28, 1 session old. Yahoo cannot be reached for AAPL."
+    old = {**document(None), "freshness": {"sessions_old": 1, "label": label}}
+    assert tables.verdict(old).loc["stale", "AAPL"] == label
+    assert tables.overview([old]).loc["AAPL", "as of"].endswith("(1 session old)")
+    past = {"historical": [{"date": "2013-02-28", "close": 10.0}], **old["predictions"]}
+    figure = plots.fan_chart({**old, "currency": "USD", "predictions": past})
+    assert "on prices that are 1 session old" in figure.axes[0].get_title("left")
+    assert label in views.verdict_line(old)
+    fresh = {**old, "freshness": {"sessions_old": 0, "label": ""}}
+    assert "stale" not in tables.verdict(fresh).index
+    assert "\n" not in views.verdict_line(fresh)
+
+
+def test_revisions_name_what_changed_and_the_models_it_touches() -> None:
+    changed = Revision("split", "2005-02-28", "A split.")
+    table = tables.revisions(account("AAPL", [changed], ["child-AAPL"]))
+    assert table.loc["AAPL"].to_list() == ["split", "2005-02-28", "A split.", "child-AAPL"]
+    none = tables.revisions(account("AAPL", [], ["child-AAPL"]))
+    assert none.loc["AAPL", "said"] == "No earlier day changed."

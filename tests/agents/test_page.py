@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stockcast.agents import exhibits
 from stockcast.agents.facts import FactTable
 from stockcast.agents.page import page, sections_of, tidy
 from stockcast.agents.state import SECTIONS
+from stockcast.settings import Settings
+from tests.agents import worlds
 
 Written = tuple[dict[str, Any], FactTable]
 
@@ -74,3 +79,15 @@ _REPORT: dict[str, Any] = {
     "news": {"withheld": 0, "unusable": 0},
     "writer": {"model": None, "parts": {}, "replaced": {}},
 }
+
+
+def test_a_report_on_old_prices_says_how_old_and_still_passes(
+    sample_settings: Callable[..., Settings],
+) -> None:
+    label = "Prices as of 2013-02-28, 1 session old. Yahoo cannot be reached for AAPL."
+    about = worlds.subject(seed=1)
+    aged = {**about.forecast, "freshness": {"label": label, "sessions_old": 1}}
+    report, _ = worlds.written(sample_settings(), dataclasses.replace(about, forecast=aged))
+    assert report["evaluation"]["status"] == "Pass"
+    assert label in report["markdown"]
+    assert label in exhibits.headline(report).data

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 import pandas as pd
@@ -255,12 +255,12 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
             return email.utils.formatdate(standin.now.timestamp(), usegmt=True)
 
         def do_GET(self) -> None:
-            parts = urlsplit(self.path)
+            parts = urlsplit(unquote(self.path))
             query = {key: values[0] for key, values in parse_qs(parts.query).items()}
             standin.requests.append((parts.path, query))
             if parts.path.startswith("/v8/finance/chart/"):
                 with standin.counted():
-                    self._chart(parts.path.rsplit("/", 1)[1].replace("%5E", "^"), query)
+                    self._chart(parts.path.rsplit("/", 1)[1], query)
             elif parts.path.endswith("/getcrumb"):
                 self._send(b"crumb", kind="text/plain")
             else:
