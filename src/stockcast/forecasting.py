@@ -16,7 +16,7 @@ from stockcast import prices
 from stockcast.calendars import next_sessions
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
-from stockcast.models.records import Record, child_name, load_record, record_file
+from stockcast.models.records import PARENT, Record, child_name, load_record, record_file
 from stockcast.monitoring import metrics
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
@@ -24,7 +24,15 @@ from stockcast.settings import Settings
 if TYPE_CHECKING:
     from stockcast.models.bundle import Bundle
 
-__all__ = ["HISTORY_DAYS", "NoModel", "compute", "forecast", "price_fan"]
+__all__ = [
+    "HISTORY_DAYS",
+    "NoModel",
+    "cache_key",
+    "compute",
+    "forecast",
+    "made_from",
+    "price_fan",
+]
 
 #: Past closes that a forecast document carries.
 HISTORY_DAYS = 120
@@ -50,8 +58,7 @@ def forecast(settings: Settings, ticker: str) -> dict[str, Any]:
     cache = connect(settings)
 
     def recall() -> dict[str, Any] | None:
-        found = cache.get_forecast(ticker, record.data_hash, model)
-        return None if found is None else {**found, "cached": True}
+        return cache.get_forecast(ticker, record.data_hash, model)
 
     def make() -> dict[str, Any]:
         from stockcast.ledger import Ledger
@@ -59,13 +66,29 @@ def forecast(settings: Settings, ticker: str) -> dict[str, Any]:
         made = compute(settings, ticker)
         Ledger(settings).append(made)
         ttl = forecast_ttl(settings, pd.Timestamp.now(tz="UTC"))
-        cache.put_forecast(ticker, record.data_hash, model, made, ttl)
+        kept = {**made, "cached": True}  # as it is answered later, byte by byte
+        cache.put_forecast(ticker, record.data_hash, model, kept, ttl)
         return made
 
     document = recall() or cache.once(f"forecast:{ticker}", make, recall)
     _count(settings, document, cache.resting, time.perf_counter() - begun)
     # not cached with the rest: the same prices are a session older after each close
     return {**document, "freshness": freshness} if freshness else document
+
+
+def cache_key(settings: Settings, ticker: str) -> str:
+    """Where the cache keeps the forecast that :func:`forecast` gives now. Errors as there."""
+    from stockcast.cache import connect
+
+    record = _record(settings, ticker)
+    return connect(settings).forecast_key(ticker, record.data_hash, _identity(record))
+
+
+def made_from(settings: Settings, ticker: str) -> tuple[Path, ...]:
+    """The files that :func:`cache_key` depends on; while they stay as they are, so does it."""
+    names = (child_name(ticker), *((PARENT,) if ticker == settings.parent_ticker else ()))
+    records = (record_file(settings, name) for name in names)
+    return (*records, snapshot.current(settings, ticker))
 
 
 def compute(settings: Settings, ticker: str) -> dict[str, Any]:
@@ -138,9 +161,17 @@ def price_fan(
     ]
 
 
+def _record_file(settings: Settings, ticker: str) -> Path:
+    """The record of the ticker's own model; for the index that is the parent, unless it has one."""
+    own = record_file(settings, child_name(ticker))
+    if ticker == settings.parent_ticker and not own.exists():
+        return record_file(settings, PARENT)
+    return own
+
+
 def _record(settings: Settings, ticker: str) -> Record:
     """The ticker's record, if it was made from the prices in use."""
-    path = record_file(settings, child_name(ticker))
+    path = _record_file(settings, ticker)
     if not path.exists():
         raise NoModel(f"There is no model of {ticker} yet; `stockcast run -t {ticker}` trains one.")
     record = load_record(path)

@@ -179,6 +179,23 @@ class Settings(BaseSettings):
         None, description="none: warnings, and with log_format json every event, too"
     )
 
+    # the service
+    forecasts_per_hour: int = Field(
+        40, ge=0, description="requests of one client to one forecast endpoint; 0: no limit"
+    )
+    trainings_per_hour: int = Field(
+        5, ge=0, description="requests of one client to one training endpoint; 0: no limit"
+    )
+    keys_file: Path | None = Field(
+        None, description="hashed API keys; none: beside the profile's products"
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="origins whose pages may call the service, such as https://desk.example"
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="addresses or networks whose X-Forwarded-For is believed"
+    )
+
     # running
     jobs: int = Field(2, ge=1, le=256, description="notebooks at a time")
     warm_kernels: bool = Field(True, description="fork kernels from a process that has imported")
@@ -192,12 +209,18 @@ class Settings(BaseSettings):
             raise BadInput("Expected at least one ticker, got an empty list.")
         return tickers
 
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> tuple[str, ...]:
+        items: Iterable[Any] = value.split(",") if isinstance(value, str) else value  # type: ignore[assignment]
+        return tuple(filter(None, (str(item).strip() for item in items)))
+
     @field_validator("parent_ticker")
     @classmethod
     def _check_parent(cls, value: str) -> str:
         return parse_ticker(value)
 
-    @field_validator("root", "prices_dir")
+    @field_validator("root", "prices_dir", "keys_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().resolve() if value else None

@@ -36,9 +36,13 @@ class Cache:
         self._scope = scope
         self.tasks = Tasks(connection, f"{self._prefix}:task:{scope}")
 
+    def forecast_key(self, ticker: str, data_hash: str, model_version: str) -> str:
+        """Return the key under which the forecast of that ticker, data and model is kept."""
+        return f"{self._prefix}:forecast:{ticker}:{data_hash}:{model_version}"
+
     def get_forecast(self, ticker: str, data_hash: str, model_version: str) -> Document | None:
         """Return the forecast of that ticker, data and model; None if there is none to be had."""
-        key = self._forecast_key(ticker, data_hash, model_version)
+        key = self.forecast_key(ticker, data_hash, model_version)
         try:
             found = self.connection.ask(lambda client: client.get(key))
             document = json.loads(found) if isinstance(found, bytes) else None
@@ -56,8 +60,8 @@ class Cache:
 
         Give ``ttl`` what :func:`forecast_ttl` says.
         """
-        key = self._forecast_key(ticker, data_hash, model_version)
-        text = json.dumps(document, allow_nan=False)
+        key = self.forecast_key(ticker, data_hash, model_version)
+        text = json.dumps(document, allow_nan=False, separators=(",", ":"))
         if ttl <= 0:
             return False
         try:
@@ -100,9 +104,6 @@ class Cache:
     def health(self) -> Health:
         """Say where Redis is, whether it answers now, and which version."""
         return self.connection.health()
-
-    def _forecast_key(self, ticker: str, data_hash: str, model_version: str) -> str:
-        return f"{self._prefix}:forecast:{ticker}:{data_hash}:{model_version}"
 
 
 def connect(settings: Settings) -> Cache:

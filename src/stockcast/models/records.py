@@ -17,6 +17,7 @@ from stockcast.files import read_json, write_json
 from stockcast.settings import Settings
 
 __all__ = [
+    "PARENT",
     "Record",
     "Served",
     "Skill",

@@ -27,6 +27,7 @@ __all__ = [
     "drift_checked",
     "fell_back",
     "forecast_served",
+    "forecasts_recalled",
     "gate_decided",
     "http_request",
     "report_written",
@@ -42,15 +43,7 @@ def forecast_served(
     settings: Settings, ticker: str, kind: str, seconds: float, *, cached: bool
 ) -> None:
     """A forecast was given: by which kind of model, after how long, and whether from the cache."""
-    source = "cache" if cached else "model"
-    totals_of(settings).write(
-        {
-            _key(settings, "predictions_total", kind): 1,
-            **_observed(settings, "prediction_latency_seconds", seconds, kind),
-            _key(settings, "stockcast_forecasts_total", ticker, source): 1,
-            _key(settings, f"stockcast_cache_{'hits' if cached else 'misses'}_total"): 1,
-        }
-    )
+    totals_of(settings).write(_served(settings, ticker, kind, seconds, cached=cached))
     logs.event(
         "forecast_cached" if cached else "forecast_made",
         f"forecast of {ticker} {'found in the cache' if cached else 'made'}",
@@ -140,6 +133,14 @@ def stage_started(run_id: str, stage: str, ticker: str | None, task: str) -> Non
     )
 
 
+def forecasts_recalled(
+    settings: Settings, ticker: str, kind: str, seconds: float, times: int
+) -> None:
+    """A server gave so many forecasts from the cache, after ``seconds`` on average, which all fall
+    into one bucket: too many to log each."""
+    totals_of(settings).write(_served(settings, ticker, kind, seconds, cached=True, times=times))
+
+
 def stage_ended(
     settings: Settings,
     stage: str,
@@ -211,9 +212,15 @@ def run_ended(
 
 
 def http_request(
-    settings: Settings, route: str | None, method: str, status: int, seconds: float
+    settings: Settings,
+    route: str | None,
+    method: str,
+    status: int,
+    seconds: float,
+    *,
+    times: int = 1,
 ) -> None:
-    """A request was answered.
+    """A request was answered; or ``times``, after ``seconds`` on average, all in one bucket.
 
     ``route`` is the router's template (``/forecast/{ticker}``), never the path that was asked for;
     None when no route matched.
@@ -221,10 +228,24 @@ def http_request(
     route = route or OTHER
     totals_of(settings).write(
         {
-            _key(settings, "stockcast_http_requests_total", route, method, str(status)): 1,
-            **_observed(settings, "stockcast_http_request_duration_seconds", seconds, route),
+            _key(settings, "stockcast_http_requests_total", route, method, str(status)): times,
+            **_observed(
+                settings, "stockcast_http_request_duration_seconds", seconds, route, times=times
+            ),
         }
     )
+
+
+def _served(
+    settings: Settings, ticker: str, kind: str, seconds: float, *, cached: bool, times: int = 1
+) -> dict[Key, float]:
+    source = "cache" if cached else "model"
+    return {
+        _key(settings, "predictions_total", kind): times,
+        **_observed(settings, "prediction_latency_seconds", seconds, kind, times=times),
+        _key(settings, "stockcast_forecasts_total", ticker, source): times,
+        _key(settings, f"stockcast_cache_{'hits' if cached else 'misses'}_total"): times,
+    }
 
 
 def _key(settings: Settings, name: str, *labels: str) -> Key:
@@ -242,10 +263,15 @@ def _known(settings: Settings, value: str, values: tuple[str, ...]) -> bool:
     return values is ROUTES or value in values
 
 
-def _observed(settings: Settings, name: str, seconds: float, *labels: str) -> dict[Key, float]:
-    """One value in a histogram: its bucket, named by the upper bound, and the sum."""
+def _observed(
+    settings: Settings, name: str, seconds: float, *labels: str, times: int = 1
+) -> dict[Key, float]:
+    """Values in one bucket of a histogram, which the upper bound names, and their sum."""
     buckets = CATALOGUE[name].buckets
     place = bisect.bisect_left(buckets, seconds)
     bound = str(buckets[place]) if place < len(buckets) else "+Inf"
     _, known = _key(settings, name, *labels)
-    return {(f"{name}_bucket", (*known, bound)): 1, (f"{name}_sum", known): seconds}
+    return {
+        (f"{name}_bucket", (*known, bound)): times,
+        (f"{name}_sum", known): times * seconds,
+    }

@@ -1,0 +1,62 @@
+"""The analyst's report as /analyze gives it, and the evaluation of the latest one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stockcast.errors import BadInput
+from stockcast.files import read_json, write_json
+from stockcast.settings import Settings
+
+__all__ = ["analyse", "evaluate_latest"]
+
+
+def analyse(settings: Settings, ticker: str, forecast: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the report on ``forecast``: the last one while it holds, else a new one.
+
+    Raises:
+        BadInput: the prices that the forecast was made from are gone.
+    """
+    from stockcast import agents
+
+    report = agents.write_report(settings, ticker, forecast=forecast)
+    if not report["cache"]["hit"]:
+        agents.record(settings, report)
+    write_json(_asked_for(settings, ticker), report)
+    return report
+
+
+def evaluate_latest(settings: Settings, ticker: str) -> dict[str, Any] | None:
+    """Return the evaluation of the latest report on ``ticker``; None if there is no report.
+
+    Raises:
+        BadInput: the report cannot be read.
+    """
+    from stockcast import agents
+
+    scheduled = settings.state / "reports" / f"{ticker}.json"
+    reports = [path for path in (_asked_for(settings, ticker), scheduled) if path.exists()]
+    if not reports:
+        return None
+    report = read_json(max(reports, key=lambda path: path.stat().st_mtime))
+    if not isinstance(report, dict):
+        raise BadInput(f"Expected a report on {ticker}, got {type(report).__name__}.")
+    found = agents.evaluate(report)
+    return {
+        "ticker": ticker,
+        "as_of": report.get("as_of"),
+        "created_at": report.get("created_at"),
+        "metrics": {
+            "overall_score": found["score"],
+            "checks": found["checks"],
+            "status": found["status"],
+        },
+        "findings": found["findings"],
+    }
+
+
+def _asked_for(settings: Settings, ticker: str) -> Path:
+    """Where the report that was asked for lies; the pipeline's own product stays as it is."""
+    return settings.state / "analyses" / f"{ticker}.json"

@@ -1,0 +1,88 @@
+"""The application: routes behind the fast lane behind the guard."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from stockcast import __version__, logs
+from stockcast.api import openapi, problems
+from stockcast.api.bodies import LARGEST, Bodies
+from stockcast.api.counting import Counting
+from stockcast.api.fastlane import FastLane
+from stockcast.api.guard import Guard
+from stockcast.api.routes import forecasts, monitor, system, training
+from stockcast.api.schemas import Problem
+from stockcast.api.service import Service
+from stockcast.settings import Settings, load_settings
+
+__all__ = ["create_app", "create_worker"]
+
+#: What the RateLimit headers tell.
+TOLD = ("Limit", "Remaining", "Reset", "Policy")
+
+_NO_TELEMETRY: Any = dict.fromkeys(
+    ("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False
+)
+_ALWAYS: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "No key, or none that is known and valid."},
+    403: {"model": Problem, "description": "The key is for less."},
+    408: {"model": Problem, "description": "The body came too slowly."},
+    413: {"model": Problem, "description": f"The body is longer than {LARGEST} bytes."},
+    422: {"model": Problem, "description": "What was given cannot be used."},
+    429: {"model": Problem, "description": "Asked too often; Retry-After says when to come back."},
+    503: {"model": Problem, "description": "Something that it takes is not available now."},
+}
+
+
+def create_worker() -> FastAPI:
+    """Return the application of a worker process, which has its settings from the environment."""
+    settings = load_settings()
+    logs.configure(settings)
+    return create_app(settings)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application of one worker."""
+    service = Service(settings)
+    app = FastAPI(
+        title="stockcast",
+        version=__version__,
+        description="Calibrated forecasts of daily prices that say how good they have been.",
+        lifespan=_lifespan(service),
+        responses=_ALWAYS,
+        redoc_url=None,
+        telemetry=_NO_TELEMETRY,
+    )
+    for part in (system, forecasts, training, monitor):
+        app.include_router(part.router(service))
+    problems.install(app, service.settings)
+    openapi.install(app)
+    # the last one added comes first
+    app.add_middleware(FastLane, service=service)
+    app.add_middleware(Bodies)
+    app.add_middleware(Guard, service=service)
+    app.add_middleware(Counting, counter=service.counter)
+    if service.settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=service.settings.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key"],
+            expose_headers=["Location", "Retry-After", *(f"RateLimit-{part}" for part in TOLD)],
+        )
+    return app
+
+
+def _lifespan(service: Service) -> Any:
+    @contextlib.asynccontextmanager
+    async def live(_: FastAPI) -> AsyncIterator[None]:
+        await service.start()
+        yield
+        await service.stop()
+
+    return live

@@ -1,0 +1,79 @@
+"""The door: whose request is let in, and how often. It stands before everything else."""
+
+from __future__ import annotations
+
+import json
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stockcast.api.callers import Refused, caller_of, require
+from stockcast.api.keys import KeyRing, keys_file
+from stockcast.api.limits import Allowance
+from stockcast.api.policy import policy_of
+from stockcast.api.service import Service
+
+__all__ = ["Guard", "answer"]
+
+
+class Guard:
+    """ASGI: refuses what :data:`~stockcast.api.policy.POLICIES` does not allow."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._service = service
+        self._keys = KeyRing(keys_file(service.settings))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it with the reason why not."""
+        if scope["type"] != "http" or scope["method"] == "OPTIONS":
+            await self._app(scope, receive, send)
+            return
+        try:
+            allowance = await self._admit(scope)
+        except Refused as refused:
+            await answer(send, refused.status, {"detail": refused.detail}, refused.headers)
+            return
+        await self._app(scope, receive, send if allowance is None else _telling(send, allowance))
+
+    async def _admit(self, scope: Scope) -> Allowance | None:
+        settings = self._service.settings
+        caller = caller_of(scope, self._keys, settings.cors_origins)
+        endpoint, policy = policy_of(scope["path"])
+        if policy.scope is not None:
+            require(caller, policy.scope, f"use /{endpoint}")
+        scope.setdefault("state", {})["caller"] = caller
+        per_hour = policy.per_hour(settings)
+        if not per_hour:
+            return None
+        allowance = await self._service.limits.count(endpoint, caller.name, per_hour)
+        if not allowance.granted:
+            raise Refused(
+                429,
+                f"Expected at most {per_hour} requests an hour to /{endpoint}, got one more; "
+                f"ask again in {allowance.reset} s.",
+                allowance.headers(),
+            )
+        return allowance
+
+
+def _telling(send: Send, allowance: Allowance) -> Send:
+    async def tell(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *allowance.headers()]
+        await send(message)
+
+    return tell
+
+
+async def answer(
+    send: Send, status: int, document: object, headers: list[tuple[bytes, bytes]] | None = None
+) -> None:
+    """Send ``document`` as JSON."""
+    body = json.dumps(document).encode()
+    fields = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        *(headers or ()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": body})

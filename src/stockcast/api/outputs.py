@@ -1,0 +1,72 @@
+"""The list of what a profile generated, without its stores' insides and without a way out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stockcast.settings import Settings
+
+__all__ = ["LONGEST", "PRODUCTS", "listing"]
+
+#: Folders of products that are for people; the others belong to databases.
+PRODUCTS = ("drift", "forecasts", "models", "reports", "runs")
+#: Files that one answer names.
+LONGEST = 5000
+
+
+def listing(settings: Settings, ticker: str | None = None) -> dict[str, Any]:
+    """Return the files of products and reports, by path below the root; those of one ticker."""
+    roots = [settings.state / name for name in PRODUCTS]
+    found = [
+        _entry(settings.root, entry)
+        for root in (*roots, settings.reports)
+        for entry in _files(root)
+        if ticker is None or ticker in _names(entry)
+    ]
+    found.sort(key=lambda entry: str(entry["path"]))
+    return {
+        "profile": settings.profile,
+        "total": len(found),
+        "truncated": len(found) > LONGEST,
+        "files": found[:LONGEST],
+    }
+
+
+def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield the files below ``folder``; a link is not followed, since it may lead elsewhere."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:  # none was made, or it went meanwhile
+        return
+    for entry in entries:
+        if entry.is_symlink():
+            continue
+        if entry.is_dir():
+            yield from _files(Path(entry.path))
+        else:
+            yield entry
+
+
+def _entry(root: Path, entry: os.DirEntry[str]) -> dict[str, Any]:
+    try:
+        stat = entry.stat(follow_symlinks=False)
+        size, at = stat.st_size, stat.st_mtime
+    except OSError:  # it went meanwhile
+        size, at = 0, 0.0
+    modified = dt.datetime.fromtimestamp(at, dt.UTC).isoformat(timespec="seconds")
+    return {
+        "path": Path(entry.path).relative_to(root).as_posix(),
+        "bytes": size,
+        "modified": modified,
+    }
+
+
+def _names(entry: os.DirEntry[str]) -> set[str]:
+    """Return the words of a path that may be a ticker's."""
+    path = Path(entry.path)
+    stems = {path.name.partition(suffix)[0] for suffix in (".json", ".html", ".ipynb")}
+    return {word.removeprefix("child-") for word in (*path.parts, *stems)}

@@ -1,0 +1,61 @@
+"""Who may do what, on one page: the first part of a path decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from stockcast.api.keys import Scope
+from stockcast.settings import Settings
+
+__all__ = ["POLICIES", "Policy", "policy_of"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What an endpoint asks of a client.
+
+    Attributes:
+        scope: what its key must be for, unless it is on this machine; None: no key is needed.
+        limit: which of the limits counts it.
+    """
+
+    scope: Scope | None = None
+    limit: Literal["forecasts", "trainings"] | None = None
+
+    def per_hour(self, settings: Settings) -> int:
+        """Return how many requests an hour are granted; 0: any number."""
+        by_limit = {
+            "forecasts": settings.forecasts_per_hour,
+            "trainings": settings.trainings_per_hour,
+            None: 0,
+        }
+        return by_limit[self.limit]
+
+
+#: A path that is not listed here has no route either.
+POLICIES = {
+    "": Policy(),
+    "docs": Policy(),
+    "openapi.json": Policy(),
+    "health": Policy(),
+    "ready": Policy(),
+    "metrics": Policy(),
+    "status": Policy(),
+    "predict-parent": Policy(limit="forecasts"),
+    "predict-child": Policy(limit="forecasts"),
+    "analyze": Policy(limit="forecasts"),
+    "monitor": Policy(limit="forecasts"),
+    "train-parent": Policy("train", "trainings"),
+    "train-child": Policy("train", "trainings"),
+    "outputs": Policy("read"),
+    "system": Policy("admin"),
+}
+
+_STRICT = Policy("admin")
+
+
+def policy_of(path: str) -> tuple[str, Policy]:
+    """Return the endpoint that ``path`` belongs to, and what it asks."""
+    endpoint = path.removeprefix("/").partition("/")[0]
+    return endpoint, POLICIES.get(endpoint, _STRICT)

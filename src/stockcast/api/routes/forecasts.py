@@ -1,0 +1,69 @@
+"""Forecasts and reports; what has no model yet is trained, predicted and cached in one chain."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from stockcast.api import analyses
+from stockcast.api.callers import Refused, require
+from stockcast.api.routes.training import accepted
+from stockcast.api.schemas import Accepted, Answer, Problem, ReportAnswer, TickerRequest
+from stockcast.api.service import Service
+from stockcast.errors import BadInput
+from stockcast.forecasting import NoModel
+
+__all__ = ["router"]
+
+_IN_THE_MAKING: dict[int | str, dict[str, Any]] = {
+    404: {"model": Problem, "description": "There is no such ticker."},
+    202: {"model": Accepted, "description": "There is no model yet; a task makes one."},
+}
+
+
+def router(service: Service) -> APIRouter:
+    """Return the endpoints of forecasts and reports."""
+    routes = APIRouter(tags=["forecasts"], responses=_IN_THE_MAKING)
+
+    @routes.post("/predict-child", response_model=Answer)
+    async def predict_child(asked: TickerRequest, request: Request) -> Response:
+        """Forecast a stock: from Redis, else from its model; one that is missing is trained."""
+        return await _forecast(service, request, asked.ticker)
+
+    @routes.post("/predict-parent", response_model=Answer)
+    async def predict_parent(request: Request) -> Response:
+        """Forecast the index that the stocks' models start from."""
+        return await _forecast(service, request, service.settings.parent_ticker)
+
+    @routes.post("/analyze", response_model=ReportAnswer)
+    async def analyze(asked: TickerRequest, request: Request) -> Response:
+        """Return the analyst's report: the last one while it holds, else a new one."""
+        settings, ticker = service.settings, asked.ticker
+        try:
+            forecast = json.loads(await service.forecast(ticker))
+        except NoModel:
+            return await _heal(service, request, ticker)
+        report = await service.work(lambda: analyses.analyse(settings, ticker, forecast), "long")
+        return JSONResponse({"result": report})
+
+    return routes
+
+
+async def _forecast(service: Service, request: Request, ticker: str) -> Response:
+    try:
+        found = await service.forecast(ticker)
+    except NoModel:
+        return await _heal(service, request, ticker)
+    return Response(b'{"result":' + found + b"}", media_type="application/json")
+
+
+async def _heal(service: Service, request: Request, ticker: str) -> Response:
+    require(request.state.caller, "train", f"have a model of {ticker} trained")
+    try:
+        task = await service.heal(ticker)
+    except BadInput as error:  # the source does not have it
+        raise Refused(404, str(error)) from None
+    return accepted(f"There is no up-to-date model of {ticker} yet; it is being trained.", task)

@@ -1,0 +1,100 @@
+"""Checks of a model's world, and of the reports written about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from fastapi.responses import Response
+
+from stockcast.api import analyses
+from stockcast.api.callers import Refused
+from stockcast.api.schemas import Check, Monitored, Problem, Ticker
+from stockcast.api.service import Service
+from stockcast.errors import StockcastError
+from stockcast.settings import Settings
+
+__all__ = ["router"]
+
+_MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}
+Document = dict[str, Any]
+InPath = Annotated[Ticker, Path()]
+
+
+def router(service: Service) -> APIRouter:
+    """Return the endpoints of monitoring."""
+    routes = APIRouter(prefix="/monitor", tags=["monitoring"])
+    settings = service.settings
+
+    @routes.post("/parent", response_model=Monitored)
+    async def monitor_parent() -> Document:
+        """Check the index's model now."""
+        return await service.work(lambda: _monitor(settings, settings.parent_ticker), "long")
+
+    @routes.post("/{ticker}", response_model=Monitored)
+    async def monitor(ticker: InPath) -> Document:
+        """Check a stock's model now: bars, inputs and forecasts, and the latest report."""
+        return await service.work(lambda: _monitor(settings, ticker), "long")
+
+    @routes.get("/{ticker}/drift", responses=_MISSING, response_model=Check)
+    async def drift(ticker: InPath) -> Response:
+        """Return the last check of bars, inputs and forecasts."""
+        from stockcast.monitoring.checkup import document_file
+
+        path = document_file(settings, ticker)
+        try:
+            found = await service.work(path.read_bytes)
+        except OSError:
+            raise _none(ticker, "check") from None
+        return Response(found, media_type="application/json")
+
+    @routes.get("/{ticker}/eval", responses=_MISSING, response_model=Check)
+    async def evaluation(ticker: InPath) -> Document:
+        """Return the evaluation of the latest report."""
+        found = await service.work(lambda: analyses.evaluate_latest(settings, ticker), "long")
+        if found is None:
+            raise _none(ticker, "report")
+        return found
+
+    return routes
+
+
+def _none(ticker: str, what: str) -> Refused:
+    asks = f"POST /monitor/{ticker}" if what == "check" else "POST /analyze"
+    return Refused(404, f"Expected a {what} of {ticker}, got none yet; {asks} makes one.")
+
+
+def _monitor(settings: Settings, ticker: str) -> Document:
+    parent = ticker == settings.parent_ticker
+    return {
+        "ticker": ticker,
+        "type": "parent (the index)" if parent else "child (a stock)",
+        "is_parent": parent,
+        "drift": _or_why_not(lambda: _check(settings, ticker)),
+        "agent_eval": _or_why_not(lambda: analyses.evaluate_latest(settings, ticker)),
+        "links": {
+            "get_drift_json": f"/monitor/{ticker}/drift",
+            "get_eval_json": f"/monitor/{ticker}/eval",
+        },
+    }
+
+
+def _check(settings: Settings, ticker: str) -> Document:
+    """Check one ticker as ``stockcast drift`` does, without a page."""
+    from stockcast.monitoring.checks import check_all
+
+    alone = settings.model_copy(update={"tickers": (ticker,)})
+    checks = check_all(alone, pages=False)
+    if ticker in checks.failed:
+        raise checks.failed[ticker]
+    return next(document for document in checks.documents if document["ticker"] == ticker)
+
+
+def _or_why_not(look: Callable[[], Document | None]) -> Document:
+    """Return what ``look`` found: one check that fails hides no other."""
+    try:
+        found = look()
+    except StockcastError as error:
+        return {"status": "failed", "error": str(error)}
+    return {"status": "skipped", "detail": "There is no report yet."} if found is None else found

@@ -1,0 +1,102 @@
+"""What the service is, how it is, what it keeps, and how to throw that away."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from stockcast import __version__
+from stockcast.api.callers import Refused
+from stockcast.api.outputs import listing
+from stockcast.api.schemas import Health, Info, Outputs, Problem, Removed, Ticker
+from stockcast.api.service import Service
+from stockcast.settings import Settings
+
+__all__ = ["router"]
+
+_CONFIRM: dict[int | str, dict[str, Any]] = {
+    409: {"model": Problem, "description": "A run is at work."},
+    428: {"model": Problem, "description": "It was not confirmed."},
+}
+_UNREADY: dict[int | str, dict[str, Any]] = {
+    503: {"model": Health, "description": "It cannot forecast."}
+}
+_ENDPOINTS = {
+    "forecasts": "POST /predict-child, /predict-parent, /analyze",
+    "training": "POST /train-child, /train-parent; GET /status/{task_id}",
+    "monitoring": "POST /monitor/{ticker}, /monitor/parent; GET /monitor/{ticker}/drift, …/eval",
+    "system": "GET /health, /ready, /metrics, /outputs; DELETE /system/reset",
+    "documentation": "GET /docs, /openapi.json",
+}
+
+
+def router(service: Service) -> APIRouter:
+    """Return the endpoints about the service itself."""
+    routes = APIRouter(tags=["system"])
+    settings = service.settings
+
+    @routes.get("/", response_model=Info)
+    async def info() -> dict[str, Any]:
+        """Say what this is."""
+        return {
+            "project": "stockcast",
+            "version": __version__,
+            "description": "Calibrated forecasts of daily prices that say how good they have been.",
+            "profile": settings.profile,
+            "endpoints": _ENDPOINTS,
+        }
+
+    @routes.get("/health", response_model=Health)
+    async def health() -> dict[str, Any]:
+        """Say that the process lives, and how its parts are; none is a reason to restart it."""
+        return await service.health()
+
+    @routes.get("/ready", response_model=Health, responses=_UNREADY)
+    async def ready() -> JSONResponse:
+        """Say whether it can forecast; 503 when a part that it needs is down."""
+        found = await service.health()
+        return JSONResponse(found, 503 if found["status"] == "unhealthy" else 200)
+
+    @routes.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """Return all metrics of the profile, as Prometheus reads them."""
+        from stockcast.monitoring.metrics import CONTENT_TYPE, exposition
+
+        await service.work(service.counter.flush)
+        return Response(await service.work(lambda: exposition(settings)), media_type=CONTENT_TYPE)
+
+    @routes.get("/outputs", response_model=Outputs)
+    async def outputs() -> dict[str, Any]:
+        """List the products and reports of the profile."""
+        return await service.work(lambda: listing(settings))
+
+    @routes.get("/outputs/{ticker}", response_model=Outputs)
+    async def outputs_of(ticker: Annotated[Ticker, Path()]) -> dict[str, Any]:
+        """List those of one ticker."""
+        return await service.work(lambda: listing(settings, ticker))
+
+    @routes.delete("/system/reset", response_model=Removed, responses=_CONFIRM)
+    async def reset(
+        confirm: Annotated[
+            str, Query(max_length=64, description="The profile's name, to say that it is meant.")
+        ] = "",
+    ) -> dict[str, Any]:
+        """Remove the profile's products and reports: models, forecasts and the ledger, too."""
+        if confirm != settings.profile:
+            raise Refused(
+                428,
+                f"This removes {settings.state} and {settings.reports}, the ledger of forecasts "
+                f"among it. Ask again with ?confirm={settings.profile} if that is meant.",
+            )
+        return {"status": "reset", "removed": await service.work(lambda: _reset(settings), "long")}
+
+    return routes
+
+
+def _reset(settings: Settings) -> list[str]:
+    from stockcast import cache, pipeline
+
+    cache.stop(settings)  # or its server would live on in a folder that is gone
+    return [str(path) for path in pipeline.reset(settings)]

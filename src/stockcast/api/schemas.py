@@ -1,0 +1,245 @@
+"""What goes in and out, as OpenAPI shows it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from stockcast.settings import parse_ticker
+
+__all__ = [
+    "Accepted",
+    "Answer",
+    "Check",
+    "Component",
+    "Forecast",
+    "Health",
+    "Info",
+    "Monitored",
+    "Outputs",
+    "Problem",
+    "Removed",
+    "ReportAnswer",
+    "TaskState",
+    "Ticker",
+    "TickerRequest",
+]
+
+Ticker = Annotated[
+    str,
+    Field(
+        pattern=r"^\s*[A-Za-z0-9^][A-Za-z0-9^.=\-]{0,14}\s*$",
+        max_length=64,
+        description="1 to 15 letters, digits or . ^ = -",
+        examples=["AAPL"],
+    ),
+    AfterValidator(parse_ticker),
+]
+
+
+class TickerRequest(BaseModel):
+    """Which stock."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ticker": "AAPL"}]})
+
+    ticker: Ticker
+
+
+class Problem(BaseModel):
+    """Why a request was not carried out."""
+
+    detail: str = Field(description="One sentence.", examples=["Expected a ticker, got ''."])
+
+
+class Accepted(BaseModel):
+    """What was asked for is in the making; ``/status/{task_id}`` follows it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "training",
+                    "detail": "There is no model of AAPL yet; it is being trained.",
+                    "task_id": "20130301T210000-0123abcd",
+                }
+            ]
+        }
+    )
+
+    status: Literal["training"]
+    detail: str
+    task_id: str
+
+
+class Close(BaseModel):
+    """A close that was traded."""
+
+    date: str
+    close: float
+
+
+class Fan(Close):
+    """The quantiles of a close to come; ``close`` is the median."""
+
+    q05: float
+    q10: float
+    q25: float
+    q50: float
+    q75: float
+    q90: float
+    q95: float
+
+
+class Predictions(BaseModel):
+    """Closes behind, quantiles ahead, by trading day of the exchange."""
+
+    historical: list[Close]
+    full_forecast: list[Fan]
+
+
+class NaiveForecast(BaseModel):
+    """The random walk's forecast of the same days."""
+
+    full_forecast: list[Fan]
+
+
+class Model(BaseModel):
+    """What made the forecast."""
+
+    kind: Literal["child", "parent", "baseline"]
+    version: str
+    strategy: str
+    trained_through: str | None
+
+
+class Verdict(BaseModel):
+    """Whether the model has earned its place."""
+
+    skilful: bool
+    reason: str
+
+
+class Skill(BaseModel):
+    """Test figures: ratios of pinball loss, below 1 is better; n origins."""
+
+    pinball_vs_naive: float | None
+    pinball_vs_garch: float | None
+    ci95: tuple[float, float] | None
+    coverage_80: float | None
+    n: int
+
+
+class Forecast(BaseModel):
+    """The forecast of one ticker, with what it is worth."""
+
+    ticker: str
+    as_of: str
+    last_close: float
+    currency: str
+    source: str
+    data_hash: str
+    cached: bool
+    model: Model
+    verdict: Verdict
+    skill: Skill
+    predictions: Predictions
+    naive: NaiveForecast
+    freshness: dict[str, Any] | None = Field(
+        None, description="How old the prices are, of a source that has new ones every session."
+    )
+
+
+class Answer(BaseModel):
+    """A forecast."""
+
+    result: Forecast
+
+
+class ReportAnswer(BaseModel):
+    """The analyst's report: stance, confidence, markdown, facts, evaluation and more."""
+
+    result: dict[str, Any]
+
+
+class TaskState(BaseModel):
+    """A task. When it is completed, the forecast is in Redis, unless ``reason`` says why not."""
+
+    task_id: str
+    kind: str
+    ticker: str
+    status: Literal["running", "completed", "failed"]
+    stage: str
+    done: int
+    total: int
+    started_at: str
+    elapsed_seconds: float
+    finished_at: str | None
+    reason: str | None
+
+
+class Component(BaseModel):
+    """One part that the service needs, or can do without."""
+
+    name: str
+    ok: bool
+    required: bool
+    detail: str
+
+
+class Health(BaseModel):
+    """How the service is: healthy, degraded (something optional is down) or unhealthy."""
+
+    status: Literal["healthy", "degraded", "unhealthy"]
+    components: list[Component]
+
+
+class Info(BaseModel):
+    """What this is and what it answers."""
+
+    project: str
+    version: str
+    description: str
+    profile: str
+    endpoints: dict[str, str]
+
+
+class Output(BaseModel):
+    """A file that the profile generated."""
+
+    path: str
+    bytes: int
+    modified: str
+
+
+class Outputs(BaseModel):
+    """Products and reports of the profile, those of the latest runs first cut at a number."""
+
+    profile: str
+    total: int
+    truncated: bool
+    files: list[Output]
+
+
+class Check(BaseModel):
+    """A check that was made, or why it could not be."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Monitored(BaseModel):
+    """What was found of one ticker's model."""
+
+    ticker: str
+    type: str
+    is_parent: bool
+    drift: Check
+    agent_eval: Check
+    links: dict[str, str]
+
+
+class Removed(BaseModel):
+    """What a reset removed."""
+
+    status: Literal["reset"]
+    removed: list[str]

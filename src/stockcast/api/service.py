@@ -1,0 +1,151 @@
+"""What all requests to one worker share: settings, Redis, limits, and threads for slow work."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import anyio
+from anyio import to_thread
+
+from stockcast import forecasting, healing
+from stockcast.api import condition
+from stockcast.api.counting import Counter
+from stockcast.api.limits import Limits
+from stockcast.cache.aio import AsyncCache, Shared
+from stockcast.errors import StockcastError
+from stockcast.healing import Task
+from stockcast.settings import Settings
+
+__all__ = ["Service"]
+
+Result = TypeVar("Result")
+Lane = Literal["quick", "long"]
+Stamp = tuple[int, int, int] | None
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the cache keeps a ticker's forecast, while the files it was made from stay so."""
+
+    key: str
+    kind: str
+    more: bytes
+    files: tuple[str, ...]
+    stamps: tuple[Stamp, ...]
+
+
+class Service:
+    """The state of one worker. Nothing that takes long runs in its event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.cache = AsyncCache(settings)
+        self.limits = Limits(self.cache, settings.profile)
+        self.counter = Counter(settings)
+        self._flushing: asyncio.Task[None] | None = None
+        self._places: dict[str, _Place] = {}
+        self._computing: Shared[bytes] = Shared()
+        self._healing: Shared[Task] = Shared()
+        self._looking: Shared[dict[str, Any]] = Shared()
+        self._warm = False
+        # A report may take minutes to write: it must not keep a forecast from its thread.
+        self._lanes = {"quick": anyio.CapacityLimiter(8), "long": anyio.CapacityLimiter(4)}
+
+    async def work(self, call: Callable[[], Result], lane: Lane = "quick") -> Result:
+        """Return ``call()``, made in a thread of that lane."""
+        return await to_thread.run_sync(call, limiter=self._lanes[lane])
+
+    async def cached(self, ticker: str) -> bytes | None:
+        """Return the forecast of ``ticker`` as it lies in Redis; None if it is not known to."""
+        place = self._places.get(ticker)
+        if place is None or _stamps(place.files) != place.stamps:
+            return None
+        began = time.perf_counter()
+        found = await self.cache.get(place.key)
+        if found is None or not found.startswith(_beginning(ticker)):
+            return None
+        self.counter.recalled(ticker, place.kind, time.perf_counter() - began)
+        return found[:-1] + place.more + b"}" if place.more else found
+
+    async def forecast(self, ticker: str) -> bytes:
+        """Return the forecast of ``ticker``, cached or made now. Raises as ``forecasting`` does."""
+        return await self._computing.get(ticker, lambda: self.work(lambda: self._forecast(ticker)))
+
+    async def heal(self, ticker: str, kind: healing.Kind = "forecast") -> Task:
+        """Return the task that makes what is missing, started by whoever asked first."""
+        return await self._healing.get(
+            f"{kind} {ticker}",
+            lambda: self.work(lambda: healing.heal(self.settings, ticker, kind)),
+        )
+
+    async def health(self) -> dict[str, Any]:
+        """Return how each part is; many who ask at once share one look."""
+        return await self._looking.get("", lambda: self.work(self._look))
+
+    async def start(self) -> None:
+        """Import and load what the first forecast would have to wait for."""
+        await self.work(self._warm_up, "long")
+        self._warm = True
+        self._flushing = asyncio.create_task(self.counter.keep_flushing())
+
+    async def stop(self) -> None:
+        """Write down what was counted, and close the connections."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+        await self.work(self.counter.flush)
+        await self.cache.close()
+
+    def _look(self) -> dict[str, Any]:
+        return condition.look(self.settings, warm=self._warm)
+
+    def _warm_up(self) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        for path in sorted((self.settings.state / "models").glob("child-*.json")):
+            with contextlib.suppress(StockcastError):  # whoever asks for it is told
+                forecasting.compute(self.settings, path.stem.removeprefix("child-"))
+
+    def _forecast(self, ticker: str) -> bytes:
+        files = tuple(map(str, forecasting.made_from(self.settings, ticker)))
+        stamps = _stamps(files)  # before they are read: a later change shows
+        key = forecasting.cache_key(self.settings, ticker)
+        document = forecasting.forecast(self.settings, ticker)
+        self._places[ticker] = _Place(
+            key, document["model"]["kind"], _more(document), files, stamps
+        )
+        return _encoded(document)
+
+
+def _encoded(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _more(document: dict[str, Any]) -> bytes:
+    """Return the part that is not cached: how old the prices are, the same until the next close."""
+    if "freshness" not in document:
+        return b""
+    return b',"freshness":' + _encoded(document["freshness"])
+
+
+def _beginning(ticker: str) -> bytes:
+    return f'{{"ticker":"{ticker}",'.encode()
+
+
+def _stamps(files: tuple[str, ...]) -> tuple[Stamp, ...]:
+    return tuple(map(_stamp, files))
+
+
+def _stamp(file: str) -> Stamp:
+    try:
+        found = os.stat(file)  # noqa: PTH116 - on every request: a Path costs ten times as much
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,120 @@
+"""Commands on the service: start it, and say who may use it from elsewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
+from stockcast.cli.output import console, print_json, say, table
+from stockcast.errors import BadInput, StockcastError
+
+if TYPE_CHECKING:
+    from stockcast.settings import Settings
+
+__all__: list[str] = []
+
+keys_app = typer.Typer(
+    name="keys", help="API keys: who may use the service from elsewhere.", no_args_is_help=True
+)
+app.add_typer(keys_app)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
+
+
+@app.command()
+def serve(
+    profile: Profile = None,
+    assignments: Overrides = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer.")] = 1,
+) -> None:
+    """Serve forecasts, reports and checks over HTTP."""
+    missing = [name for name in ("fastapi", "uvicorn", "limits") if not _installed(name)]
+    if missing:
+        raise StockcastError(
+            f"Expected {', '.join(missing)} to be installed, got none: "
+            "pip install 'stockcast[serve]' brings what serving needs."
+        )
+    from stockcast.api.server import serve as start
+
+    settings = settings_for(profile, assignments)
+    _warn_of(settings, host)
+    start(settings, host=host, port=port, workers=workers)
+
+
+@keys_app.command()
+def add(
+    name: Name,
+    profile: Profile = None,
+    assignments: Overrides = None,
+    scope: Annotated[str, typer.Option(help="read, train or admin.")] = "read",
+    days: Annotated[
+        float | None, typer.Option(min=0, help="Days until it expires (default: never).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key and print it; it is not shown again."""
+    from stockcast.api import keys
+
+    found = next((known for known in keys.SCOPES if known == scope), None)
+    if found is None:
+        raise BadInput(f"Expected a scope of {', '.join(keys.SCOPES)}, got {scope!r}.")
+    key, secret = keys.add(settings_for(profile, assignments), name, found, days)
+    if as_json:
+        print_json({**key.document(), "key": secret})
+        return
+    typer.echo(secret)
+    say(f"a key for {scope}, for {name}; it is kept as a hash and not shown again.")
+
+
+@keys_app.command(name="list")
+def list_keys(
+    profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False
+) -> None:
+    """List the keys, without what is secret."""
+    from stockcast.api import keys
+
+    found = [key.document() for key in keys.listed(settings_for(profile, assignments))]
+    if as_json:
+        print_json(found)
+    elif found:
+        rows = [[k["name"], k["scope"], k["created_at"], _end(k)] for k in found]
+        console().print(table(["name", "scope", "made at", "expires at"], rows))
+    else:
+        typer.echo("There is no key yet; stockcast keys add NAME makes one.")
+
+
+@keys_app.command()
+def remove(
+    name: Name, profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False
+) -> None:
+    """Remove a key; a service that runs refuses it from its next request on."""
+    from stockcast.api import keys
+
+    key = keys.remove(settings_for(profile, assignments), name)
+    if as_json:
+        print_json({"removed": key.document()})
+    else:
+        typer.echo(f"Removed the key for {key.scope} of {key.name}.")
+
+
+def _end(key: dict[str, object]) -> str:
+    return f"{key['expires_at'] or 'never'}{' (over)' if key['expired'] else ''}"
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _warn_of(settings: Settings, host: str) -> None:
+    from stockcast.api import keys
+
+    if host not in ("127.0.0.1", "::1", "localhost") and not keys.listed(settings):
+        say(
+            "no API key exists: training, reset and outputs are refused beyond this machine; "
+            "stockcast keys add NAME --scope train makes one."
+        )
