@@ -13,14 +13,23 @@ from collections.abc import Sequence
 import typer
 
 from stockcast import logs
-from stockcast.cli import forecasts, monitoring, reports, runs, schedule, service, workspace
+from stockcast.cli import (
+    dashboard,
+    forecasts,
+    monitoring,
+    reports,
+    runs,
+    schedule,
+    service,
+    workspace,
+)
 from stockcast.cli.app import app
 from stockcast.cli.output import show_error
 
 __all__ = ["main"]
 
 # importing them adds their commands to the app
-_REGISTERED = (runs, forecasts, reports, monitoring, schedule, service, workspace)
+_REGISTERED = (runs, forecasts, reports, monitoring, schedule, service, workspace, dashboard)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

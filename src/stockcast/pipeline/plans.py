@@ -21,7 +21,7 @@ from stockcast.errors import BadInput
 from stockcast.masking import mask
 from stockcast.settings import HOME, Settings
 
-__all__ = ["PIPELINE", "Pipeline", "TaskPlan", "plan", "read_pipeline", "task_names"]
+__all__ = ["PIPELINE", "Pipeline", "TaskPlan", "pages", "plan", "read_pipeline", "task_names"]
 
 #: The system on one page.
 PIPELINE = HOME / "pipeline.yaml"
@@ -197,8 +197,8 @@ def _task(
     fill: Callable[[Any], Any],
     value: Callable[[str], Any],
 ) -> TaskPlan:
-    kind = _TICKER.sub("", stage["name"]).strip("-_ ")
-    report = settings.reports / kind / ticker if ticker else settings.reports / kind
+    kind = _kind(stage)
+    report = _report(settings, kind, ticker)
     params = stage.get("params") or {}
     return TaskPlan(
         name=name,
@@ -217,6 +217,15 @@ def _task(
     )
 
 
+def _kind(stage: Mapping[str, Any]) -> str:
+    return _TICKER.sub("", stage["name"]).strip("-_ ")
+
+
+def _report(settings: Settings, kind: str, ticker: str | None) -> Path:
+    """Where a task leaves its executed notebook and its page, without their suffixes."""
+    return settings.reports / kind / ticker if ticker else settings.reports / kind
+
+
 def _upstream(
     pipeline: Pipeline, name: str, wanted: Iterable[str], names: dict[str, None]
 ) -> dict[str, str | None]:
@@ -228,6 +237,19 @@ def _upstream(
             found[want] = None
         else:
             raise _fault(pipeline.path, f"{name} needs the task {_unknown(want, names)}")
+    return found
+
+
+def pages(settings: Settings, ticker: str, pipeline: Pipeline | None = None) -> dict[str, Path]:
+    """Return the page of each stage that is run for ``ticker`` or for all, by task, in order.
+
+    Reads pipeline.yaml alone, so that it costs the same for one ticker as for thousands.
+    """
+    found = {}
+    for stage in (pipeline or read_pipeline()).stages:
+        whose = ticker if stage.get("each") else None
+        report = _report(settings, _kind(stage), whose)
+        found[_TICKER.sub(ticker, stage["name"])] = report.with_name(f"{report.name}.html")
     return found
 
 

@@ -1,0 +1,366 @@
+"""Puts a dossier on the page: words and figures in here, markup in the templates.
+
+The templates escape every text they are given, whoever wrote it: headlines, tickers and a model's
+sentences reach the browser as text.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
+
+from stockcast import calendars, tables
+from stockcast.agents.names import COMPANIES
+from stockcast.agents.state import SECTIONS
+from stockcast.dashboard import charts, products
+from stockcast.dashboard.products import Dossier
+from stockcast.errors import StockcastError
+from stockcast.settings import HOME, Settings
+
+if TYPE_CHECKING:
+    from stockcast.healing import Task
+
+__all__ = ["TEMPLATES", "freshness", "overview", "progress", "sentence", "shell", "view"]
+
+_LOG = logging.getLogger(__name__)
+Context = dict[str, Any]
+Make = Callable[[Settings, Dossier], Context]
+
+#: Markup, style and script of the page, and Voila's own template beside them.
+TEMPLATES = HOME / "dashboards" / "voila" / "templates" / "stockcast"
+#: Forecasts of the ledger that are shown, the newest first.
+LEDGER_ROWS = 10
+#: Below this p a difference is called more than chance.
+SURE = 0.05
+#: What a drift document may tell besides its health.
+_OF_DRIFT = ("what_to_do", "as_of", "data_hash", "share_drifted", "false_alarm_rate")
+
+
+def view(settings: Settings, dossier: Dossier) -> str:
+    """Return the tiles of one ticker as HTML. What is damaged spoils its own tile and no other."""
+    tiles = [
+        _tile(name, title, settings=settings, d=dossier, make=make)
+        for name, (title, make) in _TILES.items()
+    ]
+    return _render("view.html.j2", d=dossier, tiles=tiles)
+
+
+def _tile(name: str, title: str, *, settings: Settings, d: Dossier, make: Make) -> str:
+    try:
+        return _render(f"tiles/{name}.html.j2", settings=settings, d=d, **make(settings, d))
+    except (AttributeError, LookupError, TypeError, ValueError, UndefinedError) as error:
+        _LOG.warning("The %s of %s cannot be shown: %r", name, d.ticker, error)
+        return _render("tiles/damaged.html.j2", name=name, title=title, d=d)
+
+
+def overview(settings: Settings) -> str:
+    """Return the table of all tickers as HTML."""
+    rows = products.rows(settings)
+    reach = max((max(_move(row.q90, row), -_move(row.q10, row)) for row in rows), default=1.0)
+    return _render(
+        "overview.html.j2",
+        rows=[
+            {
+                "row": row,
+                "low": round(50 + 50 * _move(row.q10, row) / reach, 2),
+                "mid": round(50 + 50 * _move(row.q50, row) / reach, 2),
+                "high": round(50 + 50 * _move(row.q90, row) / reach, 2),
+                "move": 100 * _move(row.q50, row),
+            }
+            for row in rows
+        ],
+        reach=100 * reach,
+        page=(settings.reports / "analysis.html").exists(),
+        missing=[t for t in settings.tickers if t not in {row.ticker for row in rows}],
+    )
+
+
+def progress(task: Task) -> str:
+    """Return how far a task in the background has come, as HTML."""
+    return _render("progress.html.j2", task=task)
+
+
+def sentence(text: str, kind: str = "note") -> str:
+    """Return one sentence for the reader as HTML; ``kind`` is note or fault."""
+    return _render("sentence.html.j2", text=text, kind=kind)
+
+
+def shell(
+    settings: Settings, ticker: str, *, static: str, live: bool, notice: str | None = None
+) -> str:
+    """Return the document up to where Voila goes on: all of it, as of now, before any script.
+
+    Args:
+        settings: of the profile.
+        ticker: whose tiles.
+        static: where style and script are served, with a slash at its end.
+        live: whether a kernel will take over.
+        notice: a sentence to begin with.
+    """
+    return _render(
+        "shell.html.j2",
+        settings=settings,
+        ticker=ticker,
+        tickers=products.tickers(settings),
+        static=static,
+        live=live,
+        notice=notice,
+        view=view(settings, products.read(settings, ticker)),
+        overview=overview(settings),
+    )
+
+
+def freshness(settings: Settings, dossier: Dossier) -> tuple[str, str]:
+    """Return how old the prices are: good, quiet or bad, and a sentence."""
+    prices = dossier.prices
+    if prices is None:
+        return "bad", f"There are no prices of {dossier.ticker} yet."
+    end = f"Prices end on {prices['as_of']}"
+    if prices.get("asked", {}).get("as_of"):
+        return "quiet", f"{end}: a past day is replayed."
+    if settings.source == "sample":
+        return "quiet", f"{end}, as the sample does."
+    try:
+        last = calendars.last_closed_session(settings.exchange, pd.Timestamp.now("UTC"))
+        behind = len(calendars.sessions(settings.exchange, prices["as_of"], last)) - 1
+    except StockcastError as error:
+        return "quiet", f"{end}; their age is unknown: {error}"
+    if behind <= 0:
+        return "good", f"{end}, the last session."
+    return "bad", f"{end}, {behind} session{'s' if behind > 1 else ''} ago."
+
+
+def _company(ticker: str) -> str | None:
+    name = COMPANIES.get(ticker, (ticker,))[0]
+    return None if name == ticker else name
+
+
+def _forecast(settings: Settings, d: Dossier) -> Context:
+    forecast = d.forecast
+    return {
+        "company": _company(d.ticker),
+        "freshness": freshness(settings, d),
+        "horizon": forecast["predictions"]["full_forecast"][-1] if forecast else None,
+        "verdict": _verdict(forecast) if forecast else None,
+        "fans": [charts.fan(forecast, key) for key in charts.RANGES] if forecast else [],
+        "figures": _rows(tables.fan(forecast)) if forecast else None,
+    }
+
+
+def _verdict(forecast: Mapping[str, Any]) -> tuple[str, str]:
+    """Return a word and its kind: good, quiet or bad."""
+    if forecast["verdict"]["skilful"]:
+        return "Skilful", "good"
+    kind = forecast["model"]["kind"]
+    if kind == "parent":
+        return "Unproven", "odd"
+    return "No skill shown", "odd"
+
+
+def _skill(settings: Settings, dossier: Dossier) -> Context:
+    return {"skill": _measured(dossier), "scorecard": _scorecard(dossier)}
+
+
+def _measured(dossier: Dossier) -> Context | None:
+    if dossier.forecast is None:
+        return None
+    skill = dossier.forecast["skill"]
+    rows = dossier.record.scorecard if dossier.record else []
+    served = _served(dossier)
+    row = next((r for r in rows if r["model"] == served and r["horizon"] == "all"), {})
+    others = [
+        ("naive", "a naive forecast", skill["pinball_vs_naive"], skill["ci95"]),
+        ("garch", "GARCH", skill["pinball_vs_garch"], None),
+    ]
+    return {
+        **skill,
+        "against": [
+            _against(label, ratio, interval, row.get(f"dm_p_{name}"))
+            for name, label, ratio, interval in others
+            if name != served and ratio is not None
+        ],
+        "coverage": [
+            (level, realised)
+            for level, realised in ((80, skill["coverage_80"]), (90, row.get("coverage_90")))
+            if realised is not None
+        ],
+        "model": dossier.forecast["model"],
+        "reason": dossier.forecast["verdict"]["reason"],
+    }
+
+
+def _against(name: str, ratio: float, interval: Sequence[float] | None, p: float | None) -> Context:
+    """A loss beside another's; ``sure`` when chance is an unlikely reason for the difference."""
+    sure = not interval[0] <= 1 <= interval[1] if interval else p is not None and p < SURE
+    place = charts.whisker(ratio, interval)
+    return {"name": name, "ratio": ratio, "interval": interval, "p": p, "sure": sure, "at": place}
+
+
+def _served(dossier: Dossier) -> str:
+    """The scorecard's name of what serves."""
+    model: Mapping[str, str] = (dossier.forecast or {})["model"]
+    return model["strategy"] if model["kind"] == "baseline" else model["kind"]
+
+
+def _scorecard(dossier: Dossier) -> Context | None:
+    if dossier.record is None or not dossier.record.scorecard:
+        return None
+    table = tables.scorecard([dossier.record]).drop(columns="train_seconds")
+    return _rows(table.droplevel("ticker"))
+
+
+def _rows(table: pd.DataFrame) -> Context:
+    """A frame as what a template shows: headings, and rows of texts."""
+    body = [
+        [str(name), *("–" if pd.isna(v) else f"{v:,.10g}" for v in values)]
+        for name, *values in table.itertuples()
+    ]
+    return {"head": [str(table.index.name or ""), *map(_heading, table.columns)], "body": body}
+
+
+_HEADINGS = {
+    "pinball_vs_naive": "vs naive",
+    "pinball_vs_garch": "vs GARCH",
+    "dm_p_naive": "p (naive)",
+    "coverage_80": "80% held",
+    "coverage_90": "90% held",
+}
+
+
+def _heading(column: object) -> str:
+    return _HEADINGS.get(str(column), str(column))
+
+
+def _drift(settings: Settings, dossier: Dossier) -> Context:
+    if dossier.drift is None:
+        return {"drift": None}
+    return {"drift": {**dict.fromkeys(_OF_DRIFT), "reasons": [], **dossier.drift}}
+
+
+def _report(settings: Settings, dossier: Dossier) -> Context:
+    report = dossier.report
+    if report is None:
+        return {"report": None}
+    parts = [
+        (title, _paragraphs(str(report["sections"].get(name, ""))))
+        for name, title in SECTIONS.items()
+    ]
+    told = [part for part in parts[1:] if part[1]]
+    return {"report": {**report, "lead": parts[0][1], "parts": told}}
+
+
+def _paragraphs(text: str) -> list[tuple[str, list[str]]]:
+    """A section's lines as ("p", [text]) and ("ul", [items]); a report has no other markup."""
+    found: list[tuple[str, list[str]]] = []
+    for line in filter(None, (line.strip() for line in text.split("\n"))):
+        if not line.startswith("- "):
+            found.append(("p", [line]))
+        elif found and found[-1][0] == "ul":
+            found[-1][1].append(line[2:])
+        else:
+            found.append(("ul", [line[2:]]))
+    return found
+
+
+def _ledger(settings: Settings, dossier: Dossier) -> Context:
+    rows, summary = dossier.ledger, dossier.summary
+    if rows is None or summary is None:
+        return {"ledger": None}
+    newest = rows.sort_values(["as_of", "horizon"], ascending=[False, True])
+    settled = newest[newest["log_return"].notna()]
+    shown = pd.concat([newest[newest["log_return"].isna()].head(5), settled]).head(LEDGER_ROWS)
+    reach = max(
+        shown[["q10", "q90", "log_return"]].abs().max().max() * 1.08 if len(shown) else 0, 1e-6
+    )
+    figures = {key: None if pd.isna(value) else value for key, value in summary.items()}
+    entries = [_entry(row, float(reach)) for row in shown.to_dict("records")]
+    return {"ledger": {**figures, "shown": entries}}
+
+
+def _entry(row: Mapping[str, Any], reach: float) -> Context:
+    known = not pd.isna(row["log_return"])
+    move = {name: 100 * math.expm1(row[name]) for name in ("q10", "q90")}
+    return {
+        "as_of": f"{row['as_of']:%Y-%m-%d}",
+        "target": f"{row['target_date']:%Y-%m-%d}",
+        "horizon": row["horizon"],
+        "low": round(50 + 50 * row["q10"] / reach, 2),
+        "high": round(50 + 50 * row["q90"] / reach, 2),
+        "interval": f"{move['q10']:+.1f} to {move['q90']:+.1f}%",
+        "at": round(50 + 50 * row["log_return"] / reach, 2) if known else None,
+        "outcome": f"{100 * math.expm1(row['log_return']):+.1f}%" if known else None,
+        "held": bool(row["q10"] <= row["log_return"] <= row["q90"]) if known else None,
+    }
+
+
+def _move(price: float, row: products.Row) -> float:
+    return price / row.last_close - 1
+
+
+def _stages(settings: Settings, dossier: Dossier) -> Context:
+    return {}
+
+
+#: The tiles in their order: template, title, and what makes their context.
+_TILES: dict[str, tuple[str, Make]] = {
+    "forecast": ("Forecast", _forecast),
+    "skill": ("Skill", _skill),
+    "drift": ("Drift health", _drift),
+    "report": ("Analyst's report", _report),
+    "ledger": ("Ledger", _ledger),
+    "stages": ("Run and stages", _stages),
+}
+
+
+@functools.lru_cache(maxsize=1)
+def _environment() -> Environment:
+    found = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters.update(
+        price=lambda v: f"{v:,.2f}",
+        signed=lambda v, digits=1: f"{v:+.{digits}f}".replace("-", "−"),
+        percent=lambda v, digits=1: f"{100 * v:.{digits}f}%",
+        better=_better,
+        day=_day,
+        moment=lambda at: at.astimezone(dt.UTC).isoformat(timespec="seconds"),
+        ago=_ago,
+        spelled=lambda at: f"{at:%Y-%m-%d %H:%M} UTC",
+    )
+    found.globals.update(RANGES=charts.RANGES)
+    return found
+
+
+def _ago(at: dt.datetime) -> str:
+    """How long ago; the page's script goes on with the same words."""
+    seconds = (dt.datetime.now(dt.UTC) - at).total_seconds()
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def _better(ratio: float) -> str:
+    gain = 100 * (1 - ratio)
+    return f"{abs(gain):.1f}% {'lower' if gain >= 0 else 'higher'}"
+
+
+def _day(date: str) -> str:
+    day = dt.date.fromisoformat(date)
+    return f"{day.day} {day:%b %Y}"
+
+
+def _render(template: str, **context: Any) -> str:
+    return _environment().get_template(template).render(**context)

@@ -1,0 +1,308 @@
+"""Reads what the stages left of one ticker, and says of each part what is missing or behind.
+
+Only products are read: no model, no source of prices, no Ploomber. What is not there is None; what
+is there and cannot be read is a sentence in ``faults``, and hides nothing else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stockcast.errors import BadInput, StockcastError
+from stockcast.files import read_json
+from stockcast.models.records import Record, child_name, load_record, record_file
+from stockcast.pipeline.plans import pages, read_pipeline
+from stockcast.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from stockcast.ledger import Ledger
+
+__all__ = ["Dossier", "Row", "StageState", "forecast_file", "read", "rows", "signature", "tickers"]
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StageState:
+    """What became of one stage.
+
+    Attributes:
+        task: its name in pipeline.yaml, such as ``forecast-IBM``.
+        stage: the notebook's name, such as ``forecast``.
+        state: done; behind, when a stage that it needs has run since; failed; missing.
+        why: a sentence, unless it is done.
+        at: when it ended, UTC.
+        seconds: how long it took.
+        page: the executed notebook, relative to the profile's reports.
+    """
+
+    task: str
+    stage: str
+    state: str
+    why: str = ""
+    at: dt.datetime | None = None
+    seconds: float | None = None
+    page: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Dossier:
+    """All that the products say of one ticker. A part that there is none of is None."""
+
+    ticker: str
+    prices: Document | None = None
+    forecast: Document | None = None
+    record: Record | None = None
+    report: Document | None = None
+    drift: Document | None = None
+    ledger: pd.DataFrame | None = None  #: as Ledger.rows gives it
+    summary: Document | None = None  #: as Ledger.summary gives it
+    stages: tuple[StageState, ...] = ()
+    faults: dict[str, str] = field(default_factory=dict)
+
+    def stage(self, name: str) -> StageState | None:
+        """The state of the stage whose notebook is ``name``, if the pipeline has it."""
+        return next((stage for stage in self.stages if stage.stage == name), None)
+
+    def outdated(self, part: Document | Record | None) -> bool:
+        """Whether ``part`` was made from other prices than those in use."""
+        if part is None or self.prices is None:
+            return False
+        made_from = part.data_hash if isinstance(part, Record) else part.get("data_hash")
+        return bool(made_from != self.prices["data_hash"])
+
+
+@dataclass(frozen=True)
+class Row:
+    """One ticker among all: where it stands and where it may go by the last forecast day."""
+
+    ticker: str
+    as_of: str
+    last_close: float
+    currency: str
+    until: str
+    q10: float
+    q50: float
+    q90: float
+    skilful: bool
+    kind: str
+
+
+def read(settings: Settings, ticker: str) -> Dossier:
+    """Return what the products say of ``ticker``. It never fails for a product that is damaged."""
+    faults: dict[str, str] = {}
+
+    def part(name: str, path: Path, load: Any = read_json) -> Any:
+        try:
+            return load(path) if path.exists() else None
+        except BadInput as error:
+            faults[name] = str(error)
+            return None
+
+    ledger, summary = _ledger(settings, ticker, faults)
+    state = settings.state
+    return Dossier(
+        ticker=ticker,
+        prices=part("prices", state / "prices" / ticker / "current.json"),
+        forecast=part("forecast", forecast_file(settings, ticker)),
+        record=part("record", record_file(settings, child_name(ticker)), load_record),
+        report=part("report", state / "reports" / f"{ticker}.json"),
+        drift=part("drift", state / "drift" / f"{ticker}.json"),
+        ledger=ledger,
+        summary=summary,
+        stages=tuple(_stages(settings, ticker)),
+        faults=faults,
+    )
+
+
+def forecast_file(settings: Settings, ticker: str) -> Path:
+    """Where the forecast of ``ticker`` lies."""
+    return settings.state / "forecasts" / f"{ticker}.json"
+
+
+def tickers(settings: Settings) -> list[str]:
+    """The profile's tickers in their order, then every other that has a forecast."""
+    there = sorted(path.stem for path in (settings.state / "forecasts").glob("[!.]*.json"))
+    return list(dict.fromkeys([*settings.tickers, *there]))
+
+
+def rows(settings: Settings) -> list[Row]:
+    """One row per ticker that has a usable forecast."""
+    found = []
+    for ticker in tickers(settings):
+        path = forecast_file(settings, ticker)
+        try:
+            found.append(_row(path, path.stat().st_mtime_ns))
+        except (BadInput, OSError, KeyError, IndexError, TypeError):
+            continue  # a forecast that is missing or damaged is told on the ticker's own page
+    return found
+
+
+def signature(settings: Settings, ticker: str) -> tuple[int, ...]:
+    """A value that changes when a product of ``ticker`` does; costs a few file lookups."""
+    state = settings.state
+    files = [
+        state / "prices" / ticker / "current.json",
+        forecast_file(settings, ticker),
+        record_file(settings, child_name(ticker)),
+        state / "reports" / f"{ticker}.json",
+        state / "drift" / f"{ticker}.json",
+        state / "forecasts",  # a new ticker's forecast changes the folder
+    ]
+    for page in _pages(settings, ticker).values():
+        files += [_sidecar(page), _failed(page)]
+    return (*map(_changed, files), *_size(settings))
+
+
+def _size(settings: Settings) -> tuple[int, int]:
+    """Rows and outcomes of the ledger: its files change when they are only read."""
+    try:
+        return _opened(settings).size() if _has_ledger(settings) else (0, 0)
+    except StockcastError:
+        return (0, 0)
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@functools.lru_cache(maxsize=10_000)
+def _row(path: Path, _changed_at: int) -> Row:
+    document = read_json(path)
+    last = document["predictions"]["full_forecast"][-1]
+    return Row(
+        ticker=document["ticker"],
+        as_of=document["as_of"],
+        last_close=document["last_close"],
+        currency=document["currency"],
+        until=last["date"],
+        q10=last["q10"],
+        q50=last["q50"],
+        q90=last["q90"],
+        skilful=document["verdict"]["skilful"],
+        kind=document["model"]["kind"],
+    )
+
+
+def _ledger(
+    settings: Settings, ticker: str, faults: dict[str, str]
+) -> tuple[pd.DataFrame | None, Document | None]:
+    if not _has_ledger(settings):
+        return None, None
+    try:
+        ledger = _opened(settings)
+        made = ledger.rows(ticker)
+        summary = ledger.summary(ticker=ticker).to_dict("records") if len(made) else []
+    except StockcastError as error:
+        faults["ledger"] = str(error)
+        return None, None
+    return made, summary[0] if summary else None
+
+
+def _has_ledger(settings: Settings) -> bool:
+    """Whether there is one: opening it would make it, which is not for a reader to do."""
+    return settings.ledger_url is not None or (settings.state / "ledger.db").exists()
+
+
+@functools.lru_cache(maxsize=4)
+def _opened(settings: Settings) -> Ledger:
+    from stockcast.ledger import Ledger
+
+    return Ledger(settings)
+
+
+@functools.lru_cache(maxsize=1)
+def _pipeline() -> Any:
+    return read_pipeline()
+
+
+def _pages(settings: Settings, ticker: str) -> dict[str, Path]:
+    return pages(settings, ticker, _pipeline())
+
+
+def _stages(settings: Settings, ticker: str) -> list[StageState]:
+    found = _pages(settings, ticker)
+    records = {task: _recorded(page) for task, page in found.items()}
+    return [_stage(settings, ticker, task, page, records) for task, page in found.items()]
+
+
+def _stage(
+    settings: Settings,
+    ticker: str,
+    task: str,
+    page: Path,
+    records: dict[str, Document],
+) -> StageState:
+    stage = task.removesuffix(f"-{ticker}")
+    failed = _failed(page)
+    if failed.exists():
+        shown = failed.with_suffix(".html")
+        about = _about(failed)
+        return StageState(
+            task,
+            stage,
+            "failed",
+            about.get("failure", {}).get("message", "Its last run failed."),
+            _moment(about.get("finished_at")),
+            about.get("seconds"),
+            _below(settings.reports, shown),
+        )
+    recorded = records[task]
+    if not recorded:
+        return StageState(task, stage, "missing", "It has not run to its end.")
+    newer = [
+        name
+        for name, stamp in recorded.get("upstream", {}).items()
+        if records.get(name, {}).get("timestamp", 0) > stamp
+    ]
+    return StageState(
+        task,
+        stage,
+        "behind" if newer else "done",
+        f"{newer[0]} has run since." if newer else "",
+        dt.datetime.fromtimestamp(recorded["timestamp"], dt.UTC),
+        recorded.get("seconds"),
+        _below(settings.reports, page),
+    )
+
+
+def _below(folder: Path, page: Path) -> str | None:
+    return page.relative_to(folder).as_posix() if page.exists() else None
+
+
+def _sidecar(page: Path) -> Path:
+    """The file in which the pipeline records what the page was made from."""
+    return page.with_name(f".{page.name}.metadata")
+
+
+def _failed(page: Path) -> Path:
+    return page.with_name(f"{page.stem}.failed.ipynb")
+
+
+def _recorded(page: Path) -> Document:
+    try:
+        found = json.loads(_sidecar(page).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and isinstance(found.get("timestamp"), float) else {}
+
+
+def _about(notebook: Path) -> Document:
+    try:
+        return dict(json.loads(notebook.read_text("utf-8"))["metadata"]["stockcast"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _moment(stamp: str | None) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(stamp) if stamp else None

@@ -1,0 +1,145 @@
+"""Voila, cut down to one page that runs nothing for its visitors.
+
+The browser gets the page, its style and scripts, executed notebooks, and a channel to its own
+kernel on which only messages between widgets pass. Everything else that a Jupyter server offers
+is not routed at all.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stockcast.errors import BadInput
+from stockcast.settings import HOME, Settings
+
+if TYPE_CHECKING:
+    from traitlets.config import Config
+
+__all__ = ["NOTEBOOK", "Options", "address", "configuration", "environment", "serve"]
+
+#: The notebook that Voila runs for each visitor.
+NOTEBOOK = HOME / "dashboards" / "stockcast.ipynb"
+#: Seconds a kernel without a visitor lives on, and between two looks for such.
+IDLE, LOOK = 120, 20
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to serve.
+
+    Attributes:
+        ip, port: where to listen.
+        base_url: the path that a proxy puts before everything.
+        hosts: names, besides loopback's, that requests may ask for.
+        visitors: kernels at most; who comes later gets the page without its live part.
+        preheated: kernels kept ready.
+        read_only: whether nobody may start a training.
+        open_browser: whether to open one.
+    """
+
+    ip: str = "127.0.0.1"
+    port: int = 8866
+    base_url: str = "/"
+    hosts: tuple[str, ...] = ()
+    visitors: int = 12
+    preheated: int = 1
+    read_only: bool = False
+    open_browser: bool = False
+
+
+def serve(settings: Settings, options: Options, ready: Callable[[], None]) -> None:
+    """Serve the dashboard until the process is told to end.
+
+    Args:
+        settings: of the profile.
+        options: where and how.
+        ready: called when visitors may come.
+
+    Raises:
+        BadInput: the place is taken, or cannot be listened at.
+    """
+    _check_free(options)
+    os.environ.update(environment(settings, options))
+    from stockcast.dashboard import page
+    from stockcast.dashboard.voila import Dashboard
+
+    page.shell(settings, settings.tickers[0], static="", live=False)  # imports what visitors need
+    Dashboard.dashboard, Dashboard.options, Dashboard.ready = settings, options, [ready]
+    Dashboard.launch_instance(argv=[str(NOTEBOOK)], config=configuration(options))
+
+
+def address(options: Options) -> str:
+    """Where a browser on this machine finds the page."""
+    host = "127.0.0.1" if options.ip in ("", "0.0.0.0", "::") else options.ip  # noqa: S104 - compared
+    host = f"[{host}]" if ":" in host else host
+    return f"http://{host}:{options.port}{options.base_url}"
+
+
+def environment(settings: Settings, options: Options) -> dict[str, str]:
+    """What kernels and Voila read from the environment."""
+    from stockcast.pipeline.kernels import environment as of_settings
+
+    jupyter = [str(HOME / "dashboards"), os.environ.get("JUPYTER_PATH", "")]
+    return of_settings(settings) | {
+        "STOCKCAST_DASHBOARD_READ_ONLY": "1" if options.read_only else "",
+        "JUPYTER_PATH": os.pathsep.join(filter(None, jupyter)),
+    }
+
+
+def configuration(options: Options) -> Config:
+    """Voila's configuration; the person's own Jupyter configuration is not read."""
+    from traitlets.config import Config
+
+    return Config(
+        {
+            "Voila": {
+                "ip": options.ip,
+                "port": options.port,
+                "port_retries": 0,
+                "base_url": options.base_url,
+                "open_browser": options.open_browser,
+                "config_file_paths": [],
+                "log_level": logging.ERROR,
+            },
+            "VoilaConfiguration": {
+                "template": "stockcast",
+                "strip_sources": True,
+                "show_tracebacks": False,
+                "allow_template_override": "NO",
+                "allow_theme_override": "NO",
+                "file_allowlist": [],
+                "preheat_kernel": options.preheated > 0,
+                "default_pool_size": options.preheated,
+                "extension_allowlist": [
+                    "@jupyter-widgets/jupyterlab-manager",
+                    "@voila-dashboards/widgets-manager8",
+                ],
+            },
+            "KernelManager": {"transport": "ipc"},  # sockets in a folder that is the person's own
+            "MappingKernelManager": {
+                "cull_idle_timeout": IDLE,
+                "cull_interval": LOOK,
+                "buffer_offline_messages": False,
+            },
+        }
+    )
+
+
+def _check_free(options: Options) -> None:
+    family = socket.AF_INET6 if ":" in options.ip else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((options.ip, options.port))
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            why = "something else listens there" if taken else error.strerror
+            raise BadInput(
+                f"Expected a free place to serve at {options.ip}:{options.port}, got: {why}."
+            ) from None

@@ -1,0 +1,255 @@
+"""The handlers and the application that make Voila safe to show; the only module that knows it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from jupyter_server.services.kernels.handlers import KernelHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+from tornado.ioloop import IOLoop
+from tornado.iostream import StreamClosedError
+from voila.app import Voila
+from voila.static_file_handler import TemplateStaticFileHandler
+from voila.tornado.handler import TornadoVoilaHandler
+
+from stockcast.dashboard import page
+from stockcast.dashboard.server import Options
+from stockcast.errors import BadInput
+from stockcast.settings import Settings, parse_ticker
+
+__all__ = ["MESSAGES", "Dashboard"]
+
+_LOG = logging.getLogger(__name__)
+#: Messages that may go from a browser to its kernel, all of them on the shell channel.
+MESSAGES = frozenset(
+    {"comm_open", "comm_msg", "comm_close", "comm_info_request", "kernel_info_request"}
+)
+#: The one target that a browser may open a comm to: it tells the state of the widgets.
+TARGET = "jupyter.widget.control"
+#: What the page may load, and from where: from here alone, and no script that stands in it.
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'self'",
+    ]
+)
+#: The longest message a browser may send: a ticker and its envelope.
+LONGEST = 64 * 1024
+#: Milliseconds a browser may take to answer a ping.
+PING = 30_000
+
+
+class Connection(ZMQChannelsWebsocketConnection):  # type: ignore[misc]  # not typed
+    """The channel between a page and its kernel, with a list of what may pass."""
+
+    def handle_incoming_message(self, incoming_msg: Any) -> None:
+        """Pass the message on if it is one of widgets; drop it otherwise."""
+        try:
+            allowed = len(incoming_msg) <= LONGEST and _may_pass(self._parts(incoming_msg))
+        except Exception:
+            allowed = False  # what cannot be read is not passed on
+        if allowed:
+            super().handle_incoming_message(incoming_msg)
+        else:
+            _LOG.warning("Dropped a message that is none of a widget's.")
+
+    def _parts(self, incoming: Any) -> tuple[Any, Any, Any]:
+        """Channel, header and content of a message in either protocol."""
+        if self.subprotocol == "v1.kernel.websocket.jupyter.org":
+            from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1
+
+            channel, parts = deserialize_msg_from_ws_v1(incoming)
+            return channel, json.loads(bytes(parts[0])), json.loads(bytes(parts[3]))
+        if isinstance(incoming, bytes):
+            raise ValueError("a binary message of the old protocol")
+        message = json.loads(incoming)
+        return message.get("channel"), message["header"], message["content"]
+
+
+def _may_pass(parts: tuple[Any, Any, Any]) -> bool:
+    channel, header, content = parts
+    kind = header["msg_type"]
+    if channel != "shell" or kind not in MESSAGES:
+        return False
+    if kind == "comm_open":
+        return bool(content["target_name"] == TARGET)
+    return True
+
+
+class Page(TornadoVoilaHandler):  # type: ignore[misc]  # voila is not typed
+    """The page: all of it as it is now, then the part that the visitor's kernel keeps in step."""
+
+    def initialize(self, **kwargs: Any) -> None:
+        """Take the dashboard's settings besides Voila's own."""
+        self.dashboard: Settings = kwargs.pop("dashboard")
+        self.options: Options = kwargs.pop("options")
+        super().initialize(**kwargs)
+
+    @property
+    def content_security_policy(self) -> str:
+        """What the page may load."""
+        return POLICY
+
+    async def get(self, path: str | None = None) -> None:
+        """Answer with the page; without a kernel to spare, with a still of it."""
+        ticker, notice = self._wanted()
+        live = self._visitors() < self.options.visitors
+        if not live and notice is None:
+            notice = "Too many visitors at once: this page is as of now, and does not follow."
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        static = url_path_join(self.base_url, "voila/templates/stockcast/static/")
+        self.write(page.shell(self.dashboard, ticker, static=static, live=live, notice=notice))
+        with contextlib.suppress(StreamClosedError):  # the visitor left
+            await self.flush()
+            if live:
+                async for part in self.get_generator():
+                    self.write(part)
+                    await self.flush()
+            await self.finish("</body></html>")
+
+    def _visitors(self) -> int:
+        """Kernels that are somebody's, those kept ready aside."""
+        ready: int = self.kernel_manager.get_pool_size(self.notebook_path)
+        return max(len(self.kernel_manager.list_kernel_ids()) - ready, 0)
+
+    def _wanted(self) -> tuple[str, str | None]:
+        """The ticker that was asked for, and what is wrong with it."""
+        first = self.dashboard.tickers[0]
+        try:
+            return parse_ticker(self.get_argument("ticker", first)), None
+        except BadInput as error:
+            return first, str(error)
+
+
+class OwnKernel(KernelHandler):  # type: ignore[misc]  # jupyter_server is not typed
+    """Tells a page that its kernel lives; nobody ends one through here."""
+
+    SUPPORTED_METHODS = ("GET",)
+
+
+class Goodbye(JupyterHandler):  # type: ignore[misc]  # jupyter_server is not typed
+    """A page that closes ends its own kernel; whoever does not know its name cannot."""
+
+    SUPPORTED_METHODS = ("POST",)
+
+    def check_xsrf_cookie(self) -> None:
+        """Ask for none: a page that closes cannot send it, and the kernel's name is a secret."""
+
+    async def post(self, kernel_id: str) -> None:
+        """End the kernel, unless it waits for a visitor."""
+        if kernel_id in self.kernel_manager:
+            await self.kernel_manager.shutdown_kernel(kernel_id)
+        self.set_status(204)
+
+
+class Reports(web.StaticFileHandler, JupyterHandler):  # type: ignore[misc]  # not typed
+    """Pages of executed notebooks, which hold no script and ask nobody."""
+
+    @property
+    def content_security_policy(self) -> str:
+        """Nothing but what stands in the page."""
+        return "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
+        """Allow pages below the profile's reports, links followed, and nothing hidden."""
+        if "\0" in absolute_path:
+            raise web.HTTPError(404)
+        found = super().validate_absolute_path(root, absolute_path)
+        if found is None:
+            return None
+        real = Path(found).resolve()
+        shown = real.suffix == ".html" and real.is_relative_to(Path(root).resolve())
+        if not shown or any(part.startswith(".") for part in real.relative_to(root).parts):
+            raise web.HTTPError(404)
+        return found
+
+
+class Health(JupyterHandler):  # type: ignore[misc]  # jupyter_server is not typed
+    """Says that the server answers, and with how many kernels."""
+
+    async def get(self) -> None:
+        """Answer with JSON."""
+        self.set_header("Content-Type", "application/json")
+        self.write({"status": "ok", "kernels": len(self.kernel_manager.list_kernel_ids())})
+
+
+class Metrics(JupyterHandler):  # type: ignore[misc]  # jupyter_server is not typed
+    """What Prometheus is told of the profile."""
+
+    def initialize(self, settings: Settings) -> None:
+        """Take the profile."""
+        self.profile = settings
+
+    async def get(self) -> None:
+        """Answer with Prometheus' text, made in a thread since it reads products."""
+        from stockcast.monitoring import metrics
+
+        made = await IOLoop.current().run_in_executor(None, metrics.exposition, self.profile)
+        self.set_header("Content-Type", metrics.CONTENT_TYPE)
+        self.write(made)
+
+
+class Dashboard(Voila):  # type: ignore[misc]  # voila is not typed
+    """Voila with the routes that one page needs."""
+
+    dashboard: ClassVar[Settings]
+    options: ClassVar[Options]
+    ready: ClassVar[list[Callable[[], None]]]  #: called once visitors may come
+
+    def listen(self) -> None:
+        """Listen, and say so when the loop runs."""
+        for call in self.ready:
+            IOLoop.current().add_callback(call)
+        super().listen()
+
+    def init_settings(self) -> dict[str, Any]:
+        """Close what Voila leaves open: any host name, and messages that are not of widgets."""
+        settings: dict[str, Any] = super().init_settings()
+        settings["allow_remote_access"] = False
+        settings["local_hostnames"] = ["localhost", *self.options.hosts]
+        settings["kernel_websocket_connection_class"] = Connection
+        settings["websocket_max_message_size"] = LONGEST
+        settings["ws_ping_timeout"] = PING  # by default it is longer than the pings are apart
+        self.kernel_manager.allowed_message_types = sorted(MESSAGES)
+        return settings
+
+    def init_handlers(self) -> list[Any]:
+        """Route the page, its files, its kernel and the executed notebooks, and nothing else."""
+        kept = {
+            path.removeprefix(self.server_url.rstrip("/")): handler
+            for path, *handler in super().init_handlers()
+        }
+        return [self._route(path, *rest) for path, *rest in self._routes(kept)]
+
+    def _routes(self, kept: dict[str, list[Any]]) -> Iterable[tuple[Any, ...]]:
+        kernel = r"/api/kernels/(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
+        yield (kernel, OwnKernel)
+        yield (f"{kernel}/channels", *kept[f"{kernel}/channels"])
+        yield (r"/voila/api/shutdown/(\w+-\w+-\w+-\w+-\w+)", Goodbye)
+        yield (r"/voila/templates/(stockcast/static/[\w.-]+)", TemplateStaticFileHandler)
+        for assets in (r"/voila/static/(.*)", r"/voila/labextensions/(.*)"):
+            yield (assets, *kept[assets])
+        yield (r"/reports/(.*)", Reports, {"path": str(self.dashboard.reports)})
+        yield (r"/health", Health)
+        yield (r"/metrics", Metrics, {"settings": self.dashboard})
+        own = {"dashboard": self.dashboard, "options": self.options}
+        yield (r"/()", Page, {**kept["/(.*)"][1], **own})
+
+    def _route(self, path: str, handler: Any, *arguments: Any) -> tuple[Any, ...]:
+        return (url_path_join(self.server_url, path), handler, *arguments)

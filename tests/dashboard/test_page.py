@@ -1,0 +1,126 @@
+"""The page says what the products say, what is missing or old, and escapes every text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stockcast.dashboard import page, products
+from stockcast.files import read_json, write_json
+from stockcast.settings import Settings
+from tests.dashboard.products import HOSTILE, place
+
+TILES = ("forecast", "skill", "drift", "report", "ledger", "stages")
+
+
+def shown(settings: Settings, ticker: str = "AAPL") -> str:
+    return page.view(settings, products.read(settings, ticker))
+
+
+def test_every_tile_names_its_notebook_and_the_hash_of_its_data(placed: Settings) -> None:
+    text, known = shown(placed), products.read(placed, "AAPL")
+    for notebook in ("forecast.py", "train_child.py", "drift.py", "report.py"):
+        assert f'<span class="from">{notebook}</span>' in text
+    assert known.prices is not None
+    assert text.count(known.prices["data_hash"]) >= 5
+    assert 'href="reports/forecast/AAPL.html"' in text
+
+
+def test_a_headline_that_would_run_is_text(placed: Settings) -> None:
+    text = shown(placed)
+    assert "Apple &lt;script&gt;window.pwned = 1&lt;/script&gt;&lt;img src=x onerror=" in text
+    assert "<script" not in text
+    assert "<img" not in text
+
+
+@pytest.mark.parametrize(
+    ("product", "field"),
+    [
+        ("forecasts/{}.json", "currency"),
+        ("reports/{}.json", "stance"),
+        ("drift/{}.json", "health"),
+    ],
+)
+def test_no_product_can_bring_markup(placed: Settings, product: str, field: str) -> None:
+    path = placed.state / product.format("AAPL")
+    write_json(path, read_json(path) | {field: HOSTILE})
+    text = page.shell(placed, "AAPL", static="", live=False, notice=HOSTILE)
+    assert "<script>window" not in text
+    assert "<img" not in text
+
+
+def test_a_ticker_without_products_is_told_to_have_none(placed: Settings) -> None:
+    text = shown(placed, "IBM")
+    assert "There is no forecast of IBM yet." in text
+    assert "Nothing has been measured for IBM yet." in text
+    assert "No report has been written on IBM yet." in text
+    assert "The ledger holds no forecast of IBM yet." in text
+    assert "Not checked yet." in text
+
+
+def test_a_root_without_any_product_has_a_page(sample_settings: Callable[..., Settings]) -> None:
+    settings = sample_settings()
+    text = page.shell(settings, "AAPL", static="", live=False)
+    assert "No ticker has a forecast yet." in text
+    assert not settings.state.exists(), "who reads makes nothing"
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "{}", '{"predictions": 3}'])
+@pytest.mark.parametrize("folder", ["forecasts", "reports", "drift"])
+def test_what_is_damaged_spoils_no_other_tile(placed: Settings, folder: str, damage: str) -> None:
+    (placed.state / folder / "AAPL.json").write_text(damage)
+    text = shown(placed)
+    for name in TILES:
+        assert f'id="t-{name}"' in text
+    others = {"forecasts": "report", "reports": "forecast", "drift": "forecast"}
+    assert f'<span class="from">{others[folder]}.py</span>' in text
+
+
+def test_what_was_made_from_earlier_prices_is_told(placed: Settings) -> None:
+    path = placed.state / "prices" / "AAPL" / "current.json"
+    write_json(path, read_json(path) | {"data_hash": "0" * 16})
+    text = shown(placed)
+    assert "made from earlier prices than those in use" in text
+    assert "The report is about earlier prices than those in use." in text
+
+
+@pytest.mark.parametrize(
+    ("end", "kind", "told"),
+    [("2013-03-01", "bad", "sessions ago"), ("2026-11-23", "good", "the last session")],
+)
+def test_the_age_of_prices_is_told_in_sessions(
+    sample_settings: Callable[..., Settings],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
+    kind: str,
+    told: str,
+) -> None:
+    import pandas as pd
+
+    now = pd.Timestamp("2026-11-24 08:00", tz="UTC")
+    monkeypatch.setattr(pd.Timestamp, "now", staticmethod(lambda tz=None: now))
+    settings = sample_settings().model_copy(update={"source": "files"})
+    known = products.Dossier("AAPL", prices={"as_of": end, "asked": {}, "data_hash": "x"})
+    assert page.freshness(settings, known)[0] == kind
+    assert told in page.freshness(settings, known)[1]
+
+
+def test_a_verdict_without_skill_is_not_dressed_up(placed: Settings) -> None:
+    path = products.forecast_file(placed, "AAPL")
+    document = read_json(path)
+    document["verdict"] = {"skilful": False, "reason": "Refused: the loss is not surely below 1."}
+    write_json(path, document)
+    text = shown(placed)
+    assert "No skill shown" in text
+    assert "Refused: the loss is not surely below 1." in text
+
+
+def test_all_tickers_stand_beside_one_another(placed: Settings) -> None:
+    place(placed, "MSFT")
+    text = page.overview(placed)
+    assert 'href="?ticker=AAPL"' in text
+    assert 'href="?ticker=MSFT"' in text
+    assert "Without a forecast: IBM." in text
