@@ -16,7 +16,7 @@ PYTHON ?= $(shell for p in python3.11 python3; do $$p $(IS_311) 2>/dev/null && e
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help run test nightly bench lab serve lint lock clean
+.PHONY: help run test nightly bench lab dashboard serve lint lock clean
 
 help:
 	@echo "make run     the whole pipeline on the sample prices, then a table"
@@ -24,6 +24,7 @@ help:
 	@echo "make nightly the tests that take minutes each"
 	@echo "make bench   speed and memory on this machine, into docs/performance.md (ARGS=--full for all)"
 	@echo "make lab     JupyterLab on notebooks/"
+	@echo "make dashboard  the page for stakeholders, at http://127.0.0.1:8866"
 	@echo "make serve   the HTTP service on port 8000 of this machine"
 	@echo "make lint    what is checked before a commit: ruff, mypy"
 	@echo "make lock    write requirements.lock anew from pyproject.toml (ARGS=--upgrade for new versions)"
@@ -43,6 +44,9 @@ bench: $(STAMP)
 
 lab: $(STAMP)
 	@$(BIN)/stockcast lab $(ARGS)
+
+dashboard: $(STAMP)
+	@$(BIN)/stockcast dashboard $(ARGS)
 
 serve: $(STAMP)
 	@$(BIN)/stockcast serve $(ARGS)
