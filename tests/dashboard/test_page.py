@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,13 @@ def test_a_headline_that_would_run_is_text(placed: Settings) -> None:
     assert "Apple &lt;script&gt;window.pwned = 1&lt;/script&gt;&lt;img src=x onerror=" in text
     assert "<script" not in text
     assert "<img" not in text
+
+
+def test_a_quote_ends_no_attribute(placed: Settings) -> None:
+    path = products.forecast_file(placed, "AAPL")
+    write_json(path, read_json(path) | {"currency": """' onclick='x' " onclick="x" """})
+    for attribute in re.findall(r"<[^>]*>", shown(placed)):
+        assert " onclick=" not in re.sub(r"""="[^"]*"|='[^']*'""", "", attribute)
 
 
 @pytest.mark.parametrize(
