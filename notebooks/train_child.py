@@ -8,6 +8,7 @@
 from pathlib import Path
 
 from stockcast import plots, store, tables
+from stockcast.files import write_parquet
 from stockcast.models import publishing
 from stockcast.models.assessment import assess
 from stockcast.models.bundle import load_bundle
@@ -116,6 +117,7 @@ plots.residuals(assessment.test("child"), close)
 
 # %%
 bundle = make_child(children, parent, hyper, samples)
+write_parquet(Path(product["origins"]), assessment.origins())
 record = publishing.publish(
     settings,
     history,

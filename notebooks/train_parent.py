@@ -8,6 +8,7 @@
 from pathlib import Path
 
 from stockcast import plots, store, tables
+from stockcast.files import write_parquet
 from stockcast.models import publishing
 from stockcast.models.assessment import assess
 from stockcast.models.bundle import make_bundle
@@ -106,5 +107,6 @@ bundle = make_bundle(
     strategy="scratch",
     trained_through=str(split.last_training_day(samples.days).date()),
 )
+write_parquet(Path(product["origins"]), assessment.origins())
 record = publishing.publish(settings, history, samples, bundle, assessment, Path(product["model"]))
 tables.decision(record)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stockcast.errors import BadInput
 
-__all__ = ["read_json", "replacing", "write_json"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["keep", "read_json", "replacing", "write_json", "write_parquet"]
 
 
 @contextlib.contextmanager
@@ -39,10 +43,23 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def keep(path: Path, copy: Path) -> None:
+    """Copy the file ``path`` to ``copy`` unless that is there: what is kept never changes."""
+    if not copy.exists():
+        with replacing(copy) as temporary:
+            shutil.copyfile(path, temporary)
+
+
 def write_json(path: Path, document: Any) -> None:
     """Write ``document`` as indented JSON; NaN is refused, since it is not JSON."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", "utf-8")
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> None:
+    """Write ``frame`` with its index."""
+    with replacing(path) as temporary:
+        frame.to_parquet(temporary)
 
 
 def read_json(path: Path) -> Any:

@@ -12,7 +12,7 @@ from stockcast.errors import BadInput
 from stockcast.evaluation.metrics import pinball_losses
 from stockcast.evaluation.quantiles import QuantileForecasts
 
-__all__ = ["losses", "outcomes", "paired_losses", "places", "pool_by_date"]
+__all__ = ["losses", "outcomes", "paired_losses", "per_origin", "places", "pool_by_date"]
 
 Floats = NDArray[np.float64]
 
@@ -48,6 +48,26 @@ def losses(forecasts: QuantileForecasts, close: pd.Series) -> pd.DataFrame:
     y = outcomes(close, forecasts.origins, forecasts.horizon)
     values = pinball_losses(y, forecasts.values, forecasts.levels)
     return pd.DataFrame(values, forecasts.origins, range(1, forecasts.horizon + 1))
+
+
+def per_origin(forecasts: QuantileForecasts, close: pd.Series) -> pd.DataFrame:
+    """What each forecast was worth: one row per origin whose outcomes are all known.
+
+    Columns are means over the horizons: ``pinball``, ``absolute_error``, ``squared_error``
+    (log-returns), and ``below_05`` …, the share of outcomes at or below each quantile.
+    """
+    y = outcomes(close, forecasts.origins, forecasts.horizon)
+    known = np.isfinite(y).all(axis=1)
+    y, quantiles = y[known], forecasts.values[known]
+    error = y - forecasts.median[known]
+    below = (y[..., None] <= quantiles).mean(axis=1)
+    columns = {
+        "pinball": pinball_losses(y, quantiles, forecasts.levels).mean(axis=1),
+        "absolute_error": np.abs(error).mean(axis=1),
+        "squared_error": (error**2).mean(axis=1),
+        **{f"below_{round(100 * p):02}": below[:, k] for k, p in enumerate(forecasts.levels)},
+    }
+    return pd.DataFrame(columns, forecasts.origins[known].rename("origin"))
 
 
 def paired_losses(close: pd.Series, *forecasts: QuantileForecasts) -> tuple[Floats, ...]:

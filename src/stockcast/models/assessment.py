@@ -14,7 +14,7 @@ import pandas as pd
 
 from stockcast.evaluation import scorecard
 from stockcast.evaluation.quantiles import QuantileForecasts
-from stockcast.evaluation.walkforward import losses, paired_losses
+from stockcast.evaluation.walkforward import losses, paired_losses, per_origin
 from stockcast.models import gate
 from stockcast.models.baselines import climate, ewma, first_origin, garch, naive
 from stockcast.models.calibration import CalibrationState, recalibrate
@@ -71,6 +71,12 @@ class Assessment:
         """The scorecard's row of ``model`` over all horizons."""
         rows = [r for r in self.scorecard if r["model"] == model and r["horizon"] == "all"]
         return rows[0] if rows else {}
+
+    def origins(self) -> pd.DataFrame:
+        """What each test forecast of the candidate was worth, beside the naive one's loss: what a
+        later run's forecasts of the same days can be paired with."""
+        naive = per_origin(self.test("naive"), self.close)["pinball"]
+        return per_origin(self.test(self.candidate), self.close).assign(naive=naive)
 
     def ratios(self) -> pd.DataFrame:
         """Pinball loss against naive with its 95% interval: index model; ratio, low, high."""

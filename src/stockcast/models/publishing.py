@@ -16,7 +16,7 @@ from stockcast.models.assessment import BASELINES, Assessment, assess
 from stockcast.models.bundle import Bundle, load_bundle, save_bundle
 from stockcast.models.children import Children
 from stockcast.models.inference import walk_forward
-from stockcast.models.records import Record, Served, Skill, Verdict, load_record
+from stockcast.models.records import Record, Served, Skill, Verdict, load_record, record_file
 from stockcast.models.samples import Samples
 from stockcast.monitoring import metrics
 from stockcast.prices import PriceHistory
@@ -43,18 +43,24 @@ def publish(
     champion goes on serving while it still beats naive; else the baseline that was best on
     validation does. A stock too young to train or judge a model gets the parent's forecast.
 
+    A record that goes elsewhere than the pipeline's is a trial: it is judged as if it were the
+    pipeline's and its run is recorded beside those, tagged interactive, but the registry and its
+    champion stay as they are.
+
     Args:
         settings: where things lie.
         history: the snapshot that was assessed on.
         samples: the ticker's days, to ask a reigning champion with.
         bundle: the candidate.
         assessment: of the candidate.
-        path: the record to write; one that is there names the reigning champion.
+        path: the record to write; the one at :func:`records.record_file` names the reigning
+            champion.
         children: every strategy, for a child.
         parent: the parent's record, for a child.
     """
     folder = save_bundle(bundle, settings.state / "models")
-    decided = _decide(settings, bundle, assessment, samples, path, children, parent)
+    own = record_file(settings, bundle.name)
+    decided = _decide(settings, bundle, assessment, samples, own, children, parent)
     record = Record(
         name=bundle.name,
         ticker=history.ticker,
@@ -66,7 +72,7 @@ def publish(
         strategies=_rows(children.evidence) if children else [],
         **decided,
     )
-    run_id = _track(settings, bundle, folder, assessment, record)
+    run_id = _track(settings, bundle, folder, assessment, record, trial=path != own)
     record = record.model_copy(update={"details": {"mlflow_run": run_id}})
     record.save(path)
     kind = "child" if children else "parent"
@@ -208,14 +214,27 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _track(
-    settings: Settings, bundle: Bundle, folder: Path, assessment: Assessment, record: Record
+    settings: Settings,
+    bundle: Bundle,
+    folder: Path,
+    assessment: Assessment,
+    record: Record,
+    *,
+    trial: bool,
 ) -> str:
-    """Record parameters, epochs, figures and the bundle; make the version champion if it serves."""
+    """Record parameters, epochs, figures and, unless it is a trial, the bundle; make the version
+    champion if it serves."""
     name = f"stockcast-{bundle.name}"
     origin = {key: value for key, value in bundle.origin.items() if not isinstance(value, dict)}
     params = {**origin, **bundle.origin["hyperparameters"], **bundle.origin["split"]}
-    tags = {"data_hash": record.data_hash, "bundle": bundle.version, "serves": record.bundle}
-    with tracking.run(settings, bundle.name, params, tags) as run:
+    tags = {
+        "mode": "interactive" if trial else "pipeline",
+        "data_hash": record.data_hash,
+        "bundle": bundle.version,
+        "serves": record.bundle,
+    }
+    title = f"{bundle.name} (interactive)" if trial else bundle.name
+    with tracking.run(settings, title, params, tags) as run:
         run.history([_renamed(asdict(epoch)) for epoch in bundle.fitted.history])
         run.metrics(_metrics(assessment))
         made = assessment.test(assessment.candidate)
@@ -223,9 +242,10 @@ def _track(
         run.figure(plots.predictions_and_actuals(made, assessment.close), "predictions")
         run.figure(plots.residuals(made, assessment.close), "residuals")
         run.figure(plots.calibration(made, assessment.close), "calibration")
-        version = tracking.register(settings, name, run.id, folder, bundle.version, tags)
-        if record.bundle == f"{bundle.name}/{bundle.version}":
-            tracking.promote(settings, version)
+        if not trial:
+            version = tracking.register(settings, name, run.id, folder, bundle.version, tags)
+            if record.bundle == f"{bundle.name}/{bundle.version}":
+                tracking.promote(settings, version)
     return run.id
 
 

@@ -38,8 +38,9 @@ def build(settings: Settings, kernels: Kernels, pipeline: Pipeline | None = None
     imports = {path: library.imports(path) for path in paths}
     dag = DAG(name=settings.profile)
     for task in plans:
-        modules = {name: hashes[path] for name, path in used[task.notebook].items()}
-        stage = Stage(task, sources[task.notebook], modules, kernels, dag)
+        files = used[task.notebook]
+        modules = {name: hashes[path] for name, path in files.items()}
+        stage = Stage(task, sources[task.notebook], modules, files, kernels, dag)
         stage.imports = imports[task.notebook]
     _connect(dag, plans)
     return dag

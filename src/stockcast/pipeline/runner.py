@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stockcast import logs
-from stockcast.files import write_json
 from stockcast.masking import mask
 from stockcast.pipeline.accounts import accounted
 from stockcast.pipeline.imports import quickly
@@ -132,10 +131,11 @@ def run(
     counted = accounted(settings) if targets is None else contextlib.nullcontext(lambda _: None)
     with held(settings.root, command), _stoppable(command), counted as account:
         console.print("Looking for what has to run ...", style="dim")
-        result = _run(settings, list(targets or ()), force, jobs, progress, pipeline, command)
+        dag, result = _run(settings, list(targets or ()), force, jobs, progress, pipeline, command)
         if result.ran or result.failed:
-            document = {**result.document(), "settings": _public(settings)}
-            write_json(settings.state / "runs" / f"{result.run_id}.json", document)
+            from stockcast.pipeline import account as kept  # it would bring ploomber along
+
+            kept.write(settings, dag, result)
         account(result)
     console.print(result.summary(), markup=False)
     return result
@@ -149,7 +149,7 @@ def _run(
     progress: Progress,
     pipeline: Pipeline | None,
     command: str,
-) -> RunResult:
+) -> tuple[DAG, RunResult]:
     # Ploomber takes seconds to import; whoever is told that another run is at work need not wait
     with quickly():
         from ploomber.exceptions import DAGBuildError
@@ -165,7 +165,7 @@ def _run(
     with contextlib.suppress(DAGBuildError):  # the executor knows more of it
         dag.build(show_progress=False)
     touched = executor.ran.keys() | executor.failed.keys() | executor.blocked.keys()
-    return RunResult(
+    return dag, RunResult(
         run_id=kernels.run_id,
         profile=settings.profile,
         seconds=round(time.monotonic() - begun, 1),
@@ -228,8 +228,3 @@ def _command(settings: Settings) -> str:
     if Path(program).name != "stockcast":
         return f"stockcast run -p {settings.profile}"
     return shlex.join(["stockcast", *(mask(text, settings) for text in arguments)])
-
-
-def _public(settings: Settings) -> dict[str, Any]:
-    values = settings.model_dump(mode="json").items()  # secrets are stars there already
-    return {key: mask(value) if isinstance(value, str) else value for key, value in values}

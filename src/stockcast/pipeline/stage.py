@@ -156,10 +156,12 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
         plan: TaskPlan,
         source: Notebook,
         modules: Mapping[str, str],
+        files: Mapping[str, Path],
         kernels: Kernels,
         dag: DAG,
     ) -> None:
         self.plan = plan
+        self.files = files  #: where each of the modules lies
         self.kernels = kernels
         self.seconds: float | None = None
         #: what a warm process is to import for the notebook: modules and where they lie, packages

@@ -1,0 +1,163 @@
+"""The account of a run: what each task was made from and with, kept for good.
+
+Later runs replace products, notebooks and modules. What a comparison of two runs needs is therefore
+copied below ``runs/``: the small products of a task to ``<run that made it>/``, each module and
+notebook to ``code/`` under its hash. A copy that is there is never written again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import stockcast
+from stockcast.files import keep, write_json
+from stockcast.masking import mask
+from stockcast.pipeline.closure import digest
+from stockcast.pipeline.execution import failed_paths
+from stockcast.settings import HOME, Settings
+
+if TYPE_CHECKING:
+    from ploomber import DAG
+
+    from stockcast.pipeline.runner import RunResult
+    from stockcast.pipeline.stage import Stage
+
+__all__ = ["CODE", "write"]
+
+#: Folder of the modules and notebooks, below ``runs/``.
+CODE = "code"
+
+#: Products of which each run keeps a copy: small ones that say what was decided.
+_KEPT = ("model", "origins", "forecast", "report", "prices")
+
+#: Packages whose version may change a figure.
+_PACKAGES = ("torch", "numpy", "pandas", "scipy", "arch", "feast", "mlflow", "langgraph")
+
+
+def write(settings: Settings, dag: DAG, result: RunResult) -> Path:
+    """Write the record of a run, ``runs/<run id>.json``, and keep what it refers to."""
+    runs = settings.state / "runs"
+    by_stage: dict[str, list[Stage]] = {}
+    for task in dag.values():
+        by_stage.setdefault(task.plan.stage, []).append(task)
+    params = {stage: _shared(task.recipe.params for task in of) for stage, of in by_stage.items()}
+    document = {
+        **result.document(),
+        **_when(result),
+        **_what(),
+        "settings": _public(settings),
+        "stages": {
+            stage: {**_code(runs / CODE, of[0]), "params": params[stage]}
+            for stage, of in by_stage.items()
+        },
+        "tasks": {
+            task.name: _task(settings, task, result, params[stage])
+            for stage, of in by_stage.items()
+            for task in of
+        },
+    }
+    path = runs / f"{result.run_id}.json"
+    write_json(path, document)
+    return path
+
+
+def _when(result: RunResult) -> dict[str, str]:
+    now = dt.datetime.now(dt.UTC)
+    begun = now - dt.timedelta(seconds=result.seconds)
+    return {
+        "started_at": begun.isoformat(timespec="seconds"),
+        "finished_at": now.isoformat(timespec="seconds"),
+    }
+
+
+def _what() -> dict[str, Any]:
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {
+        "version": stockcast.__version__,
+        "commit": _git("rev-parse", "HEAD"),
+        "modified": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "packages": {"python": platform.python_version(), **versions},
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    """Return what git says of the project; None where there is no git or no repository."""
+    program = shutil.which("git")
+    if program is None:
+        return None
+    said = subprocess.run(  # noqa: S603 - our own words, no shell
+        [program, "-C", str(HOME), *arguments], capture_output=True, text=True, check=False
+    )
+    return said.stdout.strip() or None
+
+
+def _public(settings: Settings) -> dict[str, Any]:
+    values = settings.model_dump(mode="json").items()  # secrets are stars there already
+    return {key: mask(value) if isinstance(value, str) else value for key, value in values}
+
+
+def _shared(every: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the parameters that are the same for all, so that they are told once."""
+    first, *others = every
+    return {
+        key: value
+        for key, value in first.items()
+        if all(key in other and other[key] == value for other in others)
+    }
+
+
+def _code(kept: Path, task: Stage) -> dict[str, Any]:
+    notebook = task.plan.notebook
+    hashes = {notebook.name: digest(notebook), **task.recipe.modules}
+    for name, path in {notebook.name: notebook, **task.files}.items():
+        if digest(path) == hashes[name]:  # else it was edited while the run was at work
+            keep(path, kept / hashes[name])
+    return {"notebook": notebook.name, "code": hashes}
+
+
+def _task(
+    settings: Settings, task: Stage, result: RunResult, shared: Mapping[str, Any]
+) -> dict[str, Any]:
+    plan, state = task.plan, _state(task.name, result)
+    recorded = (task.recorded or {}) if state in ("ran", "fresh") else {}
+    maker = recorded.get("run_id") or None
+    stamp = recorded.get("timestamp")
+    page = failed_paths(plan)[1] if state == "failed" else plan.products["html"]
+    at = dt.datetime.fromtimestamp(stamp, dt.UTC).isoformat(timespec="seconds") if stamp else None
+    return {
+        "stage": plan.stage,
+        "ticker": plan.ticker,
+        "state": state,
+        "seconds": recorded.get("seconds"),
+        "finished_at": at,
+        "made_by": maker,
+        "params": {k: v for k, v in task.recipe.params.items() if k not in shared},
+        "page": page.relative_to(settings.reports).as_posix(),
+        "products": _copies(settings, task, str(maker)) if maker else {},
+    }
+
+
+def _state(name: str, result: RunResult) -> str:
+    for state in ("ran", "failed", "blocked"):
+        if name in getattr(result, state):
+            return state
+    return "fresh"
+
+
+def _copies(settings: Settings, task: Stage, maker: str) -> dict[str, str]:
+    """Keep the task's small products, and return where, below ``runs/``."""
+    runs, found = settings.state / "runs", {}
+    for key in _KEPT:
+        path = task.plan.products.get(key)
+        if path is not None and path.is_file():
+            copy = Path(maker) / path.relative_to(settings.state)
+            keep(path, runs / copy)
+            found[key] = copy.as_posix()
+    return found
