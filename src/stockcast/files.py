@@ -16,7 +16,7 @@ from stockcast.errors import BadInput
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["keep", "read_json", "replacing", "write_json", "write_parquet"]
+__all__ = ["keep", "read_json", "replacing", "write_json", "write_parquet", "write_text"]
 
 
 @contextlib.contextmanager
@@ -60,6 +60,12 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
     """Write ``frame`` with its index."""
     with replacing(path) as temporary:
         frame.to_parquet(temporary)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, "utf-8")
 
 
 def read_json(path: Path) -> Any:

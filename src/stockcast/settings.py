@@ -199,6 +199,7 @@ class Settings(BaseSettings):
     # running
     jobs: int = Field(2, ge=1, le=256, description="notebooks at a time")
     warm_kernels: bool = Field(True, description="fork kernels from a process that has imported")
+    keep_runs: int = Field(10, ge=1, description="runs whose pages and notebooks are kept")
 
     @field_validator("tickers", mode="before")
     @classmethod

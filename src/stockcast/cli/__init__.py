@@ -14,6 +14,7 @@ import typer
 
 from stockcast import logs
 from stockcast.cli import (
+    comparisons,
     dashboard,
     forecasts,
     monitoring,
@@ -29,7 +30,17 @@ from stockcast.cli.output import show_error
 __all__ = ["main"]
 
 # importing them adds their commands to the app
-_REGISTERED = (runs, forecasts, reports, monitoring, schedule, service, workspace, dashboard)
+_REGISTERED = (
+    runs,
+    comparisons,
+    forecasts,
+    reports,
+    monitoring,
+    schedule,
+    service,
+    workspace,
+    dashboard,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

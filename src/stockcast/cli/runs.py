@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stockcast.cli import views
 from stockcast.cli.app import AsJson, Jobs, Overrides, Profile, Tickers, app, settings_for
-from stockcast.cli.output import console, fits, print_json, results_only
+from stockcast.cli.output import console, fits, print_json, results_only, say
 from stockcast.errors import BadInput
 
 if TYPE_CHECKING:
@@ -36,12 +37,26 @@ def run(
         require_known(settings)
     with results_only():
         result = pipeline.run(settings, force=force, jobs=settings.jobs)
+        page = _review(settings, result)
     documents = _forecasts(settings, result)
     if as_json:
-        print_json(_run_document(result, documents))
+        print_json({**_run_document(result, documents), "review": str(page) if page else None})
     else:
         show_forecasts(settings, documents)
     return result.exit_code
+
+
+def _review(settings: Settings, result: RunResult) -> Path | None:
+    """Write the run's page, unless the run did nothing and the last one's is there."""
+    index = settings.reports / "index.html"
+    if index.exists() and not (result.ran or result.failed):
+        return index
+    from stockcast import review
+
+    page = review.publish(settings)
+    if page:
+        say(f"the review of this run is {views.shown_path(page)}.")
+    return page
 
 
 def require_known(settings: Settings) -> None:

@@ -1,0 +1,217 @@
+"""What differs between two runs: settings, parameters, data, code, and what each was worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from stockcast.review.history import Run
+from stockcast.review.judging import METRICS, Judged, Metric, judge, pooled
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from stockcast.models.records import Record
+
+__all__ = ["compare", "sentence", "trained"]
+
+Document = dict[str, Any]
+
+#: Parameters that stand for the data, which has a part of its own.
+_DATA = ("fingerprint", "news")
+
+_MISSING = "-"
+
+
+def compare(a: Run, b: Run, metrics: Sequence[Metric] = METRICS) -> Document:
+    """Return what differs from run ``a`` to run ``b``, as ``stockcast compare --json`` has it.
+
+    Keys: a, b, verdict, pooled, counts, settings, packages, parameters, data, code, models,
+    metrics, tasks. Each part lists differences only, but ``metrics``, which has every one of
+    ``metrics`` that both runs have; judging one takes some 40 ms per model.
+    """
+    judged = [row for name in _common(a, b) for row in _metrics(a, b, name, metrics)]
+    overall = _pooled(a, b)
+    counts = dict.fromkeys(("better", "worse", "noise", "same", "not judged"), 0)
+    for row in judged:
+        counts[row["judgement"]] += 1
+    document = {
+        "a": _about(a),
+        "b": _about(b),
+        "pooled": overall.document() if overall else None,
+        "counts": counts,
+        "settings": _differences(a.document["settings"], b.document["settings"]),
+        "packages": _differences(a.document["packages"], b.document["packages"]),
+        "parameters": _parameters(a, b),
+        "data": _data(a, b),
+        "code": _code(a, b),
+        "models": [row for name in _common(a, b) for row in _model(a, b, name)],
+        "metrics": judged,
+        "tasks": list(_tasks(a, b)),
+    }
+    return {"verdict": sentence(document), **document}
+
+
+def trained(run: Run) -> dict[str, tuple[str, Record]]:
+    """Every decision of a run: name of the task -> the stage and the record."""
+    found = {}
+    for name, task in run.tasks.items():
+        record = run.record(task)
+        if record is not None:
+            found[name] = (str(task["stage"]), record)
+    return found
+
+
+def sentence(document: Mapping[str, Any]) -> str:
+    """Say in a sentence whether b is better."""
+    overall = document["pooled"]
+    if overall is None:
+        return "No model was tested on enough of the same days in both runs to be compared."
+    if overall["judgement"] == "same":
+        return f"The same: every forecast of the {overall['n']} test days is what it was."
+    ratio, (low, high) = overall["ratio"], overall["ci95"]
+    return (
+        f"{overall['judgement'].capitalize()}: over all tickers the pinball loss is {ratio:.4f} "
+        f"(95% interval {low:.4f} to {high:.4f}) of what it was, on the same {overall['n']} days."
+    )
+
+
+def _about(run: Run) -> Document:
+    keys = ("run_id", "profile", "started_at", "finished_at", "version", "commit", "modified")
+    return {key: run.document[key] for key in (*keys, "command")}
+
+
+def _common(a: Run, b: Run) -> list[str]:
+    return [name for name in b.tasks if name in a.tasks]
+
+
+def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Document]:
+    return [
+        {"key": key, "a": a.get(key, _MISSING), "b": b.get(key, _MISSING)}
+        for key in dict.fromkeys([*a, *b])
+        if a.get(key, _MISSING) != b.get(key, _MISSING)
+    ]
+
+
+def _parameters(a: Run, b: Run) -> list[Document]:
+    """Differences of the notebooks' parameters; one row for all tasks that share it."""
+    rows: dict[tuple[str, str, str, str], Document] = {}
+    for name in _common(a, b):
+        stage = b.tasks[name]["stage"]
+        for row in _differences(a.params(name), b.params(name)):
+            if row["key"] not in _DATA:
+                key = (stage, row["key"], repr(row["a"]), repr(row["b"]))
+                rows.setdefault(key, {"stage": stage, **row, "tasks": []})["tasks"].append(name)
+    return list(rows.values())
+
+
+def _data(a: Run, b: Run) -> list[Document]:
+    """Tickers whose prices are others: hash and last day in both runs."""
+    before, after = _prices(a), _prices(b)
+    return [
+        {"ticker": ticker, "a": before[ticker], "b": after[ticker]}
+        for ticker in after
+        if ticker in before and before[ticker] != after[ticker]
+    ]
+
+
+def _prices(run: Run) -> dict[str, Document]:
+    found = {}
+    for task in run.tasks.values():
+        about = run.product(task, "prices")
+        if about.get("data_hash"):
+            keys = ("data_hash", "as_of", "rows", "source")
+            found[str(task["ticker"])] = {key: about.get(key) for key in keys}
+    return found
+
+
+def _code(a: Run, b: Run) -> list[Document]:
+    """Notebooks and modules that changed, with the stages that use them."""
+    rows: dict[tuple[str, str, str], Document] = {}
+    stages = b.document["stages"]
+    for stage in (name for name in stages if name in a.document["stages"]):
+        for row in _differences(a.document["stages"][stage]["code"], stages[stage]["code"]):
+            key = (row["key"], row["a"], row["b"])
+            shown = {"name": row["key"], "a": row["a"], "b": row["b"], "stages": []}
+            rows.setdefault(key, shown)["stages"].append(stage)
+    return list(rows.values())
+
+
+def _model(a: Run, b: Run, name: str) -> Iterator[Document]:
+    """Yield the decision of a training task, if it is another one."""
+    before, after = a.record(a.tasks[name]), b.record(b.tasks[name])
+    if before is None or after is None:
+        return
+    row = {"task": name, "ticker": after.ticker, "a": _decision(before), "b": _decision(after)}
+    if row["a"] != row["b"]:
+        yield row
+
+
+def _decision(record: Record) -> Document:
+    return {
+        "candidate": record.candidate,
+        "serves": f"{record.served.kind} ({record.served.strategy})",
+        "version": record.served.version,
+        "skilful": record.verdict.skilful,
+        "reason": record.verdict.reason,
+    }
+
+
+def _metrics(a: Run, b: Run, name: str, metrics: Sequence[Metric]) -> list[Document]:
+    before, after = a.record(a.tasks[name]), b.record(b.tasks[name])
+    if before is None or after is None:
+        return []
+    judged = judge(
+        a.origins(a.tasks[name]),
+        b.origins(b.tasks[name]),
+        _row(before),
+        _row(after),
+        _horizon(before, after),
+        metrics,
+    )
+    about = {"task": name, "ticker": after.ticker, "model": _candidate(after)}
+    return [{**about, **row.document()} for row in judged]
+
+
+def _candidate(record: Record) -> str:
+    """The scorecard's name of the model that was trained last."""
+    return "parent" if record.name == "parent" else "child"
+
+
+def _row(record: Record) -> Document:
+    wanted = _candidate(record)
+    rows = (r for r in record.scorecard if r["model"] == wanted and r["horizon"] == "all")
+    return next(rows, {})
+
+
+def _horizon(a: Record, b: Record) -> int | None:
+    """The number of days ahead that both forecast; None when they differ."""
+    ahead = {
+        max((r["horizon"] for r in x.scorecard if r["horizon"] != "all"), default=0) for x in (a, b)
+    }
+    return ahead.pop() if len(ahead) == 1 else None
+
+
+def _pooled(a: Run, b: Run) -> Judged | None:
+    """Judge all children at once, or the parent where there is no child."""
+    pairs: dict[str, list[tuple[pd.DataFrame, pd.DataFrame]]] = {"child": [], "parent": []}
+    horizons = set()
+    for name in _common(a, b):
+        before, after = a.record(a.tasks[name]), b.record(b.tasks[name])
+        old, new = a.origins(a.tasks[name]), b.origins(b.tasks[name])
+        if before is None or after is None or old is None or new is None:
+            continue
+        horizons.add(_horizon(before, after))
+        pairs[_candidate(after)].append((old, new))
+    horizon = horizons.pop() if len(horizons) == 1 else None
+    return pooled(pairs["child"] or pairs["parent"], horizon) if horizon else None
+
+
+def _tasks(a: Run, b: Run) -> Iterator[Document]:
+    """Yield the tasks that only one run had, or that failed in one."""
+    good = {"ran": "done", "fresh": "done"}
+    for name in dict.fromkeys([*a.tasks, *b.tasks]):
+        states = [run.tasks.get(name, {}).get("state", "absent") for run in (a, b)]
+        before, after = (good.get(state, state) for state in states)
+        if before != after:
+            yield {"task": name, "a": before, "b": after}

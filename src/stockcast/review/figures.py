@@ -1,0 +1,192 @@
+"""What a run's page says of each ticker and each task: the figures that matter, ready to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from stockcast.masking import mask
+from stockcast.review.history import Run
+
+__all__ = ["duration", "lists", "stages", "tickers"]
+
+Document = dict[str, Any]
+
+#: What a ticker's row may say.
+_COLUMNS = (
+    *("data_hash", "as_of", "rows", "serves", "ratio", "interval", "coverage", "n", "skilful"),
+    *("verdict", "reason", "move", "low", "high", "close", "currency", "until"),
+)
+_ORDER = {"failed": 0, "blocked": 1, "ran": 2, "fresh": 3}
+_WORDS = {"failed": "failed", "blocked": "did not run", "ran": "ran", "fresh": "up to date"}
+
+
+def duration(seconds: float | None) -> str:
+    """Return ``seconds`` as people say it."""
+    if seconds is None:
+        return ""
+    if seconds < 100:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def tickers(run: Run) -> list[Document]:
+    """One row per ticker that has a task of its own; those that failed come first."""
+    names = {task["ticker"]: None for task in run.tasks.values() if task["ticker"]}
+    rows = [_ticker(run, ticker) for ticker in names]
+    return sorted(rows, key=lambda row: (_ORDER[row["state"]] > 1, row["ticker"]))
+
+
+def _ticker(run: Run, ticker: str) -> Document:
+    tasks = run.of_ticker(ticker)
+    row: Document = dict.fromkeys(_COLUMNS)
+    row |= {"ticker": ticker, "state": _worst(tasks.values()), "tasks": []}
+    for task in tasks.values():
+        row["tasks"].append(_task_of(task))
+        row |= _price_figures(run, task) | _model_figures(run, task) | _forecast_figures(run, task)
+    row["word"] = _WORDS[row["state"]]
+    return row
+
+
+def stages(run: Run) -> list[Document]:
+    """The stages in the pipeline's order, each with its tasks, the failed ones first."""
+    found: dict[str, list[Document]] = {}
+    for name, task in run.tasks.items():
+        row = {"name": name, **_task_of(task), "figures": _figures(run, task)}
+        found.setdefault(task["stage"], []).append(row)
+    return [_stage(stage, rows) for stage, rows in found.items()]
+
+
+def _stage(stage: str, rows: list[Document]) -> Document:
+    counts = {state: sum(row["state"] == state for row in rows) for state in _ORDER}
+    told = [f"{count} {_WORDS[state]}" for state, count in counts.items() if count]
+    seconds = sum(row["seconds"] or 0 for row in rows if row["state"] == "ran")
+    return {
+        "stage": stage,
+        "state": _worst(rows),
+        "counts": ", ".join(told),
+        "duration": duration(seconds) if seconds else "",
+        "rows": sorted(rows, key=lambda row: (_ORDER[row["state"]] > 1, row["name"])),
+    }
+
+
+def _task_of(task: Mapping[str, Any]) -> Document:
+    return {
+        "stage": task["stage"],
+        "ticker": task["ticker"],
+        "state": task["state"],
+        "word": _WORDS[task["state"]],
+        "seconds": task["seconds"],
+        "duration": duration(task["seconds"]),
+        "finished": (task["finished_at"] or "")[:16].replace("T", " "),
+        "page": task["page"] if task["state"] != "blocked" else None,
+    }
+
+
+def _worst(tasks: Iterable[Mapping[str, Any]]) -> str:
+    return min((str(task["state"]) for task in tasks), key=lambda state: _ORDER[state])
+
+
+def _figures(run: Run, task: Mapping[str, Any]) -> str:
+    """What a task found, in a few words."""
+    found = _price_figures(run, task)
+    if found:
+        return f"{found['rows']:,} days until {found['as_of']}, data {found['data_hash']}"
+    found = _model_figures(run, task)
+    if found:
+        skill = f"{found['ratio']:.3f} of naive ({found['interval']})" if found["ratio"] else ""
+        return ", ".join(filter(None, [found["serves"], skill, found["verdict"]]))
+    found = _forecast_figures(run, task)
+    if found:
+        return f"median {found['move']:+.1%}, 80% {found['low']:+.1%} to {found['high']:+.1%}"
+    report = run.product(task, "report")
+    parts = [
+        report.get("stance"),
+        f"confidence {report['confidence']}" if report.get("confidence") else None,
+    ]
+    return ", ".join(str(part).lower() for part in parts if part)
+
+
+def _price_figures(run: Run, task: Mapping[str, Any]) -> Document:
+    about = run.product(task, "prices")
+    wanted = ("data_hash", "as_of", "rows")
+    return {key: about[key] for key in wanted} if all(key in about for key in wanted) else {}
+
+
+def _model_figures(run: Run, task: Mapping[str, Any]) -> Document:
+    record = run.record(task)
+    if record is None:
+        return {}
+    ci95 = record.skill.ci95
+    return {
+        "serves": f"{record.served.kind} ({record.served.strategy})",
+        "ratio": record.skill.pinball_vs_naive,
+        "interval": f"{ci95[0]:.3f} to {ci95[1]:.3f}" if ci95 else "",
+        "coverage": record.skill.coverage_80,
+        "n": record.skill.n,
+        "skilful": record.verdict.skilful,
+        "verdict": "skilful" if record.verdict.skilful else "no skill",
+        "reason": record.verdict.reason,
+    }
+
+
+def _forecast_figures(run: Run, task: Mapping[str, Any]) -> Document:
+    document = run.product(task, "forecast")
+    try:
+        close, last = document["last_close"], document["predictions"]["full_forecast"][-1]
+        ends = {
+            name: last[level] / close - 1
+            for name, level in (("move", "q50"), ("low", "q10"), ("high", "q90"))
+        }
+    except (KeyError, IndexError, TypeError, ZeroDivisionError):
+        return {}
+    return {**ends, "close": close, "currency": document.get("currency", ""), "until": last["date"]}
+
+
+def lists(run: Run) -> Document:
+    """The page's headline, facts and failures."""
+    document = run.document
+    failed, blocked = document["failed"], document["blocked"]
+    return {
+        "headline": _headline(document),
+        "facts": _facts(document),
+        "failures": [
+            {
+                **failure,
+                "task": name,
+                "page": run.tasks[name]["page"],
+                "blocks": _blocked(blocked, name),
+            }
+            for name, failure in failed.items()
+        ],
+        "command": mask(str(document["command"])),
+    }
+
+
+def _headline(document: Mapping[str, Any]) -> str:
+    ran, failed, blocked = (len(document[key]) for key in ("ran", "failed", "blocked"))
+    counted = f"{ran} task{'' if ran == 1 else 's'} ran in {duration(document['seconds'])}"
+    if not failed:
+        return f"{counted}, all well"
+    more = f", {blocked} could not run" if blocked else ""
+    return f"{counted}, {failed} failed{more}"
+
+
+def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    commit = document["commit"]
+    code = f"{commit[:10]}{' with changes' if document['modified'] else ''}" if commit else ""
+    stamp = str(document["finished_at"])
+    facts = [
+        ("Profile", document["profile"]),
+        ("Run", document["run_id"]),
+        ("Finished", f"{stamp[:10]} {stamp[11:16]} UTC"),
+        ("Up to date before", str(len(document["skipped"]))),
+        ("Version", document["version"]),
+        ("Commit", code),
+    ]
+    return [(title, str(value)) for title, value in facts if value]
+
+
+def _blocked(blocked: Mapping[str, str], cause: str) -> list[str]:
+    return [name for name, needed in blocked.items() if needed == cause]

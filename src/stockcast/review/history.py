@@ -1,0 +1,159 @@
+"""The runs that there were, read from their records."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stockcast.errors import BadInput
+from stockcast.files import read_json
+from stockcast.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from stockcast.models.records import Record
+
+__all__ = ["LATEST", "PREVIOUS", "Run", "find", "load", "recent"]
+
+#: Words that stand for a run.
+LATEST, PREVIOUS = "latest", "previous"
+
+#: What a record has besides what every run has always written.
+_NEEDED = {"tasks", "stages", "settings", "started_at", "packages"}
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run, as its record tells it.
+
+    Attributes:
+        path: the record, ``products/<profile>/runs/<run id>.json``.
+        document: what is in it.
+    """
+
+    path: Path
+    document: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The run's identifier, which sorts by time."""
+        return str(self.document["run_id"])
+
+    @property
+    def profile(self) -> str:
+        """The profile that it ran."""
+        return str(self.document["profile"])
+
+    @property
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """By name: stage, ticker, state, seconds, params, page, products."""
+        return dict(self.document["tasks"])
+
+    def of_ticker(self, ticker: str) -> dict[str, dict[str, Any]]:
+        """The tasks of one ticker, by stage."""
+        return self._by_ticker.get(ticker, {})
+
+    @functools.cached_property
+    def _by_ticker(self) -> dict[str, dict[str, dict[str, Any]]]:
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        for task in self.tasks.values():
+            found.setdefault(str(task["ticker"]), {})[task["stage"]] = task
+        return found
+
+    def params(self, task: str) -> dict[str, Any]:
+        """All parameters that the notebook of ``task`` was given."""
+        found = self.tasks[task]
+        return {**self.document["stages"][found["stage"]]["params"], **found["params"]}
+
+    def product(self, task: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """The run's copy of a JSON product; nothing when there is none that can be read."""
+        path = self._copy(task, key)
+        try:
+            found = read_json(path) if path else {}
+        except BadInput:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def record(self, task: Mapping[str, Any]) -> Record | None:
+        """The decision of a training task, if it is one."""
+        from stockcast.models.records import load_record
+
+        path = self._copy(task, "model")
+        try:
+            return load_record(path) if path else None
+        except BadInput:
+            return None
+
+    def origins(self, task: Mapping[str, Any]) -> pd.DataFrame | None:
+        """What each test forecast of a training task was worth."""
+        import pandas as pd
+
+        path = self._copy(task, "origins")
+        return pd.read_parquet(path) if path and path.is_file() else None
+
+    def code(self, digest: str) -> str:
+        """A module or notebook as it was; nothing when it was not kept."""
+        from stockcast.pipeline.account import CODE
+
+        path = self.path.parent / CODE / digest
+        return path.read_text("utf-8", "replace") if path.is_file() else ""
+
+    def epochs(self, record: Record) -> list[dict[str, float]]:
+        """Training and validation loss per epoch of a record's candidate."""
+        folder = self.path.parents[1] / "models" / record.name / record.candidate
+        try:
+            return list(read_json(folder / "model.json")["history"])
+        except (BadInput, KeyError):
+            return []
+
+    def _copy(self, task: Mapping[str, Any], key: str) -> Path | None:
+        place = task["products"].get(key)
+        return self.path.parent / place if place else None
+
+
+def load(path: Path) -> Run:
+    """Read a run's record.
+
+    Raises:
+        BadInput: it is none, or one of a version that kept less.
+    """
+    document = read_json(path)
+    missing = _NEEDED - document.keys() if isinstance(document, dict) else _NEEDED
+    if missing:
+        raise BadInput(
+            f"Expected the record of a run in {path}, got one without {', '.join(sorted(missing))}"
+            " (of an earlier version?)."
+        )
+    return Run(path, document)
+
+
+def recent(settings: Settings) -> list[Path]:
+    """The records of the profile's runs, the newest first."""
+    return sorted((settings.state / "runs").glob("*.json"), reverse=True)
+
+
+def find(settings: Settings, word: str) -> Run:
+    """Return the run that ``word`` means: ``latest``, ``previous``, an id, or how one begins.
+
+    Raises:
+        BadInput: there is none such, or more than one.
+    """
+    own = recent(settings)
+    if word in (LATEST, PREVIOUS):
+        place = 0 if word == LATEST else 1
+        if len(own) <= place:
+            raise BadInput(f"Expected a {word} run of {settings.profile}, got {len(own)} runs.")
+        return load(own[place])
+    every = (settings.root / "products").glob("*/runs/*.json")
+    found = [path for path in every if path.stem.startswith(word)]
+    if len(found) != 1:
+        known = ", ".join(path.stem for path in own[:3]) or "none"
+        raise BadInput(
+            f"Expected a run ({LATEST}, {PREVIOUS} or an id; the last are {known}), got {word!r},"
+            f" which {'is none' if not found else f'means {len(found)} of them'}."
+        )
+    return load(found[0])
