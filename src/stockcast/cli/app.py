@@ -13,7 +13,7 @@ from stockcast.errors import BadInput
 if TYPE_CHECKING:
     from stockcast.settings import Settings
 
-__all__ = ["AsJson", "Jobs", "Overrides", "Profile", "Tickers", "app", "settings_for"]
+__all__ = ["AsJson", "Jobs", "Overrides", "Profile", "Tickers", "app", "assigned", "settings_for"]
 
 app = typer.Typer(
     name="stockcast",
@@ -70,9 +70,7 @@ def settings_for(
     """
     from stockcast.settings import load_settings, refuse_secret
 
-    overrides = dict(_split(assignment) for assignment in assignments or ())
-    for key in overrides:
-        refuse_secret(key, "a command line, which others can read")
+    overrides = assigned(assignments)
     if tickers is not None:
         overrides["tickers"] = tickers
     if jobs is not None:
@@ -80,6 +78,18 @@ def settings_for(
     settings = load_settings(profile, overrides)
     logs.configure(settings)
     return settings
+
+
+def assigned(assignments: Iterable[str] | None) -> dict[str, str]:
+    """Return what ``--set`` says, by key.
+
+    Raises:
+        BadInput: one is not KEY=VALUE, or would show a secret.
+    """
+    found = dict(_split(assignment) for assignment in assignments or ())
+    for key in found:
+        refuse_secret(key, "a command line, which others can read")
+    return found
 
 
 def _split(assignment: str) -> tuple[str, str]:

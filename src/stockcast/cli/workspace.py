@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import typer
 
-from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
+from stockcast.cli.app import AsJson, Overrides, Profile, Tickers, app, assigned, settings_for
 from stockcast.cli.output import console, print_json, results_only, table
 
 if TYPE_CHECKING:
@@ -54,12 +55,23 @@ def sync(profile: Profile = None, assignments: Overrides = None, as_json: AsJson
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def lab(context: typer.Context, profile: Profile = None, assignments: Overrides = None) -> None:
-    """Open JupyterLab on notebooks/; options it does not know go to Jupyter."""
-    settings = settings_for(profile, assignments)
+def lab(
+    context: typer.Context,
+    profile: Profile = None,
+    tickers: Tickers = None,
+    assignments: Overrides = None,
+) -> None:
+    """Open JupyterLab on notebooks/, with the profile's parameters in them.
+
+    Notebooks of one ticker open for the first of the profile, or of -t. Other options go to
+    Jupyter.
+    """
+    settings = settings_for(profile, assignments, tickers)
+    given = assigned(assignments) | ({"tickers": tickers} if tickers else {})
+    environment = {**os.environ, **lab_environment(settings, given)}
     sys.stdout.flush()
     os.execve(  # noqa: S606 - the arguments are the person's own
-        sys.executable, lab_command(context.args), {**os.environ, **lab_environment(settings)}
+        sys.executable, lab_command(context.args), environment
     )
 
 
@@ -74,8 +86,11 @@ def lab_command(options: list[str]) -> list[str]:
     ]
 
 
-def lab_environment(settings: Settings) -> dict[str, str]:
+def lab_environment(settings: Settings, given: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return what JupyterLab and its kernels read from the environment.
+
+    Only what was ``given`` on the command line is fixed there: what the profile says is read when
+    a notebook is opened, so that an edit of the profile counts at once.
 
     The repository's own Jupyter configuration comes before the person's: with the extensions that
     ploomber switches on, the server of the installed versions cannot list or open a file.
@@ -86,4 +101,8 @@ def lab_environment(settings: Settings) -> dict[str, str]:
     return {
         "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths)),
         "STOCKCAST_PROFILE": settings.profile,
+        **{f"STOCKCAST_{key.upper()}": value for key, value in (given or {}).items()},
+        # as in the pipeline, so that the same parameters give the same model
+        "OMP_NUM_THREADS": "1",
+        "PYTHONHASHSEED": "0",
     }

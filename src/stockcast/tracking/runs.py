@@ -39,7 +39,7 @@ class Run:
     def __init__(self, settings: Settings, name: str, tags: Mapping[str, Any]) -> None:
         self._settings = settings
         self._name = name
-        self._tags = plain({"run_id": os.environ.get("STOCKCAST_RUN_ID"), **tags}, settings)
+        self._tags = plain({"run_id": os.environ.get("STOCKCAST_RUN_ID") or None, **tags}, settings)
         self._steps: list[Step] = []
         self._store = next(iter(stores(settings)))
         self.id = ""

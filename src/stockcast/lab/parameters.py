@@ -1,0 +1,107 @@
+"""The cell that gives a notebook its parameters in JupyterLab, as the pipeline gives them.
+
+Inputs are the pipeline's. Products go to ``lab/`` below the profile's state, so that no trial
+replaces what the pipeline made.
+"""
+
+from __future__ import annotations
+
+import pprint
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stockcast.errors import BadInput
+from stockcast.pipeline.plans import PIPELINE, Pipeline, TaskPlan, plan, read_pipeline
+from stockcast.settings import Settings
+
+__all__ = ["FOLDER", "cell", "parameters", "products", "task_of"]
+
+#: Where a trial's products lie, below the profile's state.
+FOLDER = "lab"
+
+_WIDTH = 99
+
+
+def task_of(settings: Settings, notebook: Path, ticker: str | None = None) -> TaskPlan | None:
+    """Return the task that runs ``notebook``, for ``ticker`` or the profile's first one; None when
+    no stage does.
+
+    Raises:
+        BadInput: pipeline.yaml is not usable, or it has no such ticker.
+    """
+    pipeline = read_pipeline(PIPELINE)
+    stage = _stage(pipeline, notebook)
+    if stage is None:
+        return None
+    wanted = ticker or settings.tickers[0]
+    if not stage.get("each"):
+        found = plan(settings, pipeline)
+    elif wanted in settings.all_tickers:
+        found = plan(settings.model_copy(update={"tickers": (wanted,)}), pipeline)
+    else:
+        raise BadInput(f"Expected a ticker of the profile {settings.profile}, got {wanted!r}.")
+    mine = [task for task in found if task.notebook == notebook.resolve()]
+    return next((task for task in mine if task.ticker == wanted), mine[0])
+
+
+def _stage(pipeline: Pipeline, notebook: Path) -> Mapping[str, Any] | None:
+    here = pipeline.path.parent
+    own = (s for s in pipeline.stages if (here / s["source"]).resolve() == notebook.resolve())
+    return next(own, None)
+
+
+def products(settings: Settings, task: TaskPlan) -> dict[str, str]:
+    """Return where the notebook of ``task`` is to write in JupyterLab, by key."""
+    state = settings.state
+    return {
+        key: str(state / FOLDER / Path(path).relative_to(state))
+        for key, path in _declared(task).items()
+    }
+
+
+def _declared(task: TaskPlan) -> dict[str, str]:
+    """The products of pipeline.yaml, without the executed notebook and its page."""
+    return {key: str(path) for key, path in task.products.items() if key not in ("nb", "html")}
+
+
+def parameters(settings: Settings, task: TaskPlan) -> dict[str, Any]:
+    """Return all that the pipeline gives the notebook of ``task``, with products of its own."""
+    alone = settings if task.ticker is None else _of_ticker(settings, task.ticker)
+    every = {other.name: other for other in plan(alone)}
+    upstream: dict[str, Any] = {}
+    for name, pattern in task.upstream.items():
+        found = _declared(every[name])
+        if pattern:
+            upstream.setdefault(pattern, {})[name] = found
+        else:
+            upstream[name] = found
+    return {
+        **task.params,
+        "upstream": upstream or None,
+        "product": products(settings, task),
+    }
+
+
+def _of_ticker(settings: Settings, ticker: str) -> Settings:
+    return settings.model_copy(update={"tickers": (ticker,)})
+
+
+def cell(settings: Settings, task: TaskPlan, changes: Mapping[str, Any] | None = None) -> str:
+    """Return the code of the cell; ``changes`` take the place of some parameters.
+
+    Raises:
+        BadInput: one of the changes is no parameter of the notebook.
+    """
+    given = parameters(settings, task)
+    for key in (changes or {}).keys() - given.keys():
+        raise BadInput(f"Expected a parameter of {task.notebook.name}, got {key!r}.")
+    lines = [
+        f"# Parameters of the profile {settings.profile}, as the pipeline gives them; not saved.",
+        f"# Products go to {FOLDER}/, and the pipeline's stay as they are.",
+    ]
+    if task.ticker:
+        lines.append("# Another ticker: stockcast lab -t TICKER")
+    for key, value in {**given, **(changes or {})}.items():
+        lines.append(f"{key} = {pprint.pformat(value, width=_WIDTH, sort_dicts=False)}")
+    return "\n".join(lines)
