@@ -17,6 +17,7 @@ from stockcast.models.records import load_record
 from stockcast.models.samples import make_samples
 from stockcast.models.training import Hyperparameters
 from stockcast.prices import snapshot
+from stockcast.progress import by_strategy
 from stockcast.settings import load_settings
 
 # %% tags=["parameters"]
@@ -70,6 +71,7 @@ children = try_strategies(
     strategy=strategy,
     fine_tune_lr=fine_tune_lr,
     scratch_epochs=parent_epochs,
+    progress=by_strategy(f"train_child-{ticker}"),
 )
 plots.strategies(children.evidence)
 

@@ -60,7 +60,7 @@ hyper = Hyperparameters(
     learning_rate=learning_rate,
     seed=seed,
 )
-fitted = fit(samples, split, hyper, progress=epochs(parent_epochs))
+fitted = fit(samples, split, hyper, progress=epochs(parent_epochs, "train_parent"))
 plots.loss_curve(fitted.history)
 
 # %% [markdown]

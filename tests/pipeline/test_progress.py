@@ -1,35 +1,106 @@
 from __future__ import annotations
 
 import io
+import json
+import logging
+import os
+import pty
+import re
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from stockcast.models.training import Epoch
 from stockcast.pipeline.notebook import Failure
 from stockcast.pipeline.progress import Progress
+from stockcast.progress import Epochs, epochs, folder, read
+from stockcast.settings import load_settings
+
+TASKS = ("child-[FB]", "child-AAPL", "child-IBM", "child-T")
+
+
+def console_of(out: io.StringIO, terminal: bool) -> Console:
+    return Console(file=out, force_terminal=terminal, width=200, highlight=False)
 
 
 def told(terminal: bool) -> str:
     out = io.StringIO()
-    console = Console(file=out, force_terminal=terminal, width=200, highlight=False)
-    progress = Progress(console)
-    with progress.over(4):
-        for task in ("child-[FB]", "child-AAPL", "child-IBM", "child-T"):
+    progress = Progress(console_of(out, terminal))
+    with progress.over(TASKS, jobs=2):
+        for task in TASKS:
             progress.started(task)
-        progress.finished("child-AAPL", 1.25)
+        progress.finished("child-AAPL", 90)
         progress.failed(Failure("child-[FB]", "ValueError", "no [luck]", 4))
     return out.getvalue()
 
 
 def test_without_a_terminal_there_is_one_plain_line_per_task() -> None:
     assert told(terminal=False).splitlines() == [
-        "[1/4] child-AAPL done in 1.2 s",
+        "[1/4] child-AAPL done in 90.0 s",
         "[2/4] child-[FB] failed in cell [4]: ValueError: no [luck]",
-    ]
+    ]  # and nothing that moves a cursor
 
 
-def test_on_a_terminal_a_bar_counts_names_what_runs_and_leaves_only_failures() -> None:
+def test_on_a_terminal_bars_count_name_what_runs_and_leave_only_failures() -> None:
     text = told(terminal=True)
     assert "2/4" in text
-    assert "child-IBM, child-T" in text
+    assert "child IBM" in text
+    assert "child T" in text
     assert "failed in cell [4]: ValueError: no [luck]" in text
     assert "done in" not in text
+
+
+def test_time_left_is_that_of_the_tasks_like_those_that_ended_shared_among_the_jobs() -> None:
+    # two children are left, each for 90 s, two at a time
+    assert "about 1:30 left" in told(terminal=True)
+
+
+def test_epochs_of_a_notebook_show_beside_its_task(tmp_path: Path) -> None:
+    out = io.StringIO()
+    (tmp_path / "child-T").write_text(json.dumps(Epochs("freeze", 4, 10)))
+    (tmp_path / "child-IBM").write_text("{ half a no")
+    progress = Progress(console_of(out, terminal=True))
+    with progress.over(TASKS, noted=tmp_path):
+        progress.started("child-T")
+        progress.started("child-IBM")
+    assert "freeze epoch 4/10" in out.getvalue()
+    assert not tmp_path.exists()
+
+
+def test_a_training_notes_its_epochs_where_its_run_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKCAST_ROOT", str(tmp_path))
+    monkeypatch.setenv("STOCKCAST_RUN_ID", "20260102T030405-abcd")
+    epochs(7, "train_child-T", "scratch")(Epoch(3, 0.5, 0.6))
+    noted = folder(load_settings(), "20260102T030405-abcd")
+    assert read(noted, "train_child-T") == Epochs("scratch", 3, 7)
+
+
+def test_a_training_outside_of_a_run_notes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKCAST_ROOT", str(tmp_path))
+    epochs(7, "train_child-T")(Epoch(3, 0.5, 0.6))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_logged_meanwhile_stands_above_the_bars() -> None:
+    main, terminal = pty.openpty()
+    with os.fdopen(terminal, "w") as stream:
+        handler = logging.StreamHandler(stream)
+        logging.getLogger().addHandler(handler)
+        try:
+            progress = Progress(Console(file=stream, force_terminal=True, width=120))
+            with progress.over(TASKS):
+                progress.started("child-T")
+                logging.getLogger("stockcast").warning("the server is down")
+        finally:
+            logging.getLogger().removeHandler(handler)
+        assert handler.stream is stream
+    text = os.read(main, 100_000).decode()
+    os.close(main)
+    assert "\x1b[" in text, "there were bars"
+    lines = re.split(r"\r|\n", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "\n", text))
+    assert "the server is down" in lines, "on a line of its own"

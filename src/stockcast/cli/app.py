@@ -68,7 +68,7 @@ def settings_for(
     Raises:
         BadInput: a ``--set`` is not KEY=VALUE, or what was asked for is not usable.
     """
-    from stockcast.settings import load_settings, refuse_secret
+    from stockcast.settings import load_settings
 
     overrides = assigned(assignments)
     if tickers is not None:
@@ -86,6 +86,8 @@ def assigned(assignments: Iterable[str] | None) -> dict[str, str]:
     Raises:
         BadInput: one is not KEY=VALUE, or would show a secret.
     """
+    from stockcast.settings import refuse_secret
+
     found = dict(_split(assignment) for assignment in assignments or ())
     for key in found:
         refuse_secret(key, "a command line, which others can read")

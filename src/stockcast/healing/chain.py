@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stockcast.errors import BadInput, StockcastError
@@ -38,10 +39,13 @@ class Reporter(Progress):
         self._record(self.task.now(stage=stage))
 
     @contextmanager
-    def over(self, total: int) -> Iterator[None]:
+    def over(
+        self, tasks: Iterable[str], jobs: int = 1, noted: Path | None = None
+    ) -> Iterator[None]:
         """Record how many of the pipeline's tasks are to run."""
-        self._record(self.task.now(total=total))
-        with super().over(total):
+        names = list(tasks)
+        self._record(self.task.now(total=len(names)))
+        with super().over(names, jobs, noted):
             yield
 
     def _show(self) -> None:

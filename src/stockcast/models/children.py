@@ -12,7 +12,7 @@ from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.models.bundle import Bundle, make_bundle
 from stockcast.models.inference import walk_forward
 from stockcast.models.samples import Samples
-from stockcast.models.training import Fitted, Hyperparameters
+from stockcast.models.training import Fitted, Hyperparameters, Progress
 from stockcast.models.transfer import STRATEGIES, choose, compare, transfer
 
 __all__ = ["Children", "make_child", "try_strategies"]
@@ -70,6 +70,7 @@ def try_strategies(
     strategy: str,
     fine_tune_lr: float,
     scratch_epochs: int,
+    progress: Callable[[str, int], Progress] | None = None,
 ) -> Children:
     """Train a child in every way, or in the one asked for beside zero-shot and scratch.
 
@@ -83,6 +84,7 @@ def try_strategies(
         strategy: one of STRATEGIES, or ``auto`` for the best on validation.
         fine_tune_lr: learning rate of ``fine_tune``.
         scratch_epochs: epochs of ``scratch``, which has more to learn.
+        progress: given a strategy and its epochs, returns what is called after each of them.
 
     Raises:
         BadInput: the history does not fill one context.
@@ -101,6 +103,7 @@ def try_strategies(
                 parent=parent.fitted,
                 fine_tune_lr=fine_tune_lr,
                 scratch_epochs=scratch_epochs,
+                progress=_progress(progress, name, hyper.epochs, scratch_epochs),
             )
         except BadInput as error:
             too_short = str(error)
@@ -109,6 +112,14 @@ def try_strategies(
     table = compare(walked, close, parent.split)
     chosen = choose(table) if strategy == "auto" or strategy not in fits else strategy
     return Children(samples.ticker, chosen, fits, walked, _evidence(table, fits), too_short)
+
+
+def _progress(
+    begin: Callable[[str, int], Progress] | None, strategy: str, epochs: int, scratch_epochs: int
+) -> Progress | None:
+    if begin is None or strategy == "zero_shot":  # which is not trained
+        return None
+    return begin(strategy, scratch_epochs if strategy == "scratch" else epochs)
 
 
 def make_child(

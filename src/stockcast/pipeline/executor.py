@@ -26,6 +26,7 @@ from stockcast.pipeline.lock import held
 from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.progress import Progress
 from stockcast.pipeline.stage import Stage
+from stockcast.progress import folder
 
 __all__ = ["Notebooks"]
 
@@ -75,7 +76,9 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
         waiting = [task for task in dag.values() if task.exec_status in _WAITING]
         progress = self._progress or Progress()
         metrics.run_started(settings, self._kernels.run_id, len(waiting))
-        with lock, _quiet("papermill", "traitlets", "ploomber"), progress.over(len(waiting)):
+        noted = folder(settings, self._kernels.run_id)
+        shown = progress.over([task.name for task in waiting], self._jobs, noted)
+        with lock, _quiet("papermill", "traitlets", "ploomber"), shown:
             self._warm_up(waiting, progress)
             reports = self._run(dag, waiting, progress)
         if self.failed:

@@ -1,29 +1,28 @@
-"""Shows a run as it goes: a bar where somebody looks at a terminal, else one line per task."""
+"""Shows a run as it goes: bars where somebody looks at a terminal, else one line per task."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as Bar
+from rich.console import Console, RenderableType
+from rich.file_proxy import FileProxy
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 
 from stockcast import logs
+from stockcast import progress as trainings
 from stockcast.pipeline.notebook import Failure
 
 __all__ = ["Progress", "stderr"]
 
-#: Running tasks that the bar names.
-_NAMED = 3
+#: Running tasks that have a bar of their own; the rest are counted.
+_SHOWN = 8
 
 
 def stderr() -> Console:
@@ -36,24 +35,34 @@ class Progress:
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or stderr()
+        self._jobs = 1
+        self._todo: set[str] = set()
         self._running: dict[str, float] = {}
+        self._seconds: dict[str, list[float]] = {}  # of what ended, by stage
         self._done = self._total = 0
-        self._bar: Bar | None = None
+        self._bars: _Bars | None = None
 
     @contextlib.contextmanager
-    def over(self, total: int) -> Iterator[None]:
-        """Show the progress of ``total`` tasks meanwhile."""
-        self._total = total
-        if not self.console.is_terminal or not total:
-            yield
-            return
-        with _bar(self.console) as self._bar:
-            self._bar.add_task("", total=total)
-            try:
+    def over(
+        self, tasks: Iterable[str], jobs: int = 1, noted: Path | None = None
+    ) -> Iterator[None]:
+        """Show the progress of ``tasks``, by name, meanwhile.
+
+        ``jobs`` of them run at a time, and note the epochs of their trainings in ``noted``.
+        """
+        self._todo, self._jobs = set(tasks), jobs
+        self._total = len(self._todo)
+        try:
+            if not self.console.is_terminal or not self._total:
                 yield
-            finally:
-                self._show()
-        self._bar = None
+                return
+            bars = _Bars(self.console, self._total, noted)
+            with bars as self._bars, _logs_above(self.console):
+                yield
+        finally:
+            self._bars = None
+            if noted is not None:
+                shutil.rmtree(noted, ignore_errors=True)
 
     def started(self, task: str) -> None:
         """Say that ``task`` runs now."""
@@ -62,6 +71,7 @@ class Progress:
 
     def finished(self, task: str, seconds: float) -> None:
         """Say that ``task`` ended well."""
+        self._seconds.setdefault(_stage(task), []).append(seconds)
         self._end(task, f"{task} done in {seconds:.1f} s", "")
 
     def failed(self, failure: Failure) -> None:
@@ -74,28 +84,91 @@ class Progress:
 
     def _end(self, task: str, text: str, style: str) -> None:
         self._running.pop(task, None)
+        self._todo.discard(task)
         self._done += 1
-        if self._bar is None or style:
+        if self._bars is None or style:
             self.console.print(f"[{self._done}/{self._total}] {text}", style=style, markup=False)
         self._show()
 
     def _show(self) -> None:
-        if self._bar is not None:
-            names = list(self._running)
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            text = ", ".join(names[:_NAMED]) + more
-            self._bar.update(self._bar.task_ids[0], completed=self._done, description=text)
+        if self._bars is not None:
+            self._bars.show(self._done, list(self._running), self._left())
+
+    def _left(self) -> float | None:
+        """Seconds that the rest will take, if each takes what its like took; None before any did.
+
+        A stage of which none has ended yet is taken for an average one.
+        """
+        if not self._seconds:
+            return None
+        means = {stage: fmean(seconds) for stage, seconds in self._seconds.items()}
+        usual = fmean(means.values())
+        return sum(means.get(_stage(task), usual) for task in self._todo) / self._jobs
 
 
-def _bar(console: Console) -> Bar:
-    return Bar(
-        SpinnerColumn(),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False),
-        console=console,
-        transient=True,
-    )
+class _Bars(Bars):
+    """One bar for the run, and one for each task at work: by epochs where it trains."""
+
+    def __init__(self, console: Console, total: int, noted: Path | None) -> None:
+        self._noted = noted  # first, since it is drawn at once
+        self._rows: dict[str, TaskID] = {}
+        super().__init__(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[note]}", markup=False),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._whole = self.add_task("tasks", total=total, note="")
+
+    def show(self, done: int, running: Sequence[str], left: float | None) -> None:
+        """Show what is done and what runs."""
+        shown = running[:_SHOWN]
+        for task in self._rows.keys() - set(shown):
+            self.remove_task(self._rows.pop(task))
+        for task in shown:
+            if task not in self._rows:
+                stage, _, ticker = task.partition("-")
+                self._rows[task] = self.add_task(f"  {stage} {ticker}", total=None, note="")
+        more = len(running) - len(shown)
+        words = [f"{done}/{self.tasks[0].total:.0f}", f"about {_clock(left)} left" if left else ""]
+        words.append(f"{more} more at work" if more else "")
+        self.update(self._whole, completed=done, note=", ".join(filter(None, words)))
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Look how far the trainings are whenever the bars are drawn."""
+        if self._noted is not None:
+            for task, row in list(self._rows.items()):
+                epochs = trainings.read(self._noted, task)
+                if epochs:
+                    note = f"{epochs.what} epoch {epochs.done}/{epochs.total}".strip()
+                    self.update(row, total=epochs.total, completed=epochs.done, note=note)
+        return super().get_renderables()
+
+
+def _stage(task: str) -> str:
+    return task.partition("-")[0]
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
+@contextlib.contextmanager
+def _logs_above(console: Console) -> Iterator[None]:
+    """Let what is logged on the terminal appear above the bars: a handler writes to the stream it
+    was made with, which Rich does not see."""
+    stream = FileProxy(console, console.file)
+    handlers = [
+        handler
+        for handler in logging.getLogger().handlers
+        if isinstance(handler, logging.StreamHandler) and handler.stream is console.file
+    ]
+    before = [handler.setStream(stream) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, old in zip(handlers, before, strict=True):
+            handler.setStream(old)

@@ -102,6 +102,12 @@ def _dress(axes: Axes, title: str) -> None:
 def _svg(figure: Figure) -> str:
     """Return the address of an image that holds the figure, small since its text stays text."""
     drawn = io.BytesIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "stockcast"}):
+    with mpl.rc_context(
+        {
+            "svg.fonttype": "none",
+            "svg.hashsalt": "stockcast",
+            "font.sans-serif": ["DejaVu Sans", "sans-serif"],  # or each label names a dozen
+        }
+    ):
         figure.savefig(drawn, format="svg", metadata={"Date": None})
     return f"data:image/svg+xml;base64,{base64.b64encode(drawn.getvalue()).decode()}"
