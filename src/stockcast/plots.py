@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "calibration",
+    "compared",
     "expected_ranges",
     "fan_chart",
     "ledger",
@@ -171,6 +172,23 @@ def skill(table: pd.DataFrame) -> Figure:
     places = np.arange(len(table))[::-1]
     spread = np.abs(table[["low", "high"]].to_numpy().T - table["ratio"].to_numpy())
     axes.errorbar(table["ratio"], places, xerr=spread, fmt="o", color=MODEL, markersize=4)
+    axes.axvline(1, color=REFERENCE, linewidth=1)
+    axes.set_yticks(places, table.index, fontsize=8)
+    return _figure(axes)
+
+
+def compared(table: pd.DataFrame) -> Figure:
+    """Figures of a second model over those of a first.
+
+    Args:
+        table: index figure; columns ratio and ``95% interval`` (``low to high``, or ``-``).
+    """
+    axes = _axes("Second model over first, 95% interval", "", height=0.9 + 0.32 * len(table))
+    places = np.arange(len(table))[::-1]
+    for place, interval in zip(places, table["95% interval"], strict=True):
+        if interval != "-":
+            axes.plot([float(end) for end in interval.split(" to ")], [place] * 2, color=MODEL)
+    axes.plot(table["ratio"], places, "o", color=MODEL, markersize=4)
     axes.axvline(1, color=REFERENCE, linewidth=1)
     axes.set_yticks(places, table.index, fontsize=8)
     return _figure(axes)

@@ -17,7 +17,9 @@ __all__ = [
     "revisions",
     "scorecard",
     "skill",
+    "stale",
     "track_record",
+    "trainings",
     "verdict",
 ]
 
@@ -137,3 +139,25 @@ def track_record(summary: pd.DataFrame, ticker: str | None = None) -> pd.DataFra
     shown = summary if ticker is None else summary[summary["ticker"] == ticker]
     columns = ["forecasts", "rows", "settled", "coverage_80", "coverage_90", "pinball_vs_naive"]
     return shown.set_index("ticker")[columns].round(3)
+
+
+def trainings(runs: Sequence[Document], parameters: Sequence[str]) -> pd.DataFrame:
+    """Trainings as MLflow has them, with some of their parameters: the newest first."""
+    shown = ("pinball", "pinball_vs_naive", "coverage_80")
+    rows = [
+        {
+            "mode": run["mode"],
+            "started (UTC)": run["started"][:16].replace("T", " "),
+            **{key: run["parameters"].get(key) for key in parameters},
+            **{key: run["metrics"].get(key) for key in shown},
+        }
+        for run in runs
+    ]
+    return pd.DataFrame(rows, index=[run["name"] for run in runs]).round(4)
+
+
+def stale(tasks: Iterable[Any]) -> pd.DataFrame:
+    """What a run would do, and why: one row per task of the pipeline that is not fresh."""
+    rows = {task.name: {"state": task.state, "why": task.why} for task in tasks}
+    told = {name: row for name, row in rows.items() if row["state"] != "fresh"}
+    return pd.DataFrame.from_dict(told, orient="index", columns=["state", "why"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stockcast.masking import mask
@@ -33,16 +33,25 @@ def duration(seconds: float | None) -> str:
 
 def tickers(run: Run) -> list[Document]:
     """One row per ticker that has a task of its own; those that failed come first."""
-    names = {task["ticker"]: None for task in run.tasks.values() if task["ticker"]}
-    rows = [_ticker(run, ticker) for ticker in names]
+    found: dict[str, list[Document]] = {}
+    for task in run.tasks.values():
+        ticker = task["ticker"] or _ticker_of(run, task)
+        if ticker:
+            found.setdefault(str(ticker), []).append(task)
+    rows = [_ticker(run, ticker, tasks) for ticker, tasks in found.items()]
     return sorted(rows, key=lambda row: (_ORDER[row["state"]] > 1, row["ticker"]))
 
 
-def _ticker(run: Run, ticker: str) -> Document:
-    tasks = run.of_ticker(ticker)
+def _ticker_of(run: Run, task: Mapping[str, Any]) -> str | None:
+    """Whose prices a task without a ticker in its name was for: the parent's training."""
+    record = run.record(task)
+    return record.ticker if record else None
+
+
+def _ticker(run: Run, ticker: str, tasks: Sequence[Document]) -> Document:
     row: Document = dict.fromkeys(_COLUMNS)
-    row |= {"ticker": ticker, "state": _worst(tasks.values()), "tasks": []}
-    for task in tasks.values():
+    row |= {"ticker": ticker, "state": _worst(tasks), "tasks": []}
+    for task in tasks:
         row["tasks"].append(_task_of(task))
         row |= _price_figures(run, task) | _model_figures(run, task) | _forecast_figures(run, task)
     row["word"] = _WORDS[row["state"]]
@@ -181,7 +190,7 @@ def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Profile", document["profile"]),
         ("Run", document["run_id"]),
         ("Finished", f"{stamp[:10]} {stamp[11:16]} UTC"),
-        ("Up to date before", str(len(document["skipped"]))),
+        ("Up to date", f"{len(document['skipped'])} tasks" if document["skipped"] else ""),
         ("Version", document["version"]),
         ("Commit", code),
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,17 +51,6 @@ class Run:
     def tasks(self) -> dict[str, dict[str, Any]]:
         """By name: stage, ticker, state, seconds, params, page, products."""
         return dict(self.document["tasks"])
-
-    def of_ticker(self, ticker: str) -> dict[str, dict[str, Any]]:
-        """The tasks of one ticker, by stage."""
-        return self._by_ticker.get(ticker, {})
-
-    @functools.cached_property
-    def _by_ticker(self) -> dict[str, dict[str, dict[str, Any]]]:
-        found: dict[str, dict[str, dict[str, Any]]] = {}
-        for task in self.tasks.values():
-            found.setdefault(str(task["ticker"]), {})[task["stage"]] = task
-        return found
 
     def params(self, task: str) -> dict[str, Any]:
         """All parameters that the notebook of ``task`` was given."""

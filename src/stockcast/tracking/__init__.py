@@ -8,7 +8,7 @@ imported when something is recorded.
 
 from stockcast.tracking.outbox import Synced, sync
 from stockcast.tracking.registry import ModelVersion, champion, promote, register
-from stockcast.tracking.runs import Run, attach, run
+from stockcast.tracking.runs import Run, attach, recent, run
 from stockcast.tracking.store import remote_uri
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "attach",
     "champion",
     "promote",
+    "recent",
     "register",
     "remote_uri",
     "run",

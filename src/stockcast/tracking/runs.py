@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import io
 import os
 import tempfile
@@ -17,7 +18,18 @@ from stockcast.masking import mask
 from stockcast.settings import Settings
 from stockcast.tracking.store import Store, failures, give_up, holder, local, refusal, stores
 
-__all__ = ["CONTINUES", "SENT", "Run", "attach", "log_files", "parts", "plain", "run", "unmark"]
+__all__ = [
+    "CONTINUES",
+    "SENT",
+    "Run",
+    "attach",
+    "log_files",
+    "parts",
+    "plain",
+    "recent",
+    "run",
+    "unmark",
+]
 
 #: Tag of a run that a server lost half-way: what it is called there.
 CONTINUES = "stockcast.continues"
@@ -146,6 +158,35 @@ def run(
         record._end("FAILED")
         raise
     record._end("FINISHED")
+
+
+def recent(settings: Settings, model: str, count: int = 10) -> list[dict[str, Any]]:
+    """Return the last runs of ``model`` (``parent`` or ``child-<TICKER>``), the newest first.
+
+    Each has name, mode (pipeline or interactive), started (UTC), parameters and metrics.
+    """
+    store = next(iter(stores(settings)))
+    try:
+        found = store.client.search_runs(
+            [store.experiment_id],
+            f"attributes.run_name LIKE '{model}%'",
+            order_by=["attributes.start_time DESC"],
+            max_results=count,
+        )
+    except failures() as error:
+        raise refusal(settings, store, error) from None
+    return [_told(each) for each in found if each.info.run_name.split(" ")[0] == model]
+
+
+def _told(found: Any) -> dict[str, Any]:
+    started = dt.datetime.fromtimestamp(found.info.start_time / 1000, dt.UTC)
+    return {
+        "name": found.info.run_name,
+        "mode": found.data.tags.get("mode", ""),
+        "started": started.isoformat(timespec="seconds"),
+        "parameters": dict(found.data.params),
+        "metrics": dict(found.data.metrics),
+    }
 
 
 def attach(settings: Settings, run_id: str, path: Path) -> bool:
