@@ -58,6 +58,17 @@ def test_the_ratio_is_that_of_the_losses_of_the_same_days() -> None:
     assert judged().figures("child")["pinball_vs_naive"] == pytest.approx(ours / naive)
 
 
+def test_what_each_origin_was_worth_adds_up_to_the_scorecard() -> None:
+    origins, row = judged().origins(), judged().figures("child")
+    assert len(origins) == row["n"]
+    mean = origins.mean()
+    assert mean["pinball"] == pytest.approx(row["pinball"])
+    assert mean["absolute_error"] == pytest.approx(row["mae"])
+    assert mean["squared_error"] ** 0.5 == pytest.approx(row["rmse"])
+    assert mean["below_90"] - mean["below_10"] == pytest.approx(row["coverage_80"])
+    assert mean["pinball"] / mean["naive"] == pytest.approx(row["pinball_vs_naive"])
+
+
 def test_the_fallback_is_chosen_on_validation_whatever_comes_later() -> None:
     assessment, split = judged(), split_of(bars())
     later = assessment.close.index >= split.test_start

@@ -217,3 +217,25 @@ def test_a_parent_that_was_not_assessed_on_the_stock_is_not_borrowed(settings: S
     record = young(settings, parent_record, bundle_of("parent", "worse"))
     assert record.bundle is None
     assert record.served.kind == "baseline"
+
+
+def test_a_trial_is_judged_and_recorded_beside_the_pipelines_and_changes_nothing_of_its(
+    settings: Settings, name: str
+) -> None:
+    first = publish(settings, name, "good")
+    record_before = record_file(settings, name).read_bytes()
+    frame = bars()
+    trial = publishing.publish(
+        settings,
+        PriceHistory("TEST", frame, "sample", "USD", content_hash("TEST", frame)),
+        samples_of(frame),
+        bundle_of(name, "worse"),
+        judged("worse"),
+        settings.state / "lab" / "models" / f"{name}.json",
+    )
+    assert trial.bundle == first.bundle, "the reigning champion defends itself against it"
+    assert record_file(settings, name).read_bytes() == record_before
+    assert champion(settings, name) == first.candidate
+    runs = tracking.recent(settings, name)
+    assert [run["mode"] for run in runs] == ["interactive", "pipeline"]
+    assert runs[0]["metrics"]["pinball"] > runs[1]["metrics"]["pinball"]

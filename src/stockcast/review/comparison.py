@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stockcast.review.history import Run
@@ -126,15 +126,23 @@ def _prices(run: Run) -> dict[str, Document]:
 
 
 def _code(a: Run, b: Run) -> list[Document]:
-    """Notebooks and modules that changed, with the stages that use them."""
-    rows: dict[tuple[str, str, str], Document] = {}
-    stages = b.document["stages"]
-    for stage in (name for name in stages if name in a.document["stages"]):
-        for row in _differences(a.document["stages"][stage]["code"], stages[stage]["code"]):
-            key = (row["key"], row["a"], row["b"])
-            shown = {"name": row["key"], "a": row["a"], "b": row["b"], "stages": []}
-            rows.setdefault(key, shown)["stages"].append(stage)
-    return list(rows.values())
+    """Notebooks and modules that changed, with the stages of b that use them."""
+    stages = [name for name in b.document["stages"] if name in a.document["stages"]]
+    used = {stage: b.document["stages"][stage]["code"] for stage in stages}
+    before = _merged(a.document["stages"][stage]["code"] for stage in stages)
+    return [
+        {
+            "name": row["key"],
+            "a": row["a"],
+            "b": row["b"],
+            "stages": [s for s in stages if row["key"] in used[s]],
+        }
+        for row in _differences(before, _merged(used.values()))
+    ]
+
+
+def _merged(every: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {name: digest for each in every for name, digest in each.items()}
 
 
 def _model(a: Run, b: Run, name: str) -> Iterator[Document]:
