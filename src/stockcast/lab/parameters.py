@@ -78,7 +78,7 @@ def parameters(settings: Settings, task: TaskPlan) -> dict[str, Any]:
             upstream[name] = found
     return {
         **task.params,
-        "upstream": upstream or None,
+        **({"upstream": upstream} if upstream else {}),
         "product": products(settings, task),
     }
 
