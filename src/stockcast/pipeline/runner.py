@@ -133,9 +133,9 @@ def run(
         console.print("Looking for what has to run ...", style="dim")
         dag, result = _run(settings, list(targets or ()), force, jobs, progress, pipeline, command)
         if result.ran or result.failed:
-            from stockcast.pipeline import account as kept  # it would bring ploomber along
+            from stockcast.pipeline import archive  # it would bring ploomber along
 
-            kept.write(settings, dag, result)
+            archive.write(settings, dag, result)
         account(result)
     console.print(result.summary(), markup=False)
     return result

@@ -1,6 +1,6 @@
 """What a reviewer reads: the page of each run, and what differs between two runs.
 
-Everything here is read from the records that runs leave (:mod:`stockcast.pipeline.account`), which
+Everything here is read from the records that runs leave (:mod:`stockcast.pipeline.archive`), which
 later runs do not change. The names below are imported when they are first used.
 """
 

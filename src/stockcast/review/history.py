@@ -85,7 +85,7 @@ class Run:
 
     def code(self, digest: str) -> str:
         """A module or notebook as it was; nothing when it was not kept."""
-        from stockcast.pipeline.account import CODE
+        from stockcast.pipeline.archive import CODE
 
         path = self.path.parent / CODE / digest
         return path.read_text("utf-8", "replace") if path.is_file() else ""

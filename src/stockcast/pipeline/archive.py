@@ -1,4 +1,4 @@
-"""The account of a run: what each task was made from and with, kept for good.
+"""The archive of a run: what each task was made from and with, kept for good.
 
 Later runs replace products, notebooks and modules. What a comparison of two runs needs is therefore
 copied below ``runs/``: the small products of a task to ``<run that made it>/``, each module and
