@@ -44,19 +44,24 @@ def show_metrics(
         str | None,
         typer.Option("--listen", metavar="HOST:PORT", help="Serve them at /metrics until stopped."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print what Prometheus is told, or serve it."""
     from stockcast.monitoring import metrics
 
     settings = settings_for(profile, assignments)
-    if listen is None:
+    if listen is not None:
+        host, port = metrics.serve(settings, listen)
+        say(f"metrics are at http://{host}:{port}/metrics; ctrl-C stops this.")
+        threading.Event().wait()
+    elif as_json:
+        with results_only():
+            found = metrics.samples(settings)
+        print_json(found)
+    else:
         with results_only():
             text = metrics.exposition(settings).decode()
         typer.echo(text, nl=False)
-        return
-    host, port = metrics.serve(settings, listen)
-    say(f"metrics are at http://{host}:{port}/metrics; ctrl-C stops this.")
-    threading.Event().wait()
 
 
 def _check(settings: Settings, pages: bool, as_json: bool) -> int:

@@ -34,7 +34,7 @@ from stockcast.monitoring.metrics.recording import (
 )
 
 if TYPE_CHECKING:
-    from stockcast.monitoring.metrics.client import CONTENT_TYPE, exposition
+    from stockcast.monitoring.metrics.client import CONTENT_TYPE, exposition, samples
     from stockcast.monitoring.metrics.publishing import push, serve, textfile, write_textfile
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "rows_ingested",
     "run_ended",
     "run_started",
+    "samples",
     "serve",
     "stage_ended",
     "stage_started",
@@ -63,6 +64,7 @@ _HOMES = {
     "CONTENT_TYPE": "client",
     "exposition": "client",
     "push": "publishing",
+    "samples": "client",
     "serve": "publishing",
     "textfile": "publishing",
     "write_textfile": "publishing",

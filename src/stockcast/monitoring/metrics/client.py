@@ -46,7 +46,7 @@ from stockcast.monitoring.metrics.products import cache_gauge, product_gauges
 from stockcast.monitoring.metrics.totals import Key, totals_of
 from stockcast.settings import Settings, load_settings
 
-__all__ = ["CONTENT_TYPE", "exposition", "listen", "push_text", "write_text"]
+__all__ = ["CONTENT_TYPE", "exposition", "listen", "push_text", "samples", "write_text"]
 
 #: The media type of what :func:`exposition` returns.
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -137,6 +137,15 @@ def exposition(settings: Settings) -> bytes:
     server calls it in a thread.
     """
     return generate_latest(_registry(settings, machine=True))
+
+
+def samples(settings: Settings) -> list[dict[str, Any]]:
+    """Return the same as JSON has it: ``name``, ``labels`` and ``value`` of each sample."""
+    return [
+        {"name": sample.name, "labels": sample.labels, "value": sample.value}
+        for family in _registry(settings, machine=True).collect()
+        for sample in family.samples
+    ]
 
 
 def write_text(settings: Settings, path: Path) -> None:
