@@ -20,6 +20,7 @@ from stockcast.errors import StockcastError
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.forecasting import price_fan
 from stockcast.ledger import Ledger
+from stockcast.monitoring import metrics
 from stockcast.operation import sessions
 from stockcast.operation.daily import Busy, Daily, run_due
 from stockcast.pipeline.notebook import Failure
@@ -137,7 +138,7 @@ def test_a_session_made_up_for_is_forecast_from_what_was_known_on_its_day(
 
 
 def test_nothing_is_due_once_the_session_is_done(
-    start: Callable[..., Daily], standin: StandIn
+    start: Callable[..., Daily], on: Callable[..., Settings], standin: StandIn
 ) -> None:
     start(WEEK[0])
     standin.requests.clear()
@@ -148,6 +149,8 @@ def test_nothing_is_due_once_the_session_is_done(
         "the next one closes at 2013-02-05 21:00 UTC."
     )
     assert standin.requests == []
+    told = metrics.textfile(on(WEEK[0])).read_text("utf-8")
+    assert 'stockcast_last_run_success{profile="sample"} 1.0' in told, "a holiday is no alarm"
 
 
 def test_a_day_without_a_session_says_so(
@@ -182,8 +185,6 @@ def test_two_scheduled_runs_exclude_each_other(on: Callable[..., Settings]) -> N
 def test_a_failure_is_told_and_sets_the_metric(
     on: Callable[..., Settings], standin: StandIn, tmp_path: Path
 ) -> None:
-    from stockcast.monitoring import metrics
-
     told = tmp_path / "told"
     standin.faults = {"*": "delisted"}
     script = tmp_path / "tell"

@@ -19,6 +19,7 @@ import pandas as pd
 from stockcast import calendars
 from stockcast.errors import StockcastError
 from stockcast.locks import open_lock, take
+from stockcast.monitoring import metrics
 from stockcast.operation import notification, sessions
 from stockcast.operation.settlement import settle
 from stockcast.prices.notices import aged
@@ -115,6 +116,8 @@ def _run_due(settings: Settings, run: Runner) -> Daily:
     todo = sessions.due(settings, last)
     if not todo:
         result.note = _nothing(settings, last)
+        metrics.run_ended(settings, "done", 0.0, {})  # or a holiday would look like a run missed
+        metrics.publish(settings)
         return result
     for session, tickers in todo:
         if session < last:
@@ -206,9 +209,8 @@ def _alone(settings: Settings) -> Iterator[None]:
 def _failed(settings: Settings, why: list[str], begun: float, *, counted: bool) -> None:
     """Tell whoever is to be told; ``counted`` says whether a run has set the metric."""
     if not counted:
-        from stockcast.monitoring import metrics
-
         metrics.run_ended(settings, "failed", time.monotonic() - begun, {"failed": 1})
+        metrics.publish(settings)
     more = f" (and {len(why) - 1} more)" if len(why) > 1 else ""
     for problem in notification.notify(settings, f"{why[0]}{more}", why):
         _LOG.warning("%s", problem)

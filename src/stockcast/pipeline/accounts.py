@@ -37,5 +37,4 @@ def accounted(settings: Settings) -> Iterator[Callable[[RunResult], None]]:
         tasks = results[0].tasks if results else {}
         run_id = results[0].run_id if results else None
         metrics.run_ended(settings, outcome, seconds, tasks, run_id=run_id)
-        metrics.write_textfile(settings)
-        metrics.push(settings)
+        metrics.publish(settings)

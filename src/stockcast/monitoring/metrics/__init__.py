@@ -35,7 +35,13 @@ from stockcast.monitoring.metrics.recording import (
 
 if TYPE_CHECKING:
     from stockcast.monitoring.metrics.client import CONTENT_TYPE, exposition, samples
-    from stockcast.monitoring.metrics.publishing import push, serve, textfile, write_textfile
+    from stockcast.monitoring.metrics.publishing import (
+        publish,
+        push,
+        serve,
+        textfile,
+        write_textfile,
+    )
 
 __all__ = [
     "CONTENT_TYPE",
@@ -46,6 +52,7 @@ __all__ = [
     "forecasts_recalled",
     "gate_decided",
     "http_request",
+    "publish",
     "push",
     "report_written",
     "rows_ingested",
@@ -63,6 +70,7 @@ __all__ = [
 _HOMES = {
     "CONTENT_TYPE": "client",
     "exposition": "client",
+    "publish": "publishing",
     "push": "publishing",
     "samples": "client",
     "serve": "publishing",

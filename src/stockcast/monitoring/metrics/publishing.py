@@ -11,7 +11,7 @@ from stockcast.monitoring.metrics import client
 from stockcast.monitoring.metrics.recording import fell_back
 from stockcast.settings import Settings
 
-__all__ = ["push", "serve", "textfile", "write_textfile"]
+__all__ = ["publish", "push", "serve", "textfile", "write_textfile"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,6 +44,12 @@ def push(settings: Settings) -> bool:
         fell_back(settings, "pushgateway")
         return False
     return True
+
+
+def publish(settings: Settings) -> None:
+    """Leave the textfile, and push where the settings say: what a batch does at its end."""
+    write_textfile(settings)
+    push(settings)
 
 
 def serve(settings: Settings, address: str) -> tuple[str, int]:
