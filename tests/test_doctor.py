@@ -71,10 +71,16 @@ def test_every_component_says_whether_it_is_embedded_or_remote(
     sample_settings: MakeSettings,
 ) -> None:
     settings = sample_settings(
-        redis_url="redis://127.0.0.1:1", mlflow_tracking_uri="http://127.0.0.1:1"
+        redis_url="redis://127.0.0.1:1",
+        mlflow_tracking_uri="http://127.0.0.1:1",
+        qdrant_url="http://127.0.0.1:1",
+        ollama_base_url="http://127.0.0.1:1",
+        dagshub_user_name="ada",
+        dagshub_repo_name="prices",
     )
     modes = {check.name: check.mode(settings) for check in CHECKS}
-    assert {name for name, mode in modes.items() if mode == "remote"} == {"redis", "mlflow"}
+    remote = {"redis", "mlflow", "qdrant", "ollama", "dagshub"}
+    assert {name for name, mode in modes.items() if mode == "remote"} == remote
 
 
 def named(name: str) -> Check:
@@ -86,6 +92,8 @@ def named(name: str) -> Check:
     [
         ("redis", {"redis_url": "redis://me:secret@127.0.0.1:1"}),
         ("mlflow", {"mlflow_tracking_uri": "http://me:secret@127.0.0.1:1"}),
+        ("qdrant", {"qdrant_url": "http://me:secret@127.0.0.1:1"}),
+        ("ollama", {"ollama_base_url": "http://me:secret@127.0.0.1:1"}),
     ],
 )
 def test_service_that_does_not_answer_degrades_and_fails_nothing(
@@ -93,8 +101,9 @@ def test_service_that_does_not_answer_degrades_and_fails_nothing(
 ) -> None:
     (found,) = examine(sample_settings(**place), [named(name)])
     assert (found.ok, found.word, found.mode) == (False, "degraded", "remote")
-    assert "127.0.0.1:1" in found.detail
+    assert "127.0.0.1:1" in found.detail or "refused" in found.detail
     assert "secret" not in found.detail
+    assert found.seconds < 10
 
 
 def test_trial_of_the_embedded_redis_leaves_nothing_behind(
@@ -116,6 +125,17 @@ def test_prices_names_each_ticker_that_cannot_be_read(sample_settings: MakeSetti
     assert "MSFR: " in found.detail
     assert "ZZZZ: " in found.detail
     assert "AAPL 3,270 to 2013-03-01" in found.detail
+
+
+def test_file_of_secrets_that_others_can_read_is_found(
+    sample_settings: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "variables"
+    kept.touch(0o644)
+    monkeypatch.setenv("STOCKCAST_ENV_FILE", str(kept))
+    assert not examine(sample_settings(), [named("secrets")])[0].ok
+    kept.chmod(0o600)
+    assert examine(sample_settings(), [named("secrets")])[0].ok
 
 
 def test_ledger_that_cannot_be_opened_is_found(sample_settings: MakeSettings) -> None:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from stockcast.deadline import within
 from stockcast.errors import BadInput, StockcastError, Unavailable
 from stockcast.masking import mask
-from stockcast.settings import HOME, Settings
+from stockcast.settings import HOME, Settings, env_file
 
 __all__ = ["CHECKS", "Check", "Finding", "Observation", "examine"]
 
@@ -130,6 +130,13 @@ def _installed(package: str) -> str:
         return version(package).partition("+")[0]
     except PackageNotFoundError:
         return "none"
+
+
+def _library(package: str) -> Observation:
+    release = _installed(package)
+    if release == "none":
+        raise StockcastError(f"Expected the package {package}, got none.")
+    return Observation(release, "")
 
 
 def _prices(settings: Settings) -> Observation:
@@ -260,6 +267,53 @@ def _redis_mode(settings: Settings) -> str:
     return "remote" if settings.redis_url or settings.redis_host else "embedded"
 
 
+def _dagshub(settings: Settings) -> Observation:
+    from stockcast.tracking import dagshub
+
+    release = _installed("dagshub")
+    if _dagshub_mode(settings) == "library":
+        return Observation(release, "no repository is named")
+    dagshub.log_in(settings)
+    return Observation(release, f"lets us in at {dagshub.tracking_uri(settings)}")
+
+
+def _dagshub_mode(settings: Settings) -> str:
+    named = settings.dagshub_user_name and settings.dagshub_repo_name
+    return "remote" if named else "library"
+
+
+def _qdrant(settings: Settings) -> Observation:
+    from stockcast.agents import memory
+
+    release = _installed("qdrant-client")
+    folder = settings.state / "qdrant"
+    if not (settings.qdrant_url or folder.exists()):
+        return Observation(release, f"none yet; a report makes {folder}")
+    return Observation(release, mask(memory.probe(settings), settings))
+
+
+def _ollama(settings: Settings) -> Observation:
+    from stockcast.agents import ollama
+
+    if not settings.ollama_base_url:
+        return Observation("", "none is named; reports are written from the facts by rules")
+    try:
+        release = ollama.probe(settings)
+    except ollama.NoAnswer as error:
+        where = mask(settings.ollama_base_url, settings)
+        raise Unavailable(f"Ollama at {where} cannot be used: {error.reason}.") from None
+    return Observation(release, f"answers at {mask(settings.ollama_base_url, settings)}")
+
+
+def _secrets(settings: Settings) -> Observation:
+    path = env_file()
+    if not path.is_file():
+        return Observation("", f"from the environment; there is no {path}")
+    if path.stat().st_mode & 0o077:
+        raise StockcastError(f"Expected {path} to be yours alone, got one that others can read.")
+    return Observation("", f"from the environment and {path}")
+
+
 def _disk(settings: Settings) -> Observation:
     folder = _existing(settings.state)
     free = shutil.disk_usage(folder).free
@@ -288,4 +342,23 @@ CHECKS: tuple[Check, ...] = (
         _ledger,
         mode=lambda settings: "remote" if settings.ledger_url else "embedded",
     ),
+    Check("dagshub", _dagshub, mode=_dagshub_mode, required=False, seconds=20),
+    Check(
+        "qdrant",
+        _qdrant,
+        mode=lambda settings: "remote" if settings.qdrant_url else "embedded",
+        required=False,
+        seconds=20,
+    ),
+    Check(
+        "ollama",
+        _ollama,
+        mode=lambda settings: "remote" if settings.ollama_base_url else "library",
+        required=False,
+        seconds=20,
+    ),
+    Check("evidently", lambda settings: _library("evidently"), required=False),
+    Check("langgraph", lambda settings: _library("langgraph"), required=False),
+    Check("ploomber", lambda settings: _library("ploomber")),
+    Check("secrets", _secrets, required=False),
 )
