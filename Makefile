@@ -16,7 +16,7 @@ PYTHON ?= $(shell for p in python3.11 python3; do $$p $(IS_311) 2>/dev/null && e
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help run test nightly bench lab dashboard serve lint lock clean
+.PHONY: help run test nightly audit bench lab dashboard serve lint lock clean
 
 help:
 	@echo "make run     the whole pipeline on the sample prices, then a table"
@@ -26,7 +26,8 @@ help:
 	@echo "make lab     JupyterLab on notebooks/"
 	@echo "make dashboard  the page for stakeholders, at http://127.0.0.1:8866"
 	@echo "make serve   the HTTP service on port 8000 of this machine"
-	@echo "make lint    what is checked before a commit: ruff, mypy"
+	@echo "make lint    what is checked before a commit: ruff, mypy, bandit"
+	@echo "make audit   look the lock's packages up among known vulnerabilities"
 	@echo "make lock    write requirements.lock anew from pyproject.toml (ARGS=--upgrade for new versions)"
 	@echo "make clean   remove .venv"
 
@@ -55,6 +56,11 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src feature_repo
+
+# asks the package index for advisories, so it needs a network that reaches it
+audit: $(STAMP)
+	$(BIN)/pip-audit --requirement requirements.lock --no-deps --disable-pip $(ARGS)
 
 # The lock must serve every machine: it names torch without the local suffix of one build, and no
 # CUDA package, which torch brings along where it needs them.

@@ -72,7 +72,7 @@ def _post(url: str, document: dict[str, object]) -> None:
         url, json.dumps(document).encode(), {"Content-Type": "application/json"}
     )
     try:
-        urllib.request.urlopen(request, timeout=PATIENCE).close()  # noqa: S310
+        urllib.request.urlopen(request, timeout=PATIENCE).close()  # noqa: S310  # nosec B310
     except urllib.error.HTTPError as error:
         error.close()  # it holds the connection
         raise
