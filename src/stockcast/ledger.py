@@ -250,7 +250,7 @@ def _guards() -> Iterator[str]:
                 " BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
             )
         # REPLACE deletes without asking the trigger above, so a second row is stopped here.
-        exists = f"EXISTS (SELECT 1 FROM {table} WHERE {twin})"  # noqa: S608  # nosec B608 - our names
+        exists = f"EXISTS (SELECT 1 FROM {table} WHERE {twin})"  # our names  # noqa: S608  # nosec B608
         yield (
             f"CREATE TRIGGER IF NOT EXISTS {table}_no_replace BEFORE INSERT ON {table}"
             f" WHEN {exists} BEGIN SELECT RAISE(IGNORE); END"

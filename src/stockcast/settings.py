@@ -12,7 +12,7 @@ import datetime as dt
 import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -260,6 +260,13 @@ class Settings(BaseSettings):
             _Variables(settings_cls, kept_variables()),
             written,
         )
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Show no login of a URL, as a notebook that prints its settings would."""
+        from stockcast.masking import mask
+
+        for key, value in super().__repr_args__():
+            yield key, mask(value) if isinstance(value, str) else value
 
     @property
     def state(self) -> Path:

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stockcast.agents import embedding
+from stockcast.agents import embedding, points
 from stockcast.errors import Unavailable
 from stockcast.locks import locked
 
@@ -362,6 +362,7 @@ def _embedded(settings: Settings) -> Iterator[Any]:
     # what QdrantClient(path=...) wraps: the wrapper takes ten times as long to open as the store
     from qdrant_client.local.qdrant_local import QdrantLocal
 
+    points.guard()
     folder = settings.state / "qdrant"
     with locked(settings.state / "qdrant.lock"):
         try:

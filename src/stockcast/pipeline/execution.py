@@ -16,10 +16,12 @@ from typing import Any
 
 import stockcast
 from stockcast.files import replacing
+from stockcast.masking import hide
 from stockcast.pipeline import render
 from stockcast.pipeline.kernels import Kernels
 from stockcast.pipeline.notebook import Failure, NotebookFailed, execute
 from stockcast.pipeline.plans import TaskPlan
+from stockcast.settings import Settings
 
 __all__ = ["failed_paths", "last_failure", "run"]
 
@@ -46,12 +48,13 @@ def run(plan: TaskPlan, notebook: str, kernels: Kernels, inputs: Iterable[Path])
         if running.exists():
             node = nbformat.read(running, as_version=4)
         failure = replace(error.failure, report=failed_paths(plan)[1])
-        _keep(plan, node, about | _times(begun), failure, kernels.command)
+        _keep(plan, node, about | _times(begun), failure, kernels)
         raise NotebookFailed(failure) from error
     finally:
         running.unlink(missing_ok=True)
     found = _data_hash([*plan.products.values(), *inputs])
-    _write(node, about | _times(begun) | {"data_hash": found}, *_pages(plan))
+    told = about | _times(begun) | {"data_hash": found}
+    _write(node, told, *_pages(plan), kernels.settings)
     for path in failed_paths(plan):
         path.unlink(missing_ok=True)
 
@@ -103,21 +106,26 @@ def _prepared(node: Any, about: dict[str, Any]) -> Any:
     return node
 
 
-def _write(node: Any, about: dict[str, Any], notebook: Path, page: Path) -> None:
+def _write(
+    node: Any, about: dict[str, Any], notebook: Path, page: Path, settings: Settings
+) -> None:
     import nbformat
 
     _prepared(node, about)
     for key in ("input_path", "output_path"):  # of the file that it was while it ran
         node.metadata.get("papermill", {}).pop(key, None)
+    text = hide(nbformat.writes(node), settings)  # a kernel has the secrets, and may print them
     with replacing(notebook) as temporary:
-        temporary.write_text(nbformat.writes(node), "utf-8")
+        temporary.write_text(text, "utf-8")
     with replacing(page) as temporary:
-        temporary.write_text(render.page(node), "utf-8")
+        temporary.write_text(render.page(nbformat.reads(text, as_version=4)), "utf-8")
 
 
-def _keep(plan: TaskPlan, node: Any, about: dict[str, Any], failure: Failure, command: str) -> None:
-    told = {**failure.document(), "message": str(failure), "resume": command}
-    _write(node, about | {"failure": told}, *failed_paths(plan))
+def _keep(
+    plan: TaskPlan, node: Any, about: dict[str, Any], failure: Failure, kernels: Kernels
+) -> None:
+    told = {**failure.document(), "message": str(failure), "resume": kernels.command}
+    _write(node, about | {"failure": told}, *failed_paths(plan), kernels.settings)
 
 
 def _data_hash(paths: Iterable[Path]) -> str | None:

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import re
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 from stockcast import errors
+from stockcast.masking import mask
 from stockcast.pipeline.kernels import Kernels, manager_class
 from stockcast.settings import HOME
 
@@ -87,11 +88,13 @@ def execute(task: str, notebook: Any, output: Path, kernels: Kernels) -> Any:
                 resources={"metadata": {"path": str(HOME)}},
             )
         except PapermillExecutionError as error:
-            cell, line = error.exec_count, _last_line(error.evalue)
+            cell, line = error.exec_count, mask(_last_line(error.evalue), kernels.settings)
             raise NotebookFailed(Failure(task, error.ename, line, cell)) from None
         except (DeadKernelError, RuntimeError, TimeoutError) as error:
             kernels.check()
-            raise NotebookFailed(_death(task, error, log)) from error
+            failure = _death(task, error, log)
+            said = mask(failure.message, kernels.settings)
+            raise NotebookFailed(replace(failure, message=said)) from error
         finally:
             _close_loop()
 
