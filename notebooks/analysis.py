@@ -22,6 +22,7 @@ tickers = None
 # %%
 settings = load_settings(profile)
 documents = [read_json(Path(task["forecast"])) for task in upstream["forecast-*"].values()]
+checks = [read_json(Path(task["drift"])) for task in upstream["drift-*"].values()]
 records = [load_record(Path(task["model"])) for task in upstream["train_child-*"].values()]
 plots.expected_ranges(documents)
 
@@ -44,6 +45,16 @@ tables.scorecard(records)
 
 # %%
 tables.track_record(Ledger(settings).summary())
+
+# %% [markdown]
+# ## Drift
+# Whether the bars, the inputs and the forecasts still look like those of the training.
+
+# %%
+plots.drift(checks)
+
+# %%
+tables.health(checks)
 
 # %% [markdown]
 # ## Forecasts

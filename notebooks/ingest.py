@@ -9,7 +9,8 @@ from pathlib import Path
 from stockcast import features, plots, store, tables
 from stockcast.files import write_json
 from stockcast.models.records import made_from
-from stockcast.prices import read, snapshot
+from stockcast.monitoring.intake import admit
+from stockcast.prices import snapshot
 from stockcast.prices.revisions import account
 from stockcast.settings import load_settings
 
@@ -25,6 +26,7 @@ start = "1999-01-01"
 as_of = None
 context = 60
 fingerprint = None
+mark = None
 
 # %%
 settings = load_settings(
@@ -42,10 +44,11 @@ settings = load_settings(
 # %% [markdown]
 # ## Prices
 # Open, high, low and close are adjusted for splits and dividends with one factor per day, and
-# rebased so that the last close is the one traded.
+# rebased so that the last close is the one traded. Bars that cannot be believed are refused, and
+# hold back every forecast of the ticker until they are corrected.
 
 # %%
-history = read(settings, ticker)
+history = admit(settings, ticker)
 plots.prices(history.frame, ticker)
 
 # %%

@@ -37,6 +37,7 @@ learning_rate = 1e-3
 fine_tune_lr = 1e-4
 strategy = "auto"
 seed = 7
+mark = None
 
 # %%
 settings = load_settings(profile, {"context": context})
@@ -129,5 +130,6 @@ record = publishing.publish(
     Path(product["model"]),
     children=children,
     parent=parent_record,
+    mark=mark,
 )
 tables.decision(record)

@@ -36,6 +36,7 @@ batch_size = 32
 parent_epochs = 20
 learning_rate = 1e-3
 seed = 7
+mark = None
 
 # %%
 settings = load_settings(profile, {"context": context})
@@ -108,5 +109,7 @@ bundle = make_bundle(
     trained_through=str(split.last_training_day(samples.days).date()),
 )
 write_parquet(Path(product["origins"]), assessment.origins())
-record = publishing.publish(settings, history, samples, bundle, assessment, Path(product["model"]))
+record = publishing.publish(
+    settings, history, samples, bundle, assessment, Path(product["model"]), mark=mark
+)
 tables.decision(record)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stockcast import prices
+from stockcast import holds, prices
 from stockcast.calendars import next_sessions
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
@@ -47,11 +47,13 @@ def forecast(settings: Settings, ticker: str) -> dict[str, Any]:
 
     Raises:
         NoModel: the ticker has no model for the prices in use; training it makes one.
+        DataFault: its data cannot be believed, and are held until they are corrected.
         BadInput: a product it needs cannot be read.
     """
     from stockcast.cache import connect, forecast_ttl
 
     begun = time.perf_counter()
+    holds.require_none(settings, ticker)
     record = _record(settings, ticker)
     freshness = _freshness(settings, ticker)
     model = _identity(record)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = [
     "calibration",
     "compared",
+    "distances",
+    "drift",
     "expected_ranges",
     "fan_chart",
     "ledger",
@@ -31,6 +33,7 @@ __all__ = [
     "residuals",
     "skill",
     "strategies",
+    "surprises",
     "volatility",
 ]
 
@@ -221,6 +224,47 @@ def expected_ranges(documents: Sequence[Mapping[str, Any]]) -> Figure:
         axes.plot(100 * (last["q50"] / close - 1), place, "o", color=MODEL, markersize=4)
     axes.axvline(0, color=FAINT, linewidth=0.8)
     axes.set_yticks(places, [document["ticker"] for document in documents], fontsize=8)
+    return _figure(axes)
+
+
+def surprises(scores: pd.DataFrame, title: str, days: int = 500) -> Figure:
+    """Each statistic over its threshold at the last ``days`` closes; an alarm from 1 on."""
+    axes = _axes(title, "times the threshold", height=2.8)
+    shown = scores.tail(days)
+    for name in shown:
+        alarms = bool((shown[name] >= 1).any())
+        look = {"linewidth": 1.2, "label": name} if alarms else {"linewidth": 0.6, "color": FAINT}
+        axes.plot(shown.index, shown[name], **look)
+    axes.axhline(1, color=REFERENCE, linestyle=":")
+    axes.set_ylim(bottom=0)
+    if (shown >= 1).any(axis=None):
+        axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=4)
+    if scores.empty:
+        axes.text(0.5, 0.5, "too short a history", transform=axes.transAxes, ha="center")
+    return _figure(axes)
+
+
+def distances(document: Mapping[str, Any]) -> Figure:
+    """How far each input lies from the training's, over how far it used to lie."""
+    columns = document["columns"]
+    ratios = {name: c["score"] / max(c["threshold"], 1e-9) for name, c in columns.items()}
+    return _beside_one(ratios, "Distance of the last 20 sessions' inputs, limit = 1")
+
+
+def drift(documents: Sequence[Mapping[str, Any]]) -> Figure:
+    """The largest surprise of each ticker's last sessions, over its threshold."""
+    scores = {document["ticker"]: document["score"] for document in documents}
+    known = {ticker: score for ticker, score in scores.items() if score is not None}
+    return _beside_one(known, "Largest surprise of the last sessions, threshold = 1")
+
+
+def _beside_one(values: Mapping[str, float], title: str) -> Figure:
+    axes = _axes(title, "", height=0.9 + 0.28 * len(values))
+    places = np.arange(len(values))[::-1]
+    colours = [REFERENCE if value >= 1 else MODEL for value in values.values()]
+    axes.barh(places, list(values.values()), color=colours, height=0.6)
+    axes.axvline(1, color=ACTUAL, linewidth=0.8, linestyle=":")
+    axes.set_yticks(places, list(values), fontsize=8)
     return _figure(axes)
 
 

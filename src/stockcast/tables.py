@@ -11,8 +11,11 @@ from stockcast.models.records import Record
 
 __all__ = [
     "decision",
+    "drifted",
     "fan",
+    "health",
     "overview",
+    "promise",
     "ratios",
     "revisions",
     "scorecard",
@@ -75,6 +78,8 @@ def decision(record: Record) -> pd.DataFrame:
         "why": record.verdict.reason,
         "prices": f"{record.data_hash}, up to {record.as_of}",
     }
+    if record.details.get("retrained_for"):
+        rows["trained again for"] = record.details["retrained_for"]
     return pd.DataFrame({record.ticker: rows})
 
 
@@ -132,6 +137,35 @@ def scorecard(records: Iterable[Record]) -> pd.DataFrame:
     columns = ["ticker", "model", *shown, "coverage_90", "train_seconds"]
     table = pd.DataFrame(rows, columns=columns).set_index(["ticker", "model"])
     return table.astype(float).round(3)
+
+
+def drifted(document: Document) -> pd.DataFrame:
+    """Each model input: its distance from the training's days, and how surprising it is."""
+    names = {"score": "distance", "threshold": "limit", "shift_in_sd": "mean shift (sd)"}
+    return pd.DataFrame(document["columns"]).T.rename(columns=names)
+
+
+def promise(document: Document) -> pd.DataFrame:
+    """Next-day forecasts: figures promised at the training, walked forward, and of the ledger."""
+    parts = ("promised", "walked", "ledger")
+    found = {part: document["performance"].get(part) or {} for part in parts}
+    rows = ("n", "pinball", "pinball_vs_naive", "coverage_80", "residual_mean", "residual_sd")
+    return pd.DataFrame(found, rows, dtype=float).round(5).astype(object).fillna("-")
+
+
+def health(documents: Sequence[Document]) -> pd.DataFrame:
+    """The verdict on each ticker, and what to do."""
+    rows = {
+        document["ticker"]: {
+            "as of": document["as_of"] or "-",
+            "health": document["health"],
+            "why": " ".join(document["reasons"]) or "-",
+            "what to do": document["what_to_do"],
+            "false alarms": document["false_alarm_rate"],
+        }
+        for document in documents
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def track_record(summary: pd.DataFrame, ticker: str | None = None) -> pd.DataFrame:

@@ -38,11 +38,13 @@ def run(
     with results_only():
         result = pipeline.run(settings, force=force, jobs=settings.jobs)
         page = _review(settings, result)
-    documents = _forecasts(settings, result)
+    documents, checks = _forecasts(settings, result), _checks(settings)
     if as_json:
-        print_json({**_run_document(result, documents), "review": str(page) if page else None})
+        more = {"drift": checks, "review": str(page) if page else None}
+        print_json({**_run_document(result, documents), **more})
     else:
         show_forecasts(settings, documents)
+        typer.echo("".join(f"{views.drift_line(check)}\n" for check in checks), nl=False)
     return result.exit_code
 
 
@@ -77,12 +79,28 @@ def _forecasts(settings: Settings, result: RunResult) -> list[dict[str, Any]]:
     A ticker whose tasks failed may still have the forecast of an earlier run, which would look
     like one of this run's.
     """
+    from stockcast import holds
     from stockcast.files import read_json
 
     undone = result.failed.keys() | result.blocked.keys()
-    current = [ticker for ticker in settings.tickers if f"forecast-{ticker}" not in undone]
+    current = [
+        ticker
+        for ticker in settings.tickers
+        if f"forecast-{ticker}" not in undone and holds.reason(settings, ticker) is None
+    ]
     paths = [settings.state / "forecasts" / f"{ticker}.json" for ticker in current]
     return [read_json(path) for path in paths if path.exists()]
+
+
+def _checks(settings: Settings) -> list[dict[str, Any]]:
+    """Return the drift document of each ticker that is not healthy."""
+    from stockcast.files import read_json
+    from stockcast.monitoring.documents import document_file
+    from stockcast.monitoring.health import HEALTHY
+
+    paths = [document_file(settings, ticker) for ticker in settings.all_tickers]
+    documents = [read_json(path) for path in paths if path.exists()]
+    return [document for document in documents if document["health"] != HEALTHY]
 
 
 def _run_document(result: RunResult, documents: Sequence[dict[str, Any]]) -> dict[str, Any]:

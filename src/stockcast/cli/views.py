@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = [
+    "drift_line",
     "fan",
     "forecasts",
     "ledger",
@@ -148,6 +149,12 @@ def ledger(rows: Sequence[Document]) -> Table:
     """Return the rows of the ledger under their own names."""
     headings = list(rows[0]) if rows else []
     return table(headings, [[_cell(row[key]) for key in headings] for row in rows])
+
+
+def drift_line(document: Document) -> str:
+    """Return what a drift check found, and what to do, in one line."""
+    found = f"{document['ticker']} is {document['health'].lower()}"
+    return f"{found}: {' '.join(document['reasons'])} {document['what_to_do']}"
 
 
 def tasks(documents: Sequence[Document]) -> Table:

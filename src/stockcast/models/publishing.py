@@ -11,6 +11,7 @@ import pandas as pd
 from stockcast import plots, tracking
 from stockcast.errors import BadInput
 from stockcast.evaluation.walkforward import paired_losses
+from stockcast.marks import Mark
 from stockcast.models import gate
 from stockcast.models.assessment import BASELINES, Assessment, assess
 from stockcast.models.bundle import Bundle, load_bundle, save_bundle
@@ -35,6 +36,7 @@ def publish(
     *,
     children: Children | None = None,
     parent: Record | None = None,
+    mark: Mark | None = None,
 ) -> Record:
     """Keep the bundle, let the gate decide what serves, record the run, and write the record.
 
@@ -57,9 +59,11 @@ def publish(
             champion.
         children: every strategy, for a child.
         parent: the parent's record, for a child.
+        mark: why the training was asked for, if it was.
     """
     folder = save_bundle(bundle, settings.state / "models")
     own = record_file(settings, bundle.name)
+    due = _due(own, mark)
     decided = _decide(settings, bundle, assessment, samples, own, children, parent)
     record = Record(
         name=bundle.name,
@@ -72,13 +76,22 @@ def publish(
         strategies=_rows(children.evidence) if children else [],
         **decided,
     )
-    run_id = _track(settings, bundle, folder, assessment, record, trial=path != own)
-    record = record.model_copy(update={"details": {"mlflow_run": run_id}})
+    run_id = _track(settings, bundle, folder, assessment, record, due, trial=path != own)
+    details = {"mlflow_run": run_id, "mark": mark, "retrained_for": due and due["reason"]}
+    record = record.model_copy(update={"details": details})
     record.save(path)
     kind = "child" if children else "parent"
     word, why = _word(record, bundle), record.verdict.reason
     metrics.gate_decided(settings, kind, word, ticker=record.ticker, reason=why)
     return record
+
+
+def _due(path: Path, mark: Mark | None) -> Mark | None:
+    """The mark, unless the last training was for it already."""
+    try:
+        return None if load_record(path).details.get("mark") == mark else mark
+    except BadInput:  # the first training
+        return mark
 
 
 def _word(record: Record, candidate: Bundle) -> str:
@@ -219,6 +232,7 @@ def _track(
     folder: Path,
     assessment: Assessment,
     record: Record,
+    due: Mark | None,
     *,
     trial: bool,
 ) -> str:
@@ -234,7 +248,8 @@ def _track(
         "serves": record.bundle,
     }
     title = f"{bundle.name} (interactive)" if trial else bundle.name
-    with tracking.run(settings, title, params, tags) as run:
+    why = {"retrained_for": due["reason"], "drift_day": due["day"]} if due else {}
+    with tracking.run(settings, title, params, {**tags, **why}) as run:
         run.history([_renamed(asdict(epoch)) for epoch in bundle.fitted.history])
         run.metrics(_metrics(assessment))
         made = assessment.test(assessment.candidate)

@@ -1,8 +1,9 @@
-"""Checks of a whole profile: read, examine and write down, one ticker after the other."""
+"""Checks of a whole profile: read, examine, act and write down, one ticker after the other."""
 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -11,16 +12,17 @@ from typing import Any
 
 import pandas as pd
 
-from stockcast import prices
+from stockcast import marks, prices
 from stockcast.errors import DataFault, StockcastError
-from stockcast.monitoring import checkup, evidently_report
+from stockcast.monitoring import checkup, documents, evidently_report, intake, remedies
+from stockcast.monitoring.checkup import Checkup
+from stockcast.monitoring.documents import Document
 from stockcast.monitoring.health import CRITICAL, DEGRADED, HEALTHY
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
 
-__all__ = ["Checks", "check_all", "publish", "refuse"]
+__all__ = ["Checks", "check_all", "conclude", "page_if_ill"]
 
-Document = dict[str, Any]
 WritePage = Callable[..., Any]  #: of reference, current, limits and path
 
 
@@ -53,7 +55,7 @@ class Checks:
 
 
 def check_all(settings: Settings, *, pages: bool = True) -> Checks:
-    """Check the prices that each ticker has at its source now.
+    """Check the prices that each ticker has at its source now, and act on what is found.
 
     Args:
         settings: of the profile.
@@ -64,38 +66,66 @@ def check_all(settings: Settings, *, pages: bool = True) -> Checks:
     with _page_writer(pages) as write_page:
         for ticker, found in _histories(settings):
             if isinstance(found, DataFault):
-                checks.documents.append(refuse(settings, ticker, str(found)))
+                checks.documents.append(intake.refuse(settings, ticker, str(found)))
             elif isinstance(found, StockcastError):
                 checks.failed[ticker] = found
             else:
                 market = found.frame if ticker == settings.parent_ticker else market
                 checked = checkup.examine(settings, found, market)
-                checks.documents.append(publish(settings, checked, write_page))
+                checks.documents.append(conclude(settings, found, checked, write_page))
+    for document in checks.documents:
+        _check_again(settings, document)
     return checks
 
 
-def refuse(settings: Settings, ticker: str, reason: str) -> Document:
-    """Write down that the ticker's prices were refused; return the document."""
-    document = checkup.refusal(settings, ticker, reason)
-    checkup.save(settings, document)
+def conclude(
+    settings: Settings,
+    history: PriceHistory,
+    found: Checkup,
+    write_page: WritePage | None = None,
+) -> Document:
+    """Act on what was found in ``history``, and write it down; return the document.
+
+    Args:
+        settings: of the profile.
+        history: what was checked.
+        found: by :func:`~stockcast.monitoring.checkup.examine`.
+        write_page: writes Evidently's page; None: there is to be none.
+    """
+    document = remedies.act(settings, history, found.document)
+    inputs, ticker = found.inputs, history.ticker
+    if write_page is not None and len(inputs.reference):
+        path = documents.page_file(settings, ticker)
+        write_page(inputs.reference, inputs.current, inputs.limits, path)
+        document = {**document, "page": path.name}
+    documents.save(settings, document)
     return document
 
 
-def publish(settings: Settings, found: checkup.Checkup, write_page: WritePage) -> Document:
-    """Write down what was found, as a page too; return the document."""
-    inputs, ticker = found.inputs, found.document["ticker"]
-    if len(inputs.reference):
-        path = checkup.page_file(settings, ticker)
-        write_page(inputs.reference, inputs.current, inputs.limits, path)
-    checkup.save(settings, found.document)
-    return found.document
+def page_if_ill(found: Checkup) -> WritePage | None:
+    """What writes Evidently's page if something is not healthy, else None.
+
+    A stage of its own per ticker cannot have a page of each: to import Evidently takes longer than
+    all the rest of the check, and a page has 4 MB.
+    """
+    return None if found.document["health"] == HEALTHY else evidently_report.write_page
+
+
+def _check_again(settings: Settings, document: Document) -> None:
+    """Have the next run look at a ticker anew whose document is about faulty data.
+
+    They may be restored to what they were when the pipeline looked last, and nothing be stale.
+    """
+    if document["stop"]:
+        day = document["as_of"] or str(settings.as_of or dt.date.today())
+        marks.add(settings, f"drift-{document['ticker']}", day, document["reasons"][0])
 
 
 @contextlib.contextmanager
-def _page_writer(wanted: bool) -> Iterator[WritePage]:
+def _page_writer(wanted: bool) -> Iterator[WritePage | None]:
     """Writes pages in a process beside this one, since Evidently takes as long as all the rest."""
     if not wanted:
-        yield lambda *page: None
+        yield None
         return
     pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
     with pool:

@@ -4,44 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import pandas as pd
 
 from stockcast import calendars, features
 from stockcast.errors import BadInput
 from stockcast.features import FEATURES
-from stockcast.files import read_json, write_json
+from stockcast.files import read_json
 from stockcast.ledger import Ledger
-from stockcast.models.records import Record, child_name, load_record, record_file
+from stockcast.models.records import Record, load_record, record_file
 from stockcast.models.splits import split_days
-from stockcast.monitoring import metrics, promise, quality, served
-from stockcast.monitoring.health import Finding, Verdict, judge
+from stockcast.monitoring import promise, quality, served
+from stockcast.monitoring.documents import (
+    Document,
+    document_file,
+    identity,
+    model_name,
+    verdict_fields,
+)
+from stockcast.monitoring.health import Finding, judge
 from stockcast.monitoring.inputs import Inputs, look_at_inputs
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.schema import Fault
 from stockcast.settings import Settings
 
-__all__ = [
-    "LOOK_BACK",
-    "Checkup",
-    "document_file",
-    "examine",
-    "model_name",
-    "page_file",
-    "refusal",
-    "save",
-    "training_end",
-]
+__all__ = ["LOOK_BACK", "Checkup", "examine", "training_end"]
 
 #: Sessions that a check looks at: those since the last one, at most these. Who checks every week
 #: overlooks nothing, and who never checked before is not told of last month.
 LOOK_BACK = 5
-#: Sessions by which a ticker's last bar may lie behind the newest of the profile.
+#: Sessions by which a ticker's last bar may lie behind the market's.
 BEHIND = 5
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,21 +45,6 @@ class Checkup:
     document: Document
     inputs: Inputs
     forecasts: promise.Forecasts
-
-
-def model_name(settings: Settings, ticker: str) -> str:
-    """The name of the model that a check of ``ticker`` is about."""
-    return "parent" if ticker == settings.parent_ticker else child_name(ticker)
-
-
-def document_file(settings: Settings, ticker: str) -> Path:
-    """Where the drift document of ``ticker`` lies."""
-    return settings.state / "drift" / f"{ticker}.json"
-
-
-def page_file(settings: Settings, ticker: str) -> Path:
-    """Where Evidently's page on ``ticker`` lies."""
-    return settings.state / "drift" / f"{ticker}.html"
 
 
 def examine(
@@ -80,11 +59,15 @@ def examine(
     """
     ticker = history.ticker
     computed = features.compute(history.frame)
-    kept = served.stored(settings, ticker)
+    # of other prices than these, it is out of date and not wrong: their ingestion renews it
+    same = snapshot.in_use(settings, ticker) == history.data_hash
+    kept = served.stored(settings, ticker) if same else None
     seen = computed if kept is None else _as_served(kept, computed)
     record = _record(settings, ticker)
     sessions = _sessions_since(settings, history)
-    faults = _faults(settings, history, computed, kept)
+    behind = _behind(settings, history, market)
+    stored = _stored_otherwise(history, computed, kept)
+    faults = [*_faults(settings, history, behind), *stored]
     inputs = look_at_inputs(
         history.frame,
         seen,
@@ -98,63 +81,20 @@ def examine(
     )
     verdict = judge([*map(_finding, faults), *inputs.findings, *forecasts.findings])
     document = {
-        **_identity(settings, ticker, f"{history.as_of:%Y-%m-%d}", history.data_hash),
-        **_verdict(verdict),
+        **identity(settings, ticker, f"{history.as_of:%Y-%m-%d}", history.data_hash),
+        **verdict_fields(verdict),
         "sessions": sessions,
         "score": inputs.score,
         "share_drifted": inputs.share_drifted,
         "columns": inputs.columns,
         "volatility": inputs.volatility,
-        "quality": _quality(settings, history, faults),
+        "quality": _quality(faults, behind, stored),
         "performance": forecasts.document,
         **_rates(inputs, forecasts),
+        "action": {"kind": "none"},
+        "page": None,
     }
     return Checkup(document, inputs, forecasts)
-
-
-def refusal(settings: Settings, ticker: str, reason: str) -> Document:
-    """The document of a ticker whose prices were refused: there is nothing to look at."""
-    verdict = judge([Finding("data", True, reason.rstrip("."))])
-    return {
-        **_identity(settings, ticker, None, None),
-        **_verdict(verdict),
-        "sessions": None,
-        "score": None,
-        "share_drifted": None,
-        "columns": {},
-        "volatility": None,
-        "quality": {"faults": [reason], "sessions_behind": None},
-        "performance": {},
-        "false_alarm_rate": None,
-        "calibration": None,
-    }
-
-
-def save(settings: Settings, document: Document) -> Path:
-    """Write the document; return where."""
-    path = document_file(settings, document["ticker"])
-    write_json(path, document)
-    reason = next(iter(document["reasons"]), None)
-    metrics.drift_checked(settings, document["ticker"], document["health"], reason)
-    return path
-
-
-def _identity(
-    settings: Settings, ticker: str, as_of: str | None, data_hash: str | None
-) -> Document:
-    name = model_name(settings, ticker)
-    return {"ticker": ticker, "model": name, "as_of": as_of, "data_hash": data_hash}
-
-
-def _verdict(verdict: Verdict) -> Document:
-    return {
-        "health": verdict.health,
-        "cause": verdict.cause,
-        "what_to_do": verdict.what_to_do,
-        "reasons": list(verdict.reasons),
-        "retrain": verdict.retrain,
-        "stop": verdict.stop,
-    }
 
 
 def _as_served(kept: pd.DataFrame, computed: pd.DataFrame) -> pd.DataFrame:
@@ -195,42 +135,36 @@ def _sessions_since(settings: Settings, history: PriceHistory) -> int:
     return min(max(since, 1), LOOK_BACK)
 
 
-def _faults(
-    settings: Settings,
-    history: PriceHistory,
-    computed: pd.DataFrame,
-    kept: pd.DataFrame | None,
-) -> list[Fault]:
+def _faults(settings: Settings, history: PriceHistory, behind: int) -> list[Fault]:
     ticker = history.ticker
     found = quality.recent_faults(history.frame, ticker, settings.exchange)
-    if kept is not None:
-        found += served.mismatches(kept, computed, ticker, quality.RECENT)
-    behind = _behind(settings, history)
     if behind:
-        problem = f"expected a bar as new as other tickers have, got none for {behind} sessions"
-        found.append(
-            Fault(ticker, history.as_of, "date", problem, "stop" if behind > BEHIND else "note")
-        )
+        problem = f"expected a bar as new as the market's, got none for {behind} sessions"
+        severity: Literal["stop", "note"] = "stop" if behind > BEHIND else "note"
+        found.append(Fault(ticker, history.as_of, "date", problem, severity))
     return found
 
 
-def _behind(settings: Settings, history: PriceHistory) -> int:
-    """Sessions by which the last bar lies behind the newest snapshot of the profile."""
-    newest = max([history.as_of, *_ends(settings)])
-    return len(calendars.sessions(settings.exchange, history.as_of, newest)) - 1
+def _stored_otherwise(
+    history: PriceHistory, computed: pd.DataFrame, kept: pd.DataFrame | None
+) -> list[Fault]:
+    if kept is None:
+        return []
+    return served.mismatches(kept, computed, history.ticker, quality.RECENT)
 
 
-def _ends(settings: Settings) -> Iterable[pd.Timestamp]:
-    for ticker in settings.all_tickers:
-        if snapshot.in_use(settings, ticker) is not None:
-            yield pd.Timestamp(read_json(snapshot.current(settings, ticker))["as_of"])
+def _behind(settings: Settings, history: PriceHistory, market: pd.DataFrame | None) -> int:
+    """Sessions by which the last bar lies behind the market's."""
+    newest = max(history.as_of, history.as_of if market is None else market.index[-1])
+    days = calendars.sessions(settings.exchange, history.as_of, newest)
+    return int((days > history.as_of).sum())
 
 
 def _finding(fault: Fault) -> Finding:
     return Finding("data", fault.severity == "stop", str(fault))
 
 
-def _quality(settings: Settings, history: PriceHistory, faults: Iterable[Fault]) -> Document:
+def _quality(faults: Iterable[Fault], behind: int, stored: Iterable[Fault]) -> Document:
     return {
         "faults": [
             {
@@ -241,7 +175,8 @@ def _quality(settings: Settings, history: PriceHistory, faults: Iterable[Fault])
             }
             for fault in faults
         ],
-        "sessions_behind": _behind(settings, history),
+        "sessions_behind": behind,
+        "stored_otherwise": [fault.column for fault in stored],
     }
 
 

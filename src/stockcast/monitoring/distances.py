@@ -2,7 +2,8 @@
 
 The distance is Wasserstein's over the reference's standard deviation. Twenty days of an input that
 remembers are never distributed as ten years of it are; a column has drifted when it lies farther
-off than all but a few of the windows of the reference itself.
+off than any window of the reference lies from the rest of it. The year around a window is left out
+of that rest: the days looked at are not among those of the reference either, nor next to them.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import wasserstein_distance
 
-__all__ = ["DRIFTED_SHARE", "USUAL_SHARE", "distances", "limits"]
+__all__ = ["DRIFTED_SHARE", "distances", "limits"]
 
-#: Share of the reference's own windows within a column's limit, and share of the columns over
-#: theirs from which the inputs as a whole have drifted: that many move together once in 200 checks.
-USUAL_SHARE, DRIFTED_SHARE = 0.99, 0.5
+#: Share of the columns over their limits from which the inputs as a whole have drifted.
+DRIFTED_SHARE = 0.5
+#: Sessions left out on each side of a window.
+APART = 125
 #: Sessions from one replayed window to the next.
 STEP = 10
 #: Least standard deviation divided by, as Evidently has it.
@@ -34,7 +36,13 @@ def distances(reference: pd.DataFrame, current: pd.DataFrame) -> pd.Series:
 
 
 def limits(reference: pd.DataFrame, window: int) -> pd.Series:
-    """What 99% of the reference's own windows stay below, by column."""
-    ends = np.arange(window, len(reference) + 1, STEP)
-    replayed = [distances(reference, reference.iloc[end - window : end]) for end in ends]
-    return pd.DataFrame(replayed).quantile(USUAL_SHARE)
+    """The farthest that any window of the reference lies from its other years, by column."""
+    place = np.arange(len(reference))
+    replayed = [
+        distances(
+            reference[(place < end - window - APART) | (place >= end + APART)],
+            reference.iloc[end - window : end],
+        )
+        for end in range(window, len(reference) + 1, STEP)
+    ]
+    return pd.DataFrame(replayed).max()

@@ -58,12 +58,11 @@ _WORDS = {
     ("data", True): "No forecast is made from these data, and nothing is trained on them. Correct "
     "them at their source, then run again.",
     ("data", False): "Nothing at once: look at the bars named here before they are believed.",
-    ("drift", True): "Train the model again, with later days (--set test_start=...). If one column "
-    "alone has moved, look at how it is made first.",
+    ("drift", True): "Distrust the forecasts while it lasts. If one input alone has moved, look at "
+    "how it is made.",
     ("drift", False): "Nothing at once: the days look less like those of the training than "
     "usual. Look again tomorrow.",
-    ("forecasts", True): "Train the model again, with later days (--set test_start=...); until "
-    "then, distrust where its medians lie.",
+    ("forecasts", True): "Distrust where the medians lie while it lasts.",
     ("forecasts", False): "Nothing at once: trust the forecasts' place and width less than usual.",
 }
 

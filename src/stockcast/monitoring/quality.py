@@ -79,7 +79,9 @@ def _run(
     most: int,
 ) -> Iterator[Fault]:
     """The longest recent run of ``bad`` rows, if it is over ``quiet`` and none before was as long;
-    over ``most``, it stops."""
+    over ``most``, it stops. What was never otherwise, as the volume of a currency, is no run."""
+    if bad.all():
+        return
     lengths = _run_lengths(bad)
     recent = lengths[-RECENT:]
     count = int(recent.max(initial=0))

@@ -10,7 +10,8 @@ import pandas as pd
 from stockcast import prices
 from stockcast.errors import BadInput
 from stockcast.models.records import load_record, record_file
-from stockcast.monitoring.checkup import model_name, training_end
+from stockcast.monitoring.checkup import training_end
+from stockcast.monitoring.documents import model_name
 from stockcast.monitoring.replay import Replay, replay
 from stockcast.settings import Settings
 

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 from pydantic import SecretStr
 
+from stockcast import marks
 from stockcast.errors import BadInput
 from stockcast.masking import mask
 from stockcast.settings import HOME, Settings
@@ -110,8 +111,9 @@ def _unknown(word: str, known: Iterable[str]) -> str:
 class _Values:
     """What ``{{key}}`` and ``[[ticker]]`` stand for in one task."""
 
-    def __init__(self, path: Path, settings: Settings, ticker: str | None) -> None:
+    def __init__(self, path: Path, settings: Settings, task: str, ticker: str | None) -> None:
         self._path, self._settings, self._ticker = path, settings, ticker
+        self.name = str(self.fill(task))
 
     def of(self, key: str) -> Any:
         """Return the value of ``key`` as JSON has it."""
@@ -123,6 +125,8 @@ class _Values:
             return _fingerprint(self._settings, self._ticker)
         if key == "news" and self._ticker is not None:
             return _news(self._settings, self._ticker)
+        if key == "mark":
+            return marks.in_force(self._settings, self.name)
         if key not in Settings.model_fields:
             raise _fault(self._path, f"no setting {_unknown(key, Settings.model_fields)}")
         return _jsonable(key, getattr(self._settings, key))
@@ -176,14 +180,14 @@ def plan(settings: Settings, pipeline: Pipeline | None = None) -> list[TaskPlan]
         "all_tickers": settings.all_tickers,
     }
     every = [
-        (stage, ticker, _Values(pipeline.path, settings, ticker))
+        (stage, ticker, _Values(pipeline.path, settings, stage["name"], ticker))
         for stage in pipeline.stages
         for ticker in tickers[stage.get("each")]
     ]
-    names = {values.fill(stage["name"]): None for stage, _, values in every}
+    names = dict.fromkeys(values.name for _, _, values in every)
     return [
-        _task(pipeline, settings, names, name, stage, ticker, values.fill, values.of)
-        for name, (stage, ticker, values) in zip(names, every, strict=True)
+        _task(pipeline, settings, names, values.name, stage, ticker, values.fill, values.of)
+        for stage, ticker, values in every
     ]
 
 
@@ -233,9 +237,9 @@ def _upstream(
     for want in wanted:
         if "*" in want:
             found.update(dict.fromkeys(fnmatch.filter(names, want), want))
-        elif want in names:
-            found[want] = None
-        else:
+        elif want.removesuffix("?") in names:
+            found[want.removesuffix("?")] = None
+        elif not want.endswith("?"):
             raise _fault(pipeline.path, f"{name} needs the task {_unknown(want, names)}")
     return found
 

@@ -1,0 +1,74 @@
+# %% [markdown]
+# # Drift
+# Are the bars to be believed, is the world still the one the model was trained in, and are its
+# forecasts as good as promised? Thresholds are those that undisturbed days of the past would have
+# stayed below.
+
+# %%
+from pathlib import Path
+
+from stockcast import holds, plots, tables
+from stockcast.monitoring.checks import conclude, page_if_ill
+from stockcast.monitoring.checkup import examine
+from stockcast.prices import snapshot
+from stockcast.settings import load_settings
+
+# %% tags=["parameters"]
+upstream = None
+product = None
+profile = "sample"
+ticker = "AAPL"
+parent_ticker = "^GSPC"
+exchange = "XNYS"
+horizon = 5
+validation_start = None
+test_start = None
+false_alarm_rate = 0.005
+retrain_cooldown = 20
+mark = None
+
+# %%
+settings = load_settings(
+    profile,
+    {
+        "parent_ticker": parent_ticker,
+        "exchange": exchange,
+        "horizon": horizon,
+        "validation_start": validation_start,
+        "test_start": test_start,
+        "false_alarm_rate": false_alarm_rate,
+        "retrain_cooldown": retrain_cooldown,
+    },
+)
+history = snapshot.load(Path(upstream[f"ingest-{ticker}"]["prices"]))
+market = snapshot.load(Path(upstream[f"ingest-{parent_ticker}"]["prices"]))
+found = examine(settings, history, market.frame)
+plots.surprises(found.inputs.scores, "What does not fit its past: inputs and volatility")
+
+# %%
+plots.surprises(found.forecasts.scores, "What does not fit its past: next-day forecasts")
+
+# %%
+plots.distances(found.document)
+
+# %%
+tables.drifted(found.document)
+
+# %% [markdown]
+# The plots are in units of the threshold: an alarm from 1 on. A column's distance is Wasserstein's
+# between the last 20 sessions and the training days, over the training days' standard deviation.
+#
+# ## Promised, walked forward, and in the ledger
+
+# %%
+tables.promise(found.document)
+
+# %% [markdown]
+# ## What to do
+
+# %%
+document = conclude(settings, history, found, page_if_ill(found))
+tables.health([document])
+
+# %%
+holds.require_none(settings, ticker)

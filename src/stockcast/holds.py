@@ -1,0 +1,61 @@
+"""Holds: no forecast is made of a ticker whose data cannot be believed.
+
+A hold names the source's content that is at fault. It ends when the source gives something else,
+or when an ingestion or a drift check finds nothing wrong any more.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stockcast.errors import BadInput, DataFault
+from stockcast.files import read_json, write_json
+from stockcast.settings import Settings
+
+__all__ = ["place", "reason", "release", "require_none"]
+
+
+def place(settings: Settings, ticker: str, why: str) -> None:
+    """Hold ``ticker``, as the source gives it now, because of ``why`` (a sentence)."""
+    document = {"ticker": ticker, "reason": why, "fingerprint": _fingerprint(settings, ticker)}
+    write_json(_file(settings, ticker), document)
+
+
+def release(settings: Settings, ticker: str) -> None:
+    """End the hold of ``ticker``, if there is one."""
+    _file(settings, ticker).unlink(missing_ok=True)
+
+
+def reason(settings: Settings, ticker: str) -> str | None:
+    """Why ``ticker`` is held; None if it is not, or its source has changed since."""
+    path = _file(settings, ticker)
+    if not path.exists():  # nearly always: the source is not asked
+        return None
+    document = read_json(path)
+    same = document["fingerprint"] == _fingerprint(settings, ticker)
+    return str(document["reason"]) if same else None
+
+
+def require_none(settings: Settings, ticker: str) -> None:
+    """Let pass a ticker that is not held.
+
+    Raises:
+        DataFault: it is; says why.
+    """
+    why = reason(settings, ticker)
+    if why is not None:
+        raise DataFault(f"No forecast of {ticker} until its data are corrected: {why}")
+
+
+def _fingerprint(settings: Settings, ticker: str) -> str:
+    from stockcast import prices  # pandas; who is not held need not wait for it
+
+    try:
+        return prices.fingerprint(settings, ticker)
+    except BadInput:
+        return "unreadable"
+
+
+def _file(settings: Settings, ticker: str) -> Path:
+    """A past day is replayed from other bars than today's: each has its own holds."""
+    return settings.state / "holds" / str(settings.as_of or "latest") / f"{ticker}.json"

@@ -1,0 +1,90 @@
+"""The drift document of a ticker: where it lies, and the one of prices that were refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from stockcast.files import write_json
+from stockcast.models.records import child_name
+from stockcast.monitoring import metrics
+from stockcast.monitoring.health import Finding, Verdict, judge
+from stockcast.settings import Settings
+
+__all__ = [
+    "Document",
+    "document_file",
+    "identity",
+    "model_name",
+    "page_file",
+    "refusal",
+    "save",
+    "verdict_fields",
+]
+
+Document = dict[str, Any]
+
+
+def model_name(settings: Settings, ticker: str) -> str:
+    """The name of the model that a check of ``ticker`` is about."""
+    return "parent" if ticker == settings.parent_ticker else child_name(ticker)
+
+
+def document_file(settings: Settings, ticker: str) -> Path:
+    """Where the drift document of ``ticker`` lies."""
+    return settings.state / "drift" / f"{ticker}.json"
+
+
+def page_file(settings: Settings, ticker: str) -> Path:
+    """Where Evidently's page on ``ticker`` lies, if the document says that there is one."""
+    return settings.state / "drift" / f"{ticker}.html"
+
+
+def identity(settings: Settings, ticker: str, as_of: str | None, data_hash: str | None) -> Document:
+    """The fields that say what was checked."""
+    name = model_name(settings, ticker)
+    return {"ticker": ticker, "model": name, "as_of": as_of, "data_hash": data_hash}
+
+
+def verdict_fields(verdict: Verdict) -> Document:
+    """The fields that say what came out."""
+    return {
+        "health": verdict.health,
+        "cause": verdict.cause,
+        "what_to_do": verdict.what_to_do,
+        "reasons": list(verdict.reasons),
+        "retrain": verdict.retrain,
+        "stop": verdict.stop,
+    }
+
+
+def refusal(settings: Settings, ticker: str, reason: str) -> Document:
+    """The document of a ticker whose prices were refused: there is nothing to look at."""
+    verdict = judge([Finding("data", True, reason.rstrip("."))])
+    return {
+        **identity(settings, ticker, None, None),
+        **verdict_fields(verdict),
+        "sessions": None,
+        "score": None,
+        "share_drifted": None,
+        "columns": {},
+        "volatility": None,
+        "quality": {"faults": [reason], "sessions_behind": None, "stored_otherwise": []},
+        "performance": {},
+        "false_alarm_rate": None,
+        "calibration": None,
+        "action": {"kind": "hold"},
+        "page": None,
+    }
+
+
+def save(settings: Settings, document: Document) -> Path:
+    """Write the document; return where. A page that is not about it goes."""
+    ticker = document["ticker"]
+    if document["page"] is None:
+        page_file(settings, ticker).unlink(missing_ok=True)
+    path = document_file(settings, ticker)
+    write_json(path, document)
+    reason = next(iter(document["reasons"]), None)
+    metrics.drift_checked(settings, ticker, document["health"], reason)
+    return path

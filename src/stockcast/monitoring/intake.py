@@ -1,0 +1,37 @@
+"""Prices on their way in: believed, or refused with a reason that holds back every forecast."""
+
+from __future__ import annotations
+
+from stockcast import holds, prices
+from stockcast.errors import DataFault
+from stockcast.monitoring import documents, quality
+from stockcast.monitoring.documents import Document
+from stockcast.prices import PriceHistory
+from stockcast.settings import Settings
+
+__all__ = ["admit", "refuse"]
+
+
+def admit(settings: Settings, ticker: str) -> PriceHistory:
+    """Read the prices of ``ticker`` that its source has now, and end its hold.
+
+    Raises:
+        DataFault: they cannot be believed; the ticker is held, and its drift document says why.
+        BadInput: there are none, or they are unreadable.
+    """
+    try:
+        history = prices.read(settings, ticker)
+        quality.check_recent(history.frame, ticker=ticker, exchange=settings.exchange)
+    except DataFault as fault:
+        refuse(settings, ticker, str(fault))
+        raise
+    holds.release(settings, ticker)
+    return history
+
+
+def refuse(settings: Settings, ticker: str, reason: str) -> Document:
+    """Hold the ticker, and write down that its prices were refused; return the document."""
+    holds.place(settings, ticker, reason)
+    document = documents.refusal(settings, ticker, reason)
+    documents.save(settings, document)
+    return document
