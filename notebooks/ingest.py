@@ -19,6 +19,7 @@ upstream = None
 product = None
 profile = "sample"
 ticker = "AAPL"
+parent_ticker = "^GSPC"
 source = "sample"
 exchange = "XNYS"
 currency = "USD"
@@ -32,6 +33,7 @@ mark = None
 settings = load_settings(
     profile,
     {
+        "parent_ticker": parent_ticker,
         "source": source,
         "exchange": exchange,
         "currency": currency,

@@ -13,11 +13,13 @@ from stockcast.pipeline.plans import Pipeline, TaskPlan, plan, read_pipeline
 from stockcast.settings import Settings, load_settings
 
 #: Settings that say where things are kept or how a run goes, not what comes out of it. prices_dir
-#: counts by its content, through the fingerprint; tickers are read to name the nearest one.
+#: counts by its content, through the fingerprint; tickers are read to name the nearest one. How
+#: live prices are fetched, and how old is too old, changes no price.
 PLACES = {
     *("profile", "root", "jobs", "prices_dir", "tickers", "ledger_url", "cache_ttl"),
     *("redis_url", "redis_host", "redis_port", "mlflow_tracking_uri"),
     *("dagshub_user_name", "dagshub_repo_name", "dagshub_token"),
+    *("yahoo_url", "yahoo_timeout", "yahoo_budget", "yahoo_parallel", "oldest_prices"),
 }
 
 PIPELINE = read_pipeline()
