@@ -82,6 +82,7 @@ def cache_key(settings: Settings, ticker: str) -> str:
     """Where the cache keeps the forecast that :func:`forecast` gives now. Errors as there."""
     from stockcast.cache import connect
 
+    holds.require_none(settings, ticker)
     record = _record(settings, ticker)
     return connect(settings).forecast_key(ticker, record.data_hash, _identity(record))
 
@@ -90,7 +91,7 @@ def made_from(settings: Settings, ticker: str) -> tuple[Path, ...]:
     """The files that :func:`cache_key` depends on; while they stay as they are, so does it."""
     names = (child_name(ticker), *((PARENT,) if ticker == settings.parent_ticker else ()))
     records = (record_file(settings, name) for name in names)
-    return (*records, snapshot.current(settings, ticker))
+    return (*records, snapshot.current(settings, ticker), holds.file(settings, ticker))
 
 
 def compute(settings: Settings, ticker: str) -> dict[str, Any]:

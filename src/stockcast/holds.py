@@ -12,23 +12,28 @@ from stockcast.errors import BadInput, DataFault
 from stockcast.files import read_json, write_json
 from stockcast.settings import Settings
 
-__all__ = ["place", "reason", "release", "require_none"]
+__all__ = ["file", "place", "reason", "release", "require_none"]
+
+
+def file(settings: Settings, ticker: str) -> Path:
+    """Where the hold of ``ticker`` lies, if there is one: each past day replayed has its own."""
+    return settings.state / "holds" / str(settings.as_of or "latest") / f"{ticker}.json"
 
 
 def place(settings: Settings, ticker: str, why: str) -> None:
     """Hold ``ticker``, as the source gives it now, because of ``why`` (a sentence)."""
     document = {"ticker": ticker, "reason": why, "fingerprint": _fingerprint(settings, ticker)}
-    write_json(_file(settings, ticker), document)
+    write_json(file(settings, ticker), document)
 
 
 def release(settings: Settings, ticker: str) -> None:
     """End the hold of ``ticker``, if there is one."""
-    _file(settings, ticker).unlink(missing_ok=True)
+    file(settings, ticker).unlink(missing_ok=True)
 
 
 def reason(settings: Settings, ticker: str) -> str | None:
     """Why ``ticker`` is held; None if it is not, or its source has changed since."""
-    path = _file(settings, ticker)
+    path = file(settings, ticker)
     if not path.exists():  # nearly always: the source is not asked
         return None
     document = read_json(path)
@@ -54,8 +59,3 @@ def _fingerprint(settings: Settings, ticker: str) -> str:
         return prices.fingerprint(settings, ticker)
     except BadInput:
         return "unreadable"
-
-
-def _file(settings: Settings, ticker: str) -> Path:
-    """A past day is replayed from other bars than today's: each has its own holds."""
-    return settings.state / "holds" / str(settings.as_of or "latest") / f"{ticker}.json"

@@ -40,7 +40,7 @@ def router(service: Service) -> APIRouter:
     @routes.get("/{ticker}/drift", responses=_MISSING, response_model=Check)
     async def drift(ticker: InPath) -> Response:
         """Return the last check of bars, inputs and forecasts."""
-        from stockcast.monitoring.checkup import document_file
+        from stockcast.monitoring.documents import document_file
 
         path = document_file(settings, ticker)
         try:
