@@ -15,8 +15,17 @@ from typing import Any
 import pandas as pd
 
 from stockcast.errors import BadInput
+from stockcast.settings import load_settings
 
-__all__ = ["close_time", "last_closed_session", "next_sessions", "sessions", "today", "zone"]
+__all__ = [
+    "close_time",
+    "last_closed_session",
+    "next_sessions",
+    "sessions",
+    "today",
+    "warm_up",
+    "zone",
+]
 
 #: A calendar is built from the last of these years that is early enough: building takes 0.3 s from
 #: 1990 and longer from before, and one calendar then serves nearly every ticker.
@@ -100,6 +109,11 @@ def zone(exchange: str) -> str:
     """
     day = _day(pd.Timestamp.now())
     return str(_calendar(exchange, day, day).tz)
+
+
+def warm_up() -> None:
+    """Build the calendar of the settings' exchange, for all who fork from this process."""
+    today(load_settings().exchange)
 
 
 def _day(value: Any) -> pd.Timestamp:

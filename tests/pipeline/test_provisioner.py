@@ -105,7 +105,7 @@ def test_ordinary_kernels_can_be_asked_for(
     [
         (THREAD, "an import started threads (1)"),
         ("import socket\nkept = socket.socket()", "an import left open what two processes must"),
-        ("import not_there", "importing hindrance failed (ModuleNotFoundError: No module named"),
+        ("import not_there", "preparing hindrance failed (ModuleNotFoundError: No module named"),
         ("import os\nos.write(2, b'no luck\\n')\nos._exit(3)", "it ended (no luck)"),
         (CUDA, "an import began to use CUDA"),
     ],

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate", "record", "write_report"]
 
-#: Where each name is defined.
-_HOMES = {"evaluate": "evaluation", "record": "report", "write_report": "report"}
+#: Where each name is defined; in full, so that who reads imports without running them finds them.
+_HOMES = {
+    "evaluate": "stockcast.agents.evaluation",
+    "record": "stockcast.agents.report",
+    "write_report": "stockcast.agents.report",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(_HOMES[name]), name)

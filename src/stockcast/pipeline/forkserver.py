@@ -43,7 +43,12 @@ LONGEST = 1 << 16
 
 #: What every kernel imports before its first cell. prometheus_client has to come before Feast,
 #: which makes it keep its figures in files that processes share.
-_KERNEL = ("prometheus_client", "ipykernel.kernelapp", "ipykernel.ipkernel")
+_KERNEL = (
+    "prometheus_client",
+    "ipykernel.kernelapp",
+    "ipykernel.ipkernel",
+    "ipykernel.debugger",
+)
 
 #: Open from the start: the terminal's three, on which nothing depends here.
 _STANDARD = {0, 1, 2}
@@ -65,14 +70,18 @@ def main() -> None:
 
 
 def _warm_up(modules: Iterable[str]) -> str | None:
-    """Import ``modules``; return why that failed, if it did."""
+    """Import each of ``modules``, or call it if it is a ``module:function``; return why that
+    failed, if it did."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are for who works on the library, in their tests
         for name in (*_KERNEL, *modules):
             try:
-                importlib.import_module(name)
+                module, _, function = name.partition(":")
+                found = importlib.import_module(module)
+                if function:
+                    getattr(found, function)()
             except Exception as error:  # whatever it is, the notebook's own import will show it
-                return f"importing {name} failed ({type(error).__name__}: {error})"
+                return f"preparing {name} failed ({type(error).__name__}: {error})"
     return None
 
 
