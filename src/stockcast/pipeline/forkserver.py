@@ -205,10 +205,13 @@ def _be_kernel(parent: int, request: dict[str, Any], log: int, pipe: int) -> Non
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         numpy.random.seed()  # Python's own does it by itself
-    from ipykernel.kernelapp import launch_new_instance
+    from ipykernel.kernelapp import IPKernelApp
 
     # 1 is nobody to look for: this process dies with its parent without looking
-    launch_new_instance(argv=[*request["argv"], "--IPKernelApp.parent_handle=1"])
+    IPKernelApp.launch_instance([*request["argv"], "--IPKernelApp.parent_handle=1"])
+    # it takes down sockets and threads one by one, of which some now and then wait for each other
+    # until the runner loses patience; the end of the process takes down all at once
+    atexit.unregister(IPKernelApp.instance().close)
 
 
 def _leave(work: Work) -> NoReturn:
