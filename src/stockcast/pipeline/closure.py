@@ -56,9 +56,9 @@ class Library:
                 todo += self._used(file, "")
         return dict(sorted(found.items()))
 
-    def imports(self, notebook: Path) -> tuple[dict[str, Path], list[str]]:
-        """Return the modules of :meth:`closure`, and the packages that they import late."""
-        modules = {name: p for name, p in self.closure(notebook).items() if name in self._modules}
+    def imports(self, closure: Mapping[str, Path]) -> tuple[dict[str, Path], list[str]]:
+        """Return the modules of a :meth:`closure`, and the packages that they import late."""
+        modules = {name: path for name, path in closure.items() if name in self._modules}
         return modules, [package for name in modules for package in self._late.get(name, ())]
 
     def _is_plumbing(self, name: str) -> bool:

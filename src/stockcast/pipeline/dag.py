@@ -35,7 +35,7 @@ def build(settings: Settings, kernels: Kernels, pipeline: Pipeline | None = None
     sources = {path: Notebook(path) for path in paths}
     used = {path: library.closure(path) for path in paths}
     hashes = {path: digest(path) for path in {p for files in used.values() for p in files.values()}}
-    imports = {path: library.imports(path) for path in paths}
+    imports = {path: library.imports(files) for path, files in used.items()}
     dag = DAG(name=settings.profile)
     for task in plans:
         files = used[task.notebook]

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ploomber import DAG
+from ploomber.constants import TaskStatus
 from ploomber.exceptions import RenderError
 from ploomber.products import File
 from ploomber.sources.notebooksource import NotebookSource
@@ -34,6 +35,29 @@ from stockcast.pipeline.plans import TaskPlan
 
 __all__ = ["Artefact", "Notebook", "Stage"]
 
+_DONE = (TaskStatus.Executed, TaskStatus.Skipped)
+
+#: What becomes of the tasks downstream of one with this status; of no other status they hear.
+_NEWS = {
+    TaskStatus.Executed: TaskStatus.WaitingExecution,
+    TaskStatus.Skipped: TaskStatus.WaitingExecution,
+    TaskStatus.Errored: TaskStatus.Aborted,
+    TaskStatus.Aborted: TaskStatus.Aborted,
+    TaskStatus.ErroredRender: TaskStatus.AbortedRender,
+    TaskStatus.AbortedRender: TaskStatus.AbortedRender,
+}
+
+
+class _Place(str):
+    """A path with nothing to fill in; ploomber's own would compile each path as a template."""
+
+    def render(self, params: Any, **_: Any) -> None:
+        """Do nothing."""
+
+    def best_repr(self, shorten: bool) -> str:
+        """Return the path."""
+        return str(self)
+
 
 class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
     """A file that a task leaves, with the sidecar that says what it was made from."""
@@ -41,6 +65,9 @@ class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         self.prepare_metadata = self._complete
+
+    def _init_identifier(self, identifier: str) -> _Place:
+        return _Place(identifier)
 
     def _complete(self, metadata: dict[str, Any]) -> dict[str, Any]:
         # in place, since ploomber keeps the dict that it passed and saves the one it gets
@@ -150,6 +177,8 @@ class Notebook(NotebookSource):  # type: ignore[misc]  # ploomber is not typed
 
 class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
     """One notebook for one ticker, or for all."""
+
+    exec_status: TaskStatus  #: ploomber's property
 
     def __init__(
         self,
@@ -263,6 +292,24 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
     def _get_downstream(self) -> list[Stage]:
         # ploomber's own looks at every task, each time that one changes its status
         return [self.dag[name] for name in self.dag.get_downstream(self.name)]
+
+    def _update_downstream_status(self) -> None:
+        # ploomber's own looks at all that each task downstream needs, whatever the change
+        status = self.exec_status
+        if status in _NEWS:
+            for task in self._get_downstream():
+                if status in _DONE:
+                    task.note_ready()
+                else:
+                    task.exec_status = _NEWS[status]
+
+    def note_ready(self) -> None:
+        """Wait for execution, if all that the task needs is done."""
+        needs = self.dag._G.pred[self.name]
+        if self.exec_status == TaskStatus.WaitingUpstream and all(
+            self.dag[name].exec_status in _DONE for name in needs
+        ):
+            self.exec_status = TaskStatus.WaitingExecution
 
 
 def _finished(task: Stage) -> float:

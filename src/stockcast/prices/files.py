@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -37,7 +38,7 @@ class FileSource:
         """What there is, sorted; unreadable files count under their name."""
         found: set[str] = set()
         for path in self._files():
-            found.update(_long(path) if _is_long(path) else _named(path))
+            found.update(_long(path) if _is_long(path) else _named(path.name))
         return sorted(found)
 
     def history(self, ticker: str) -> RawPrices:
@@ -65,27 +66,28 @@ class FileSource:
         return _file_hash(path)
 
     def _files(self) -> list[Path]:
+        return [path for path in map(self._folder.joinpath, self._names()) if not path.is_dir()]
+
+    def _names(self) -> list[str]:
         try:
-            entries = sorted(self._folder.iterdir())
+            entries = sorted(os.listdir(self._folder))  # noqa: PTH208 - done for every ticker
         except OSError as error:
             raise BadInput(
                 f"Expected a folder of price files at {self._folder}, got: {error.strerror}."
             ) from None
-        found = [p for p in entries if p.name.lower().endswith(SUFFIXES) and p.name[0] != "."]
+        found = [name for name in entries if name.lower().endswith(SUFFIXES) and name[0] != "."]
         if not found:
             kinds = ", ".join(SUFFIXES)
             raise BadInput(
                 f"Expected price files ({kinds}) in {self._folder}, got {len(entries)} others."
             )
-        return [path for path in found if not path.is_dir()]
+        return found
 
     def _file_of(self, ticker: str) -> Path:
-        files = self._files()
         # a file of its own goes before a long one, so the others need not be opened
-        found = [
-            p for p in files if ticker in _named(p) and (not _is_long(p) or ticker in _long(p))
-        ]
-        found = found or [p for p in files if _is_long(p) and ticker in _long(p)]
+        own = [self._folder / name for name in self._names() if ticker in _named(name)]
+        found = [p for p in own if not p.is_dir() and (not _is_long(p) or ticker in _long(p))]
+        found = found or [p for p in self._files() if _is_long(p) and ticker in _long(p)]
         if not found:
             raise unknown_ticker(ticker, self.tickers(), str(self._folder))
         if len(found) > 1:
@@ -94,14 +96,14 @@ class FileSource:
         return found[0]
 
 
-def _named(path: Path) -> list[str]:
+@functools.lru_cache(maxsize=65536)  # every file's name is looked at for every ticker
+def _named(name: str) -> tuple[str, ...]:
     """The ticker that a file is named after, if its name is one."""
-    name = path.name.lower()
-    suffix = max((s for s in SUFFIXES if name.endswith(s)), key=len)
+    suffix = max((s for s in SUFFIXES if name.lower().endswith(s)), key=len)
     try:
-        return [parse_ticker(path.name[: -len(suffix)])]
+        return (parse_ticker(name[: -len(suffix)]),)
     except BadInput:
-        return []
+        return ()
 
 
 def _is_long(path: Path) -> bool:
