@@ -53,6 +53,7 @@ def test_without_a_network_and_prices_each_ticker_has_its_sentence(
 ) -> None:
     nowhere = {"yahoo_url": "http://127.0.0.1:9", "yahoo_budget": "1"}
     answer = live("run", ran.standin, tmp_path / "root", "-t", "IBM", "--json", **nowhere)
+    stop_cache(tmp_path / "root", "live")
     assert answer.code == 1
     said = {name: each["message"] for name, each in answer.document["failed"].items()}
     assert set(said) == {"ingest-IBM", "ingest-^GSPC"}

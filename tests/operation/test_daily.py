@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast import calendars, prices
+from stockcast import cache, calendars, prices
 from stockcast.errors import StockcastError
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.forecasting import price_fan
@@ -201,6 +201,7 @@ def test_a_failure_is_told_and_sets_the_metric(
         "stockcast, profile sample, failed: The disk is full."
     )
     text = metrics.exposition(settings).decode()
+    cache.stop(settings)  # which the gauge of it started
     assert "stockcast_last_run_success" in text
     assert " 0.0" in next(
         line for line in text.splitlines() if line.startswith("stockcast_last_run_success")
