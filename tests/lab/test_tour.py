@@ -1,0 +1,58 @@
+"""The guided notebook runs from one end to the other, and leaves the pipeline's products alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+import papermill
+import pytest
+
+from stockcast.settings import HOME, load_settings
+
+#: Networks that learn nothing, quickly.
+SMALL = {"parent_epochs": 2, "child_epochs": 2, "hidden_size": 8, "num_layers": 1}
+
+
+@pytest.fixture(scope="module")
+def toured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    root = tmp_path_factory.mktemp("tour")
+    source = jupytext.read(HOME / "notebooks" / "tour.py")
+    changes = {**SMALL, "root": str(root / "root")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IPYTHONDIR", str(root / "ipython"))
+        papermill.execute_notebook(
+            source,
+            str(root / "tour.ipynb"),
+            {"ticker": "FB", "key": "seed", "value": 8, "changes": changes},
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+        )
+    return root / "root", nbformat.read(root / "tour.ipynb", as_version=4)
+
+
+def shown(node: Any) -> str:
+    outputs = [output for cell in node.cells for output in cell.get("outputs", ())]
+    return "\n".join(o.get("data", {}).get("text/plain", o.get("text", "")) for o in outputs)
+
+
+def test_the_tour_shows_both_trainings_the_judgement_and_what_a_promotion_runs(
+    toured: tuple[Path, Any],
+) -> None:
+    text = shown(toured[1])
+    assert "child-FB (interactive)" in text
+    assert "pipeline" in text
+    assert "judged" in text
+    assert "seed: 8" in text
+    assert "seed changed from 7 to 8" in text
+
+
+def test_the_tour_leaves_the_pipelines_products_alone(toured: tuple[Path, Any]) -> None:
+    state = load_settings("sample", {"root": str(toured[0])}).state
+    names = ("models/child-FB.json", "origins/child-FB.parquet")
+    for name in names:
+        assert (state / name).stat().st_mtime < (state / "lab" / name).stat().st_mtime
+        assert (state / name).read_bytes() != (state / "lab" / name).read_bytes()
