@@ -42,7 +42,7 @@ tables.decision(load_record(tried["model"]))
 # Yours is tagged *interactive*. It registers no version and dethrones no champion.
 
 # %%
-tables.trainings(tracking.recent(settings, f"child-{ticker}", 5), [key, "strategy"])
+tables.trainings(tracking.recent(settings, f"child-{ticker}", 5), ["epochs", "strategy", "seed"])
 
 # %% [markdown]
 # ## 4. Is it better?

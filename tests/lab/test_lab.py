@@ -70,10 +70,14 @@ def test_a_stage_notebook_opens_runs_and_saves_and_leaves_its_file_alone(opened:
         page.get_by_role("listitem", name="ingest.py").dblclick(timeout=60_000)
         page.get_by_text("Parameters of the profile sample").wait_for(timeout=60_000)
         seen.screenshot("lab-opened")
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=120_000)
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         last = page.locator(".jp-Cell").last.locator(".jp-OutputArea-output")
-        last.wait_for(timeout=120_000)
+        last.or_(page.locator(".jp-RenderedText[data-mime-type*=error]")).first.wait_for(
+            timeout=180_000
+        )
+        seen.screenshot("lab-ran")
         assert "data hash" in last.inner_text()
         assert page.locator(".jp-OutputArea-output img").count() >= 2, "figures are shown"
         page.keyboard.press("Control+s")
