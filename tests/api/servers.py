@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -122,6 +123,17 @@ def same(answer: httpx.Response) -> dict[str, Any]:
     """Return the forecast of an answer, without what tells a cached one from another."""
     forecast = json.loads(answer.content)["result"]
     return {key: value for key, value in forecast.items() if key != "cached"}
+
+
+def kill(task_id: str) -> None:
+    """Kill the process that is at work on a task, and all that it started."""
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = place.read_bytes().split(b"\0")
+            if b"stockcast.healing" in words and task_id.encode() in words:
+                os.killpg(int(place.parent.name), signal.SIGKILL)
+                return
+    raise AssertionError(f"no process is at work on {task_id}")
 
 
 def _answers(pid: int) -> bool:

@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,7 +19,7 @@ import pytest
 from stockcast import cache, forecasting
 from stockcast.healing import GONE
 from stockcast.settings import Settings, load_settings
-from tests.api.servers import Server, serving
+from tests.api.servers import Server, kill, serving
 from tests.workshop import SHORT
 
 #: Requests at once.
@@ -75,17 +74,6 @@ def follow(service: Server, task_id: str, until: str = "", seconds: float = 400)
     return now
 
 
-def process_of(task_id: str) -> int:
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = place.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"stockcast.healing" in words and task_id.encode() in words:
-            return int(place.parent.name)
-    raise AssertionError(f"no process is at work on {task_id}")
-
-
 def test_many_first_requests_start_one_task(settings: Settings, tasks: list[str]) -> None:
     assert len(set(tasks)) == 1
     assert len(list((settings.state / "tasks").glob("*.json"))) == 1
@@ -120,7 +108,7 @@ def test_a_training_that_is_killed_is_told_as_failed_and_resumed(
     settings: Settings, service: Server, tasks: list[str]
 ) -> None:
     follow(service, tasks[0], until="train_child")
-    os.killpg(process_of(tasks[0]), signal.SIGKILL)
+    kill(tasks[0])
     failed = follow(service, tasks[0])
     assert failed["status"] == "failed"
     assert failed["reason"] == GONE

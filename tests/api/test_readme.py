@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import signal
 import subprocess
 from collections.abc import Callable
 
 from stockcast.settings import HOME, Settings
-from tests.api.servers import serving
-from tests.api.test_first_requests import process_of
+from tests.api.servers import kill, serving
 
 LINES = re.findall(r"^curl .*$", (HOME / "README.md").read_text("utf-8"), re.MULTILINE)
 
@@ -30,5 +27,5 @@ def test_curl_lines_of_the_readme_work(own: Callable[..., Settings]) -> None:
                     task = json.loads(done.stdout)["task_id"]
         finally:
             if task:
-                os.killpg(process_of(task), signal.SIGKILL)
+                kill(task)
     assert task

@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 # as the pipeline's notebooks have it; numpy and torch read it when they are imported
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -15,9 +17,11 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import torch  # noqa: E402
 
-from stockcast.settings import HOME, load_settings  # noqa: E402
-from tests.bench import machine, report, serving, training  # noqa: E402
+from stockcast.settings import HOME, Settings, load_settings  # noqa: E402
+from tests.bench import machine, report, service, serving, training  # noqa: E402
+from tests.bench.timing import Row  # noqa: E402
 
+Say = Callable[[str], None]
 #: Epochs of the parent's plain loop that are timed unless more are asked for.
 PLAIN_EPOCHS = 2
 
@@ -38,6 +42,7 @@ def main() -> None:
         help="epochs of the parent's plain loop to time (default: %(default)s); with as many as "
         "the parent has, their losses are compared, too",
     )
+    parser.add_argument("--service", action="store_true", help="the service under load, alone")
     asked = parser.parse_args()
     full = asked.full
     torch.set_num_threads(1)
@@ -48,20 +53,35 @@ def main() -> None:
     def say(text: str) -> None:
         print(f"{time.monotonic() - began:4.0f} s  {text}", file=sys.stderr, flush=True)
 
-    document = {
-        "measured_on": dt.datetime.now(dt.UTC).date().isoformat(),
-        "commit": _commit(),
-        "full": full,
-        "plain_epochs": plain,
-        "machine": machine.describe(),
-    }
+    if not asked.service:
+        _measure(settings, say, full=full, plain=plain)
+    document = _document(full=full)
+    rows = service.rows(say=say)
+    _write("service", document, rows, say)
+
+
+def _measure(settings: Settings, say: Say, *, full: bool, plain: int) -> None:
+    document = _document(full=full, plain_epochs=plain)
     rows = training.rows(settings, plain_epochs=plain, say=say)
     print(report.table(rows), file=sys.stderr)
     rows += serving.rows(full=full, say=say)
+    _write("performance", document, rows, say)
+
+
+def _write(name: str, document: dict[str, Any], rows: list[Row], say: Say) -> None:
     document["load_average_after"] = [round(load, 2) for load in os.getloadavg()]
-    report.write(HOME / "docs", document, rows)
+    report.write(HOME / "docs", name, document, rows)
     say(f"Written to {HOME / 'docs' / 'performance.md'}")
     print(report.table(rows))
+
+
+def _document(**more: Any) -> dict[str, Any]:
+    return {
+        "measured_on": dt.datetime.now(dt.UTC).date().isoformat(),
+        "commit": _commit(),
+        "machine": machine.describe(),
+        **more,
+    }
 
 
 def _commit() -> str:

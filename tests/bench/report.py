@@ -12,20 +12,21 @@ from tests.bench.timing import Row
 __all__ = ["table", "write"]
 
 #: What lies between these lines of the page is written by the bench, the rest by hand.
-BEGIN, END = "<!-- written by make bench -->", "<!-- end -->"
-HEAD = ("what", "time", "beside", "its time", "ratio", "ratio, CPU time", "target", "met")
+BEGIN, END = "<!-- {name}: written by make bench -->", "<!-- end -->"
+HEAD = ("what", "figure", "beside", "its figure", "ratio", "ratio, CPU time", "target", "met")
 
 
-def write(folder: Path, document: dict[str, Any], rows: Sequence[Row]) -> None:
-    """Put the figures into ``performance.md`` and ``performance.json``."""
-    write_json(folder / "performance.json", {**document, "rows": [row.document() for row in rows]})
+def write(folder: Path, name: str, document: dict[str, Any], rows: Sequence[Row]) -> None:
+    """Put the figures into their part of ``performance.md``, and into ``<name>.json``."""
+    write_json(folder / f"{name}.json", {**document, "rows": [row.document() for row in rows]})
+    begin = BEGIN.format(name=name)
     page = folder / "performance.md"
-    text = page.read_text("utf-8") if page.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
-    before, _, rest = text.partition(BEGIN)
+    text = page.read_text("utf-8") if page.exists() else f"# Performance\n\n{begin}\n{END}\n"
+    before, _, rest = text.partition(begin)
     after = rest.partition(END)[2]
     with replacing(page) as temporary:
         temporary.write_text(
-            f"{before}{BEGIN}\n\n{_machine(document)}\n\n{table(rows)}\n\n{END}{after}", "utf-8"
+            f"{before}{begin}\n\n{_machine(document)}\n\n{table(rows)}\n\n{END}{after}", "utf-8"
         )
 
 
@@ -57,12 +58,12 @@ def _figure(value: float | None, unit: str) -> str:
 def _machine(document: dict[str, Any]) -> str:
     machine, after = document["machine"], document["load_average_after"]
     loads = " / ".join(f"{load:.1f}" for load in (machine["load_average"][0], after[0]))
-    plain = document["plain_epochs"]
+    plain = document.get("plain_epochs")
+    epochs = f" Epochs of the parent's plain loop that were timed: {plain}." if plain else ""
     return (
         f"Measured on {document['measured_on']} at commit {document['commit']}: "
         f"{machine['cpu']}, {machine['cores']} cores, "
         f"{machine['torch_threads']} torch thread, {machine['matmul_gflops']:g} GFLOP/s in a "
         f"float32 matrix product of 1024 x 1024; Python {machine['python']}, torch "
-        f"{machine['torch']}. Load average before / after: {loads}. "
-        f"Epochs of the parent's plain loop that were timed: {plain}."
+        f"{machine['torch']}. Load average before / after: {loads}.{epochs}"
     )
