@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from stockcast.evaluation.quantiles import LEVELS
 from stockcast.forecasting import NoModel
 from stockcast.ledger import QUANTILES, Ledger
 from stockcast.models.records import child_name, load_record, record_file
+from stockcast.monitoring.metrics.totals import totals_of
 from stockcast.prices.sample import SampleSource
 from stockcast.settings import Settings, load_settings
 from tests.workshop import SHORT, Workshop
@@ -51,6 +53,26 @@ def keep(shop: Workshop) -> Iterator[Callable[..., None]]:
 
     yield change
     path.write_text(before)
+
+
+def test_forecasts_are_counted_by_where_they_came_from(shop: Workshop) -> None:
+    before = Counter(totals_of(shop.settings).read())
+    assert [shop.forecast("FB")["cached"] for _ in range(3)][1:] == [True, True]
+    found = Counter(totals_of(shop.settings).read()) - before
+    assert found["predictions_total", ("parent",)] == 3
+    assert found["stockcast_cache_hits_total", ()] >= 2
+    by_source = [found["stockcast_forecasts_total", ("FB", name)] for name in ("cache", "model")]
+    assert sum(by_source) == 3
+    assert by_source[0] >= 2
+
+
+def test_going_on_without_the_cache_is_counted(shop: Workshop) -> None:
+    settings = shop.settings.model_copy(update={"redis_url": "redis://127.0.0.1:1"})
+    before = Counter(totals_of(settings).read())
+    assert not forecasting.forecast(settings, "FB")["cached"]
+    found = Counter(totals_of(settings).read()) - before
+    assert found["stockcast_fallbacks_total", ("cache",)] == 1
+    assert found["stockcast_fallbacks_total", ("parent",)] == 1
 
 
 def numbers(document: Document) -> Document:
