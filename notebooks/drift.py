@@ -67,7 +67,7 @@ tables.promise(found.document)
 # ## What to do
 
 # %%
-document = conclude(settings, history, found, page_if_ill(found))
+document = conclude(settings, history, found, page_if_ill(found), Path(product["drift"]))
 tables.health([document])
 
 # %%

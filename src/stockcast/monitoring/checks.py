@@ -8,12 +8,14 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from stockcast import marks, prices
 from stockcast.errors import DataFault, StockcastError
+from stockcast.files import write_json
 from stockcast.monitoring import checkup, documents, evidently_report, intake, remedies
 from stockcast.monitoring.checkup import Checkup
 from stockcast.monitoring.documents import Document
@@ -83,6 +85,7 @@ def conclude(
     history: PriceHistory,
     found: Checkup,
     write_page: WritePage | None = None,
+    path: Path | None = None,
 ) -> Document:
     """Act on what was found in ``history``, and write it down; return the document.
 
@@ -91,13 +94,17 @@ def conclude(
         history: what was checked.
         found: by :func:`~stockcast.monitoring.checkup.examine`.
         write_page: writes Evidently's page; None: there is to be none.
+        path: of the document; at another place than its own it is a trial, and nothing is done.
     """
+    if path not in (None, documents.document_file(settings, history.ticker)):
+        write_json(path, found.document)
+        return found.document
     document = remedies.act(settings, history, found.document)
     inputs, ticker = found.inputs, history.ticker
     if write_page is not None and len(inputs.reference):
-        path = documents.page_file(settings, ticker)
-        write_page(inputs.reference, inputs.current, inputs.limits, path)
-        document = {**document, "page": path.name}
+        page = documents.page_file(settings, ticker)
+        write_page(inputs.reference, inputs.current, inputs.limits, page)
+        document = {**document, "page": page.name}
     documents.save(settings, document)
     return document
 
