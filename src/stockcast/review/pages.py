@@ -24,7 +24,7 @@ _HERE = Path(__file__).parent / "templates"
 _STYLES = (Path(stockcast.pipeline.__file__).parent / "report" / "report.css", _HERE / "review.css")
 
 #: Models that a comparison draws, the largest differences first; and lines of one file's diff.
-_DRAWN, _DIFF_LINES = 12, 300
+_DRAWN, _DIFF_LINES = 6, 150
 
 
 def index(
