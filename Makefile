@@ -16,12 +16,13 @@ PYTHON ?= $(shell for p in python3.11 python3; do $$p $(IS_311) 2>/dev/null && e
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help run test nightly audit bench lab dashboard serve lint lock clean
+.PHONY: help run test nightly reliability audit bench lab dashboard serve lint lock clean
 
 help:
 	@echo "make run     the whole pipeline on the sample prices, then a table"
 	@echo "make test    every test"
 	@echo "make nightly the tests that take minutes each"
+	@echo "make reliability  every fault of docs/reliability.md, which it writes anew"
 	@echo "make bench   speed and memory on this machine, into docs/performance.md (ARGS=--full for all)"
 	@echo "make lab     JupyterLab on notebooks/"
 	@echo "make dashboard  the page for stakeholders, at http://127.0.0.1:8866"
@@ -39,6 +40,9 @@ test: $(STAMP)
 
 nightly: $(STAMP)
 	@$(BIN)/pytest -m nightly $(ARGS)
+
+reliability: $(STAMP)
+	@$(BIN)/python -m pytest -p tests.faults.table $(ARGS)
 
 bench: $(STAMP)
 	@$(BIN)/python -m tests.bench $(ARGS)

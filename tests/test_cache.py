@@ -305,6 +305,11 @@ def home(process: Path) -> Path | None:
     return None
 
 
+@pytest.mark.fault(
+    "Embedded Redis killed (kill -9)",
+    "nothing: it is started again at the next question",
+    "by itself, with what was cached",
+)
 def test_kill_loses_neither_the_forecast_nor_its_time_to_live(
     here: Cache, settings: Settings
 ) -> None:
@@ -393,6 +398,11 @@ def test_url_of_no_redis_is_bad_input(sample_settings: Callable[..., Settings]) 
         cache.connect(sample_settings(redis_url="http://me:secret@host"))
 
 
+@pytest.mark.fault(
+    "Redis down",
+    "one warning; the forecast is computed, in less than 100 ms more",
+    "used again as soon as it answers",
+)
 def test_dead_server_costs_little_and_is_said_once(
     sample_settings: Callable[..., Settings], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -408,6 +418,11 @@ def test_dead_server_costs_little_and_is_said_once(
     assert caplog.text.count("does not answer") == 1
 
 
+@pytest.mark.fault(
+    "Redis slow (it never answers)",
+    "one warning; the first question costs its 80 ms, the next ones nothing",
+    "asked again after 5 s",
+)
 def test_silent_server_costs_its_budget_once(
     sample_settings: Callable[..., Settings], silent_port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -421,6 +436,11 @@ def test_silent_server_costs_its_budget_once(
     assert caplog.text.count("did not answer within 80 ms") == 1
 
 
+@pytest.mark.fault(
+    "Redis answers garbage",
+    "one warning; the forecast is computed",
+    "asked again after 5 s",
+)
 def test_server_that_talks_nonsense_is_a_miss(
     sample_settings: Callable[..., Settings], babbling_port: int
 ) -> None:

@@ -169,6 +169,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {**json.loads(told.stdout), "said": told.stderr, "files": files}
 
 
+@pytest.mark.fault(
+    "MLflow down, or gone in the middle of a run",
+    "one warning; the run is recorded here",
+    "stockcast sync, once",
+)
 def test_server_that_is_away_is_said_and_nothing_is_lost(story: dict[str, Any]) -> None:
     assert story["down"].startswith("MLflow at http://127.0.0.1:")
     assert story["sent"]["runs"] == ["half-way", "while it is down", "that fails"]
@@ -208,6 +213,11 @@ def test_champion_that_was_trained_later_stays(story: dict[str, Any]) -> None:
     assert story["last champion"] == {"bundle": "b0", "versions": 3}
 
 
+@pytest.mark.fault(
+    "MLflow gone in the middle of a sync",
+    "how many runs were sent",
+    "stockcast sync sends the rest",
+)
 def test_sync_whose_server_dies_is_gone_on_with(story: dict[str, Any]) -> None:
     assert "went away after 3 runs" in story["died"]
     assert story["rest"] == ["late 3", "late 4", "late 5"]
@@ -219,6 +229,11 @@ def test_file_that_was_added_later_is_sent_as_well(story: dict[str, Any]) -> Non
     assert story["all"]["late 5"]["files"] == ["bundle", "files"]
 
 
+@pytest.mark.fault(
+    "DagsHub refuses the token",
+    "one warning; the run is recorded here",
+    "mend the token, then stockcast sync",
+)
 def test_dagshub_that_refuses_fails_no_run_and_gets_it_later(story: dict[str, Any]) -> None:
     assert "DagsHub refuses: Got status code 401" in story["said"]
     assert story["hub"]["runs"] == ["unauthorised"]

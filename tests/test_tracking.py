@@ -392,6 +392,11 @@ def test_run_whose_server_dies_half_way_is_whole_in_our_own_store(story: dict[st
     assert champion.run_id == record.info.run_id
 
 
+@pytest.mark.fault(
+    "MLflow slow (it never answers)",
+    "one warning after 2 s; the run is recorded here",
+    "asked again after a minute, else stockcast sync",
+)
 def test_silent_server_costs_its_patience_once(story: dict[str, Any]) -> None:
     assert story["silent"]["at"].startswith("sqlite:///")
     assert story["silent_seconds"] < 2 * store.PATIENCE + 5  # and a busy machine's share

@@ -9,6 +9,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.endtoend.commands import (
     SMALL,
     command,
@@ -41,6 +43,11 @@ def without_child(root: Path, ticker: str) -> None:
     assert not list(products.rglob(f"*{ticker}.json"))
 
 
+@pytest.mark.fault(
+    "kill -9 of a run while a child trains",
+    "no process is left",
+    "stockcast run does the rest; the forecast is the same",
+)
 def test_kill_9_while_a_child_trains_ends_all_and_the_next_run_makes_the_same_forecast(
     finished: Finished, tmp_path: Path
 ) -> None:
@@ -74,6 +81,11 @@ def test_kill_9_while_a_child_trains_ends_all_and_the_next_run_makes_the_same_fo
     assert marked(mark) == {}
 
 
+@pytest.mark.fault(
+    "A model cut short",
+    "one sentence that names the file; other tickers are served",
+    "stockcast run trains it again",
+)
 def test_damaged_model_is_one_sentence_and_other_tickers_are_served(
     finished: Finished, tmp_path: Path
 ) -> None:

@@ -57,6 +57,11 @@ def test_other_ticker_or_kind_is_another_task(here: Board) -> None:
         os.close(lock or 0)
 
 
+@pytest.mark.fault(
+    "The process of a task dies",
+    "the task has failed: it stopped without finishing",
+    "ask again; what was finished is kept",
+)
 def test_task_runs_while_its_lock_is_held_and_has_failed_after(here: Board) -> None:
     task, lock = begun(here)
     assert said(here, task).status == "running"
@@ -105,6 +110,11 @@ def test_another_process_learns_of_a_task_without_its_files(here: Board) -> None
     os.close(lock)
 
 
+@pytest.mark.fault(
+    "Redis down while tasks run",
+    "the same status, from the files",
+    "nothing to do",
+)
 def test_without_redis_the_files_tell(sample_settings: Callable[..., Settings]) -> None:
     here = Board(sample_settings(redis_url=DEAD))
     task, lock = begun(here)

@@ -153,6 +153,11 @@ def place(tmp_path: Path) -> Iterator[Place]:
     cache.stop(made.settings)
 
 
+@pytest.mark.fault(
+    "Two runs at once; one task asked for by many",
+    "the task at work; another ticker is queued",
+    "by itself",
+)
 def test_many_who_ask_at_once_get_one_task_and_another_ticker_queues(place: Place) -> None:
     ids = place.ask("AAPL", "AAPL", "AAPL", "FB")
     assert len(set(ids)) == 2
@@ -172,6 +177,11 @@ def test_many_who_ask_at_once_get_one_task_and_another_ticker_queues(place: Plac
     assert "Expected more days of FB, got 196." in (failed.reason or "")
 
 
+@pytest.mark.fault(
+    "kill -9 while a child trains in the background",
+    "failed within a second, with the way to resume",
+    "ask again: only the rest is done",
+)
 def test_kill_9_is_told_at_once_and_the_next_task_ends_what_was_left(place: Place) -> None:
     (killed,) = place.ask("IBM")
     until(lambda: place.begun("IBM"))

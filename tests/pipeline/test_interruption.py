@@ -75,6 +75,11 @@ def until(happened: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.fault(
+    "kill -9 of a run between two stages",
+    "no process is left",
+    "stockcast run does the rest; the products are the same",
+)
 def test_kill_9_leaves_no_kernel_and_the_next_run_does_only_the_rest(
     waiting: Project, runner: subprocess.Popen[str], tmp_path: Path
 ) -> None:

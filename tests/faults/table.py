@@ -1,0 +1,50 @@
+"""Writes docs/reliability.md from the tests that have a ``fault`` mark (``make reliability``)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
+HEAD = """# Reliability
+
+What was done to it, what whoever uses it sees, and how it recovers; nothing is lost in any of
+these. Written by `make reliability`, which runs the test of each row: {ran} of {all} held on {day}.
+
+| fault | what is seen | recovery | held | test |
+|---|---|---|---|---|
+"""
+
+_marked: dict[str, tuple[str, ...]] = {}
+_held: dict[str, bool] = {}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that are rows of the table, and no others."""
+    rows = [item for item in items if item.get_closest_marker("fault")]
+    for item in rows:
+        mark: Any = item.get_closest_marker("fault")
+        _marked.setdefault(item.nodeid.partition("[")[0], mark.args)
+    items[:] = rows
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Take down whether the row held; a failed fixture is a failure."""
+    if report.when == "call" or report.failed:
+        name = report.nodeid.partition("[")[0]
+        _held[name] = _held.get(name, True) and report.passed
+
+
+def pytest_sessionfinish() -> None:
+    """Write the table."""
+    if not _held:
+        return
+    rows = [
+        f"| {' | '.join(_marked[name])} | {'yes' if held else '**no**'} | `{name}` |"
+        for name, held in _held.items()
+    ]
+    head = HEAD.format(ran=sum(_held.values()), all=len(_held), day=dt.date.today().isoformat())
+    DOCUMENT.write_text(head + "\n".join(rows) + "\n", "utf-8")
