@@ -1,10 +1,12 @@
 # %% [markdown]
 # # Analysis
 # All tickers at a glance: what is forecast, how far it can be trusted, and what became of it.
+# Tables hold every ticker; figures the thirty with most skill, where there are more.
 
 # %%
 from pathlib import Path
 
+import pandas as pd
 from IPython.display import display
 
 from stockcast import plots, tables
@@ -24,9 +26,12 @@ settings = load_settings(profile)
 documents = [read_json(Path(task["forecast"])) for task in upstream["forecast-*"].values()]
 checks = [read_json(Path(task["drift"])) for task in upstream["drift-*"].values()]
 records = [load_record(Path(task["model"])) for task in upstream["train_child-*"].values()]
-plots.expected_ranges(documents)
+leading = tables.leading(documents)
+shown = [document for document in documents if document["ticker"] in leading]
+plots.expected_ranges(shown)
 
 # %%
+pd.set_option("display.max_rows", None)
 tables.overview(documents)
 
 # %% [markdown]
@@ -34,7 +39,7 @@ tables.overview(documents)
 # Pinball loss on the test period against the naive forecast, with its 95% interval.
 
 # %%
-plots.skill(tables.ratios(records))
+plots.skill(tables.ratios([record for record in records if record.ticker in leading]))
 
 # %%
 tables.scorecard(records)
@@ -51,7 +56,7 @@ tables.track_record(Ledger(settings).summary())
 # Whether the bars, the inputs and the forecasts still look like those of the training.
 
 # %%
-plots.drift(checks)
+plots.drift([check for check in checks if check["ticker"] in leading])
 
 # %%
 tables.health(checks)
@@ -60,4 +65,4 @@ tables.health(checks)
 # ## Forecasts
 
 # %%
-display(*[plots.fan_chart(document) for document in documents])
+display(*[plots.fan_chart(document) for document in shown])

@@ -52,7 +52,7 @@ ledger.settle(ticker, history.frame["close"], history.data_hash)
 plots.ledger(ledger.rows(ticker))
 
 # %%
-tables.track_record(ledger.summary(), ticker)
+tables.track_record(ledger.summary(ticker=ticker))
 
 # %%
 write_json(Path(product["forecast"]), document)

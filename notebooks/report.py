@@ -49,7 +49,7 @@ exhibits.facts(report)
 # What became of the forecasts that were written down before their outcome.
 
 # %%
-tables.track_record(Ledger(settings).summary(), ticker)
+tables.track_record(Ledger(settings).summary(ticker=ticker))
 
 # %% [markdown]
 # ## Evaluation

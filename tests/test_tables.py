@@ -137,3 +137,13 @@ def test_revisions_name_what_changed_and_the_models_it_touches() -> None:
     assert table.loc["AAPL"].to_list() == ["split", "2005-02-28", "A split.", "child-AAPL"]
     none = tables.revisions(account("AAPL", [], ["child-AAPL"]))
     assert none.loc["AAPL", "said"] == "No earlier day changed."
+
+
+def test_figures_of_many_tickers_show_those_with_most_skill_in_their_order() -> None:
+    ratios = {"A": 1.01, "B": 0.95, "C": None, "D": 0.97}
+    documents = [
+        {**document(None), "ticker": ticker, "skill": {"pinball_vs_naive": ratio}}
+        for ticker, ratio in ratios.items()
+    ]
+    assert tables.leading(documents, 2) == ["B", "D"]
+    assert tables.leading(documents) == list(ratios)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ __all__ = [
     "drifted",
     "fan",
     "health",
+    "leading",
     "overview",
     "promise",
     "ratios",
@@ -102,6 +104,18 @@ def overview(documents: Sequence[Document]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows).set_index("ticker").round(3)
+
+
+def leading(documents: Sequence[Document], count: int = 30) -> list[str]:
+    """The tickers with the lowest loss against naive, at most ``count``, in the given order: as
+    many as a figure can show."""
+
+    def ratio(document: Document) -> float:
+        found = document["skill"]["pinball_vs_naive"]
+        return math.inf if found is None else float(found)
+
+    best = {document["ticker"] for document in sorted(documents, key=ratio)[:count]}
+    return [document["ticker"] for document in documents if document["ticker"] in best]
 
 
 def _aged(document: Document) -> str:

@@ -18,7 +18,7 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import torch  # noqa: E402
 
 from stockcast.settings import HOME, Settings, load_settings  # noqa: E402
-from tests.bench import machine, report, service, serving, training  # noqa: E402
+from tests.bench import machine, notebooks, report, service, serving, training  # noqa: E402
 from tests.bench.timing import Row  # noqa: E402
 
 Say = Callable[[str], None]
@@ -64,6 +64,7 @@ def _measure(settings: Settings, say: Say, *, full: bool, plain: int) -> None:
     document = _document(full=full, plain_epochs=plain)
     rows = training.rows(settings, plain_epochs=plain, say=say)
     print(report.table(rows), file=sys.stderr)
+    rows += notebooks.rows(settings, say=say)
     rows += serving.rows(full=full, say=say)
     _write("performance", document, rows, say)
 
