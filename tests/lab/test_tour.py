@@ -10,6 +10,7 @@ import nbformat
 import papermill
 import pytest
 
+from stockcast.models.records import load_record
 from stockcast.settings import HOME, load_settings
 
 #: Networks that learn nothing, quickly.
@@ -52,7 +53,7 @@ def test_the_tour_shows_both_trainings_the_judgement_and_what_a_promotion_runs(
 
 def test_the_tour_leaves_the_pipelines_products_alone(toured: tuple[Path, Any]) -> None:
     state = load_settings("sample", {"root": str(toured[0])}).state
-    names = ("models/child-FB.json", "origins/child-FB.parquet")
-    for name in names:
+    for name in ("models/child-FB.json", "origins/child-FB.parquet"):
         assert (state / name).stat().st_mtime < (state / "lab" / name).stat().st_mtime
-        assert (state / name).read_bytes() != (state / "lab" / name).read_bytes()
+    made, tried = (load_record(s / "models/child-FB.json") for s in (state, state / "lab"))
+    assert made.candidate != tried.candidate
