@@ -6,8 +6,9 @@ and a command that only prints help must not wait for them.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stockcast.lazy import homes
 
 if TYPE_CHECKING:
     from stockcast.agents.evaluation import evaluate
@@ -15,15 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate", "record", "write_report"]
 
-#: Where each name is defined; in full, so that who reads imports without running them finds them.
-_HOMES = {
-    "evaluate": "stockcast.agents.evaluation",
-    "record": "stockcast.agents.report",
-    "write_report": "stockcast.agents.report",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+__getattr__ = homes(
+    __name__,
+    {
+        "evaluate": "stockcast.agents.evaluation",
+        "record": "stockcast.agents.report",
+        "write_report": "stockcast.agents.report",
+    },
+)

@@ -6,8 +6,9 @@ command that only prints help must not wait for it.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stockcast.lazy import homes
 
 if TYPE_CHECKING:
     from stockcast.pipeline.freshness import TaskStatus, status
@@ -29,21 +30,17 @@ __all__ = [
 ]
 
 #: Where each name is defined. No module here may have the name of one of them: importing it would
-#: put the module in the name's place.
-_HOMES = {
-    "Failure": "notebook",
-    "RunResult": "runner",
-    "TaskPlan": "plans",
-    "TaskStatus": "freshness",
-    "plan": "plans",
-    "reset": "removal",
-    "run": "runner",
-    "status": "freshness",
-    "task_names": "plans",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = homes(
+    __name__,
+    {
+        "Failure": "stockcast.pipeline.notebook",
+        "RunResult": "stockcast.pipeline.runner",
+        "TaskPlan": "stockcast.pipeline.plans",
+        "TaskStatus": "stockcast.pipeline.freshness",
+        "plan": "stockcast.pipeline.plans",
+        "reset": "stockcast.pipeline.removal",
+        "run": "stockcast.pipeline.runner",
+        "status": "stockcast.pipeline.freshness",
+        "task_names": "stockcast.pipeline.plans",
+    },
+)

@@ -6,8 +6,9 @@ later runs do not change. The names below are imported when they are first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stockcast.lazy import homes
 
 if TYPE_CHECKING:
     from stockcast.review.comparison import compare
@@ -16,18 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "compare", "find", "publish", "publish_comparison", "recent"]
 
-#: Where each name is defined; no module here may have the name of one of them.
-_HOMES = {
-    "Run": "history",
-    "compare": "comparison",
-    "find": "history",
-    "publish": "publishing",
-    "publish_comparison": "publishing",
-    "recent": "history",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = homes(
+    __name__,
+    {
+        "Run": "stockcast.review.history",
+        "compare": "stockcast.review.comparison",
+        "find": "stockcast.review.history",
+        "publish": "stockcast.review.publishing",
+        "publish_comparison": "stockcast.review.publishing",
+        "recent": "stockcast.review.history",
+    },
+)

@@ -15,9 +15,9 @@ Prometheus import its client, which takes a tenth of a second; nothing else in t
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from stockcast.lazy import homes
 from stockcast.monitoring.metrics.recording import (
     drift_checked,
     fell_back,
@@ -66,20 +66,16 @@ __all__ = [
     "write_textfile",
 ]
 
-#: Where the names that need Prometheus' client are defined.
-_HOMES = {
-    "CONTENT_TYPE": "client",
-    "exposition": "client",
-    "publish": "publishing",
-    "push": "publishing",
-    "samples": "client",
-    "serve": "publishing",
-    "textfile": "publishing",
-    "write_textfile": "publishing",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = homes(
+    __name__,
+    {
+        "CONTENT_TYPE": "stockcast.monitoring.metrics.client",
+        "exposition": "stockcast.monitoring.metrics.client",
+        "publish": "stockcast.monitoring.metrics.publishing",
+        "push": "stockcast.monitoring.metrics.publishing",
+        "samples": "stockcast.monitoring.metrics.client",
+        "serve": "stockcast.monitoring.metrics.publishing",
+        "textfile": "stockcast.monitoring.metrics.publishing",
+        "write_textfile": "stockcast.monitoring.metrics.publishing",
+    },
+)
