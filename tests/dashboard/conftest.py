@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from stockcast import cache
 from stockcast.settings import WELL_KNOWN, Settings, load_settings
 from tests.dashboard import products
 
@@ -61,9 +62,11 @@ def placed(sample_settings: Callable[..., Settings]) -> Settings:
 @pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     root = tmp_path_factory.mktemp("served")
-    products.place(load_settings("sample", {"root": str(root), "tickers": "AAPL,IBM"}))
+    settings = load_settings("sample", {"root": str(root), "tickers": "AAPL,IBM"})
+    products.place(settings)
     with serving(root, "--read-only", "--set", "tickers=AAPL,IBM") as running:
         yield running
+    cache.stop(settings)  # /metrics looks at it, which starts it
 
 
 @contextlib.contextmanager
