@@ -22,6 +22,7 @@ import redis
 
 from stockcast import cache
 from stockcast.cache import Cache
+from stockcast.cache.forecasts import _open
 from stockcast.cache.server import EmbeddedServer, _binary
 from stockcast.errors import BadInput, StockcastError, Unavailable
 from stockcast.settings import Settings
@@ -437,6 +438,31 @@ def test_silent_server_costs_its_budget_once(
 
 
 @pytest.mark.fault(
+    "Embedded Redis hangs (SIGSTOP)",
+    "one warning; the first question costs its 80 ms, the next ones nothing",
+    "asked again after 5 s; used as soon as it goes on",
+)
+def test_server_that_hangs_costs_its_budget_once_even_who_connects_first(
+    here: Cache, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    here.put_forecast(*WHERE, FORECAST, ttl=60)
+    _open.clear()  # as a new process would find it
+    pid = pid_of(settings)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        stranger = cache.connect(settings)
+        for _ in range(20):
+            assert stranger.get_forecast(*WHERE) is None
+        assert time.monotonic() - began < 0.2  # less than 100 ms, and a busy machine's share
+        assert caplog.text.count("did not answer within 80 ms") == 1
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    stranger.connection._paused_until = 0
+    assert patient(stranger).get_forecast(*WHERE) == FORECAST
+
+
+@pytest.mark.fault(
     "Redis answers garbage",
     "one warning; the forecast is computed",
     "asked again after 5 s",
@@ -450,6 +476,11 @@ def test_server_that_talks_nonsense_is_a_miss(
     assert not here.health().reachable
 
 
+@pytest.mark.fault(
+    "Redis gone in the middle, and back",
+    "one warning; forecasts are computed meanwhile",
+    "by itself, within 5 s",
+)
 def test_server_that_comes_back_is_used_again(
     sample_settings: Callable[..., Settings], remote: str
 ) -> None:

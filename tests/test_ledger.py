@@ -275,6 +275,11 @@ def test_four_writers_at_once_lose_and_double_no_row(url: str) -> None:
     assert ledger_rows.groupby(["as_of", "model_version"]).size().eq(HORIZON).all()
 
 
+@pytest.mark.fault(
+    "kill -9 of who writes the ledger",
+    "each forecast whole or not at all",
+    "the next forecast writes what is missing",
+)
 def test_kill_in_the_middle_keeps_what_was_said_and_halves_no_forecast(url: str) -> None:
     documents = [forecast(day) for day in range(100)]
     process = writer(url)
@@ -308,6 +313,22 @@ def test_writer_waits_for_another_instead_of_failing(ledger: Ledger, url: str) -
         other.execute("COMMIT")
     thread.join()
     assert counts == [HORIZON]
+
+
+@pytest.mark.fault(
+    "A ledger that is cut short",
+    "one sentence that names the file; no forecast is lost in silence",
+    "put a backup in its place, or take the file away: a new one is begun",
+)
+def test_ledger_that_is_cut_short_is_named_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = Ledger(f"sqlite:///{path}")
+    ledger.append(forecast(0))
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 5000)
+    with pytest.raises(StockcastError, match=r"Expected a ledger .*ledger\.db, got: ") as caught:
+        Ledger(f"sqlite:///{path}").rows()
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_file_that_is_no_ledger_is_named_in_one_sentence(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import multiprocessing
+import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +127,11 @@ def test_a_report_expires_after_its_day(shelf: Callable[[], Shelf], clock: Clock
     assert recall.why == "the last report expired: it is 1 day old, and may be 1 day"
 
 
+@pytest.mark.fault(
+    "System clock set back while reports are kept",
+    "nothing: no report is taken for younger than it is",
+    "by itself",
+)
 def test_a_clock_that_went_back_makes_no_report_young(
     shelf: Callable[[], Shelf], clock: Clock
 ) -> None:
@@ -195,15 +203,59 @@ def test_an_embedder_that_fails_gives_way_to_the_next(
     assert len(asked) == 1
 
 
-def test_a_server_that_is_down_is_a_reason_and_no_error(
-    sample_settings: Callable[..., Settings], clock: Clock
+@pytest.fixture
+def broken_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Give the URL of a Qdrant that is away, never answers, talks nonsense, or goes half-way."""
+    answers = {
+        "slow": None,
+        "garbage": b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n<ht>",
+        "gone": b'HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"result": {"coll',
+    }
+    if request.param == "down":
+        yield "http://127.0.0.1:9"
+        return
+    held: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    held.append(listener.accept()[0])
+                    said = answers[request.param]
+                    if said is not None:
+                        with held.pop() as conversation:
+                            conversation.recv(65536)
+                            conversation.sendall(said)
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+    for conversation in held:
+        conversation.close()
+
+
+@pytest.mark.fault(
+    "Qdrant down, slow (it never answers), gone in the middle, or answering garbage",
+    "the report, within seconds; it says that the memory of reports cannot be used",
+    "by itself, at the next report",
+)
+@pytest.mark.parametrize("broken_server", ["down", "slow", "garbage", "gone"], indirect=True)
+def test_a_server_that_does_not_serve_is_a_reason_and_no_error(
+    sample_settings: Callable[..., Settings], clock: Clock, broken_server: str
 ) -> None:
-    shelf = Shelf(sample_settings(qdrant_url="http://127.0.0.1:9"), now=clock)
+    shelf = Shelf(sample_settings(qdrant_url=broken_server), now=clock)
+    began = time.monotonic()
     assert "the memory of reports cannot be used" in shelf.recall(outline()).why
     assert shelf.keep(outline(), REPORT) is not None
     assert shelf.similar(outline()) == []
+    assert time.monotonic() - began < 3 * memory.PATIENCE + 5  # and a busy machine's share
 
 
+@pytest.mark.fault(
+    "The memory of reports cut short",
+    "nothing: the store is begun anew",
+    "by itself; reports are products and stay",
+)
 @pytest.mark.parametrize("file", ["meta.json", "collection/stockcast_reports/storage.sqlite"])
 def test_a_store_that_a_crash_cut_short_is_begun_anew(
     sample_settings: Callable[..., Settings], clock: Clock, file: str

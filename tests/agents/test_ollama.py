@@ -148,6 +148,11 @@ def test_what_is_no_url_is_bad_input(asking: Asking, url: str) -> None:
         ask(asking(ollama_base_url=url))
 
 
+@pytest.mark.fault(
+    "Ollama down, slow, cut off in the middle, endless, or answering garbage",
+    "the report, written without the language model; it says so and why",
+    "by itself: such a report is not reused",
+)
 @pytest.mark.parametrize("fault", [*KINDS, "refused"])
 def test_with_every_fault_the_report_is_written_and_says_so(
     asking: Asking, server: standin.StandIn, fault: str

@@ -59,6 +59,11 @@ def test_a_damaged_model_is_refused_with_a_sentence(tmp_path: Path, name: str, d
         load_bundle(path.parent)
 
 
+@pytest.mark.fault(
+    "A model changed by one bit",
+    "one sentence that names the file",
+    "stockcast run trains it again",
+)
 def test_weights_changed_by_one_bit_are_refused(tmp_path: Path) -> None:
     path = save_bundle(bundle(), tmp_path) / "weights.safetensors"
     content = bytearray(path.read_bytes())

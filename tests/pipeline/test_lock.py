@@ -11,6 +11,11 @@ from stockcast.pipeline.lock import Locked, held, holder
 from tests.pipeline.project import Project
 
 
+@pytest.mark.fault(
+    "Two runs at once",
+    "one sentence that says who is at work, since when",
+    "wait for the other one",
+)
 def test_a_second_run_says_who_holds_the_root(project: Project) -> None:
     with held(project.root, "stockcast run -p sample"):
         with pytest.raises(Locked, match=r"process \d+ since .* \(stockcast run -p sample\)"):
@@ -36,6 +41,11 @@ def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
         child.wait()
 
 
+@pytest.mark.fault(
+    "A lock that a killed run left, or that holds garbage",
+    "nothing",
+    "by itself",
+)
 @pytest.mark.parametrize("left", ["", "{", '{"pid": 1'])
 def test_what_a_killed_run_left_in_the_lock_stops_nobody(tmp_path: Path, left: str) -> None:
     (tmp_path / "products").mkdir()
@@ -45,6 +55,11 @@ def test_what_a_killed_run_left_in_the_lock_stops_nobody(tmp_path: Path, left: s
         assert (holder(tmp_path) or {})["command"] == "a"
 
 
+@pytest.mark.fault(
+    "A root that cannot be written",
+    "one sentence that names the folder",
+    "give it rights, or another root",
+)
 def test_a_root_that_cannot_be_written_is_told(project: Project, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="can be written"):

@@ -156,6 +156,11 @@ def test_a_half_day_ends_when_the_exchange_closes(on: Make, standin: StandIn) ->
     assert found.frame.index[-1] == pd.Timestamp("2005-11-25")
 
 
+@pytest.mark.fault(
+    "System clock a day fast",
+    "the age of the prices; the day in progress is left out: Yahoo's clock counts",
+    "set the clock right",
+)
 def test_a_clock_a_day_fast_does_not_finish_todays_bar(on: Make, standin: StandIn) -> None:
     settings = on("2005-02-24").model_copy(update={"as_of": None})
     standin.clock = close_time("XNYS", "2005-02-25") - pd.Timedelta("2h")
@@ -165,6 +170,11 @@ def test_a_clock_a_day_fast_does_not_finish_todays_bar(on: Make, standin: StandI
     assert "no bar of AAPL for 2005-02-25 yet" in found.freshness.label
 
 
+@pytest.mark.fault(
+    "Yahoo limits, fails, is slow, hangs up, or sends garbage",
+    "the forecast, from the last good prices, with their age",
+    "by itself, at the next fetch",
+)
 @pytest.mark.parametrize("fault", ["limited", "error", "slow", "hangup", "html", "truncated"])
 def test_a_fetch_that_fails_leaves_the_last_good_prices_with_their_age(
     fault: str, get: Get, standin: StandIn
@@ -188,6 +198,11 @@ def test_prices_that_break_the_contract_are_not_taken(get: Get, standin: StandIn
     assert "expected a price above 0, got -1" in found.freshness.label
 
 
+@pytest.mark.fault(
+    "Yahoo away for longer than prices may age",
+    "one sentence with the limit and the age; no forecast",
+    "by itself, at the next fetch",
+)
 def test_prices_older_than_the_limit_are_refused(get: Get, standin: StandIn) -> None:
     get("2005-03-01")
     standin.faults["AAPL"] = "limited"
@@ -208,6 +223,11 @@ def test_without_any_prices_the_sentence_says_so(
         get("2005-03-01")
 
 
+@pytest.mark.fault(
+    "Yahoo down",
+    "the forecast, from the last good prices, with their age",
+    "by itself, at the next fetch",
+)
 def test_without_a_network_the_last_good_prices_serve(get: Get) -> None:
     get("2005-03-01")
     found = get("2005-03-02", yahoo_url="http://127.0.0.1:9")
@@ -279,6 +299,11 @@ def test_a_ticker_that_is_gone_is_not_tried_again_before_the_next_session(
     assert prices.fingerprint(settings, "AAPL") == "2005-03-02"
 
 
+@pytest.mark.fault(
+    "The archive of fetched prices cut short",
+    "nothing",
+    "by itself: it is fetched anew",
+)
 def test_a_damaged_archive_is_fetched_anew(get: Get, on: Make) -> None:
     good = get("2005-03-01")
     path = folder(on("2005-03-01"), "AAPL") / "bars.parquet"

@@ -107,6 +107,11 @@ def no_metadata(parquet: Path) -> None:
     pd.read_parquet(parquet).to_parquet(parquet)
 
 
+@pytest.mark.fault(
+    "A price snapshot that is corrupt",
+    "one sentence that names the file",
+    "ingest its ticker again",
+)
 @pytest.mark.parametrize("harm", [cut, another_price, no_metadata, Path.unlink])
 def test_a_corrupt_snapshot_is_refused_by_name_and_restored_by_saving(
     harm: Callable[[Path], None], history: PriceHistory, sample_settings: Make

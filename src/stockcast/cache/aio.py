@@ -116,7 +116,8 @@ def _embedded(settings: Settings) -> EmbeddedServer | None:
         return None
     server = EmbeddedServer(settings.state / "redis")
     with contextlib.suppress(Unavailable):
-        server.ensure()
+        if not server.listens():  # one that hangs must not hold up the loop
+            server.ensure()
     return server
 
 

@@ -80,7 +80,8 @@ class Connection:
     @classmethod
     def _embedded(cls, server: EmbeddedServer) -> Connection:
         try:
-            server.ensure()
+            if not server.listens():  # one that hangs is noticed by who asks, within the budget
+                server.ensure()
             address, failure = server.address, None
         except Unavailable as error:
             address, failure = str(server.folder), error

@@ -85,6 +85,18 @@ class EmbeddedServer:
         """Say whether the server takes commands."""
         return self._say(b"PING", wait=0.25).startswith(b"+PONG")
 
+    def listens(self) -> bool:
+        """Say at once whether there is a server, even one that hangs and will not answer."""
+        try:
+            with socket.socket(socket.AF_UNIX) as conversation:
+                conversation.setblocking(False)
+                conversation.connect(self.address)
+        except BlockingIOError:  # so many wait for it that nobody else may
+            return True
+        except OSError:
+            return False
+        return True
+
     def stop(self, patience: float = 5.0) -> bool:
         """Stop the server, keeping its data; say whether there was one."""
         if not self.folder.is_dir():

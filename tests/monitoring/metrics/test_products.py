@@ -40,6 +40,11 @@ def test_a_product_is_read_anew_when_it_changes(settings: Settings) -> None:
         assert value(settings, name, ticker="IBM") == then
 
 
+@pytest.mark.fault(
+    "A product that metrics cannot read",
+    "its error is counted; all others are shown",
+    "by itself, when the product is made anew",
+)
 def test_a_product_that_cannot_be_read_is_counted_and_hides_no_other(settings: Settings) -> None:
     ingested(settings, "IBM", "2013-03-01")
     for name in ("models/child-IBM.json", "forecasts/IBM.json"):
