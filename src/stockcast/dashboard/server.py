@@ -76,7 +76,8 @@ def serve(settings: Settings, options: Options, ready: Callable[[], None]) -> No
 
 def address(options: Options) -> str:
     """Where a browser on this machine finds the page."""
-    host = "127.0.0.1" if options.ip in ("", "0.0.0.0", "::") else options.ip  # noqa: S104 - compared
+    everywhere = ("", "0.0.0.0", "::")  # compared, not bound  # noqa: S104  # nosec B104
+    host = "127.0.0.1" if options.ip in everywhere else options.ip
     host = f"[{host}]" if ":" in host else host
     return f"http://{host}:{options.port}{options.base_url}"
 
