@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 import numpy as np
+import pytest
 
 from stockcast import calendars
 from stockcast.evaluation.quantiles import LEVELS
