@@ -21,6 +21,9 @@ keys_app = typer.Typer(
 )
 app.add_typer(keys_app)
 
+#: What the extra ``serve`` brings, by the names that are imported.
+_EXTRA = ("fastapi", "fastapi_offline", "uvicorn", "limits")
+
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 
 
@@ -33,7 +36,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer.")] = 1,
 ) -> None:
     """Serve forecasts, reports and checks over HTTP."""
-    missing = [name for name in ("fastapi", "uvicorn", "limits") if not _installed(name)]
+    missing = [name for name in _EXTRA if not _installed(name)]
     if missing:
         raise StockcastError(
             f"Expected {', '.join(missing)} to be installed, got none: "
