@@ -9,7 +9,7 @@ import typer
 
 from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
 from stockcast.cli.output import console, print_json, say, table
-from stockcast.errors import BadInput, StockcastError
+from stockcast.errors import BadInput
 
 if TYPE_CHECKING:
     from stockcast.settings import Settings
@@ -38,7 +38,7 @@ def serve(
     """Serve forecasts, reports and checks over HTTP."""
     missing = [name for name in _EXTRA if not _installed(name)]
     if missing:
-        raise StockcastError(
+        raise BadInput(
             f"Expected {', '.join(missing)} to be installed, got none: "
             "pip install 'stockcast[serve]' brings what serving needs."
         )
