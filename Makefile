@@ -42,7 +42,7 @@ nightly: $(STAMP)
 	@$(BIN)/pytest -m nightly $(ARGS)
 
 reliability: $(STAMP)
-	@$(BIN)/python -m pytest -p tests.faults.table $(ARGS)
+	@$(BIN)/python -m pytest -p tests.faults.table -m fault $(ARGS)
 
 bench: $(STAMP)
 	@$(BIN)/python -m tests.bench $(ARGS)

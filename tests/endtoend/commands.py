@@ -89,8 +89,8 @@ def marked(mark: str) -> dict[int, str]:
     return found
 
 
-def until(happened: Callable[[], object], seconds: float = 120) -> None:
+def until(happened: Callable[[], object], seconds: float = 120, pause: float = 0.05) -> None:
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
+        time.sleep(pause)

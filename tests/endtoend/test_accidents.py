@@ -86,7 +86,7 @@ def test_kill_9_while_a_child_trains_ends_all_and_the_next_run_makes_the_same_fo
     "one sentence that names the file; other tickers are served",
     "stockcast run trains it again",
 )
-def test_damaged_model_is_one_sentence_and_other_tickers_are_served(
+def test_damaged_model_is_one_sentence_others_are_served_and_a_run_mends_it(
     finished: Finished, tmp_path: Path
 ) -> None:
     root = copy_of(finished.root, tmp_path / "root")
@@ -95,10 +95,15 @@ def test_damaged_model_is_one_sentence_and_other_tickers_are_served(
     where = ("--set", f"root={root}", "--json")
     before = forecast_of(root, "FB")
     bad, good = (stockcast("forecast", ticker, *where) for ticker in ("FB", "AAPL"))
-    stop_cache(root)
     assert bad.code == 2
     assert bad.document["error"]["message"].startswith(f"Expected a model in {weights.parent}")
     assert "Traceback" not in bad.err
     assert forecast_of(root, "FB") == before
     assert good.code == 0
     assert {**good.document, "cached": None} == {**forecast_of(root, "AAPL"), "cached": None}
+
+    mended = run(root, "AAPL,FB", "--json")
+    stop_cache(root)
+    assert mended.code == 0, mended.err
+    assert "train_parent" in mended.document["ran"]
+    assert forecast_of(root, "FB") == before

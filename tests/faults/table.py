@@ -18,6 +18,7 @@ these. Written by `make reliability`, which runs the test of each row: {ran} of 
 |---|---|---|---|---|
 """
 
+_row_of: dict[str, str] = {}  #: test -> its row
 _marked: dict[str, tuple[str, ...]] = {}
 _held: dict[str, bool] = {}
 
@@ -27,14 +28,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     rows = [item for item in items if item.get_closest_marker("fault")]
     for item in rows:
         mark: Any = item.get_closest_marker("fault")
-        _marked.setdefault(item.nodeid.partition("[")[0], mark.args)
+        row = _row_of[item.nodeid] = _row(item)
+        _marked.setdefault(row, mark.args)
     items[:] = rows
+
+
+def _row(item: pytest.Item) -> str:
+    """A test is one row, whatever its cases, unless each case has a mark of its own."""
+    case: Any = getattr(item, "callspec", None)
+    own = case is not None and any(mark.name == "fault" for mark in case.marks)
+    return item.nodeid if own else item.nodeid.partition("[")[0]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Take down whether the row held; a failed fixture is a failure."""
     if report.when == "call" or report.failed:
-        name = report.nodeid.partition("[")[0]
+        name = _row_of[report.nodeid]
         _held[name] = _held.get(name, True) and report.passed
 
 

@@ -62,12 +62,13 @@ def test_a_damaged_model_is_refused_with_a_sentence(tmp_path: Path, name: str, d
 @pytest.mark.fault(
     "A model changed by one bit",
     "one sentence that names the file",
-    "stockcast run trains it again",
+    "stockcast run --force trains it again",
 )
-def test_weights_changed_by_one_bit_are_refused(tmp_path: Path) -> None:
+def test_weights_changed_by_one_bit_are_refused_and_saving_restores_them(tmp_path: Path) -> None:
     path = save_bundle(bundle(), tmp_path) / "weights.safetensors"
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
+    good = path.read_bytes()
+    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
     with pytest.raises(BadInput, match="changed content"):
         load_bundle(path.parent)
+    assert save_bundle(bundle(), tmp_path) == path.parent
+    assert path.read_bytes() == good

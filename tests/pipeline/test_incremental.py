@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stockcast.errors import BadInput
+from stockcast.pipeline.sizes import differing, sizes
 from tests.pipeline.project import STAGES, Project
 
 CHILDREN = {"child-AAPL", "child-FB"}
@@ -84,6 +85,50 @@ def test_a_lost_product_is_made_again_with_what_follows(finished: Project) -> No
     assert set(finished.run().ran) == {"ingest-FB", "child-FB", "analysis"}
 
 
+@pytest.mark.fault(
+    "A product, an executed notebook, a page or a drift document cut short",
+    "stockcast status: it is not as it was left",
+    "stockcast run makes it again, with what follows",
+)
+@pytest.mark.parametrize(
+    "file",
+    [
+        "products/sample/models/FB.json",
+        "reports/sample/child/FB.ipynb",
+        "reports/sample/child/FB.html",
+    ],
+)
+def test_a_product_that_is_cut_short_is_made_again(finished: Project, file: str) -> None:
+    path = finished.root / file
+    good = path.read_bytes()
+    path.unlink()  # other names of the file stay as they are
+    path.write_bytes(good[: len(good) // 2])
+    assert finished.stale()["child-FB"] == f"{path.name} is not as it was left"
+    assert set(finished.run().ran) == {"child-FB", "analysis"}
+    assert finished.stale() == {}
+    assert path.stat().st_size > len(good) // 2
+
+
+@pytest.mark.parametrize("place", ["hash.parquet", "bundle/hash/weights"])
+def test_what_a_product_points_at_is_watched_with_it(tmp_path: Path, place: str) -> None:
+    file, product = tmp_path / place, tmp_path / "current.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(bytes(10))
+    pointer = {"path": place} if "." in place else {"bundle": "bundle/hash"}
+    product.write_text(json.dumps(pointer))
+    then = sizes(product)
+    assert differing(product, then) is None
+    file.write_bytes(bytes(9))
+    assert differing(product, then) == place
+    file.unlink()
+    assert differing(product, then) == place
+
+
+@pytest.mark.fault(
+    "The record of what a product was made from is garbage",
+    "stockcast status: it has not run to its end",
+    "stockcast run makes it again, with what follows",
+)
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"params": 1}', '{"timestamp": "x"}', "\x00"])
 def test_a_broken_sidecar_re_runs_its_task(finished: Project, text: str) -> None:
     (finished.root / "products/sample/models/.FB.json.metadata").write_text(text)

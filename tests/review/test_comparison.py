@@ -87,6 +87,22 @@ def test_a_task_that_failed_in_one_run_is_told(sample_settings: Make) -> None:
     assert {row["ticker"] for row in document["metrics"]} == {"AAPL"}
 
 
+@pytest.mark.fault(
+    "The record of a run cut short",
+    "one sentence that names the file; the pages of all other runs",
+    "nothing to do; the next run writes its own",
+)
+def test_a_record_that_is_cut_short_is_named_and_hides_no_other_run(sample_settings: Make) -> None:
+    settings = sample_settings()
+    compared(settings)
+    (path,) = (settings.state / "runs").glob(f"{SECOND}.json")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(BadInput, match=rf"Expected JSON in .*{SECOND}\.json, got"):
+        review.find(settings, "latest")
+    assert review.publish(settings) is not None
+    assert (settings.reports / "runs" / FIRST / "index.html").is_file()
+
+
 def test_a_run_is_found_by_what_people_call_it(sample_settings: Make) -> None:
     settings = sample_settings()
     compared(settings)

@@ -7,6 +7,7 @@ same version, wherever and whenever it runs. Nothing is unpickled.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -66,9 +67,9 @@ def make_bundle(
 
 
 def save_bundle(bundle: Bundle, models: Path) -> Path:
-    """Write the bundle below ``models`` unless it is there; return its folder."""
+    """Write the bundle below ``models`` unless it is there and intact; return its folder."""
     folder = models / bundle.name / bundle.version
-    if (folder / DOCUMENT).is_file():
+    if _intact(folder):
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -85,6 +86,13 @@ def save_bundle(bundle: Bundle, models: Path) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def _intact(folder: Path) -> bool:
+    with contextlib.suppress(BadInput):
+        load_bundle(folder)
+        return True
+    return False
 
 
 def load_bundle(folder: Path) -> Bundle:

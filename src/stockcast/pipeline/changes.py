@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 __all__ = ["Reason", "Recipe", "differences"]
 
-Kind = Literal["missing", "param", "code", "upstream"]
+Kind = Literal["missing", "damaged", "param", "code", "upstream"]
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from stockcast.pipeline import execution
 from stockcast.pipeline.changes import Reason, Recipe, differences
 from stockcast.pipeline.kernels import Kernels
 from stockcast.pipeline.plans import TaskPlan
+from stockcast.pipeline.sizes import differing, sizes
 
 __all__ = ["Artefact", "Notebook", "Stage"]
 
@@ -85,7 +86,12 @@ class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
 
     def save_metadata(self, metadata: dict[str, Any]) -> None:
         """Write the sidecar whole or not at all."""
-        write_json(self._path_to_metadata, metadata)
+        write_json(self._path_to_metadata, metadata | {"sizes": sizes(self._path_to_file)})
+
+    @property
+    def damaged(self) -> str | None:
+        """The product, or a file that it points at, if it is not as its task left it."""
+        return differing(self._path_to_file, self.metadata._data.get("sizes") or {})
 
     def sweep(self) -> None:
         """Remove what a run that was killed left while it wrote the file or its sidecar."""
@@ -101,7 +107,8 @@ class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
         return bool(self.task.reasons)
 
     def _outdated_data_dependencies(self) -> bool:
-        return any(reason.kind in ("upstream", "missing") for reason in self.task.reasons)
+        kinds = ("upstream", "missing", "damaged")
+        return any(reason.kind in kinds for reason in self.task.reasons)
 
     def _outdated_code_dependency(self) -> bool:
         return any(reason.kind in ("param", "code") for reason in self.task.reasons)
@@ -247,6 +254,8 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
         if then is None:
             return [Reason("missing", "has not run to its end")]
         reasons = list(differences(_recipe_of(then), self.recipe, f"{self.plan.notebook.name}"))
+        damaged = filter(None, (product.damaged for product in self.products.values()))
+        reasons += [Reason("damaged", f"{name} is not as it was left") for name in damaged]
         stale = sorted(name for name, task in self.upstream.items() if task.reasons)
         return reasons + [Reason("upstream", f"{name} is stale") for name in stale]
 

@@ -77,11 +77,14 @@ class Run:
             return None
 
     def origins(self, task: Mapping[str, Any]) -> pd.DataFrame | None:
-        """What each test forecast of a training task was worth."""
+        """What each test forecast of a training task was worth, if its copy can be read."""
         import pandas as pd
 
         path = self._copy(task, "origins")
-        return pd.read_parquet(path) if path and path.is_file() else None
+        try:
+            return pd.read_parquet(path) if path and path.is_file() else None
+        except (OSError, ValueError):  # cut short; pyarrow's error is a ValueError
+            return None
 
     def code(self, digest: str) -> str:
         """A module or notebook as it was; nothing when it was not kept."""

@@ -11,10 +11,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from stockcast.monitoring import metrics
 from stockcast.monitoring.metrics.catalogue import CATALOGUE, STAGES
+from stockcast.monitoring.metrics.totals import _open_here
 from stockcast.pipeline.plans import read_pipeline
 from stockcast.settings import Settings
 
@@ -117,6 +119,30 @@ def test_counts_start_again_when_the_products_are_removed(settings: Settings) ->
     shutil.rmtree(settings.state)
     metrics.rows_ingested(settings, "AAPL", 2)
     assert value(settings, "stockcast_rows_ingested_total", ticker="AAPL") == 2
+
+
+@pytest.mark.fault(
+    "The file of metrics cut short, or no database any more",
+    "one warning; the file is set aside",
+    "by itself: counts start again from zero",
+)
+@pytest.mark.parametrize("damage", ["cut", "garbage"])
+def test_damaged_counts_are_set_aside_and_start_again(
+    settings: Settings, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(500):
+        metrics.rows_ingested(settings, f"T{number}", 7)
+    _open_here.clear()  # as a new process would find it
+    path = settings.state / "metrics" / "totals.db"
+    content = path.read_bytes() if damage == "cut" else b"no database " * 1000
+    for other in path.parent.glob("totals.db-*"):
+        other.unlink()
+    path.write_bytes(content[: len(content) // 2])
+    for _ in range(2):
+        metrics.rows_ingested(settings, "AAPL", 7)
+    assert value(settings, "stockcast_rows_ingested_total", ticker="AAPL") == 14
+    assert caplog.text.count("start again from zero") == 1
+    assert path.with_name("totals.db.unreadable").is_file()
 
 
 def test_what_cannot_be_counted_fails_nothing(settings: Settings, tmp_path: Path) -> None:

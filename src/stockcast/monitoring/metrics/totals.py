@@ -7,8 +7,9 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from stockcast.settings import Settings
 
@@ -19,6 +20,11 @@ Key = tuple[str, tuple[str, ...]]
 
 #: Seconds to wait for another writer, which needs some microseconds.
 PATIENCE = 1.0
+
+#: How SQLite's codes for a file that is none of its own, or was cut short, begin.
+_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ")
+
+Answer = TypeVar("Answer")
 
 _LOG = logging.getLogger(__name__)
 _TABLE = (
@@ -42,13 +48,15 @@ class Totals:
 
     def write(self, add: Mapping[Key, float], put: Mapping[Key, float] | None = None) -> None:
         """Add to sums and set values, all of it or nothing."""
+
+        def act(connection: sqlite3.Connection) -> None:
+            connection.execute("BEGIN IMMEDIATE")
+            with connection:
+                connection.executemany(_ADDED, _rows(add))
+                connection.executemany(_SET, _rows(put or {}))
+
         try:
-            with self._lock:
-                connection = self._open()
-                connection.execute("BEGIN IMMEDIATE")
-                with connection:
-                    connection.executemany(_ADDED, _rows(add))
-                    connection.executemany(_SET, _rows(put or {}))
+            self._do(act)
         except (sqlite3.Error, OSError) as error:
             self._tell(error)
 
@@ -56,13 +64,32 @@ class Totals:
         """Return every sum and value; nothing when no process has written yet."""
         if not self._path.exists():
             return {}
+        query = "SELECT name, labels, value FROM samples"
         try:
-            with self._lock:
-                rows = self._open().execute("SELECT name, labels, value FROM samples").fetchall()
+            rows = self._do(lambda connection: connection.execute(query).fetchall())
         except (sqlite3.Error, OSError) as error:
             self._tell(error)
             return {}
         return {(name, tuple(json.loads(labels))): value for name, labels, value in rows}
+
+    def _do(self, act: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """Return what ``act`` gives; a damaged file is set aside, and counts start again."""
+        with self._lock:
+            try:
+                return act(self._open())
+            except sqlite3.DatabaseError as error:
+                if not error.sqlite_errorname.startswith(_DAMAGE):
+                    raise
+                self._set_aside(error)
+                return act(self._open())
+
+    def _set_aside(self, error: Exception) -> None:
+        unreadable = self._path.with_name(f"{self._path.name}.unreadable")
+        _LOG.warning("Metrics start again from zero: %s (%s).", unreadable, error)
+        self._connection = None
+        self._path.replace(unreadable)
+        for suffix in ("-wal", "-shm"):  # they belong to it, and would be taken for the new one's
+            self._path.with_name(f"{self._path.name}{suffix}").unlink(missing_ok=True)
 
     def _open(self) -> sqlite3.Connection:
         """Return the connection; a new one when the file was removed meanwhile."""

@@ -1,0 +1,45 @@
+"""How many bytes a product has, and each file that it points at: with others it was damaged.
+
+A size costs one look at the disk, so every run can check all of them. A change that leaves the size
+alone is found by whoever loads the file: prices and models are named by a hash of their content.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+__all__ = ["differing", "sizes"]
+
+#: What names a file or a folder beside a product: a pointer's prices, a model's bundle.
+_POINTERS = ("path", "bundle")
+
+
+def sizes(product: Path) -> dict[str, int]:
+    """Return the bytes of ``product`` and of what it points at, by path beside it."""
+    return {
+        file.relative_to(product.parent).as_posix(): file.stat().st_size
+        for file in (product, *_pointed_at(product))
+    }
+
+
+def differing(product: Path, then: Mapping[str, int]) -> str | None:
+    """Return the first file of ``then`` that is gone or has another size now, if there is one."""
+    return next((name for name, size in then.items() if _size(product.parent / name) != size), None)
+
+
+def _pointed_at(product: Path) -> Iterator[Path]:
+    if product.suffix != ".json":
+        return
+    document = json.loads(product.read_text("utf-8"))
+    names = [document.get(key) for key in _POINTERS] if isinstance(document, dict) else []
+    for place in (product.parent / name for name in names if isinstance(name, str)):
+        yield from sorted(place.iterdir()) if place.is_dir() else filter(Path.is_file, [place])
+
+
+def _size(file: Path) -> int | None:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return None
