@@ -30,6 +30,7 @@ __all__ = [
     "cache_key",
     "compute",
     "forecast",
+    "from_parent",
     "made_from",
     "price_fan",
 ]
@@ -85,6 +86,12 @@ def cache_key(settings: Settings, ticker: str) -> str:
     holds.require_none(settings, ticker)
     record = _record(settings, ticker)
     return connect(settings).forecast_key(ticker, record.data_hash, _identity(record))
+
+
+def from_parent(settings: Settings, ticker: str) -> bool:
+    """Whether the parent itself forecasts ``ticker``: the index, unless it has a child."""
+    own = record_file(settings, child_name(ticker))
+    return ticker == settings.parent_ticker and not own.exists()
 
 
 def made_from(settings: Settings, ticker: str) -> tuple[Path, ...]:
@@ -165,11 +172,7 @@ def price_fan(
 
 
 def _record_file(settings: Settings, ticker: str) -> Path:
-    """The record of the ticker's own model; for the index that is the parent, unless it has one."""
-    own = record_file(settings, child_name(ticker))
-    if ticker == settings.parent_ticker and not own.exists():
-        return record_file(settings, PARENT)
-    return own
+    return record_file(settings, PARENT if from_parent(settings, ticker) else child_name(ticker))
 
 
 def _record(settings: Settings, ticker: str) -> Record:

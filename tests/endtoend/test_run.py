@@ -198,6 +198,18 @@ def test_executed_notebooks_are_valid_and_without_an_error(finished: Finished) -
         assert path.with_suffix(".html").exists()
 
 
+def test_every_notebook_shows_its_figures_as_pictures(finished: Finished) -> None:
+    reports = finished.root / "reports" / "sample"
+    stages = ["ingest", "train_child", "forecast", "drift", "report"]
+    found = [reports / stage / "AAPL.ipynb" for stage in stages]
+    for path in (*found, reports / "train_parent.ipynb", reports / "analysis.ipynb"):
+        cells = nbformat.read(path, as_version=4).cells
+        outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", ())]
+        figures = [data for data in outputs if "<Figure" in data.get("text/plain", "")]
+        assert figures, path
+        assert all("image/png" in data or "image/svg+xml" in data for data in figures), path
+
+
 def test_pages_open_in_a_browser_that_asks_no_host(finished: Finished) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:

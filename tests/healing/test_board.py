@@ -154,18 +154,31 @@ def test_look_at_a_root_without_tasks_makes_nothing(settings: Settings) -> None:
 def test_machine_that_shares_only_redis_is_told_of_the_task_until_its_lease_ends(
     here: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(board, "LEASE", 0.6)
+    monkeypatch.setattr(board, "LEASE", 6.0)  # and is renewed every 2 s
     task, lock = begun(here)
     with here.claimed(task):
         monkeypatch.setattr(board, "_HOST", "another")
         for path in here.folder.iterdir():
             path.unlink()  # what the other machine has of the root is its own
-        time.sleep(0.8)  # it is renewed
+        wait_until_renewed(here, task)
         assert said(here, task).status == "running"
         assert here.begin("forecast", "AAPL") == (said(here, task), None)
     assert said(here, task).status == "failed"
     os.close(begun(here)[1])
     os.close(lock)
+
+
+def wait_until_renewed(here: Board, task: Task) -> None:
+    def left() -> int:
+        """Milliseconds until the claim runs out."""
+        key = here._shared._claim(task.name)
+        return int(cache.connect(here._settings).connection.ask(lambda redis: redis.pttl(key)))
+
+    least = left()
+    while (now := left()) <= least:
+        assert now > 0, "it ran out"
+        least = now
+        time.sleep(0.05)
 
 
 def test_oldest_tasks_are_forgotten(here: Board, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from stockcast import __version__, logs
-from stockcast.api import openapi, problems
+from stockcast.api import documentation, openapi, problems
 from stockcast.api.bodies import LARGEST, Bodies
 from stockcast.api.counting import Counting
 from stockcast.api.fastlane import FastLane
@@ -55,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
         description="Calibrated forecasts of daily prices that say how good they have been.",
         lifespan=_lifespan(service),
         responses=_ALWAYS,
+        docs_url=None,
         redoc_url=None,
         telemetry=_NO_TELEMETRY,
     )
@@ -62,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(part.router(service))
     problems.install(app, service.settings)
     openapi.install(app)
+    documentation.install(app)
     # the last one added comes first
     app.add_middleware(FastLane, service=service)
     app.add_middleware(Bodies)

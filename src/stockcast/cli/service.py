@@ -9,7 +9,7 @@ import typer
 
 from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
 from stockcast.cli.output import console, print_json, say, table
-from stockcast.errors import BadInput, StockcastError
+from stockcast.errors import BadInput
 
 if TYPE_CHECKING:
     from stockcast.settings import Settings
@@ -20,6 +20,9 @@ keys_app = typer.Typer(
     name="keys", help="API keys: who may use the service from elsewhere.", no_args_is_help=True
 )
 app.add_typer(keys_app)
+
+#: What the extra ``serve`` brings, by the names that are imported.
+_EXTRA = ("fastapi", "fastapi_offline", "uvicorn", "limits")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 
@@ -33,9 +36,9 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer.")] = 1,
 ) -> None:
     """Serve forecasts, reports and checks over HTTP."""
-    missing = [name for name in ("fastapi", "uvicorn", "limits") if not _installed(name)]
+    missing = [name for name in _EXTRA if not _installed(name)]
     if missing:
-        raise StockcastError(
+        raise BadInput(
             f"Expected {', '.join(missing)} to be installed, got none: "
             "pip install 'stockcast[serve]' brings what serving needs."
         )

@@ -105,11 +105,13 @@ class Board:
                 self._shared.claim(task.name, task.task_id, LEASE)
 
         self._shared.claim(task.name, task.task_id, LEASE)
-        threading.Thread(target=renew, name=f"renew {task.name}", daemon=True).start()
+        renewing = threading.Thread(target=renew, name=f"renew {task.name}", daemon=True)
+        renewing.start()
         try:
             yield
         finally:
             over.set()
+            renewing.join()  # or it may claim once more after the claim was given up
             self._shared.release(task.name, task.task_id)
 
     def log(self, task: Task) -> Path:

@@ -91,10 +91,18 @@ def _chain(settings: Settings, reporter: Reporter) -> str | None:
     result = _run(alone, KINDS[task.kind].format(ticker=task.ticker), reporter)
     for failure in result.failed.values():
         raise _error(failure)
-    if task.kind != "forecast":
+    if not _ends_in_a_forecast(settings, task):
         return None
     reporter.at("cache")
     return _cache(settings, task.ticker)
+
+
+def _ends_in_a_forecast(settings: Settings, task: Task) -> bool:
+    from stockcast import forecasting
+
+    if task.kind == "train-parent":
+        return forecasting.from_parent(settings, task.ticker)
+    return task.kind == "forecast"
 
 
 def _run(settings: Settings, target: str, reporter: Reporter) -> RunResult:

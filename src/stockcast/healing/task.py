@@ -32,7 +32,7 @@ class Task(BaseModel):
         kind: what was asked for.
         ticker: of the forecast, the child or the parent.
         status: ``running`` until it is ``completed`` or ``failed``. A forecast that is completed
-            is in the cache, unless ``reason`` says why not.
+            is in the cache, unless ``reason`` says why not; so is the index's with its parent.
         stage: what it does now: the pipeline's tasks that run, else ``starting``, ``queued`` or
             ``cache``; at last the one at which it ended.
         done: tasks of the pipeline that ended.

@@ -207,11 +207,22 @@ def _be_kernel(parent: int, request: dict[str, Any], log: int, pipe: int) -> Non
         numpy.random.seed()  # Python's own does it by itself
     from ipykernel.kernelapp import IPKernelApp
 
+    kernel: Any = IPKernelApp.instance()
     # 1 is nobody to look for: this process dies with its parent without looking
-    IPKernelApp.launch_instance([*request["argv"], "--IPKernelApp.parent_handle=1"])
+    kernel.initialize([*request["argv"], "--IPKernelApp.parent_handle=1"])
+    _show_figures(kernel.shell)
+    kernel.start()
     # it takes down sockets and threads one by one, of which some now and then wait for each other
     # until the runner loses patience; the end of the process takes down all at once
-    atexit.unregister(IPKernelApp.instance().close)
+    atexit.unregister(kernel.close)
+
+
+def _show_figures(shell: Any) -> None:
+    """Have ``shell`` show matplotlib's figures: imported before there was a shell, the backend for
+    notebooks knows of none."""
+    backend = sys.modules.get("matplotlib_inline.backend_inline")
+    if backend is not None:
+        backend.configure_inline_support(shell, "inline")
 
 
 def _leave(work: Work) -> NoReturn:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from stockcast import forecasting
 from stockcast.api import analyses
 from stockcast.api.callers import Refused, require
 from stockcast.api.routes.training import accepted
@@ -62,8 +63,9 @@ async def _forecast(service: Service, request: Request, ticker: str) -> Response
 
 async def _heal(service: Service, request: Request, ticker: str) -> Response:
     require(request.state.caller, "train", f"have a model of {ticker} trained")
+    parent = forecasting.from_parent(service.settings, ticker)
     try:
-        task = await service.heal(ticker)
+        task = await service.heal(ticker, "train-parent" if parent else "forecast")
     except BadInput as error:  # the source does not have it
         raise Refused(404, str(error)) from None
     return accepted(f"There is no up-to-date model of {ticker} yet; it is being trained.", task)

@@ -25,7 +25,7 @@ def router(service: Service) -> APIRouter:
 
     @routes.post("/train-parent", **_ACCEPTED)
     async def train_parent() -> JSONResponse:
-        """Bring the index's model up to date, in a process of its own."""
+        """Bring the index's model up to date, then forecast and cache, in a process of its own."""
         task = await service.heal(service.settings.parent_ticker, "train-parent")
         return accepted(f"The model of {task.ticker} is being brought up to date.", task)
 
