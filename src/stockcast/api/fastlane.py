@@ -8,6 +8,7 @@ and say what is wrong.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -52,8 +53,12 @@ def _ticker(scope: Scope) -> str | None:
     kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
     if not kind.startswith(b"application/json"):
         return None
+    return _named(scope["state"]["body"])
+
+
+@lru_cache(maxsize=256)
+def _named(body: bytes) -> str | None:
     try:
-        document = json.loads(scope["state"]["body"])
-        return parse_ticker(document["ticker"])
+        return parse_ticker(json.loads(body)["ticker"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, BadInput):
         return None

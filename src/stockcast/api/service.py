@@ -51,6 +51,7 @@ class Service:
         self.counter = Counter(settings)
         self._flushing: asyncio.Task[None] | None = None
         self._places: dict[str, _Place] = {}
+        self._recalling: Shared[bytes | None] = Shared()
         self._computing: Shared[bytes] = Shared()
         self._healing: Shared[Task] = Shared()
         self._looking: Shared[dict[str, Any]] = Shared()
@@ -63,15 +64,25 @@ class Service:
         return await to_thread.run_sync(call, limiter=self._lanes[lane])
 
     async def cached(self, ticker: str) -> bytes | None:
-        """Return the forecast of ``ticker`` as it lies in Redis; None if it is not known to."""
+        """Return the forecast of ``ticker`` as it lies in Redis; None if it is not known to.
+
+        Whoever asks for the same one at the same moment shares one look.
+        """
         place = self._places.get(ticker)
-        if place is None or _stamps(place.files) != place.stamps:
+        if place is None:
             return None
         began = time.perf_counter()
+        found = await self._recalling.get(ticker, lambda: self._recall(ticker, place))
+        if found is not None:
+            self.counter.recalled(ticker, place.kind, time.perf_counter() - began)
+        return found
+
+    async def _recall(self, ticker: str, place: _Place) -> bytes | None:
+        if _stamps(place.files) != place.stamps:
+            return None
         found = await self.cache.get(place.key)
         if found is None or not found.startswith(_beginning(ticker)):
             return None
-        self.counter.recalled(ticker, place.kind, time.perf_counter() - began)
         return found[:-1] + place.more + b"}" if place.more else found
 
     async def forecast(self, ticker: str) -> bytes:

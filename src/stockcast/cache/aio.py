@@ -55,7 +55,6 @@ class AsyncCache:
     def __init__(self, settings: Settings) -> None:
         self._server = _embedded(settings)
         self._client = _client(settings, self._server)
-        self._reading: Shared[bytes | None] = Shared()
         self._paused_until = 0.0
         self._raising: asyncio.Task[None] | None = None
 
@@ -65,11 +64,12 @@ class AsyncCache:
         return self._client.connection_pool
 
     async def get(self, key: str) -> bytes | None:
-        """Return what lies under ``key``; None if there is none to be had.
-
-        Whoever asks for the same key at the same moment shares one question.
-        """
-        return await self._reading.get(key, lambda: self._read(key))
+        """Return what lies under ``key``; None if there is none to be had."""
+        try:
+            found = await self.ask(lambda: self._client.get(key))
+        except Unavailable:
+            return None
+        return found if isinstance(found, bytes) else None
 
     async def ask(self, question: Callable[[], Awaitable[Answer]]) -> Answer:
         """Return the answer to ``question``, which uses :attr:`pool`.
@@ -89,13 +89,6 @@ class AsyncCache:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
-
-    async def _read(self, key: str) -> bytes | None:
-        try:
-            found = await self.ask(lambda: self._client.get(key))
-        except Unavailable:
-            return None
-        return found if isinstance(found, bytes) else None
 
     def _pause(self, error: Exception) -> None:
         if time.monotonic() >= self._paused_until:
