@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -66,6 +67,13 @@ def test_error_is_one_line_with_its_exit_code(error: Exception, code: int, capfd
     assert printed.out == ""
     assert printed.err.startswith("stockcast: ")
     assert printed.err.count("\n") == 1
+
+
+def test_disk_that_is_full_is_said_with_the_file(capfd: Output) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "a.py", None, "runs/a.py")
+    assert show_error(full, as_json=False, debug=False) == 1
+    said = "stockcast: Expected to be able to write runs/a.py, got: No space left on device.\n"
+    assert capfd.readouterr().err == said
 
 
 def test_unexpected_error_names_its_type(capfd: Output) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = ["console", "fits", "print_json", "results_only", "say", "show_error", "table"]
+
+#: What a disk says that is full or not to be written.
+_CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 #: Columns where no terminal sets them (a pipe, a log): none is folded, so that paths stay whole.
 PIPE_WIDTH = 1000
@@ -119,6 +123,9 @@ def _describe(error: Exception) -> tuple[str, int]:
     elif isinstance(error, typer.TyperException):
         said = error.format_message().rstrip(".")
         message, code = f"{said}; see stockcast --help.", error.exit_code
+    elif isinstance(error, OSError) and error.errno in _CANNOT_WRITE:
+        place = error.filename2 or error.filename or "the disk"
+        message, code = f"Expected to be able to write {place}, got: {error.strerror}.", 1
     else:
         message = f"unexpected {type(error).__name__}: {error} (--debug shows where)"
         code = 1
