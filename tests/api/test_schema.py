@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from stockcast import healing
 from stockcast.settings import Settings
 from tests.api.servers import Server, kill, serving
 
 #: Requests that are made up per operation and phase.
-EXAMPLES = "12"
+FEW, MANY = "4", "12"
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -24,14 +26,17 @@ CHECKS = (
 )
 
 
-def test_schemathesis_finds_nothing(own: Callable[..., Settings], tmp_path: Path) -> None:
+@pytest.mark.parametrize("examples", [FEW, pytest.param(MANY, marks=pytest.mark.nightly)])
+def test_schemathesis_finds_nothing(
+    examples: str, own: Callable[..., Settings], tmp_path: Path
+) -> None:
     settings = own(trainings_per_hour="0")
     schemathesis = Path(sys.executable).with_name("schemathesis")
     with serving(settings) as server:
         done = subprocess.run(
             [
                 *(schemathesis, "run", f"{server.url}/openapi.json", "--checks", ",".join(CHECKS)),
-                *("--phases", "examples,coverage,fuzzing", "--max-examples", EXAMPLES),
+                *("--phases", "examples,coverage,fuzzing", "--max-examples", examples),
                 *("--seed", "7", "--request-timeout", "60"),
             ],
             cwd=tmp_path,
