@@ -2,6 +2,7 @@
 
 A size costs one look at the disk, so every run can check all of them. A change that leaves the size
 alone is found by whoever loads the file: prices and models are named by a hash of their content.
+A JSON document may be written anew by a command, as `stockcast drift` does; it has to be whole.
 """
 
 from __future__ import annotations
@@ -25,8 +26,12 @@ def sizes(product: Path) -> dict[str, int]:
 
 
 def differing(product: Path, then: Mapping[str, int]) -> str | None:
-    """Return the first file of ``then`` that is gone or has another size now, if there is one."""
-    return next((name for name, size in then.items() if _size(product.parent / name) != size), None)
+    """Return the first file of ``then`` that is gone, cut or of another size now, if any is."""
+    for name, size in then.items():
+        file = product.parent / name
+        if not (_is_whole(file) if file.suffix == ".json" else _size(file) == size):
+            return name
+    return None
 
 
 def _pointed_at(product: Path) -> Iterator[Path]:
@@ -36,6 +41,14 @@ def _pointed_at(product: Path) -> Iterator[Path]:
     names = [document.get(key) for key in _POINTERS] if isinstance(document, dict) else []
     for place in (product.parent / name for name in names if isinstance(name, str)):
         yield from sorted(place.iterdir()) if place.is_dir() else filter(Path.is_file, [place])
+
+
+def _is_whole(file: Path) -> bool:
+    try:
+        json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _size(file: Path) -> int | None:
