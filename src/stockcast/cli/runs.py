@@ -26,6 +26,13 @@ def run(
     tickers: Tickers = None,
     assignments: Overrides = None,
     jobs: Jobs = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Run on a Dask cluster: tcp://HOST:PORT, tls://HOST:PORT, slurm, pbs, kubernetes.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run what is up to date, too.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -36,7 +43,7 @@ def run(
     if tickers is not None:
         require_known(settings)
     with results_only():
-        result = pipeline.run(settings, force=force, jobs=settings.jobs)
+        result = pipeline.run(settings, force=force, jobs=jobs, cluster=cluster)
         page = _review(settings, result)
     documents, checks = _forecasts(settings, result), _checks(settings)
     if as_json:

@@ -6,23 +6,22 @@ products of a `grid` names that move with the list, and knows only its own kinds
 
 from __future__ import annotations
 
-import datetime as dt
-import secrets
 from collections.abc import Iterable
 
 from ploomber import DAG
 
 from stockcast.errors import BadInput
 from stockcast.pipeline.closure import Library, digest
-from stockcast.pipeline.kernels import Kernels
+from stockcast.pipeline.host import Host
+from stockcast.pipeline.kernels import Kernels, new_run_id
 from stockcast.pipeline.plans import Pipeline, TaskPlan, plan, read_pipeline
 from stockcast.pipeline.stage import Notebook, Stage
 from stockcast.settings import Settings, load_settings
 
-__all__ = ["build", "default", "new_run_id", "only"]
+__all__ = ["build", "default", "only"]
 
 
-def build(settings: Settings, kernels: Kernels, pipeline: Pipeline | None = None) -> DAG:
+def build(settings: Settings, host: Host, pipeline: Pipeline | None = None) -> DAG:
     """Return the DAG of every task of ``settings``; nothing is rendered yet.
 
     Raises:
@@ -40,7 +39,7 @@ def build(settings: Settings, kernels: Kernels, pipeline: Pipeline | None = None
     for task in plans:
         files = used[task.notebook]
         modules = {name: hashes[path] for name, path in files.items()}
-        stage = Stage(task, sources[task.notebook], modules, files, kernels, dag)
+        stage = Stage(task, sources[task.notebook], modules, files, host, dag)
         stage.imports = imports[task.notebook]
     _connect(dag, plans)
     return dag
@@ -68,11 +67,6 @@ def only(dag: DAG, targets: Iterable[str]) -> None:
         keep |= {name} | ancestors(dag._G, name)
     for name in set(dag._iter()) - keep:
         dag.pop(name)
-
-
-def new_run_id() -> str:
-    """Return an identifier that sorts by time."""
-    return f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
 
 def default() -> DAG:

@@ -1,8 +1,8 @@
 """Runs the notebooks of a DAG, some at a time; a failure stops only what needs the failed task.
 
-Each notebook runs in a kernel process of its own, so the runner's share of the work is waiting:
-threads do, and all of them share one import of Ploomber and Papermill. Tests hold that Papermill
-and nbclient keep their notebooks apart when run so.
+Each notebook runs in a process of its own, here or elsewhere, so the runner's share of the work is
+waiting: threads do, and all of them share one import of Ploomber and Papermill. Tests hold that
+Papermill and nbclient keep their notebooks apart when run so.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from ploomber.exceptions import DAGBuildError
 from ploomber.executors.abc import Executor
 
 from stockcast import logs
+from stockcast.errors import Unavailable
 from stockcast.monitoring import metrics
-from stockcast.pipeline.kernels import Kernels
+from stockcast.pipeline.host import Host, Refused
 from stockcast.pipeline.lock import held
 from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.progress import Progress
@@ -32,29 +33,32 @@ __all__ = ["Notebooks"]
 
 _WAITING = (TaskStatus.WaitingExecution, TaskStatus.WaitingUpstream)
 
+#: Notebooks at a time, at most.
+_MOST = 256
+
 #: How long the main thread waits without looking at signals.
 _TICK = 0.5
 
 
 class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
-    """Ploomber's executor for notebooks: ``jobs`` threads, each with one kernel at a time.
+    """Ploomber's executor for notebooks: a thread for each that runs at ``host``.
 
     Args:
-        kernels: starts and stops the kernels; knows the settings.
-        jobs: notebooks at a time (default: the setting).
+        host: runs one notebook, and can stop all; knows the settings.
+        jobs: notebooks at a time (default: as many as the host has places).
         progress: told of each start and end (default: one for stderr).
         locked: whether the caller holds the root's lock already.
     """
 
     def __init__(
         self,
-        kernels: Kernels,
+        host: Host,
         jobs: int | None = None,
         progress: Progress | None = None,
         locked: bool = False,
     ) -> None:
-        self._kernels = kernels
-        self._jobs = jobs or kernels.settings.jobs
+        self._host = host
+        self._jobs = jobs
         self._progress = progress
         self._locked = locked
         self.ran: dict[str, float] = {}  #: name -> seconds
@@ -66,18 +70,17 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
 
         Raises:
             DAGBuildError: some task failed; the others have run as far as they could.
+            Refused, Unavailable: nothing more can run at the host; what finished is kept.
             Locked: another run holds the root.
         """
         super().__call__(dag)
-        settings = self._kernels.settings
-        lock = (
-            contextlib.nullcontext() if self._locked else held(settings.root, self._kernels.command)
-        )
+        settings = self._host.settings
+        lock = contextlib.nullcontext() if self._locked else held(settings.root, self._host.command)
         waiting = [task for task in dag.values() if task.exec_status in _WAITING]
         progress = self._progress or Progress()
-        metrics.run_started(settings, self._kernels.run_id, len(waiting))
-        noted = folder(settings, self._kernels.run_id)
-        shown = progress.over([task.name for task in waiting], self._jobs, noted)
+        metrics.run_started(settings, self._host.run_id, len(waiting))
+        noted = folder(settings, self._host.run_id)
+        shown = progress.over([task.name for task in waiting], self._host.places(self._jobs), noted)
         with lock, _quiet("papermill", "traitlets", "ploomber"), shown:
             self._warm_up(waiting, progress)
             reports = self._run(dag, waiting, progress)
@@ -87,10 +90,10 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
 
     def _warm_up(self, waiting: list[Stage], progress: Progress) -> None:
         """Have the kernels forked, when that is wanted and there are enough to gain by it."""
-        if self._kernels.settings.warm_kernels and len(waiting) > 1:
+        if self._host.settings.warm_kernels and len(waiting) > 1:
             files = {name: path for task in waiting for name, path in task.imports[0].items()}
             more = dict.fromkeys(package for task in waiting for package in task.imports[1])
-            self._kernels.warm_up(files, more, progress.note)
+            self._host.warm_up(files, more, progress.note)
 
     def _run(self, dag: DAG, waiting: list[Stage], progress: Progress) -> list[Any]:
         # what most others wait for comes first: the parent's model before the last ticker's prices
@@ -98,15 +101,15 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
         todo = sorted(waiting, key=lambda task: -needed_by[task.name])
         running: dict[Future[Any], Stage] = {}
         reports: list[Any] = []
-        pool = ThreadPoolExecutor(self._jobs, thread_name_prefix="notebook")
-        events = logs.Relay(self._kernels.events())
+        pool = ThreadPoolExecutor(_MOST, thread_name_prefix="notebook")  # made as they are needed
+        events = logs.Relay(self._host.events())
         try:
             while todo or running:
-                for task in self._ready(todo, self._jobs - len(running)):
+                for task in self._ready(todo, self._host.places(self._jobs) - len(running)):
                     todo.remove(task)
                     progress.started(task.name)
                     metrics.stage_started(
-                        self._kernels.run_id, task.plan.stage, task.plan.ticker, task.name
+                        self._host.run_id, task.plan.stage, task.plan.ticker, task.name
                     )
                     running[pool.submit(task._build, catch_exceptions=False)] = task
                 if not running:
@@ -115,12 +118,12 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
                     events.tell()
                     reports += self._settle(running.pop(done), done, progress)
         except BaseException:  # ctrl-C above all
-            self._kernels.stop()
+            self._host.stop()
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
             events.close()
-            self._kernels.close()
+            self._host.close()
         self._note_blocked(todo)
         return reports
 
@@ -138,6 +141,8 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
             progress.finished(task.name, self.ran[task.name])
             self._count(task, "done", self.ran[task.name])
             return [done.result()[0]]
+        if isinstance(error, Refused | Unavailable):
+            raise error
         failure = _failure(task, error)
         task.exec_status = TaskStatus.Errored
         self.failed[task.name] = failure
@@ -149,11 +154,11 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
         self, task: Stage, outcome: str, seconds: float | None = None, reason: str | None = None
     ) -> None:
         metrics.stage_ended(
-            self._kernels.settings,
+            self._host.settings,
             task.plan.stage,
             outcome,
             seconds,
-            run_id=self._kernels.run_id,
+            run_id=self._host.run_id,
             ticker=task.plan.ticker,
             reason=reason,
         )

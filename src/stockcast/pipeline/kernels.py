@@ -8,7 +8,9 @@ no file: nothing is installed in anybody's home, and the executed notebook still
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -28,9 +30,10 @@ from stockcast.pipeline.launcher import RUNNER
 from stockcast.settings import HOME, Settings
 
 if TYPE_CHECKING:
+    from stockcast.pipeline.plans import TaskPlan
     from stockcast.pipeline.provisioner import Nursery
 
-__all__ = ["Kernels", "Stopped", "environment", "inherited", "manager_class"]
+__all__ = ["Kernels", "Stopped", "environment", "inherited", "manager_class", "new_run_id"]
 
 #: One thread per notebook: `jobs` says how much of the machine is used, and results do not depend
 #: on how many cores it has.
@@ -83,6 +86,11 @@ def inherited(settings: Settings) -> dict[str, str]:
     return kept | environment(settings)
 
 
+def new_run_id() -> str:
+    """Return an identifier that sorts by time."""
+    return f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+
+
 class Kernels:
     """Starts the kernels of one run, and can stop them all."""
 
@@ -108,6 +116,21 @@ class Kernels:
         from stockcast.pipeline.provisioner import Nursery
 
         self.nursery = Nursery(files, more, self._env, say)
+
+    def places(self, jobs: int | None) -> int:
+        """Return how many notebooks may run at a time: ``jobs``, by default the setting."""
+        return jobs or self.settings.jobs
+
+    def perform(self, plan: TaskPlan, notebook: str, inputs: Iterable[Path]) -> None:
+        """Execute ``notebook`` (JSON, with its parameters) in a kernel and publish it.
+
+        Raises:
+            NotebookFailed: it failed; what it got to is kept.
+            Stopped: the run was stopped.
+        """
+        from stockcast.pipeline import execution  # which needs the kernels
+
+        execution.run(plan, notebook, self, inputs)
 
     def folder(self) -> Path:
         """Return a folder for the time of the run, which only this user can read."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -42,6 +43,12 @@ class Failure:
         where = f" in cell [{self.cell}]" if self.cell is not None else ""
         name = "" if self.bad_input else f"{self.error}: "
         return f"{self.task} failed{where}: {name}{self.message}"
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Failure:
+        """Return the failure that ``document`` came from."""
+        values = {key: document[key] for key in ("task", "error", "message", "cell")}
+        return cls(**values, report=Path(document["report"]) if document["report"] else None)
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON has it."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ploomber import DAG
     from rich.console import Console
 
-    from stockcast.pipeline.kernels import Kernels
+    from stockcast.pipeline.host import Host
     from stockcast.pipeline.plans import Pipeline
     from stockcast.pipeline.progress import Progress
 
@@ -103,6 +103,7 @@ def run(
     console: Console | None = None,
     pipeline: Pipeline | None = None,
     progress: Progress | None = None,
+    cluster: str | None = None,
 ) -> RunResult:
     """Bring every task up to date, or only ``targets`` and what they need.
 
@@ -110,17 +111,21 @@ def run(
         settings: of the profile; every notebook gets the same ones.
         targets: names of tasks, such as ``forecast-AAPL``.
         force: run them even if they are fresh (with ``targets``, just those).
-        jobs: notebooks at a time (default: the setting).
+        jobs: notebooks at a time (default: the setting; on a cluster, as many as it has threads).
         console: where progress and summary go (default: stderr).
         pipeline: another one than the project's pipeline.yaml.
         progress: is told of every task's start and end (default: shows them on ``console``).
+        cluster: where to run them: tcp://host:port or tls://host:port of a Dask scheduler, or
+            slurm, pbs or kubernetes as Dask's configuration has it (default: on this machine).
 
     Returns:
         What ran and what failed; a failed notebook raises nothing here.
 
     Raises:
         Locked: another run holds the root.
-        BadInput: the root cannot be written, or there is no such target.
+        BadInput: the root cannot be written, there is no such target, the cluster cannot be
+            reached, or a worker of it runs another program.
+        Unavailable: the cluster went away; what finished is kept.
         SystemExit: 130 or 143, stopped by ctrl-C or SIGTERM; all kernels are dead by then.
     """
     from stockcast.pipeline.progress import Progress, stderr
@@ -131,7 +136,8 @@ def run(
     counted = accounted(settings) if targets is None else contextlib.nullcontext(lambda _: None)
     with held(settings.root, command), _stoppable(command), counted as account:
         console.print("Looking for what has to run ...", style="dim")
-        dag, result = _run(settings, list(targets or ()), force, jobs, progress, pipeline, command)
+        with _host(settings, command, cluster, jobs) as host:
+            dag, result = _run(host, list(targets or ()), force, jobs, progress, pipeline)
         if result.ran or result.failed:
             from stockcast.pipeline import archive  # it would bring ploomber along
 
@@ -141,52 +147,64 @@ def run(
     return result
 
 
+@contextlib.contextmanager
+def _host(
+    settings: Settings, command: str, cluster: str | None, jobs: int | None
+) -> Iterator[Host]:
+    """Provide what runs the notebooks: this machine, or a cluster that can be reached."""
+    from stockcast.pipeline.kernels import Kernels, new_run_id
+
+    run_id = new_run_id()
+    if cluster is None:
+        yield Kernels(settings, run_id, command)  # the executor closes it
+        return
+    from stockcast.pipeline.cluster.workers import Workers
+
+    with contextlib.closing(Workers(settings, run_id, command, cluster, jobs)) as workers:
+        yield workers
+
+
 def _run(
-    settings: Settings,
+    host: Host,
     targets: list[str],
     force: bool,
     jobs: int | None,
     progress: Progress,
     pipeline: Pipeline | None,
-    command: str,
 ) -> tuple[DAG, RunResult]:
     # Ploomber takes seconds to import; whoever is told that another run is at work need not wait
     with quickly():
         from ploomber.exceptions import DAGBuildError
 
-        from stockcast.pipeline import dag as dags
         from stockcast.pipeline.executor import Notebooks
-        from stockcast.pipeline.kernels import Kernels
 
     begun = time.monotonic()
-    kernels = Kernels(settings, dags.new_run_id(), command)
-    dag = _prepared(settings, kernels, pipeline, targets, force)
-    dag.executor = executor = Notebooks(kernels, jobs, progress, locked=True)
+    dag = _prepared(host, pipeline, targets, force)
+    dag.executor = executor = Notebooks(host, jobs, progress, locked=True)
     with contextlib.suppress(DAGBuildError):  # the executor knows more of it
         dag.build(show_progress=False)
     touched = executor.ran.keys() | executor.failed.keys() | executor.blocked.keys()
     return dag, RunResult(
-        run_id=kernels.run_id,
-        profile=settings.profile,
+        run_id=host.run_id,
+        profile=host.settings.profile,
         seconds=round(time.monotonic() - begun, 1),
         ran=executor.ran,
         skipped=[name for name in dag if name not in touched],
         failed=executor.failed,
         blocked=executor.blocked,
-        command=command,
+        command=host.command,
     )
 
 
 def _prepared(
-    settings: Settings,
-    kernels: Kernels,
+    host: Host,
     pipeline: Pipeline | None,
     targets: list[str],
     force: bool,
 ) -> DAG:
     from stockcast.pipeline import dag as dags
 
-    dag = dags.build(settings, kernels, pipeline)
+    dag = dags.build(host.settings, host, pipeline)
     if targets:
         dags.only(dag, targets)
     if force:

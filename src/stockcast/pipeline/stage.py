@@ -28,9 +28,8 @@ from ploomber.tasks import NotebookRunner
 
 from stockcast.errors import BadInput, StockcastError
 from stockcast.files import write_json
-from stockcast.pipeline import execution
 from stockcast.pipeline.changes import Reason, Recipe, differences
-from stockcast.pipeline.kernels import Kernels
+from stockcast.pipeline.host import Host
 from stockcast.pipeline.plans import TaskPlan
 from stockcast.pipeline.sizes import differing, sizes
 
@@ -193,12 +192,12 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
         source: Notebook,
         modules: Mapping[str, str],
         files: Mapping[str, Path],
-        kernels: Kernels,
+        host: Host,
         dag: DAG,
     ) -> None:
         self.plan = plan
         self.files = files  #: where each of the modules lies
-        self.kernels = kernels
+        self.host = host
         self.seconds: float | None = None
         #: what a warm process is to import for the notebook: modules and where they lie, packages
         self.imports: tuple[dict[str, Path], list[str]] = ({}, [])
@@ -283,14 +282,14 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
         self.withdraw()
         for product in self.products.values():
             product.sweep()
-        execution.run(self.plan, self.source.nb_str_rendered, self.kernels, self._inputs())
+        self.host.perform(self.plan, self.source.nb_str_rendered, self._inputs())
         self.seconds = round(time.time() - begun, 2)
         self._record = {
             "timestamp": time.time(),
             "params": {**recipe.params, "resources_": dict(recipe.modules)},
             "upstream": dict(recipe.upstream),
             "seconds": self.seconds,
-            "run_id": self.kernels.run_id,
+            "run_id": self.host.run_id,
         }
 
     def _inputs(self) -> list[Path]:

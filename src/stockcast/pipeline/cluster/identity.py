@@ -1,0 +1,72 @@
+"""Which program a process runs, so that two can be told apart: source, lock, packages."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import platform
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import stockcast
+from stockcast.settings import HOME
+
+__all__ = ["difference", "identity"]
+
+#: A line of requirements.lock.
+_LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
+_NAMES = {"source": "the library", "repository": "feature_repo", "lock": "requirements.lock"}
+
+
+@functools.cache
+def identity() -> dict[str, Any]:
+    """Return what this process runs, as JSON has it: versions, and hashes of what has none."""
+    lock = HOME / "requirements.lock"
+    text = lock.read_text("utf-8") if lock.exists() else ""
+    return {
+        "version": stockcast.__version__,
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "source": _digest(Path(stockcast.__file__).parent),
+        "repository": _digest(HOME / "feature_repo"),
+        "lock": hashlib.sha256(text.encode()).hexdigest()[:12],
+        "packages": dict(filter(lambda pair: pair[1], map(_installed, _LOCKED.findall(text)))),
+    }
+
+
+def difference(here: Mapping[str, Any], there: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return how two differ, as what is ``here`` and what is ``there``, or None.
+
+    A package that only one of them has makes no difference: extras are for who uses them.
+    """
+    for key, name in (("version", "stockcast"), ("python", "Python")):
+        if here[key] != there[key]:
+            return f"{name} {here[key]}", f"{name} {there[key]}"
+    ours, theirs = here["packages"], there["packages"]
+    for name in sorted(ours.keys() & theirs.keys()):
+        if ours[name] != theirs[name]:
+            return f"{name} {ours[name]}", f"{name} {theirs[name]}"
+    for key, name in _NAMES.items():
+        if here[key] != there[key]:
+            what = f"stockcast {here['version']} with {name} as of"
+            return f"{what} {here[key]}", f"{what} {there[key]}"
+    return None
+
+
+def _digest(folder: Path) -> str:
+    """Return a hash of the Python and YAML files below ``folder``, and where they lie."""
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".py", ".yaml"):
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            found.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+    return found.hexdigest()[:12]
+
+
+def _installed(name: str) -> tuple[str, str | None]:
+    try:
+        return name, importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return name, None

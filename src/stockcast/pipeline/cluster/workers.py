@@ -1,0 +1,189 @@
+"""The workers of a cluster as the place where a run's notebooks are executed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import Any
+
+from stockcast.files import write_text
+from stockcast.pipeline.cluster import worker
+from stockcast.pipeline.cluster.identity import difference, identity
+from stockcast.pipeline.cluster.scheduler import Lost, connect
+from stockcast.pipeline.host import Refused
+from stockcast.pipeline.kernels import Stopped
+from stockcast.pipeline.notebook import Failure, NotebookFailed
+from stockcast.pipeline.plans import TaskPlan
+from stockcast.settings import HOME, Settings, is_secret
+
+__all__ = ["Workers"]
+
+
+class Workers:
+    """Runs the notebooks of one run on a cluster; a :class:`~stockcast.pipeline.host.Host`.
+
+    Args:
+        settings: of the run; each worker gets them, but for the secrets, which are its own.
+        run_id: of the run.
+        command: what a person types to run this again.
+        cluster: address of a scheduler, or what starts one.
+        jobs: workers to start, where they are started.
+
+    Raises:
+        BadInput: the scheduler cannot be reached, or has no worker.
+        Refused: a worker runs another program, or does not see the root.
+    """
+
+    def __init__(
+        self, settings: Settings, run_id: str, command: str, cluster: str, jobs: int | None = None
+    ) -> None:
+        self.settings, self.run_id, self.command = settings, run_id, command
+        self._most = jobs or settings.jobs
+        self._imports: dict[str, Any] | None = None
+        self._say: Callable[[str], None] = _say_nothing
+        self._lock = threading.Lock()
+        self._stopped = self._alone = False
+        self._token = secrets.token_hex(16)
+        self._place = settings.state / "runs" / f".{run_id}.token"
+        self._cluster = connect(cluster, self._most)
+        self._folder = Path(tempfile.mkdtemp(prefix=".stockcast-run-"))
+        try:
+            write_text(self._place, self._token)
+            self._cluster.wait()
+            self._inspect()
+        except BaseException:
+            self.close()
+            raise
+
+    def places(self, jobs: int | None) -> int:
+        """Return how many notebooks may run at a time: a thread of a worker for each."""
+        if self._cluster.grows:  # on demand, so there has to be some
+            return self._most
+        there = self._cluster.places()
+        if there == 0 and not self._alone:
+            self._say("No worker is left; the run goes on when there is one.")
+        self._alone = there == 0
+        return min(jobs or there, there)
+
+    def warm_up(
+        self, files: Mapping[str, Path], more: Iterable[str], say: Callable[[str], None]
+    ) -> None:
+        """Have each worker fork its kernels from a process that has imported ``files``."""
+        self._imports = {"files": {k: str(path) for k, path in files.items()}, "more": list(more)}
+        self._say = say
+
+    def perform(self, plan: TaskPlan, notebook: str, inputs: Iterable[Path]) -> None:
+        """Execute ``notebook`` on some worker; on another one, should it be lost meanwhile.
+
+        Raises:
+            NotebookFailed: it failed, or each worker that tried it was lost.
+            Stopped: the run was stopped.
+            Refused: the worker is not to run anything.
+            Unavailable: the scheduler is gone.
+        """
+        if self._stopped:
+            raise Stopped
+        asked = {**self._about(), "plan": _document(plan), "notebook": notebook}
+        text = json.dumps({**asked, "inputs": [str(path) for path in inputs]})
+        try:
+            answer = json.loads(self._cluster.run(worker.perform, text, plan.name))
+        except CancelledError:
+            raise Stopped from None
+        except Lost as error:
+            raise NotebookFailed(Failure(plan.name, "WorkerLost", str(error))) from None
+        self._take(answer)
+
+    def events(self) -> Path:
+        """Return the file to which goes what the workers' notebooks have to log."""
+        return self._folder / "events.jsonl"
+
+    def stop(self) -> None:
+        """Cancel every notebook; the workers kill the kernels."""
+        self._stopped = True
+        self._cluster.cancel()
+
+    def close(self) -> None:
+        """Have the workers let go of the run, and hang up."""
+        if self._folder.exists():
+            self._cluster.dismiss(worker.leave, self.run_id)
+            self._cluster.close()
+        self._place.unlink(missing_ok=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _inspect(self) -> None:
+        """Look at every worker that is there now; one that comes later is looked at by its work."""
+        for address, answer in self._cluster.ask(
+            worker.introduce, json.dumps(self._about())
+        ).items():
+            if isinstance(answer, Exception):
+                raise Refused(
+                    f"Expected stockcast {identity()['version']} to be installed for the worker at "
+                    f"{address}, got {type(answer).__name__}: {answer}."
+                )
+            told = json.loads(answer)
+            self._compare(told["identity"], address)
+            if not told["shares"]:
+                raise self._unseen(address)
+
+    def _about(self) -> dict[str, Any]:
+        values = self.settings.model_dump(mode="json")
+        return {
+            "run_id": self.run_id,
+            "command": self.command,
+            "identity": identity(),
+            "settings": {key: value for key, value in values.items() if not is_secret(key)},
+            "root": str(self.settings.root),
+            "home": str(HOME),
+            "place": str(self._place),
+            "token": self._token,
+            "imports": self._imports,
+        }
+
+    def _take(self, answer: Mapping[str, Any]) -> None:
+        if "refused" in answer:
+            self._compare(answer["refused"], answer["address"])
+        if "elsewhere" in answer:
+            raise self._unseen(answer["address"])
+        with self._lock, self.events().open("a", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in answer["events"])
+            for note in answer["notes"]:
+                self._say(note)
+        if answer.get("stopped"):
+            raise Stopped
+        if answer["failure"]:
+            raise NotebookFailed(Failure.read(answer["failure"]))
+
+    @staticmethod
+    def _compare(theirs: Mapping[str, Any], address: str) -> None:
+        differ = difference(identity(), theirs)
+        if differ:
+            raise Refused(
+                f"Expected the worker at {address} to run {differ[0]}, as this machine does, "
+                f"got {differ[1]}."
+            )
+
+    def _unseen(self, address: str) -> Refused:
+        return Refused(
+            f"Expected the worker at {address} to see the root {self.settings.root}, got another "
+            "disk; --set shared_store=URL (file://, s3://, gs://) names a store that both reach."
+        )
+
+
+def _say_nothing(_: str) -> None:
+    pass
+
+
+def _document(plan: TaskPlan) -> dict[str, Any]:
+    return {
+        "name": plan.name,
+        "stage": plan.stage,
+        "ticker": plan.ticker,
+        "notebook": str(plan.notebook),
+        "products": {key: str(path) for key, path in plan.products.items()},
+    }
