@@ -207,7 +207,7 @@ def _quantiles(settings: Settings, record: Record, history: PriceHistory) -> NDA
     from stockcast.models.combination import PARTNER, average
     from stockcast.models.inference import forecast_context
 
-    context = store.serving_context(settings, record.ticker)
+    context = store.serving_context(settings, record.ticker, record.data_hash)
     if context.data_hash != record.data_hash:
         raise NoModel(
             f"The context of {record.ticker} is of {context.as_of.date()}, its model was assessed "

@@ -20,15 +20,10 @@ import pandas as pd
 import sqlalchemy as sa
 
 from stockcast.errors import BadInput, StockcastError
-from stockcast.evaluation import metrics
-from stockcast.evaluation.quantiles import LEVELS
+from stockcast.evaluation.realised import NAIVE_QUANTILES, QUANTILES, summarise
 from stockcast.settings import Settings
 
 __all__ = ["NAIVE_QUANTILES", "QUANTILES", "Ledger"]
-
-#: Names of the quantiles, in the forecast's JSON and in the ledger's columns.
-QUANTILES = tuple(f"q{round(level * 100):02d}" for level in LEVELS)
-NAIVE_QUANTILES = tuple(f"naive_{name}" for name in QUANTILES)
 
 _LOG = logging.getLogger(__name__)
 _METADATA = sa.MetaData()
@@ -89,6 +84,23 @@ class Ledger:
         """
         return self._insert_missing(_FORECASTS, _IDENTITY, _forecast_rows(forecast))
 
+    def export(self, ticker: str | None = None) -> list[dict[str, Any]]:
+        """Return every row, or those of ``ticker``, as JSON has it: for :meth:`merge` elsewhere."""
+        plain = self.rows(ticker).astype(object)
+        rows = plain.where(plain.notna(), None).to_dict("records")
+        return [{key: _text(value) for key, value in row.items()} for row in rows]
+
+    def merge(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Write what another ledger exported and this one lacks; return how many rows are new."""
+        known = [{key: _value(key, value) for key, value in row.items()} for row in rows]
+        names = [column.name for column in _FORECASTS.c if column.name != "id"]
+        added = self._insert_missing(
+            _FORECASTS, _IDENTITY, [{name: row[name] for name in names} for row in known]
+        )
+        settled = [row for row in known if row["settled_at"] is not None]
+        self._insert_missing(_OUTCOMES, ("forecast_id",), list(map(self._outcome, settled)))
+        return added
+
     def settle(self, ticker: str, close: pd.Series, data_hash: str) -> int:
         """Write the outcomes of ``ticker`` that ``close`` knows; return how many are new.
 
@@ -147,11 +159,18 @@ class Ledger:
         whole = [("all", rows)] if len(rows) and ticker is None else []
         return pd.DataFrame(
             [
-                {"ticker": name, **_summarise(part, day)}
+                {"ticker": name, **summarise(part, day)}
                 for name, part in [*rows.groupby("ticker"), *whole]
             ],
-            columns=["ticker", *_summarise(rows, day)],
+            columns=["ticker", *summarise(rows, day)],
         )
+
+    def _outcome(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        same = (_FORECASTS.c[name] == row[name] for name in _IDENTITY)
+        with self._transaction() as connection:
+            number = connection.execute(sa.select(_FORECASTS.c.id).where(*same)).scalar_one()
+        names = [column.name for column in _OUTCOMES.c if column.name != "forecast_id"]
+        return {"forecast_id": number, **{name: row[name] for name in names}}
 
     def _due(self, ticker: str, last: dt.date) -> Sequence[sa.Row[Any]]:
         settled = sa.select(_OUTCOMES.c.forecast_id)
@@ -333,44 +352,15 @@ def _outcome_rows(
     return rows, missing
 
 
-def _summarise(rows: pd.DataFrame, today: pd.Timestamp) -> dict[str, Any]:
-    settled = rows[rows["log_return"].notna()]
-    due = rows.loc[rows["log_return"].isna(), "target_date"]
-    late = (today - due.min()).days if len(due) else 0
-    return {
-        "forecasts": len(rows[list(_IDENTITY[:-1])].drop_duplicates()),
-        "rows": len(rows),
-        "settled": len(settled),
-        **_scores(settled),
-        "last_as_of": rows["as_of"].max(),
-        "lag_days": max(late, 0),
-    }
+def _text(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, dt.date) else value
 
 
-def _scores(settled: pd.DataFrame) -> dict[str, float]:
-    beside = settled.dropna(subset=list(NAIVE_QUANTILES))
-    ours, naive = _pinball(beside, QUANTILES), _pinball(beside, NAIVE_QUANTILES)
-    return {
-        "coverage_80": _coverage(settled, "q10", "q90"),
-        "coverage_90": _coverage(settled, "q05", "q95"),
-        "pinball": _pinball(settled, QUANTILES),
-        "pinball_naive": naive,
-        "pinball_vs_naive": ours / naive if naive else math.nan,
-    }
-
-
-def _coverage(settled: pd.DataFrame, low: str, high: str) -> float:
-    if settled.empty:
-        return math.nan
-    y, low_end, high_end = (settled[name].to_numpy() for name in ("log_return", low, high))
-    return metrics.coverage(y, low_end, high_end)
-
-
-def _pinball(settled: pd.DataFrame, quantiles: Sequence[str]) -> float:
-    if settled.empty:
-        return math.nan
-    y, q = settled["log_return"].to_numpy(), settled[list(quantiles)].to_numpy()
-    return metrics.pinball(y, q, LEVELS)
+def _value(key: str, value: Any) -> Any:
+    """Undo :func:`_text`."""
+    if key in ("as_of", "target_date"):
+        return dt.datetime.fromisoformat(value).date()
+    return dt.datetime.fromisoformat(value) if key.endswith("_at") and value else value
 
 
 def _now() -> dt.datetime:

@@ -200,6 +200,9 @@ class Settings(BaseSettings):
     )
 
     # running
+    shared_store: str | None = Field(
+        None, description="where workers without a common disk get files: file://, s3://, gs://"
+    )
     jobs: int = Field(2, ge=1, le=256, description="notebooks at a time")
     warm_kernels: bool = Field(True, description="fork kernels from a process that has imported")
     keep_runs: int = Field(10, ge=1, description="runs whose pages and notebooks are kept")

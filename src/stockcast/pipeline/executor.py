@@ -82,6 +82,7 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
         noted = folder(settings, self._host.run_id)
         shown = progress.over([task.name for task in waiting], self._host.places(self._jobs), noted)
         with lock, _quiet("papermill", "traitlets", "ploomber"), shown:
+            self._host.prepare(task.plan for task in dag.values())
             self._warm_up(waiting, progress)
             reports = self._run(dag, waiting, progress)
         if self.failed:

@@ -33,6 +33,9 @@ class Host(Protocol):
     def places(self, jobs: int | None) -> int:
         """Return how many notebooks may run at a time now, where ``jobs`` were asked for."""
 
+    def prepare(self, plans: Iterable[TaskPlan]) -> None:
+        """Be told of every task there is, before the first one is performed."""
+
     def warm_up(
         self, files: Mapping[str, Path], more: Iterable[str], say: Callable[[str], None]
     ) -> None:

@@ -117,6 +117,9 @@ class Kernels:
 
         self.nursery = Nursery(files, more, self._env, say)
 
+    def prepare(self, plans: Iterable[TaskPlan]) -> None:
+        """Do nothing: what one notebook leaves, the others see."""
+
     def places(self, jobs: int | None) -> int:
         """Return how many notebooks may run at a time: ``jobs``, by default the setting."""
         return jobs or self.settings.jobs

@@ -28,7 +28,7 @@ __all__ = ["PIPELINE", "Pipeline", "TaskPlan", "pages", "plan", "read_pipeline",
 PIPELINE = HOME / "pipeline.yaml"
 
 _EACH = ("tickers", "all_tickers")
-_KEYS = {"name", "source", "each", "upstream", "params", "products"}
+_KEYS = {"name", "source", "each", "upstream", "params", "products", "keeps"}
 _SETTING = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _TICKER = re.compile(r"\[\[\s*ticker\s*\]\]")
 
@@ -44,6 +44,7 @@ class TaskPlan:
     upstream: dict[str, str | None]  #: name of the task -> the pattern that it matched, if any
     params: dict[str, Any]
     products: dict[str, Path]  #: always with the executed notebook: ``nb`` and ``html``
+    keeps: tuple[str, ...] = ()  #: patterns of what it leaves besides, below the profile's folder
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,7 @@ def _task(
             "html": report.with_name(report.name + ".html"),
             **{k: settings.state / fill(p) for k, p in (stage.get("products") or {}).items()},
         },
+        keeps=tuple(map(fill, stage.get("keeps") or ())),
     )
 
 

@@ -110,18 +110,36 @@ def training_frame(
     return one_basis(rows.set_axis(index.rename("date")))
 
 
-def serving_context(settings: Settings, ticker: str) -> Context:
+def serving_context(settings: Settings, ticker: str, data_hash: str | None = None) -> Context:
     """The window published last, in one read of Feast's online store.
+
+    Args:
+        settings: profile, root and context are used.
+        ticker: whose.
+        data_hash: of the snapshot that is wanted. Where another one's window is served, or none,
+            but the ticker's file has it, as when that came from another machine, it is served from
+            now on.
 
     Raises:
         BadInput: none is published for this ticker, or it was made for other settings.
     """
     ticker = parse_ticker(ticker)
+    fields = _served(settings, ticker)
+    if data_hash is not None and fields["data_hash"] != data_hash:
+        kept = tables.kept_context(tables.context_file(settings, ticker), data_hash)
+        if kept is not None:
+            store = open_store(settings)
+            with exclusive(settings), answering(settings):
+                store.write_to_online_store("stock_context", kept)
+            fields = _served(settings, ticker)
+    return from_fields(ticker, fields, settings.context)
+
+
+def _served(settings: Settings, ticker: str) -> dict[str, Any]:
     found: dict[str, list[Any]] = {}
     if (folder(settings) / "online.db").exists():
         store = open_store(settings)
         names = [f"stock_context:{name}" for name in FIELDS]
         with answering(settings):
             found = store.get_online_features(names, [{"ticker": ticker}]).to_dict()
-    fields = {name: found.get(name, [None])[0] for name in FIELDS}
-    return from_fields(ticker, fields, settings.context)
+    return {name: found.get(name, [None])[0] for name in FIELDS}

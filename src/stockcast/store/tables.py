@@ -24,6 +24,7 @@ __all__ = [
     "current_log",
     "days",
     "features_file",
+    "kept_context",
     "reading",
     "write_log",
 ]
@@ -96,6 +97,19 @@ def add_context(path: Path, row: pd.DataFrame) -> None:
         kept = kept[kept["as_of"] != row["as_of"].iloc[0]]
         row = pd.concat([kept, row]).sort_values("event_timestamp", ignore_index=True)
     _write(path, row)
+
+
+def kept_context(path: Path, data_hash: str) -> pd.DataFrame | None:
+    """The row of the snapshot, if there is one.
+
+    Raises:
+        BadInput: the file cannot be read.
+    """
+    if not path.exists():
+        return None
+    kept = _read(path).to_pandas()
+    found: pd.DataFrame = kept[kept["data_hash"] == data_hash].tail(1)
+    return None if found.empty else found
 
 
 @functools.cache

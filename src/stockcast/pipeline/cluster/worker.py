@@ -7,6 +7,7 @@ from its first notebook on, and lets go of it when the run ends or another one b
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import threading
@@ -14,9 +15,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stockcast.errors import BadInput
+from stockcast import cache
+from stockcast.errors import BadInput, StockcastError
+from stockcast.locks import open_lock, take
 from stockcast.pipeline.cluster import scheduler
+from stockcast.pipeline.cluster.files import Files, SharedStore
 from stockcast.pipeline.cluster.identity import difference, identity
+from stockcast.pipeline.cluster.luggage import arrive, depart, moved
 from stockcast.pipeline.kernels import Kernels, Stopped
 from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.plans import TaskPlan
@@ -43,14 +48,20 @@ def perform(text: str) -> str:
     well), ``stopped``, ``notes`` on the run as a whole and ``events`` to be logged.
     """
     asked = json.loads(text)
-    address, _ = scheduler.here()
+    address, folder = scheduler.here()
     if difference(asked["identity"], identity()):
         return json.dumps({"refused": identity(), "address": address})
-    if not _shares(asked):
+    if _shares(asked):
+        own = None
+    elif asked["luggage"]:
+        own = Path(os.environ.get("STOCKCAST_ROOT") or folder / "stockcast").resolve()
+    else:
         return json.dumps({"elsewhere": True, "address": address})
-    site = _site(asked)
+    site = _site(asked, own)
     with site.seat() as seat:
-        return json.dumps({**_performed(seat, asked), **site.news(seat)})
+        answer = {**(_abroad if own else _performed)(seat, asked), **site.news(seat)}
+    text = json.dumps(answer, ensure_ascii=False)
+    return moved(text, str(seat.kernels.settings.root), asked["root"]) if own else text
 
 
 def leave(run_id: str) -> str:
@@ -75,8 +86,9 @@ def _shares(asked: Document) -> bool:
 class _Seat:
     """Where one thread of the worker runs notebooks of a run."""
 
-    def __init__(self, settings: Settings, run_id: str, command: str) -> None:
+    def __init__(self, settings: Settings, run_id: str, command: str, claim: int = -1) -> None:
         self.kernels = Kernels(settings, run_id, command)
+        self._claim = claim  #: a lock that is held on the folder, if it is this seat's own
         self._told = 0
 
     def events(self) -> list[str]:
@@ -86,12 +98,19 @@ class _Seat:
         new, self._told = lines[self._told :], len(lines)
         return new
 
+    def close(self) -> None:
+        """Remove what is kept for the run, and let go of the folder."""
+        self.kernels.close()
+        if self._claim >= 0:
+            cache.stop(self.kernels.settings)
+            os.close(self._claim)
+
 
 class _Site:
     """All that a worker keeps for one run."""
 
-    def __init__(self, asked: Document) -> None:
-        self._asked = asked
+    def __init__(self, asked: Document, own: Path | None) -> None:
+        self._asked, self._own = asked, own
         self._notes: list[str] = []
         self._lock = threading.Lock()
         self._free: list[_Seat] = []
@@ -119,13 +138,17 @@ class _Site:
         """End the warm process and remove the folders."""
         for seat in self._made:
             seat.kernels.nursery = self._nursery
-            seat.kernels.close()
+            seat.close()
             self._nursery = None  # closed by the first
 
     def _make(self) -> _Seat:
         asked = self._asked
-        settings = load_settings(asked["settings"]["profile"], asked["settings"])
-        seat = _Seat(settings, asked["run_id"], asked["command"])
+        values, claim = asked["settings"], -1
+        if self._own:
+            root, claim = _claimed(self._own)
+            values = {**values, **asked["luggage"]["settings"], "root": str(root)}
+        settings = load_settings(values["profile"], values)
+        seat = _Seat(settings, asked["run_id"], asked["command"], claim)
         if self._nursery is None and asked["imports"]:
             files = {name: _here(asked, place) for name, place in asked["imports"]["files"].items()}
             seat.kernels.warm_up(files, asked["imports"]["more"], self._notes.append)
@@ -139,14 +162,41 @@ _sites: dict[str, _Site] = {}
 _lock = threading.Lock()
 
 
-def _site(asked: Document) -> _Site:
+def _site(asked: Document, own: Path | None) -> _Site:
     with _lock:
         ended = [run_id for run_id in _sites if run_id != asked["run_id"]]
         for run_id in ended:  # its runner was killed, and its notebooks with it
             _sites.pop(run_id).close()
         if asked["run_id"] not in _sites:
-            _sites[asked["run_id"]] = _Site(asked)
+            _sites[asked["run_id"]] = _Site(asked, own)
         return _sites[asked["run_id"]]
+
+
+def _claimed(own: Path) -> tuple[Path, int]:
+    """Return a folder below ``own`` that no other thread or process works in, and its lock."""
+    for number in itertools.count():
+        claim = open_lock(own / f"{number}.lock")
+        if take(claim):
+            return own / str(number), claim
+        os.close(claim)
+    raise AssertionError("unreachable")
+
+
+def _abroad(seat: _Seat, asked: Document) -> Document:
+    """Run the notebook in a folder of this worker's own."""
+    settings, luggage = seat.kernels.settings, asked["luggage"]
+    files = Files(settings.root, SharedStore(luggage["store"]))
+    try:
+        arrive(settings, files, luggage)
+        task = {key: asked[key] for key in ("plan", "notebook", "inputs")}
+        there = moved(json.dumps(task, ensure_ascii=False), asked["root"], str(settings.root))
+        answer = _performed(seat, {**asked, **json.loads(there)})
+        if not answer.get("stopped"):
+            answer["luggage"] = depart(settings, files, luggage, asked["root"])
+    except StockcastError as error:
+        failed = Failure(asked["plan"]["name"], type(error).__name__, str(error))
+        return {"failure": failed.document()}
+    return answer
 
 
 def _performed(seat: _Seat, asked: Document) -> Document:

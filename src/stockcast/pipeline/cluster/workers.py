@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
 import shutil
@@ -15,6 +16,7 @@ from typing import Any
 from stockcast.files import write_text
 from stockcast.pipeline.cluster import worker
 from stockcast.pipeline.cluster.identity import difference, identity
+from stockcast.pipeline.cluster.luggage import Luggage
 from stockcast.pipeline.cluster.scheduler import Lost, connect
 from stockcast.pipeline.host import Refused
 from stockcast.pipeline.kernels import Stopped
@@ -48,7 +50,8 @@ class Workers:
         self._imports: dict[str, Any] | None = None
         self._say: Callable[[str], None] = _say_nothing
         self._lock = threading.Lock()
-        self._stopped = self._alone = False
+        self._stopped = self._alone = self._copies = False
+        self._plans: dict[str, TaskPlan] = {}
         self._token = secrets.token_hex(16)
         self._place = settings.state / "runs" / f".{run_id}.token"
         self._cluster = connect(cluster, self._most)
@@ -71,6 +74,10 @@ class Workers:
         self._alone = there == 0
         return min(jobs or there, there)
 
+    def prepare(self, plans: Iterable[TaskPlan]) -> None:
+        """Note every task, since a worker with a disk of its own needs files of some."""
+        self._plans.update((plan.name, plan) for plan in plans)
+
     def warm_up(
         self, files: Mapping[str, Path], more: Iterable[str], say: Callable[[str], None]
     ) -> None:
@@ -90,14 +97,12 @@ class Workers:
         if self._stopped:
             raise Stopped
         asked = {**self._about(), "plan": _document(plan), "notebook": notebook}
-        text = json.dumps({**asked, "inputs": [str(path) for path in inputs]})
-        try:
-            answer = json.loads(self._cluster.run(worker.perform, text, plan.name))
-        except CancelledError:
-            raise Stopped from None
-        except Lost as error:
-            raise NotebookFailed(Failure(plan.name, "WorkerLost", str(error))) from None
-        self._take(answer)
+        asked["inputs"] = [str(path) for path in inputs]
+        answer = self._answer(plan, asked)
+        if "elsewhere" in answer:  # a worker that came later, with a disk of its own
+            self._carry(answer["address"])
+            answer = self._answer(plan, asked)
+        self._take(plan, answer)
 
     def events(self) -> Path:
         """Return the file to which goes what the workers' notebooks have to log."""
@@ -129,7 +134,7 @@ class Workers:
             told = json.loads(answer)
             self._compare(told["identity"], address)
             if not told["shares"]:
-                raise self._unseen(address)
+                self._carry(address)
 
     def _about(self) -> dict[str, Any]:
         values = self.settings.model_dump(mode="json")
@@ -145,11 +150,37 @@ class Workers:
             "imports": self._imports,
         }
 
-    def _take(self, answer: Mapping[str, Any]) -> None:
+    def _answer(self, plan: TaskPlan, asked: Mapping[str, Any]) -> dict[str, Any]:
+        carried = self._luggage.packed(plan) if self._copies else None
+        text = json.dumps({**asked, "luggage": carried}, ensure_ascii=False)
+        try:
+            answer: dict[str, Any] = json.loads(self._cluster.run(worker.perform, text, plan.name))
+        except CancelledError:
+            raise Stopped from None
+        except Lost as error:
+            raise NotebookFailed(Failure(plan.name, "WorkerLost", str(error))) from None
         if "refused" in answer:
             self._compare(answer["refused"], answer["address"])
-        if "elsewhere" in answer:
-            raise self._unseen(answer["address"])
+        return answer
+
+    @functools.cached_property
+    def _luggage(self) -> Luggage:
+        return Luggage(self.settings, self._plans)
+
+    def _carry(self, address: str) -> None:
+        """From now on have files go and come by the store, for the worker at ``address``."""
+        if self.settings.shared_store is None:
+            raise Refused(
+                f"Expected the worker at {address} to see the root {self.settings.root}, got "
+                "another disk; --set shared_store=URL (file://, s3://, gs://) names a store that "
+                "both reach."
+            )
+        with self._lock:
+            self._copies = self._luggage is not None  # which finds out whether it can be used
+
+    def _take(self, plan: TaskPlan, answer: Mapping[str, Any]) -> None:
+        if answer.get("luggage"):
+            self._luggage.unpack(plan, answer["luggage"])
         with self._lock, self.events().open("a", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in answer["events"])
             for note in answer["notes"]:
@@ -167,12 +198,6 @@ class Workers:
                 f"Expected the worker at {address} to run {differ[0]}, as this machine does, "
                 f"got {differ[1]}."
             )
-
-    def _unseen(self, address: str) -> Refused:
-        return Refused(
-            f"Expected the worker at {address} to see the root {self.settings.root}, got another "
-            "disk; --set shared_store=URL (file://, s3://, gs://) names a store that both reach."
-        )
 
 
 def _say_nothing(_: str) -> None:

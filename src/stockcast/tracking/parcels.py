@@ -1,0 +1,176 @@
+"""A run of one store as data, with the versions of models that it made, to be put into another.
+
+What is delivered twice is the same again: a run is found by the one it came from, a version by its
+bundle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from stockcast.settings import Settings
+from stockcast.tracking.registry import ModelVersion, champion_of, enter, set_champion
+from stockcast.tracking.runs import CONTINUES, SENT, parts
+from stockcast.tracking.store import Store, code_of, failures, local
+
+__all__ = ["Parcel", "deliver", "deliver_here", "ended", "pack", "pack_all"]
+
+#: JSON: id, name, status, start_time, end_time, tags, params, metrics (points), versions.
+Parcel = Mapping[str, Any]
+
+#: Tag of a run that was delivered: the run that it is where it came from.
+_ORIGIN = "stockcast.origin"
+_SYSTEM = "mlflow."
+_KEPT_SYSTEM = ("mlflow.runName", "mlflow.note.content")
+
+
+def ended(store: Store) -> Iterator[Any]:
+    """Yield every run of the profile that is over, the first begun first."""
+    token = None
+    while True:
+        page = store.client.search_runs(
+            [store.experiment_id],
+            "attributes.status != 'RUNNING'",
+            order_by=["attributes.start_time ASC"],
+            page_token=token,
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def pack(store: Store, run: Any, folder: Path) -> Parcel:
+    """Return the run whole; its files are put into ``folder``, which is there."""
+    info, data = run.info, run.data
+    if store.client.list_artifacts(info.run_id):
+        store.client.download_artifacts(info.run_id, "", str(folder))
+    return {
+        "id": info.run_id,
+        "name": info.run_name,
+        "status": info.status,
+        "start_time": info.start_time,
+        "end_time": info.end_time,
+        "tags": {key: value for key, value in data.tags.items() if _travels(key)},
+        "params": dict(data.params),
+        "metrics": [
+            [point.key, point.value, point.timestamp, point.step]
+            for key in data.metrics
+            for point in store.client.get_metric_history(info.run_id, key)
+        ],
+        "versions": [
+            {
+                "name": version.name,
+                "tags": dict(version.tags),
+                "reigns": _reigns(store, version),
+            }
+            for version in store.client.search_model_versions(f"run_id = '{info.run_id}'")
+        ],
+    }
+
+
+def deliver(store: Store, parcel: Parcel, folder: Path) -> tuple[str, list[ModelVersion], set[str]]:
+    """Put what was packed into ``store``.
+
+    Returns:
+        The run's id there, the versions that it made, and the names whose champion is new.
+    """
+    run_id = _counterpart(store, parcel)
+    _log(store, parcel, run_id)
+    if any(folder.iterdir()):
+        store.client.log_artifacts(run_id, str(folder))
+    store.client.set_terminated(run_id, parcel["status"], parcel["end_time"])
+    made = [(enter(store, v["name"], run_id, v["tags"]), v["reigns"]) for v in parcel["versions"]]
+    crowned = {version.name for version, reigns in made if reigns and _crown(store, version)}
+    return run_id, [version for version, _ in made], crowned
+
+
+def pack_all(settings: Settings, folder: Path) -> list[Parcel]:
+    """Pack every run of our own store that is over; the files of each go to ``folder/<its id>``."""
+    store, packed = local(settings), []
+    for run in ended(store):
+        files = folder / run.info.run_id
+        files.mkdir(parents=True)
+        packed.append(pack(store, run, files))
+    return packed
+
+
+def deliver_here(settings: Settings, parcels: list[Parcel], folder: Path) -> dict[str, str]:
+    """Put what :func:`pack_all` gave into our own store; return what each run is called here."""
+    return {
+        parcel["id"]: deliver(local(settings), parcel, folder / parcel["id"])[0]
+        for parcel in parcels
+    }
+
+
+def _travels(tag: str) -> bool:
+    return tag in _KEPT_SYSTEM or not tag.startswith((_SYSTEM, SENT))
+
+
+def _reigns(store: Store, version: Any) -> bool:
+    reigning = champion_of(store, version.name)
+    return reigning is not None and reigning.version == int(version.version)
+
+
+def _counterpart(store: Store, parcel: Parcel) -> str:
+    """Return the run of the parcel in ``store``: one that is half there, else a new one."""
+    begun = parcel["tags"].get(CONTINUES)
+    if begun and _exists(store, begun):
+        return str(begun)
+    found = store.client.search_runs(
+        [store.experiment_id], f"tags.`{_ORIGIN}` = '{parcel['id']}'", max_results=1
+    )
+    if found:
+        return str(found[0].info.run_id)
+    made = store.client.create_run(
+        store.experiment_id,
+        start_time=parcel["start_time"],
+        run_name=parcel["name"],
+        tags={_ORIGIN: parcel["id"]},
+    )
+    return str(made.info.run_id)
+
+
+def _exists(store: Store, run_id: str) -> bool:
+    try:
+        store.client.get_run(run_id)
+    except failures() as error:
+        if code_of(error) != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return False
+    return True
+
+
+def _log(store: Store, parcel: Parcel, run_id: str) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    # a server has now what another run of it was to go on with; our own store hands that on
+    gone = CONTINUES if store.remote else ""
+    tags = {key: value for key, value in parcel["tags"].items() if key != gone}
+    entries = [RunTag(key, value) for key, value in {**tags, _ORIGIN: parcel["id"]}.items()]
+    params = [Param(key, value) for key, value in parcel["params"].items()]
+    for part in parts(entries, 100):
+        store.client.log_batch(run_id, tags=part)
+    for part in parts(params, 100):
+        store.client.log_batch(run_id, params=part)
+    for part in parts([Metric(*point) for point in parcel["metrics"]], 1000):
+        store.client.log_batch(run_id, metrics=part)
+
+
+def _crown(store: Store, version: ModelVersion) -> bool:
+    """Make the version the champion, unless one that was trained later reigns there."""
+    other = champion_of(store, version.name)
+    if other is not None and _began(store, other.run_id) > _began(store, version.run_id):
+        return False
+    return set_champion(store, version)
+
+
+def _began(store: Store, run_id: str) -> int:
+    try:
+        return int(store.client.get_run(run_id).info.start_time)
+    except failures() as error:
+        if code_of(error) != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return 0
