@@ -15,8 +15,18 @@ from stockcast.errors import BadInput
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
-__all__ = ["keep", "read_json", "replacing", "write_json", "write_parquet", "write_text"]
+__all__ = [
+    "keep",
+    "read_json",
+    "replacing",
+    "share",
+    "write_json",
+    "write_parquet",
+    "write_table",
+    "write_text",
+]
 
 
 @contextlib.contextmanager
@@ -50,6 +60,17 @@ def keep(path: Path, copy: Path) -> None:
             shutil.copyfile(path, temporary)
 
 
+def share(path: Path, copy: Path) -> None:
+    """Give ``path`` a second name ``copy`` on the disk, or copy it where that cannot be, unless
+    ``copy`` is there. For files that are replaced and never written to."""
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, copy)
+        except OSError:  # another file system, or one that has no such links
+            keep(path, copy)
+
+
 def write_json(path: Path, document: Any) -> None:
     """Write ``document`` as indented JSON; NaN is refused, since it is not JSON."""
     with replacing(path) as temporary:
@@ -58,8 +79,34 @@ def write_json(path: Path, document: Any) -> None:
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> None:
     """Write ``frame`` with its index."""
+    import pyarrow as pa
+
+    write_table(path, pa.Table.from_pandas(frame))
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write an Arrow table as Parquet, packed for what it holds here: days follow each other, and
+    few prices come twice, so that bytes of like weight lie side by side. That takes a third less
+    than dictionaries do."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    packing = {}
+    for field in table.schema:
+        if pa.types.is_floating(field.type):
+            packing[field.name] = "BYTE_STREAM_SPLIT"
+        elif pa.types.is_temporal(field.type):
+            packing[field.name] = "DELTA_BINARY_PACKED"
+    others = [name for name in table.column_names if name not in packing]
     with replacing(path) as temporary:
-        frame.to_parquet(temporary)
+        pq.write_table(
+            table,
+            temporary,
+            compression="zstd",
+            use_dictionary=others,
+            column_encoding=packing,
+            write_page_checksum=True,  # else a damaged number reads as another one
+        )
 
 
 def write_text(path: Path, text: str) -> None:

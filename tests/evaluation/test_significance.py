@@ -8,6 +8,8 @@ from scipy import stats
 
 from stockcast.errors import BadInput
 from stockcast.evaluation.significance import (
+    _block_starts,
+    _resampled,
     block_length,
     diebold_mariano,
     long_run_variance,
@@ -99,3 +101,16 @@ def test_losses_that_do_not_pair_are_refused() -> None:
         diebold_mariano(np.where(a > 6, np.nan, a), b)
     with pytest.raises(BadInput, match="at least 30"):
         ratio_interval(a[:29], b[:29])
+
+
+@pytest.mark.parametrize(("n", "block"), [(60, 7), (400, 20), (801, 100)])
+def test_resampling_is_that_of_arch(n: int, block: int) -> None:
+    from arch.bootstrap import CircularBlockBootstrap
+
+    a, b = equal_forecasters(3, n)
+    theirs = CircularBlockBootstrap(block, a, b, seed=7).conf_int(
+        lambda x, y: x.mean() / y.mean(), reps=200, method="percentile", size=0.95
+    )
+    starts = _block_starts(n, block, reps=200, seed=7)
+    ours = np.quantile(_resampled(a, starts, block) / _resampled(b, starts, block), [0.025, 0.975])
+    assert ours == pytest.approx(theirs.ravel(), rel=1e-12)

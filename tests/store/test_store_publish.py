@@ -198,7 +198,7 @@ def test_asking_writes_nothing(settings: Settings) -> None:
     assert not settings.state.exists()
 
 
-@pytest.mark.parametrize("damage", ["truncated", "text", "other columns", "middle"])
+@pytest.mark.parametrize("damage", ["truncated", "text", "other columns", "values"])
 def test_a_damaged_log_is_explained(settings: Settings, damage: str) -> None:
     put(settings, bars())
     path = tables.features_file(settings, "AAA")
@@ -207,8 +207,9 @@ def test_a_damaged_log_is_explained(settings: Settings, damage: str) -> None:
         pd.DataFrame({"x": [1.0]}).to_parquet(path)
     else:
         half = len(content) // 2
-        middle = content[:half] + bytes(200) + content[half + 200 :]
-        path.write_bytes({"truncated": content[:half], "text": b"hello", "middle": middle}[damage])
+        among = len(content) // 8  # the first column of values; the second half is the index
+        values = content[:among] + bytes(200) + content[among + 200 :]
+        path.write_bytes({"truncated": content[:half], "text": b"hello", "values": values}[damage])
     sentence = f"Expected the published features of AAA in {re.escape(str(path))}, got "
     with pytest.raises(BadInput, match=sentence):
         training_frame(settings, "AAA")

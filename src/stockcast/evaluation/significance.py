@@ -103,18 +103,35 @@ def ratio_interval(
     Raises:
         BadInput: there are fewer than 30 losses.
     """
-    from arch.bootstrap import CircularBlockBootstrap
-
     a, b = _paired(loss_a, loss_b)
     if len(a) < MIN_LOSSES:
         raise BadInput(f"Expected at least {MIN_LOSSES} losses for an interval, got {len(a)}.")
     length = min(block or block_length(a, b, horizon), len(a) // 4)
-    bounds = CircularBlockBootstrap(length, a, b, seed=seed).conf_int(
-        lambda x, y: x.mean() / y.mean(), reps=reps, method="percentile", size=coverage
-    )
+    starts = _block_starts(len(a), length, reps, seed)
+    ratios = _resampled(a, starts, length) / _resampled(b, starts, length)
+    bounds = np.quantile(ratios, [(1 - coverage) / 2, (1 + coverage) / 2])
     ratio, wider = float(a.mean() / b.mean()), _widening(len(a), length, coverage)
-    low, high = (ratio + wider * (float(bound[0]) - ratio) for bound in bounds)
+    low, high = (ratio + wider * (float(bound) - ratio) for bound in bounds)
     return max(low, 0.0), high
+
+
+def _block_starts(n: int, length: int, reps: int, seed: int) -> NDArray[np.int64]:
+    """(reps, blocks) where the blocks of each resample begin; they go on from the end to the start.
+
+    The draws of ``arch.bootstrap.CircularBlockBootstrap``, which calls Python once per resample: a
+    child's scorecard has 38 intervals of 1000 of them.
+    """
+    return np.random.default_rng(seed).integers(n, size=(reps, -(-n // length)))
+
+
+def _resampled(x: Floats, starts: NDArray[np.int64], length: int) -> Floats:
+    """(reps,) sums of ``len(x)`` resampled values: whole blocks, the last one cut."""
+    n = len(x)
+    run = np.concatenate([[0.0], np.cumsum(np.concatenate([x, x[:length]]))])
+    rest = n - (starts.shape[1] - 1) * length
+    whole, cut = run[length : length + n] - run[:n], run[rest : rest + n] - run[:n]
+    total: Floats = whole[starts[:, :-1]].sum(axis=1) + cut[starts[:, -1]]
+    return total
 
 
 def _widening(n: int, block: int, coverage: float) -> float:

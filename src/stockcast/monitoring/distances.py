@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
 __all__ = ["DRIFTED_SHARE", "distances", "limits"]
+
+Floats = NDArray[np.float64]
 
 #: Share of the columns over their limits from which the inputs as a whole have drifted.
 DRIFTED_SHARE = 0.5
@@ -26,23 +29,25 @@ FLOOR = 0.001
 
 def distances(reference: pd.DataFrame, current: pd.DataFrame) -> pd.Series:
     """The distance of each column."""
-    return pd.Series(
-        {
-            name: wasserstein_distance(reference[name], current[name])
-            / max(float(reference[name].std(ddof=0)), FLOOR)
-            for name in reference
-        }
-    )
+    far = _distances(reference.to_numpy(float), current[reference.columns].to_numpy(float))
+    return pd.Series(far, reference.columns)
 
 
 def limits(reference: pd.DataFrame, window: int) -> pd.Series:
     """The farthest that any window of the reference lies from its other years, by column."""
-    place = np.arange(len(reference))
+    days, place = reference.to_numpy(float), np.arange(len(reference))
     replayed = [
-        distances(
-            reference[(place < end - window - APART) | (place >= end + APART)],
-            reference.iloc[end - window : end],
+        _distances(
+            days[(place < end - window - APART) | (place >= end + APART)], days[end - window : end]
         )
-        for end in range(window, len(reference) + 1, STEP)
+        for end in range(window, len(days) + 1, STEP)
     ]
-    return pd.DataFrame(replayed).max()
+    return pd.DataFrame(replayed, columns=reference.columns).max()
+
+
+def _distances(reference: Floats, current: Floats) -> Floats:
+    """(columns,) distance of (days, columns) from (days, columns)."""
+    pairs = zip(reference.T, current.T, strict=True)
+    far: Floats = np.array([wasserstein_distance(*pair) for pair in pairs])
+    spread: Floats = np.maximum(reference.std(axis=0), FLOOR)
+    return far / spread

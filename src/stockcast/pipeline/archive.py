@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import stockcast
-from stockcast.files import keep, write_json
+from stockcast.files import keep, share, write_json
 from stockcast.masking import mask
 from stockcast.pipeline.closure import digest
 from stockcast.pipeline.execution import failed_paths
@@ -158,6 +158,6 @@ def _copies(settings: Settings, task: Stage, maker: str) -> dict[str, str]:
         path = task.plan.products.get(key)
         if path is not None and path.is_file():
             copy = Path(maker) / path.relative_to(settings.state)
-            keep(path, runs / copy)
+            share(path, runs / copy)
             found[key] = copy.as_posix()
     return found

@@ -17,7 +17,7 @@ from typing import Any
 import stockcast
 from stockcast.files import replacing
 from stockcast.masking import hide
-from stockcast.pipeline import render
+from stockcast.pipeline import pictures, render
 from stockcast.pipeline.kernels import Kernels
 from stockcast.pipeline.notebook import Failure, NotebookFailed, execute
 from stockcast.pipeline.plans import TaskPlan
@@ -112,6 +112,7 @@ def _write(
     import nbformat
 
     _prepared(node, about)
+    pictures.pack(node)
     for key in ("input_path", "output_path"):  # of the file that it was while it ran
         node.metadata.get("papermill", {}).pop(key, None)
     text = hide(nbformat.writes(node), settings)  # a kernel has the secrets, and may print them

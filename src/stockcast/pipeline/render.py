@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import functools
 import html
-import io
 import re
 import threading
 from pathlib import Path
 from typing import Any
+
+from stockcast.pipeline import pictures
 
 __all__ = ["LIMIT", "page"]
 
@@ -55,7 +56,7 @@ def page(notebook: Any) -> str:
     :data:`LIMIT` is made again with its pictures packed tighter.
     """
     document = _export(notebook)
-    return document if len(document) <= LIMIT else _PICTURE.sub(_packed, document)
+    return document if len(document) <= LIMIT else _PICTURE.sub(_as_webp, document)
 
 
 def _export(notebook: Any) -> str:
@@ -81,15 +82,8 @@ def _export(notebook: Any) -> str:
     return str(document)
 
 
-def _packed(found: re.Match[str]) -> str:
-    """Return a PNG as WebP, which holds a chart in a third or less of the bytes."""
-    from PIL import Image
-
-    packed = io.BytesIO()
-    with Image.open(io.BytesIO(base64.b64decode(found[1]))) as picture:
-        picture.thumbnail((1600, 4000))
-        picture.save(packed, "WEBP", quality=80)
-    return f"data:image/webp;base64,{base64.b64encode(packed.getvalue()).decode()}"
+def _as_webp(found: re.Match[str]) -> str:
+    return f"data:image/webp;base64,{pictures.webp(found[1])}"
 
 
 def _without_markers(notebook: Any) -> Any:

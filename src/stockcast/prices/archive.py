@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from stockcast.errors import BadInput
-from stockcast.files import read_json, replacing, write_json
+from stockcast.files import read_json, write_json, write_table
 from stockcast.prices.revisions import Revision
 from stockcast.settings import Settings, parse_ticker
 
@@ -58,7 +58,6 @@ class Archive:
     def save(self, settings: Settings, ticker: str) -> None:
         """Keep it in place of what was there."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         kept = dict(sorted(self.revisions.items())[-_REMEMBERED:])
         about = {
@@ -69,8 +68,7 @@ class Archive:
         }
         table = pa.Table.from_pandas(self.frame.reset_index(), preserve_index=False)
         table = table.replace_schema_metadata({_KEY: json.dumps(about).encode()})
-        with replacing(folder(settings, ticker) / "bars.parquet") as temporary:
-            pq.write_table(table, temporary)
+        write_table(folder(settings, ticker) / "bars.parquet", table)
 
     @classmethod
     def load(cls, settings: Settings, ticker: str) -> Archive | None:
@@ -80,7 +78,7 @@ class Archive:
 
         path = folder(settings, ticker) / "bars.parquet"
         try:
-            table = pq.read_table(path, partitioning=None)
+            table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
             about = json.loads(table.schema.metadata[_KEY])
             frame = table.to_pandas(ignore_metadata=True).set_index("date")
             frame.index = pd.DatetimeIndex(frame.index, name="date").as_unit("ns")

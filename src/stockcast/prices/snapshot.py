@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from stockcast.errors import BadInput
-from stockcast.files import read_json, replacing, write_json
+from stockcast.files import read_json, write_json, write_table
 from stockcast.monitoring import metrics
 from stockcast.prices.history import PriceHistory, content_hash
 from stockcast.schema import COLUMNS
@@ -118,13 +118,11 @@ def _asked(settings: Settings) -> dict[str, str | None]:
 
 def _write(history: PriceHistory, parquet: Path) -> None:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     about = {key: getattr(history, key) for key in _KEYS}
     table = pa.Table.from_pandas(history.frame[list(COLUMNS)].reset_index(), preserve_index=False)
     table = table.replace_schema_metadata({_KEY: json.dumps(about).encode()})
-    with replacing(parquet) as temporary:
-        pq.write_table(table, temporary)
+    write_table(parquet, table)
 
 
 def _intact(parquet: Path) -> bool:
@@ -142,7 +140,7 @@ def _read(parquet: Path) -> PriceHistory:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(parquet).read()
+        table = pq.ParquetFile(parquet, page_checksum_verification=True).read()
         about = json.loads((table.schema.metadata or {})[_KEY])
         frame = table.to_pandas().set_index("date")[list(COLUMNS)]
         ticker, source, currency, stated = (str(about[key]) for key in _KEYS)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from stockcast.errors import BadInput
-from stockcast.files import write_text
+from stockcast.files import share, write_text
 from stockcast.review import pages
 from stockcast.review.comparison import compare
 from stockcast.review.history import Run, load, recent
@@ -88,12 +87,8 @@ def _keep_notebooks(settings: Settings, run: Run, folder: Path) -> None:
     so that a notebook which many runs share takes its place once."""
     for task in run.tasks.values():
         page, copy = settings.reports / task["page"], folder / task["page"]
-        if page.is_file() and not copy.exists():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(page, copy)
-            except OSError:  # a file system that has no such links
-                shutil.copyfile(page, copy)
+        if page.is_file():
+            share(page, copy)
 
 
 def _line(settings: Settings, run: Run, up: str) -> dict[str, Any]:

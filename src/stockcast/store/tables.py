@@ -14,7 +14,7 @@ import pandas as pd
 
 from stockcast import features
 from stockcast.errors import BadInput
-from stockcast.files import replacing
+from stockcast.files import write_table
 from stockcast.settings import Settings, parse_ticker
 from stockcast.store.log import COLUMNS, recompute
 
@@ -124,19 +124,17 @@ def _formulas_of(table: Any) -> bytes | None:
 
 def _write(path: Path, frame: pd.DataFrame) -> None:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata({_FORMULAS: _formulas()})
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary)
+    write_table(path, table)
 
 
 def _read(path: Path, columns: list[str] | None = None) -> Any:
     import pyarrow.parquet as pq
 
     with reading(path):
-        table = pq.ParquetFile(path).read(columns=columns)
+        table = pq.ParquetFile(path, page_checksum_verification=True).read(columns=columns)
     missing = [name for name in columns or ["event_timestamp"] if name not in table.column_names]
     if missing:
         raise _damaged(path, f"a table without {missing[0]!r}")

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import SecretBytes, SecretStr
 
+from stockcast.files import share
 from stockcast.masking import mask
 from stockcast.settings import Settings
 from stockcast.tracking.store import Store, failures, give_up, holder, local, refusal, stores
@@ -96,7 +97,7 @@ class Run:
         """Keep a matplotlib figure as ``name`` (``.png`` unless it says otherwise)."""
         file = name if Path(name).suffix else f"{name}.png"
         picture = io.BytesIO()
-        figure.savefig(picture, format=Path(file).suffix[1:], bbox_inches="tight")
+        figure.savefig(picture, format=Path(file).suffix[1:])
 
         def step(store: Store, run_id: str) -> None:
             with tempfile.TemporaryDirectory() as folder:
@@ -214,8 +215,20 @@ def unmark(store: Store, run_id: str) -> None:
 
 
 def log_files(store: Store, run_id: str, path: Path, folder: str | None) -> None:
-    """Keep a file in ``folder`` of the run, or a folder under its own name there."""
-    if path.is_dir():
+    """Keep a file in ``folder`` of the run, or a folder under its own name there.
+
+    Our own store shares the files of a folder, which are a model's and never change, with where
+    they lie: a copy of each would be the largest thing that a ticker leaves.
+    """
+    if path.is_dir() and not store.remote:
+        from mlflow.utils.file_utils import local_file_uri_to_path
+
+        uri = store.client.get_run(run_id).info.artifact_uri
+        artifacts = local_file_uri_to_path(uri)  # type: ignore[no-untyped-call]
+        kept = Path(artifacts) / (folder or path.name)
+        for file in filter(Path.is_file, path.rglob("*")):
+            share(file, kept / file.relative_to(path))
+    elif path.is_dir():
         store.client.log_artifacts(run_id, str(path), folder or path.name)
     else:
         store.client.log_artifact(run_id, str(path), folder)
