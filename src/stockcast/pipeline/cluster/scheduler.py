@@ -193,8 +193,12 @@ def _client(where: str, at: Any) -> Any:
 def _started(where: str, jobs: int) -> Scheduler:
     module, name, file = SYSTEMS[where]
     try:
+        if where == "kubernetes":  # half a KubeCluster would complain again when the program ends
+            import kr8s
+
+            kr8s.api().version()
         cluster = getattr(importlib.import_module(module), name)()
-        cluster.adapt(minimum=0, maximum=jobs)
+        cluster.adapt(minimum=1, maximum=jobs)
     except Exception as error:  # the batch system's programs and clients raise what they like
         why = " ".join(mask(str(error)).split()).rstrip(".") or type(error).__name__
         raise BadInput(
