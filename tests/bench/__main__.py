@@ -18,7 +18,7 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import torch  # noqa: E402
 
 from stockcast.settings import HOME, Settings, load_settings  # noqa: E402
-from tests.bench import machine, notebooks, report, service, serving, training  # noqa: E402
+from tests.bench import cluster, machine, notebooks, report, service, serving, training  # noqa: E402
 from tests.bench.timing import Row  # noqa: E402
 
 Say = Callable[[str], None]
@@ -43,6 +43,7 @@ def main() -> None:
         "the parent has, their losses are compared, too",
     )
     parser.add_argument("--service", action="store_true", help="the service under load, alone")
+    parser.add_argument("--cluster", action="store_true", help="two Dask workers, alone")
     asked = parser.parse_args()
     full = asked.full
     torch.set_num_threads(1)
@@ -53,6 +54,10 @@ def main() -> None:
     def say(text: str) -> None:
         print(f"{time.monotonic() - began:4.0f} s  {text}", file=sys.stderr, flush=True)
 
+    if asked.cluster:
+        document = _document()
+        _write("cluster", document, cluster.rows(say=say), say)
+        return
     if not asked.service:
         _measure(settings, say, full=full, plain=plain)
     document = _document(full=full)
