@@ -348,3 +348,23 @@ def test_folder_that_cannot_be_made_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BadInput, match="folder that can be written"):
         Ledger(f"sqlite:///{tmp_path}/file/ledger.db")
+
+
+def test_rows_of_another_ledger_are_taken_in_once_with_their_outcomes(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    for day in (10, 11, 200):
+        ledger.append(forecast(day))
+    ledger.settle("AAPL", CLOSE.iloc[:100], "hash")
+    ledger.append(forecast(10, "IBM"))
+    rows = json.loads(json.dumps(ledger.export("AAPL")))
+    other = Ledger(f"sqlite:///{tmp_path / 'other.db'}")
+    other.append(forecast(11))
+    assert other.merge(rows) == 2 * HORIZON
+    assert other.merge(rows) == 0
+    ours = ledger.rows("AAPL").drop(columns="created_at")
+    theirs = other.rows().drop(columns="created_at")
+    keys = ["as_of", "horizon"]
+    pd.testing.assert_frame_equal(
+        *(frame.sort_values(keys, ignore_index=True) for frame in (ours, theirs))
+    )

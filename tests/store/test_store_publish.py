@@ -339,3 +339,17 @@ def test_feasts_command_line_reads_the_same_definitions(
     assert "stock_features" in listed.output
     assert "stock_context" in listed.output
     assert (home / "products" / "sample" / "feast" / "registry.db").exists()
+
+
+def test_window_of_a_snapshot_is_served_from_the_tickers_file_where_the_store_has_none(
+    settings: Settings,
+) -> None:
+    put(settings, bars())
+    served = serving_context(settings, "AAA")
+    for path in folder(settings).iterdir():  # as in a root to which only files were brought
+        path.unlink()
+    with pytest.raises(BadInput):
+        serving_context(settings, "AAA")
+    again = serving_context(settings, "AAA", served.data_hash)
+    np.testing.assert_array_equal(again.values, served.values)
+    assert again.as_of == served.as_of

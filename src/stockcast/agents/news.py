@@ -89,7 +89,7 @@ def load(settings: Settings, ticker: str, as_of: str) -> News:
     """Return the news of ``ticker`` up to ``as_of``; a source that is at fault gives a note."""
     if settings.source == "sample":
         return News(note=f"The source {settings.source} carries no news.")
-    path = _file_of(settings, ticker)
+    path = file_of(settings, ticker)
     if path is None:
         return News()
     document, fault = _read(path)
@@ -170,7 +170,7 @@ def _read(path: Path) -> tuple[Any, str]:
         return None, "it cannot be read"
 
 
-def _file_of(settings: Settings, ticker: str) -> Path | None:
+def file_of(settings: Settings, ticker: str) -> Path | None:
     """Return the file of the ticker's headlines, if the source has one."""
     if settings.source == "yahoo":
         from stockcast.prices.archive import news_of

@@ -48,7 +48,7 @@ class FileSource:
             BadInput: the folder or file cannot be read, or has no such ticker or column.
             DataFault: a date or a number in it cannot be understood.
         """
-        path = self._file_of(ticker)
+        path = self.file_of(ticker)
         rows = _long(path)[ticker] if _is_long(path) else read_table(path)
         return RawPrices(tidy(rows, ticker, path.name), self._currency)
 
@@ -58,7 +58,7 @@ class FileSource:
         Raises:
             BadInput: the folder or file cannot be read, or has no such ticker.
         """
-        path = self._file_of(ticker)
+        path = self.file_of(ticker)
         if _is_long(path):
             rows = _long(path)[ticker]
             hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
@@ -83,7 +83,12 @@ class FileSource:
             )
         return found
 
-    def _file_of(self, ticker: str) -> Path:
+    def file_of(self, ticker: str) -> Path:
+        """The file that holds the ticker.
+
+        Raises:
+            BadInput: the folder or file cannot be read, or has no such ticker, or two have it.
+        """
         # a file of its own goes before a long one, so the others need not be opened
         own = [self._folder / name for name in self._names() if ticker in _named(name)]
         found = [p for p in own if not p.is_dir() and (not _is_long(p) or ticker in _long(p))]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -34,6 +33,7 @@ class SharedStore:
         import fsspec
 
         self.url = url
+        self._there: set[str] = set()
         try:
             self._fs, self._folder = fsspec.core.url_to_fs(url, use_listings_cache=False)
             self.get(self.put(b"stockcast\n"))
@@ -45,13 +45,13 @@ class SharedStore:
             raise BadInput(
                 f"Expected a shared_store that can be written and read, got: {error}"
             ) from None
-        self._there: set[str] = set()
 
     def put(self, content: bytes) -> str:
         """Keep ``content``, and return its hash."""
         digest = hashlib.sha256(content).hexdigest()
-        if digest not in getattr(self, "_there", ()):
+        if digest not in self._there:
             self._try(lambda path: self._put(path, content), digest)
+            self._there.add(digest)
         return digest
 
     def get(self, digest: str) -> bytes:
@@ -79,8 +79,8 @@ class Files:
 
     def __init__(self, root: Path, store: SharedStore) -> None:
         self.root, self.store = root, store
+        #: size and time of each file whose content the store has, and its hash
         self._known: dict[str, tuple[tuple[int, int], str]] = {}
-        self._lock = threading.Lock()
 
     def found(self, patterns: Iterable[str]) -> list[str]:
         """Return the paths of the files that match, or lie in a folder that does; none hidden."""
@@ -88,19 +88,21 @@ class Files:
 
     def put(self, paths: Iterable[str]) -> dict[str, str]:
         """Have the store keep what lies at ``paths``, and return its manifest."""
-        return {path: self._digest(path) for path in paths}
+        return {path: self._kept(path) for path in paths}
 
     def fetch(self, manifest: Manifest, change: Callable[[str], str] | None = None) -> None:
         """Put the files of ``manifest`` in their places, each at once; text is changed first."""
         for path, digest in manifest.items():
             place = self.root / path
-            if place.exists() and self._digest(path, keep=False) == digest:
+            if place.exists() and self._hash(path) == digest:
                 continue
             content = self.store.get(digest)
             if change is not None and place.suffix in (".json", ".ipynb", ".html"):
                 content = change(content.decode("utf-8")).encode()
             with replacing(place) as temporary:
                 temporary.write_bytes(content)
+            if change is None:
+                self._note(path, digest)
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove what lies at ``paths``."""
@@ -115,21 +117,28 @@ class Files:
                 if file.is_file() and not path.name.startswith("."):
                     yield path.as_posix()
 
-    def _digest(self, path: str, keep: bool = True) -> str:
-        """Return the hash of a file, after it was kept if it is to be."""
-        stat = (self.root / path).stat()
-        stamp = (stat.st_size, stat.st_mtime_ns)
-        with self._lock:
-            known = self._known.get(path)
-        if known and known[0] == stamp:
+    def _kept(self, path: str) -> str:
+        """Return the hash of a file that the store has, or is given now."""
+        known = self._known.get(path)
+        if known and known[0] == self._stamp(path):
             return known[1]
-        content = (self.root / path).read_bytes()
-        if not keep:
-            return hashlib.sha256(content).hexdigest()
-        digest = self.store.put(content)
-        with self._lock:
-            self._known[path] = (stamp, digest)
+        stamp = self._stamp(path)  # before: what is written meanwhile must show the next time
+        digest = self.store.put((self.root / path).read_bytes())
+        self._known[path] = (stamp, digest)
         return digest
+
+    def _hash(self, path: str) -> str:
+        known = self._known.get(path)
+        if known and known[0] == self._stamp(path):
+            return known[1]
+        return hashlib.sha256((self.root / path).read_bytes()).hexdigest()
+
+    def _note(self, path: str, digest: str) -> None:
+        self._known[path] = (self._stamp(path), digest)
+
+    def _stamp(self, path: str) -> tuple[int, int]:
+        stat = (self.root / path).stat()
+        return stat.st_size, stat.st_mtime_ns
 
 
 def covered(path: str, patterns: Iterable[str]) -> bool:

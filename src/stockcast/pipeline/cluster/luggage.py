@@ -8,6 +8,7 @@ made to agree with it before each task, so that nothing is left there by one who
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 import threading
@@ -15,11 +16,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stockcast.errors import Unavailable
+from stockcast.agents import news
+from stockcast.errors import BadInput, Unavailable
 from stockcast.pipeline.cluster import records
 from stockcast.pipeline.cluster.files import Files, SharedStore, covered
 from stockcast.pipeline.execution import failed_paths
 from stockcast.pipeline.plans import TaskPlan
+from stockcast.prices.files import FileSource
 from stockcast.settings import Settings
 
 __all__ = ["Luggage", "arrive", "depart", "moved"]
@@ -54,6 +57,7 @@ class Luggage:
             "patterns": patterns,
             "own": own,
             "files": self._files.put(self._files.found(patterns)),
+            "sources": self._sources(plan.ticker),
             "settings": records.elsewhere(self._settings),
             "ledger": self._files.store.put(json.dumps(rows).encode()),
         }
@@ -76,6 +80,16 @@ class Luggage:
         self._files.fetch(document["files"], lambda text: _renamed(text, names))
         failed = set(map(self._below, failed_paths(plan)))  # of an earlier run, unless they came
         self._files.remove({*document["removed"], *failed} - document["files"].keys())
+
+    def _sources(self, ticker: str | None) -> dict[str, str]:
+        """Have the store keep the ticker's own price file and news, where there are any."""
+        folder, found = self._settings.prices_dir, []
+        if folder is None or ticker is None:
+            return {}
+        with contextlib.suppress(BadInput):  # the ticker's ingest says what is wrong
+            found.append(FileSource(self._settings).file_of(ticker))
+        found += filter(None, [news.file_of(self._settings, ticker)])
+        return Files(folder, self._files.store).put(str(p.relative_to(folder)) for p in found)
 
     def _needed(self, plan: TaskPlan) -> list[str]:
         about = {plan.ticker, self._settings.parent_ticker, None}
@@ -124,6 +138,10 @@ def arrive(settings: Settings, files: Files, luggage: Document) -> None:
         path for path in files.found([*luggage["patterns"], *luggage["own"]]) if path not in there
     )
     files.fetch(there)
+    if settings.prices_dir:
+        sources = Files(settings.prices_dir, files.store)
+        sources.remove(set(sources.found(["*"])) - luggage["sources"].keys())
+        sources.fetch(luggage["sources"])
     records.begin(settings, json.loads(files.store.get(luggage["ledger"])))
 
 

@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ __all__ = ["introduce", "leave", "perform"]
 
 #: Seconds between two looks at whether the run is still there.
 _TICK = 0.5
+#: Seconds for which a run that gives nothing to do is taken to be alive: its runner may be killed.
+_PATIENCE = 600
 
 Document = dict[str, Any]
 
@@ -88,7 +91,8 @@ class _Seat:
 
     def __init__(self, settings: Settings, run_id: str, command: str, claim: int = -1) -> None:
         self.kernels = Kernels(settings, run_id, command)
-        self._claim = claim  #: a lock that is held on the folder, if it is this seat's own
+        self.files: Files | None = None  #: of a folder of its own
+        self._claim = claim  #: the lock that is held on it
         self._told = 0
 
     def events(self) -> list[str]:
@@ -116,6 +120,14 @@ class _Site:
         self._free: list[_Seat] = []
         self._made: list[_Seat] = []
         self._nursery: Nursery | None = None
+        self._left = time.monotonic()
+
+    @property
+    def idle(self) -> float:
+        """Seconds since the last notebook ended; 0 while there is one."""
+        with self._lock:
+            at_work = len(self._free) < len(self._made)
+            return 0.0 if at_work else time.monotonic() - self._left
 
     @contextlib.contextmanager
     def seat(self) -> Iterator[_Seat]:
@@ -127,6 +139,7 @@ class _Site:
         finally:
             with self._lock:
                 self._free.append(seat)
+                self._left = time.monotonic()
 
     def news(self, seat: _Seat) -> Document:
         """Return what there is to tell that was not told yet."""
@@ -147,6 +160,8 @@ class _Site:
         if self._own:
             root, claim = _claimed(self._own)
             values = {**values, **asked["luggage"]["settings"], "root": str(root)}
+            if values["prices_dir"]:
+                values["prices_dir"] = str(root / "prices")
         settings = load_settings(values["profile"], values)
         seat = _Seat(settings, asked["run_id"], asked["command"], claim)
         if self._nursery is None and asked["imports"]:
@@ -164,8 +179,8 @@ _lock = threading.Lock()
 
 def _site(asked: Document, own: Path | None) -> _Site:
     with _lock:
-        ended = [run_id for run_id in _sites if run_id != asked["run_id"]]
-        for run_id in ended:  # its runner was killed, and its notebooks with it
+        ended = [run_id for run_id, site in _sites.items() if site.idle > _PATIENCE]
+        for run_id in ended:  # as it seems; a run that goes on is given a new one
             _sites.pop(run_id).close()
         if asked["run_id"] not in _sites:
             _sites[asked["run_id"]] = _Site(asked, own)
@@ -185,8 +200,8 @@ def _claimed(own: Path) -> tuple[Path, int]:
 def _abroad(seat: _Seat, asked: Document) -> Document:
     """Run the notebook in a folder of this worker's own."""
     settings, luggage = seat.kernels.settings, asked["luggage"]
-    files = Files(settings.root, SharedStore(luggage["store"]))
     try:
+        files = seat.files = seat.files or Files(settings.root, SharedStore(luggage["store"]))
         arrive(settings, files, luggage)
         task = {key: asked[key] for key in ("plan", "notebook", "inputs")}
         there = moved(json.dumps(task, ensure_ascii=False), asked["root"], str(settings.root))
