@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 # as the pipeline's notebooks have it; numpy and torch read it when they are imported
@@ -18,7 +19,16 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import torch  # noqa: E402
 
 from stockcast.settings import HOME, Settings, load_settings  # noqa: E402
-from tests.bench import cluster, machine, notebooks, report, service, serving, training  # noqa: E402
+from tests.bench import (  # noqa: E402
+    cluster,
+    growth,
+    machine,
+    notebooks,
+    report,
+    service,
+    serving,
+    training,
+)
 from tests.bench.timing import Row  # noqa: E402
 
 Say = Callable[[str], None]
@@ -44,6 +54,14 @@ def main() -> None:
     )
     parser.add_argument("--service", action="store_true", help="the service under load, alone")
     parser.add_argument("--cluster", action="store_true", help="two Dask workers, alone")
+    parser.add_argument(
+        "--growth",
+        nargs="*",
+        type=int,
+        metavar="N",
+        help="runs of as many made-up tickers, alone (default: "
+        f"{', '.join(map(str, growth.SIZES))}; the last takes the better part of an hour)",
+    )
     asked = parser.parse_args()
     full = asked.full
     torch.set_num_threads(1)
@@ -58,11 +76,21 @@ def main() -> None:
         document = _document()
         _write("cluster", document, cluster.rows(say=say), say)
         return
+    if asked.growth is not None:
+        _grow(sorted(asked.growth) or growth.SIZES, say)
+        return
     if not asked.service:
         _measure(settings, say, full=full, plain=plain)
     document = _document(full=full)
     rows = service.rows(say=say)
     _write("service", document, rows, say)
+
+
+def _grow(sizes: Sequence[int], say: Say) -> None:
+    document = _document(sizes=list(sizes))
+    rows, stages = growth.rows(sizes, say=say)
+    document["stages"] = [asdict(stage) for stage in stages]
+    _write("growth", document, rows, say, growth.table(stages))
 
 
 def _measure(settings: Settings, say: Say, *, full: bool, plain: int) -> None:
@@ -74,11 +102,11 @@ def _measure(settings: Settings, say: Say, *, full: bool, plain: int) -> None:
     _write("performance", document, rows, say)
 
 
-def _write(name: str, document: dict[str, Any], rows: list[Row], say: Say) -> None:
+def _write(name: str, document: dict[str, Any], rows: list[Row], say: Say, more: str = "") -> None:
     document["load_average_after"] = [round(load, 2) for load in os.getloadavg()]
-    report.write(HOME / "docs", name, document, rows)
+    report.write(HOME / "docs", name, document, rows, more)
     say(f"Written to {HOME / 'docs' / 'performance.md'}")
-    print(report.table(rows))
+    print(report.table(rows), more, sep="\n")
 
 
 def _document(**more: Any) -> dict[str, Any]:

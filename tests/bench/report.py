@@ -16,18 +16,20 @@ BEGIN, END = "<!-- {name}: written by make bench -->", "<!-- end -->"
 HEAD = ("what", "figure", "beside", "its figure", "ratio", "ratio, CPU time", "target", "met")
 
 
-def write(folder: Path, name: str, document: dict[str, Any], rows: Sequence[Row]) -> None:
-    """Put the figures into their part of ``performance.md``, and into ``<name>.json``."""
+def write(
+    folder: Path, name: str, document: dict[str, Any], rows: Sequence[Row], more: str = ""
+) -> None:
+    """Put the figures into their part of ``performance.md``, with ``more`` below them, and into
+    ``<name>.json``."""
     write_json(folder / f"{name}.json", {**document, "rows": [row.document() for row in rows]})
     begin = BEGIN.format(name=name)
     page = folder / "performance.md"
     text = page.read_text("utf-8") if page.exists() else f"# Performance\n\n{begin}\n{END}\n"
     before, _, rest = text.partition(begin)
     after = rest.partition(END)[2]
+    parts = (begin, _machine(document), table(rows), more, END)
     with replacing(page) as temporary:
-        temporary.write_text(
-            f"{before}{begin}\n\n{_machine(document)}\n\n{table(rows)}\n\n{END}{after}", "utf-8"
-        )
+        temporary.write_text(before + "\n\n".join(filter(None, parts)) + after, "utf-8")
 
 
 def table(rows: Sequence[Row]) -> str:
