@@ -204,6 +204,7 @@ class Settings(BaseSettings):
         None, description="where workers without a common disk get files: file://, s3://, gs://"
     )
     jobs: int = Field(2, ge=1, le=256, description="notebooks at a time")
+    cell_timeout: int = Field(3600, ge=1, description="seconds that a notebook's cell may take")
     warm_kernels: bool = Field(True, description="fork kernels from a process that has imported")
     keep_runs: int = Field(10, ge=1, description="runs whose pages and notebooks are kept")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stockcast import cache, holds
+from stockcast import cache, holds, pipeline
+from stockcast.models.records import load_record, record_file
 from stockcast.monitoring.plants import BAR_FAULTS
 from stockcast.store import tables
 from tests.monitoring.worlds import TICKER, World, write_biased_forecasts
@@ -79,6 +80,29 @@ def test_volatility_that_doubled_has_the_child_trained_again_once(world: World) 
     assert world.mark("train_parent") is None
     assert world.command("drift", "--no-pages") == 0
     assert world.mark(CHILD) == mark, "a check that is repeated asks for nothing new"
+
+
+def test_market_whose_volatility_doubled_has_the_parent_trained_again_once(world: World) -> None:
+    market = world.settings.parent_ticker
+    world.spoil(lambda bars: BAR_FAULTS["volatility doubled"](bars, len(bars) - AGO), market)
+    assert world.command("drift", "--no-pages") == 0
+    document = world.document(market)
+    assert (document["model"], document["health"]) == ("parent", "Critical")
+    assert document["action"] | {"day": ""} == {
+        **{"kind": "retrain", "task": "train_parent", "day": ""},
+        "sessions_left": world.settings.retrain_cooldown,
+    }
+    mark = world.mark("train_parent")
+    assert mark["reason"] == document["reasons"][0]
+
+    done = pipeline.run(world.settings, targets=["train_parent"])
+    assert "train_parent" in done.ran
+    assert load_record(record_file(world.settings, "parent")).details["mark"] == mark
+    assert world.command("drift", "--no-pages") == 0
+    document = world.document(market)
+    assert document["action"]["kind"] == "cooldown"
+    assert document["quality"]["stored_otherwise"] == [], "the store has the corrections, too"
+    assert pipeline.run(world.settings, targets=["train_parent"]).ran == {}
 
 
 def test_stored_input_that_is_shifted_is_ingested_again_and_not_trained_on(world: World) -> None:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 from stockcast.pipeline import Failure, RunResult
@@ -147,6 +148,18 @@ def test_a_kernel_that_dies_fails_its_task_with_its_last_words(project: Project)
     result = project.run()
     assert "out of luck" in result.failed["dies"].message
     assert result.exit_code == 1
+
+
+def test_a_cell_that_does_not_end_fails_its_task_and_leaves_no_process(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_FOLDER", str(tmp_path))
+    stage = {"name": "waits-[[ticker]]", "each": "tickers", "params": ["ticker"]}
+    project.write([{**stage, "source": "notebooks/waits_for_a_file.py"}])
+    result = project.run(overrides={"tickers": "FB", "cell_timeout": "2"})
+    why = "a cell took longer than 2 s (cell_timeout)"
+    assert str(result.failed["waits-FB"]) == f"waits-FB failed: Timeout: {why}"
+    assert not psutil.pid_exists(int((tmp_path / "FB.pid").read_text()))
 
 
 def test_a_notebook_that_writes_no_product_fails(project: Project) -> None:

@@ -61,8 +61,8 @@ def examine(
     computed = features.compute(history.frame)
     # of other prices than these, it is out of date and not wrong: their ingestion renews it
     same = snapshot.in_use(settings, ticker) == history.data_hash
-    kept = served.stored(settings, ticker) if same else None
-    seen = computed if kept is None else _as_served(kept, computed)
+    kept = served.stored(settings, ticker, history.as_of) if same else None
+    seen = computed if kept is None else _as_served(kept.given, computed)
     record = _record(settings, ticker)
     sessions = _sessions_since(settings, history)
     behind = _behind(settings, history, market)
@@ -146,11 +146,11 @@ def _faults(settings: Settings, history: PriceHistory, behind: int) -> list[Faul
 
 
 def _stored_otherwise(
-    history: PriceHistory, computed: pd.DataFrame, kept: pd.DataFrame | None
+    history: PriceHistory, computed: pd.DataFrame, kept: served.Stored | None
 ) -> list[Fault]:
     if kept is None:
         return []
-    return served.mismatches(kept, computed, history.ticker, quality.RECENT)
+    return served.mismatches(kept.now, computed, history.ticker, quality.RECENT)
 
 
 def _behind(settings: Settings, history: PriceHistory, market: pd.DataFrame | None) -> int:

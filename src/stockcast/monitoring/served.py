@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -10,17 +12,30 @@ from stockcast.features import FEATURES, MODEL_INPUTS
 from stockcast.schema import Fault
 from stockcast.settings import Settings
 
-__all__ = ["mismatches", "stored"]
+__all__ = ["Stored", "mismatches", "stored"]
 
-#: Reference deviations by which a stored input may differ from a computed one, as after a vendor's
-#: correction of a bar, and days that may differ by more.
+#: Reference deviations by which a stored input may differ from a computed one, and days that may
+#: differ by more.
 APART, DAYS = 0.5, 1
 
 
-def stored(settings: Settings, ticker: str) -> pd.DataFrame | None:
-    """Every day's features as the store serves them; None if there are none to be compared."""
+@dataclass(frozen=True)
+class Stored:
+    """Features by day as the store has them.
+
+    Attributes:
+        given: as they were known on the day itself: what models are trained on and asked with.
+        now: with the corrections that came later: what the bars of today have to make.
+    """
+
+    given: pd.DataFrame
+    now: pd.DataFrame
+
+
+def stored(settings: Settings, ticker: str, as_of: pd.Timestamp) -> Stored | None:
+    """Every day's features as the store has them; None if there are none to be compared."""
     from stockcast.store import tables
-    from stockcast.store.log import own_days
+    from stockcast.store.log import last_words, own_days
 
     path = tables.features_file(settings, ticker)
     try:
@@ -28,14 +43,16 @@ def stored(settings: Settings, ticker: str) -> pd.DataFrame | None:
         log = tables.current_log(path)
     except BadInput:
         return None
-    return None if log is None else own_days(log)[list(FEATURES)]
+    if log is None:
+        return None
+    return Stored(own_days(log)[list(FEATURES)], last_words(log, as_of)[list(FEATURES)])
 
 
-def mismatches(kept: pd.DataFrame, computed: pd.DataFrame, ticker: str, recent: int) -> list[Fault]:
+def mismatches(now: pd.DataFrame, computed: pd.DataFrame, ticker: str, recent: int) -> list[Fault]:
     """Columns whose stored values of the last ``recent`` days are not those that the bars make."""
     spread = computed[list(MODEL_INPUTS)].std()
-    days = kept.index.intersection(computed.index)[-recent:]
-    apart = ((kept.loc[days] - computed.loc[days])[list(MODEL_INPUTS)] / spread).abs()
+    days = now.index.intersection(computed.index)[-recent:]
+    apart = ((now.loc[days] - computed.loc[days])[list(MODEL_INPUTS)] / spread).abs()
     found = []
     for name in MODEL_INPUTS:
         wrong = apart.index[(apart[name] > APART) | apart[name].isna()]

@@ -109,6 +109,8 @@ class Kernels:
         self.run_id = run_id
         self.command = command  #: what a person types to run this again
         self._env = inherited(settings) | _FIXED
+        # Feast sets it for the process that imports it, and would have kernels share its files
+        self._env.pop("PROMETHEUS_MULTIPROC_DIR", None)
         self._env |= dict.fromkeys(_ONE_THREAD, "1")
         self._env |= {"STOCKCAST_RUN_ID": run_id, RUNNER: str(os.getpid())}
         self._lock = threading.Lock()

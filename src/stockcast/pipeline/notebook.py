@@ -75,11 +75,11 @@ def execute(task: str, notebook: Any, output: Path, kernels: Kernels) -> Any:
     ``output`` follows the run, cell by cell, and is left behind for whoever asks how far it got.
 
     Raises:
-        NotebookFailed: a cell raised, or the kernel died.
+        NotebookFailed: a cell raised or took too long, or the kernel died.
         Stopped: the run was stopped.
     """
     import papermill
-    from nbclient.exceptions import DeadKernelError
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -91,12 +91,16 @@ def execute(task: str, notebook: Any, output: Path, kernels: Kernels) -> Any:
                 kernel_name="python3",
                 progress_bar=False,
                 start_timeout=START_TIMEOUT,
+                execution_timeout=kernels.settings.cell_timeout,
                 kernel_manager_class=manager_class(kernels, log),
                 resources={"metadata": {"path": str(HOME)}},
             )
         except PapermillExecutionError as error:
             cell, line = error.exec_count, mask(_last_line(error.evalue), kernels.settings)
             raise NotebookFailed(Failure(task, error.ename, line, cell)) from None
+        except CellTimeoutError as error:
+            limit = f"a cell took longer than {kernels.settings.cell_timeout} s (cell_timeout)"
+            raise NotebookFailed(Failure(task, "Timeout", limit)) from error
         except (DeadKernelError, RuntimeError, TimeoutError) as error:
             kernels.check()
             failure = _death(task, error, log)

@@ -23,7 +23,16 @@ import pandas as pd
 
 from stockcast.features import FEATURES, MODEL_INPUTS, compute
 
-__all__ = ["BASES", "COLUMNS", "Update", "one_basis", "own_days", "recompute", "update"]
+__all__ = [
+    "BASES",
+    "COLUMNS",
+    "Update",
+    "last_words",
+    "one_basis",
+    "own_days",
+    "recompute",
+    "update",
+]
 
 Flags = npt.NDArray[np.bool_]
 
@@ -88,6 +97,13 @@ def own_days(log: pd.DataFrame, end: pd.Timestamp | None = None) -> pd.DataFrame
     rows = log[log["event_timestamp"] == log["created_timestamp"]]
     rows = rows.assign(date=rows["event_timestamp"].dt.tz_localize(None)).set_index("date")
     return one_basis(rows.loc[:end])
+
+
+def last_words(log: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Each day's row as ``as_of`` knew it, corrections included: columns :data:`FEATURES`."""
+    known = log[log["created_timestamp"] <= as_of.tz_localize("UTC")]
+    rows = _latest(known)
+    return one_basis(rows.set_axis(rows.index.tz_localize(None)).rename_axis("date"))
 
 
 def one_basis(rows: pd.DataFrame) -> pd.DataFrame:
