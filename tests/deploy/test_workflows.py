@@ -28,7 +28,7 @@ def test_the_schema_of_workflows_holds() -> None:
 
 def test_all_that_the_design_names_is_there() -> None:
     assert {"ci", "bench", "image", "release"} <= PARSED.keys()
-    assert PARSED["ci"]["jobs"].keys() == {"lint", "test"}
+    assert PARSED["ci"]["jobs"].keys() == {"audit", "lint", "test"}
 
 
 @pytest.mark.parametrize("name", PARSED)
