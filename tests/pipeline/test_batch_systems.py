@@ -56,7 +56,7 @@ def configured(system: str) -> dask.config.set:
     return dask.config.set({f"jobqueue.{system}.{key}": value for key, value in asked.items()})
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", ["slurm", pytest.param("pbs", marks=pytest.mark.nightly)])
 def test_run_on_a_batch_system_starts_workers_and_ends_them(
     system: str, project: Project, jobs: Path
 ) -> None:

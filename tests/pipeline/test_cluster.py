@@ -256,6 +256,7 @@ def test_scheduler_without_a_worker_is_one_sentence(
         project.run(cluster=empty.address)
 
 
+@pytest.mark.nightly
 def test_scheduler_that_goes_away_ends_the_run_and_what_finished_is_kept(
     waiting: Project, tmp_path: Path, folder: Path
 ) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from stockcast.errors import BadInput, Unavailable
 from stockcast.pipeline.cluster import records
-from stockcast.pipeline.cluster.files import Files, SharedStore, covered
-from stockcast.pipeline.cluster.luggage import Luggage, arrive, depart, moved
+from stockcast.pipeline.cluster.files import Files, SharedStore, covered, moved
+from stockcast.pipeline.cluster.luggage import Luggage, arrive, depart
 from stockcast.pipeline.plans import plan
 from stockcast.settings import Settings
 from tests.pipeline.dask_cluster import Cluster

@@ -16,7 +16,7 @@ from stockcast.errors import BadInput, StockcastError, Unavailable
 from stockcast.files import replacing
 from stockcast.masking import mask
 
-__all__ = ["Files", "SharedStore", "covered"]
+__all__ = ["Files", "SharedStore", "covered", "moved"]
 
 #: Paths below a root, and the hash of what is there.
 Manifest = Mapping[str, str]
@@ -150,3 +150,8 @@ def covered(path: str, patterns: Iterable[str]) -> bool:
         len(parts) >= len(wanted) and all(map(fnmatch.fnmatchcase, parts[: len(wanted)], wanted))
         for wanted in (PurePosixPath(pattern).parts for pattern in patterns)
     )
+
+
+def moved(text: str, old: str, new: str) -> str:
+    """Return ``text`` with the paths below ``old`` below ``new``."""
+    return text.replace(f"{old}/", f"{new}/")

@@ -19,13 +19,13 @@ from typing import Any
 from stockcast.agents import news
 from stockcast.errors import BadInput, Unavailable
 from stockcast.pipeline.cluster import records
-from stockcast.pipeline.cluster.files import Files, SharedStore, covered
+from stockcast.pipeline.cluster.files import Files, SharedStore, covered, moved
 from stockcast.pipeline.execution import failed_paths
 from stockcast.pipeline.plans import TaskPlan
 from stockcast.prices.files import FileSource
 from stockcast.settings import Settings
 
-__all__ = ["Luggage", "arrive", "depart", "moved"]
+__all__ = ["Luggage", "arrive", "depart"]
 
 Document = dict[str, Any]
 
@@ -167,11 +167,6 @@ def depart(settings: Settings, files: Files, luggage: Document, root: str) -> Do
         "records": brought,
         "run_files": run_files,
     }
-
-
-def moved(text: str, old: str, new: str) -> str:
-    """Return ``text`` with the paths below ``old`` below ``new``."""
-    return text.replace(f"{old}/", f"{new}/")
 
 
 def _move(own: Path, page: str, root: str) -> None:

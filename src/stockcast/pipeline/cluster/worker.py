@@ -16,13 +16,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stockcast import cache
 from stockcast.errors import BadInput, StockcastError
 from stockcast.locks import open_lock, take
 from stockcast.pipeline.cluster import scheduler
-from stockcast.pipeline.cluster.files import Files, SharedStore
+from stockcast.pipeline.cluster.files import Files, SharedStore, moved
 from stockcast.pipeline.cluster.identity import difference, identity
-from stockcast.pipeline.cluster.luggage import arrive, depart, moved
 from stockcast.pipeline.kernels import Kernels, Stopped
 from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.plans import TaskPlan
@@ -106,6 +104,8 @@ class _Seat:
         """Remove what is kept for the run, and let go of the folder."""
         self.kernels.close()
         if self._claim >= 0:
+            from stockcast import cache
+
             cache.stop(self.kernels.settings)
             os.close(self._claim)
 
@@ -199,6 +199,8 @@ def _claimed(own: Path) -> tuple[Path, int]:
 
 def _abroad(seat: _Seat, asked: Document) -> Document:
     """Run the notebook in a folder of this worker's own."""
+    from stockcast.pipeline.cluster.luggage import arrive, depart  # pandas, SQLAlchemy
+
     settings, luggage = seat.kernels.settings, asked["luggage"]
     try:
         files = seat.files = seat.files or Files(settings.root, SharedStore(luggage["store"]))

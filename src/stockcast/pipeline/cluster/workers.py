@@ -11,18 +11,20 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stockcast.files import write_text
 from stockcast.pipeline.cluster import worker
 from stockcast.pipeline.cluster.identity import difference, identity
-from stockcast.pipeline.cluster.luggage import Luggage
 from stockcast.pipeline.cluster.scheduler import Lost, connect
 from stockcast.pipeline.host import Refused
 from stockcast.pipeline.kernels import Stopped
 from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.plans import TaskPlan
 from stockcast.settings import HOME, Settings, is_secret
+
+if TYPE_CHECKING:
+    from stockcast.pipeline.cluster.luggage import Luggage
 
 __all__ = ["Workers"]
 
@@ -165,6 +167,8 @@ class Workers:
 
     @functools.cached_property
     def _luggage(self) -> Luggage:
+        from stockcast.pipeline.cluster.luggage import Luggage  # pandas, SQLAlchemy
+
         return Luggage(self.settings, self._plans)
 
     def _carry(self, address: str) -> None:
