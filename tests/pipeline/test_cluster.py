@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import re
 import shutil
 import signal
 import subprocess
@@ -288,3 +289,9 @@ def test_extra_that_is_missing_is_one_sentence(
 def test_unknown_cluster_is_one_sentence(project: Project) -> None:
     with pytest.raises(BadInput, match=r"^Expected --cluster tcp://HOST:PORT, .* got 'lsf'\.$"):
         project.run(cluster="lsf")
+
+
+def test_one_module_alone_knows_dask() -> None:
+    knows = re.compile(r"^\s*(from|import) (dask|distributed)", re.MULTILINE)
+    found = [path.name for path in (HOME / "src").rglob("*.py") if knows.search(path.read_text())]
+    assert found == ["scheduler.py"]

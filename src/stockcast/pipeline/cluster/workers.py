@@ -131,7 +131,7 @@ class Workers:
             if isinstance(answer, Exception):
                 raise Refused(
                     f"Expected stockcast {identity()['version']} to be installed for the worker at "
-                    f"{address}, got {type(answer).__name__}: {answer}."
+                    f"{address}, got {answer}."
                 )
             told = json.loads(answer)
             self._compare(told["identity"], address)
