@@ -21,6 +21,7 @@ from stockcast.locks import open_lock, take
 from stockcast.pipeline.cluster import scheduler
 from stockcast.pipeline.cluster.files import Files, SharedStore, moved
 from stockcast.pipeline.cluster.identity import difference, identity
+from stockcast.pipeline.imports import quickly
 from stockcast.pipeline.kernels import Kernels, Stopped
 from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.plans import TaskPlan
@@ -156,6 +157,8 @@ class _Site:
 
     def _make(self) -> _Seat:
         asked = self._asked
+        with quickly():
+            import papermill  # noqa: F401  # the first notebook would import it, and take longer
         values, claim = asked["settings"], -1
         if self._own:
             root, claim = _claimed(self._own)
