@@ -12,14 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-# as the pipeline's notebooks have it; numpy and torch read it when they are imported
-for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[name] = "1"
+from stockcast.pipeline.kernels import FIXED
 
-import torch  # noqa: E402
+if not FIXED.items() <= os.environ.items():
+    # as the pipeline's notebooks have it: the allocator, numpy and torch read it when they start
+    arguments = [sys.executable, "-m", "tests.bench", *sys.argv[1:]]
+    os.execve(sys.executable, arguments, {**os.environ, **FIXED})  # noqa: S606 - ourselves
 
-from stockcast.settings import HOME, Settings, load_settings  # noqa: E402
-from tests.bench import (  # noqa: E402
+import torch
+
+from stockcast.settings import HOME, Settings, load_settings
+from tests.bench import (
     cluster,
     growth,
     machine,
@@ -29,7 +32,7 @@ from tests.bench import (  # noqa: E402
     serving,
     training,
 )
-from tests.bench.timing import Row  # noqa: E402
+from tests.bench.timing import Row
 
 Say = Callable[[str], None]
 #: Epochs of the parent's plain loop that are timed unless more are asked for.

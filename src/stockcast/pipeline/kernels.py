@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from stockcast.pipeline.plans import TaskPlan
     from stockcast.pipeline.provisioner import Nursery
 
-__all__ = ["Kernels", "Stopped", "environment", "inherited", "manager_class", "new_run_id"]
+__all__ = ["FIXED", "Kernels", "Stopped", "environment", "inherited", "manager_class", "new_run_id"]
 
 #: One thread per notebook: `jobs` says how much of the machine is used, and results do not depend
 #: on how many cores it has.
@@ -46,7 +46,9 @@ _ONE_THREAD = (
     "VECLIB_MAXIMUM_THREADS",
 )
 
-_FIXED = {
+#: What the environment of every kernel has, whatever the settings.
+FIXED = {
+    **dict.fromkeys(_ONE_THREAD, "1"),
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYTHONHASHSEED": "0",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what torch needs to repeat itself on a GPU
@@ -108,10 +110,9 @@ class Kernels:
         self.settings = settings
         self.run_id = run_id
         self.command = command  #: what a person types to run this again
-        self._env = inherited(settings) | _FIXED
+        self._env = inherited(settings) | FIXED
         # Feast sets it for the process that imports it, and would have kernels share its files
         self._env.pop("PROMETHEUS_MULTIPROC_DIR", None)
-        self._env |= dict.fromkeys(_ONE_THREAD, "1")
         self._env |= {"STOCKCAST_RUN_ID": run_id, RUNNER: str(os.getpid())}
         self._lock = threading.Lock()
         self._folder: Path | None = None
