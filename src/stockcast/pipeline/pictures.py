@@ -49,7 +49,7 @@ def _packed(picture: str) -> str:
             if opaque.getcolors(_COLOURS) is None:
                 return picture
             palette = opaque.quantize(method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-            palette.save(packed, "PNG", optimize=True)
+            palette.save(packed, "PNG")
     except (OSError, binascii.Error, UnidentifiedImageError):  # no picture, whatever it says
         return picture
     smaller = base64.b64encode(packed.getvalue()).decode()
