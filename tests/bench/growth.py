@@ -78,6 +78,8 @@ def _runs(size: int, root: Path, prices: Path, say: Say) -> tuple[Watched, list[
     run = command("run", *common, "-t", ",".join(names), "-j", str(JOBS))
     say(f"{size} tickers from scratch, -j {JOBS} ...")
     first = watched(run, every=1, shown=True)
+    say(f"{size} tickers, of which drift checks have marked some ...")
+    watched(run, every=1)
     say(f"{size} tickers without a change ...")
     again = watched(run, every=1)
     status = watched(command("status", *common, "--set", f"tickers={','.join(names)}"), every=1)

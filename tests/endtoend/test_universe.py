@@ -75,14 +75,25 @@ def test_forked_and_at_once_is_as_started_anew_and_one_by_one(
     assert one["verdict"] == other["verdict"]
 
 
-def test_a_ticker_whose_prices_change_runs_alone(universe: Universe) -> None:
-    ticker = TICKERS[3]
-    assert run(universe.prices, universe.root).document["ran"] == []
+def test_only_what_drift_asked_for_and_what_has_changed_runs_again(universe: Universe) -> None:
+    def tasks_of(tickers: set[str], stages: tuple[str, ...]) -> set[str]:
+        tasks = {f"{stage}-{ticker}" for ticker in tickers for stage in stages}
+        return tasks | {"analysis"} if tasks else set()
+
+    stages = ("train_child", "forecast", "drift", "report")
+    drifted = {
+        each["ticker"]
+        for each in universe.first.document["drift"]
+        if each["action"]["kind"] == "retrain"
+    }
+    second = run(universe.prices, universe.root).document
+    assert set(second["ran"]) == tasks_of(drifted, stages)
+
+    ticker = next(each for each in TICKERS if each not in drifted)
     path = universe.prices / f"{ticker}.parquet"
     pd.read_parquet(path).iloc[:-1].to_parquet(path)
-    ran = run(universe.prices, universe.root).document["ran"]
-    stages = ("ingest", "train_child", "forecast", "drift", "report")
-    assert sorted(ran) == sorted([*(f"{stage}-{ticker}" for stage in stages), "analysis"])
+    third = run(universe.prices, universe.root).document
+    assert set(third["ran"]) == tasks_of({ticker}, ("ingest", *stages))
 
 
 def test_pages_stay_small(universe: Universe) -> None:

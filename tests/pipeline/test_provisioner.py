@@ -160,7 +160,7 @@ async def interrupted(manager: Any) -> list[str]:
     await client.wait_for_ready(timeout=60)
     answers = []
     for code in ("import time\nprint('begun')\nwhile True: time.sleep(0.01)", "1"):
-        client.execute(code)
+        client.execute(code, stop_on_error=False)  # which would abort what is asked for next
         if not answers:
             while (await client.get_iopub_msg(timeout=60))["msg_type"] != "stream":
                 pass
