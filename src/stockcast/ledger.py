@@ -20,14 +20,14 @@ import pandas as pd
 import sqlalchemy as sa
 
 from stockcast.errors import BadInput, StockcastError
-from stockcast.evaluation.realised import NAIVE_QUANTILES, QUANTILES, summarise
+from stockcast.evaluation.realised import FORECAST, NAIVE_QUANTILES, QUANTILES, summarise
 from stockcast.settings import Settings
 
 __all__ = ["NAIVE_QUANTILES", "QUANTILES", "Ledger"]
 
 _LOG = logging.getLogger(__name__)
 _METADATA = sa.MetaData()
-_IDENTITY = ("ticker", "as_of", "model_version", "data_hash", "horizon")
+_IDENTITY = (*FORECAST, "horizon")
 
 _FORECASTS = sa.Table(
     "forecasts",
@@ -98,7 +98,9 @@ class Ledger:
             _FORECASTS, _IDENTITY, [{name: row[name] for name in names} for row in known]
         )
         settled = [row for row in known if row["settled_at"] is not None]
-        self._insert_missing(_OUTCOMES, ("forecast_id",), list(map(self._outcome, settled)))
+        with self._transaction() as connection:
+            outcomes = [_outcome(connection, row) for row in settled]
+        self._insert_missing(_OUTCOMES, ("forecast_id",), outcomes)
         return added
 
     def settle(self, ticker: str, close: pd.Series, data_hash: str) -> int:
@@ -164,13 +166,6 @@ class Ledger:
             ],
             columns=["ticker", *summarise(rows, day)],
         )
-
-    def _outcome(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        same = (_FORECASTS.c[name] == row[name] for name in _IDENTITY)
-        with self._transaction() as connection:
-            number = connection.execute(sa.select(_FORECASTS.c.id).where(*same)).scalar_one()
-        names = [column.name for column in _OUTCOMES.c if column.name != "forecast_id"]
-        return {"forecast_id": number, **{name: row[name] for name in names}}
 
     def _due(self, ticker: str, last: dt.date) -> Sequence[sa.Row[Any]]:
         settled = sa.select(_OUTCOMES.c.forecast_id)
@@ -350,6 +345,14 @@ def _outcome_rows(
             }
         )
     return rows, missing
+
+
+def _outcome(connection: sa.Connection, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The outcome that another ledger's row has, as one of the forecast here."""
+    same = (_FORECASTS.c[name] == row[name] for name in _IDENTITY)
+    number = connection.execute(sa.select(_FORECASTS.c.id).where(*same)).scalar_one()
+    names = [column.name for column in _OUTCOMES.c if column.name != "forecast_id"]
+    return {"forecast_id": number, **{name: row[name] for name in names}}
 
 
 def _text(value: Any) -> Any:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import resource
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,6 +10,7 @@ from pathlib import Path
 
 from stockcast import cache
 from stockcast.settings import load_settings
+from tests.bench.processes import command, cpu_of_children
 from tests.bench.timing import Row, Time, compared, median
 from tests.pipeline.dask_cluster import Cluster
 
@@ -44,10 +42,10 @@ def rows(*, say: Say) -> list[Row]:
                         own = {"STOCKCAST_ROOT": str(place / worker)} if kind == "apart" else {}
                         cluster.add(worker, **own)
                     where = f"--cluster {cluster.address} --set shared_store={store}-{number}"
-                    began = _processor_time()
+                    began = cpu_of_children()
                     took = _run(place / "root", where)
                 # of the workers and their notebooks, too: they have ended
-                found.append(Time(took.wall, _processor_time() - began))
+                found.append(Time(took.wall, cpu_of_children() - began))
     beside = median(seconds["-j 2"])
     return [
         _row("Sample from scratch: two workers that see the root", seconds["shared"], beside),
@@ -64,15 +62,9 @@ def _row(what: str, times: list[Time], beside: Time) -> Row:
 
 
 def _run(root: Path, how: str) -> Time:
-    command = [sys.executable, "-m", "stockcast", "run", "--set", f"root={root}", *how.split()]
-    began, before = time.perf_counter(), _processor_time()
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ})
-    took = Time(time.perf_counter() - began, _processor_time() - before)
+    words = command("run", "--set", f"root={root}", *how.split())
+    began, before = time.perf_counter(), cpu_of_children()
+    subprocess.run(words, check=True, capture_output=True)
+    took = Time(time.perf_counter() - began, cpu_of_children() - before)
     cache.stop(load_settings("sample", {"root": str(root)}))
     return took
-
-
-def _processor_time() -> float:
-    """Seconds of all processes that this one has started and that have ended, with theirs."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

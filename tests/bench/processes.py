@@ -18,7 +18,7 @@ import psutil
 from stockcast.settings import HOME
 from tests.bench.timing import Time, timed
 
-__all__ = ["Watched", "command", "watched"]
+__all__ = ["Watched", "command", "cpu_of_children", "watched"]
 
 GIGABYTE = 1e9
 
@@ -65,13 +65,14 @@ def watched(words: Sequence[str], *, every: float = 0.25, shown: bool = False) -
             raise RuntimeError(f"The run failed ({process.returncode}): {(err or '')[-2000:]}")
         return out
 
-    before = _cpu_of_children()
+    before = cpu_of_children()
     took, out = timed(work)
-    used = Time(took.wall, _cpu_of_children() - before)
+    used = Time(took.wall, cpu_of_children() - before)
     return Watched(used, json.loads(out), memory)
 
 
-def _cpu_of_children() -> float:
+def cpu_of_children() -> float:
+    """Seconds of all processes that this one has started and that have ended, with theirs."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 

@@ -11,14 +11,14 @@ import pandas as pd
 from stockcast.evaluation import metrics
 from stockcast.evaluation.quantiles import LEVELS
 
-__all__ = ["NAIVE_QUANTILES", "QUANTILES", "summarise"]
+__all__ = ["FORECAST", "NAIVE_QUANTILES", "QUANTILES", "summarise"]
 
 #: Names of the quantiles, in the forecast's JSON and in the ledger's columns.
 QUANTILES = tuple(f"q{round(level * 100):02d}" for level in LEVELS)
 NAIVE_QUANTILES = tuple(f"naive_{name}" for name in QUANTILES)
 
 #: What names a forecast, all its horizons together.
-_FORECAST = ("ticker", "as_of", "model_version", "data_hash")
+FORECAST = ("ticker", "as_of", "model_version", "data_hash")
 
 
 def summarise(rows: pd.DataFrame, today: pd.Timestamp) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def summarise(rows: pd.DataFrame, today: pd.Timestamp) -> dict[str, Any]:
     due = rows.loc[rows["log_return"].isna(), "target_date"]
     late = (today - due.min()).days if len(due) else 0
     return {
-        "forecasts": len(rows[list(_FORECAST)].drop_duplicates()),
+        "forecasts": len(rows[list(FORECAST)].drop_duplicates()),
         "rows": len(rows),
         "settled": len(settled),
         **_scores(settled),

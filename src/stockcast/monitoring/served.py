@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from stockcast.errors import BadInput
-from stockcast.features import FEATURES, MODEL_INPUTS
+from stockcast.features import MODEL_INPUTS
 from stockcast.schema import Fault
 from stockcast.settings import Settings
 
@@ -45,7 +45,7 @@ def stored(settings: Settings, ticker: str, as_of: pd.Timestamp) -> Stored | Non
         return None
     if log is None:
         return None
-    return Stored(own_days(log)[list(FEATURES)], last_words(log, as_of)[list(FEATURES)])
+    return Stored(own_days(log), last_words(log, as_of))
 
 
 def mismatches(now: pd.DataFrame, computed: pd.DataFrame, ticker: str, recent: int) -> list[Fault]:

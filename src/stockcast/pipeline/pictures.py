@@ -38,7 +38,7 @@ def webp(picture: str) -> str:
 
 
 def _packed(picture: str) -> str:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     packed = io.BytesIO()
     try:
@@ -50,7 +50,7 @@ def _packed(picture: str) -> str:
                 return picture
             palette = opaque.quantize(method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
             palette.save(packed, "PNG")
-    except (OSError, binascii.Error, UnidentifiedImageError):  # no picture, whatever it says
+    except (OSError, binascii.Error):  # no picture, whatever it says
         return picture
     smaller = base64.b64encode(packed.getvalue()).decode()
     return min(picture, smaller, key=len)

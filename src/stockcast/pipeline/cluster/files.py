@@ -119,19 +119,21 @@ class Files:
 
     def _kept(self, path: str) -> str:
         """Return the hash of a file that the store has, or is given now."""
-        known = self._known.get(path)
-        if known and known[0] == self._stamp(path):
-            return known[1]
         stamp = self._stamp(path)  # before: what is written meanwhile must show the next time
-        digest = self.store.put((self.root / path).read_bytes())
-        self._known[path] = (stamp, digest)
+        digest = self._noted(path, stamp)
+        if digest is None:
+            digest = self.store.put((self.root / path).read_bytes())
+            self._known[path] = (stamp, digest)
         return digest
 
     def _hash(self, path: str) -> str:
-        known = self._known.get(path)
-        if known and known[0] == self._stamp(path):
-            return known[1]
-        return hashlib.sha256((self.root / path).read_bytes()).hexdigest()
+        noted = self._noted(path, self._stamp(path))
+        return noted or hashlib.sha256((self.root / path).read_bytes()).hexdigest()
+
+    def _noted(self, path: str, stamp: tuple[int, int]) -> str | None:
+        """Return the hash of a file that is as it was when the store was known to have it."""
+        known, digest = self._known.get(path, (None, None))
+        return digest if known == stamp else None
 
     def _note(self, path: str, digest: str) -> None:
         self._known[path] = (self._stamp(path), digest)

@@ -18,6 +18,7 @@ from typing import Any
 
 from stockcast.agents import news
 from stockcast.errors import BadInput, Unavailable
+from stockcast.files import write_text
 from stockcast.pipeline.cluster import records
 from stockcast.pipeline.cluster.files import Files, SharedStore, covered, moved
 from stockcast.pipeline.execution import failed_paths
@@ -170,8 +171,7 @@ def depart(settings: Settings, files: Files, luggage: Document, root: str) -> Do
 
 
 def _move(own: Path, page: str, root: str) -> None:
-    text = (own / page).read_text("utf-8")
-    (own / page).write_text(moved(text, str(own), root), "utf-8")
+    write_text(own / page, moved((own / page).read_text("utf-8"), str(own), root))
 
 
 def _renamed(text: str, names: Mapping[str, str]) -> str:
