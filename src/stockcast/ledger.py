@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation.realised import FORECAST, NAIVE_QUANTILES, QUANTILES, summarise
 from stockcast.settings import Settings
+from stockcast.sqlite import keep_log
 
 __all__ = ["NAIVE_QUANTILES", "QUANTILES", "Ledger"]
 
@@ -237,8 +238,7 @@ def _make_folder(folder: Path) -> None:
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin below, not where the driver guesses
     connection.execute("PRAGMA busy_timeout = 30000")
-    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        connection.execute("PRAGMA journal_mode = WAL")
+    keep_log(connection)
     connection.execute("PRAGMA synchronous = FULL")  # a committed row survives a power cut
 
 

@@ -58,15 +58,12 @@ def test_workers_that_share_no_disk_make_the_same_though_one_is_lost(
         for name in ("one", "two"):
             cluster.add(name, STOCKCAST_ROOT=str(tmp_path / name / "own"))
         there = ("--cluster", cluster.address, "--set", f"shared_store=s3://{BUCKET}/{root.name}")
-        runner = start(root, *there)
-        try:
-            place = inside(tmp_path, "train_child/FB")
-            until(lambda: place() or runner.poll() is not None)
-            cluster.remove(place()[0].relative_to(tmp_path).parts[0])
-            _, err = runner.communicate(timeout=300)
-        finally:
-            runner.kill()
-            runner.wait()
+        with start(root, *there) as runner:
+            try:
+                cluster.remove(busy_with("train_child/FB", tmp_path, runner))
+                _, err = runner.communicate(timeout=300)
+            finally:
+                runner.kill()
         assert runner.returncode == 0, err
         again = run(root, "AAPL,FB", *there)
         assert "Nothing to do" in again.err
@@ -83,14 +80,19 @@ def start(root: Path, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command(*words), env=environment(), **pipes)
 
 
-def inside(folder: Path, page: str) -> Any:
-    """Find the notebook of ``page`` while it is executed, in the folder of some worker."""
+def busy_with(page: str, folder: Path, runner: subprocess.Popen[str]) -> str:
+    """Wait until some worker executes the notebook of ``page``, and name the worker."""
     stage, _, ticker = page.partition("/")
+    running = f"*/own/*/reports/sample/{stage}/.{ticker}.running.ipynb"
+    seen: list[Path] = []
 
-    def found() -> list[Path]:
-        return list(folder.glob(f"*/own/*/reports/sample/{stage}/.{ticker}.running.ipynb"))
+    def happened() -> bool:
+        seen.extend(folder.glob(running))
+        return bool(seen) or runner.poll() is not None
 
-    return found
+    until(happened)
+    assert seen, f"the run ended first:\n{runner.communicate()}"
+    return seen[0].relative_to(folder).parts[0]
 
 
 def settings_of(root: Path) -> Settings:

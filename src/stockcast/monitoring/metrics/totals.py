@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from stockcast.errors import StockcastError
 from stockcast.settings import Settings
+from stockcast.sqlite import keep_log
 
 __all__ = ["Key", "Totals", "totals_of"]
 
@@ -23,6 +25,9 @@ PATIENCE = 1.0
 
 #: How SQLite's codes for a file that is none of its own, or was cut short, begin.
 _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ")
+
+#: What a file says that cannot be read or written.
+_REFUSED = (sqlite3.Error, OSError, StockcastError)
 
 Answer = TypeVar("Answer")
 
@@ -57,7 +62,7 @@ class Totals:
 
         try:
             self._do(act)
-        except (sqlite3.Error, OSError) as error:
+        except _REFUSED as error:
             self._tell(error)
 
     def read(self) -> dict[Key, float]:
@@ -67,7 +72,7 @@ class Totals:
         query = "SELECT name, labels, value FROM samples"
         try:
             rows = self._do(lambda connection: connection.execute(query).fetchall())
-        except (sqlite3.Error, OSError) as error:
+        except _REFUSED as error:
             self._tell(error)
             return {}
         return {(name, tuple(json.loads(labels))): value for name, labels, value in rows}
@@ -98,7 +103,7 @@ class Totals:
             connection = sqlite3.connect(
                 self._path, PATIENCE, isolation_level=None, check_same_thread=False
             )
-            connection.execute("PRAGMA journal_mode = WAL")
+            keep_log(connection)
             connection.execute("PRAGMA synchronous = NORMAL")  # outlives the process, not the power
             connection.execute(_TABLE)
             self._connection, self._inode = connection, self._path.stat().st_ino
