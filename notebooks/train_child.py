@@ -80,7 +80,8 @@ plots.strategies(children.evidence)
 children.evidence
 
 # %%
-plots.loss_curve(children.chosen.history)
+loss_curve = plots.loss_curve(children.chosen.history)
+loss_curve
 
 # %% [markdown]
 # Pinball loss, lower is better. `against_scratch` above 1 is negative transfer: the parent harmed
@@ -103,13 +104,16 @@ plots.skill(assessment.ratios())
 assessment.table()
 
 # %%
-plots.calibration(assessment.test("child"), close)
+calibration = plots.calibration(assessment.test("child"), close)
+calibration
 
 # %%
-plots.predictions_and_actuals(assessment.test("child"), close)
+predictions = plots.predictions_and_actuals(assessment.test("child"), close)
+predictions
 
 # %%
-plots.residuals(assessment.test("child"), close)
+residuals = plots.residuals(assessment.test("child"), close)
+residuals
 
 # %% [markdown]
 # Ratios of pinball loss below 1 are better than the model they are taken against; an 80% interval
@@ -131,5 +135,11 @@ record = publishing.publish(
     children=children,
     parent=parent_record,
     mark=mark,
+    figures={
+        "loss_curve": loss_curve,
+        "calibration": calibration,
+        "predictions": predictions,
+        "residuals": residuals,
+    },
 )
 tables.decision(record)

@@ -62,7 +62,8 @@ hyper = Hyperparameters(
     seed=seed,
 )
 fitted = fit(samples, split, hyper, progress=epochs(parent_epochs, "train_parent"))
-plots.loss_curve(fitted.history)
+loss_curve = plots.loss_curve(fitted.history)
+loss_curve
 
 # %% [markdown]
 # ## How good it is, on the test period
@@ -82,13 +83,16 @@ plots.skill(assessment.ratios())
 assessment.table()
 
 # %%
-plots.calibration(assessment.test("parent"), close)
+calibration = plots.calibration(assessment.test("parent"), close)
+calibration
 
 # %%
-plots.predictions_and_actuals(assessment.test("parent"), close)
+predictions = plots.predictions_and_actuals(assessment.test("parent"), close)
+predictions
 
 # %%
-plots.residuals(assessment.test("parent"), close)
+residuals = plots.residuals(assessment.test("parent"), close)
+residuals
 
 # %% [markdown]
 # Ratios of pinball loss below 1 are better than the model they are taken against; an 80% interval
@@ -110,6 +114,18 @@ bundle = make_bundle(
 )
 write_parquet(Path(product["origins"]), assessment.origins())
 record = publishing.publish(
-    settings, history, samples, bundle, assessment, Path(product["model"]), mark=mark
+    settings,
+    history,
+    samples,
+    bundle,
+    assessment,
+    Path(product["model"]),
+    mark=mark,
+    figures={
+        "loss_curve": loss_curve,
+        "calibration": calibration,
+        "predictions": predictions,
+        "residuals": residuals,
+    },
 )
 tables.decision(record)

@@ -1,17 +1,17 @@
-"""Figures: each function takes frames and gives one matplotlib figure."""
+"""Charts: each function takes frames and gives one chart."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.dates import AutoDateLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 
+from stockcast.chart import Chart
 from stockcast.evaluation.metrics import coverage, pit
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes
@@ -43,7 +43,7 @@ BANDS = (("q05", "q95", 0.15, "90%"), ("q10", "q90", 0.25, "80%"), ("q25", "q75"
 
 
 def _axes(title: str, ylabel: str, *, width: float = 8.0, height: float = 3.2) -> Axes:
-    axes = Figure(figsize=(width, height), dpi=100, layout="constrained").subplots()
+    axes = Chart(figsize=(width, height), dpi=100, layout="tight").subplots()
     _dress(axes, title, ylabel)
     return axes
 
@@ -56,32 +56,34 @@ def _dress(axes: Axes, title: str, ylabel: str) -> None:
     axes.grid(axis="y", linewidth=0.4, alpha=0.5)
 
 
-def _figure(axes: Axes) -> Figure:
-    figure = axes.get_figure()
-    assert isinstance(figure, Figure)  # noqa: S101 - every axes here was made on one
-    return figure
+def _chart(axes: Axes) -> Chart:
+    chart = axes.get_figure()
+    assert isinstance(chart, Chart)  # noqa: S101 - every axes here was made on one
+    return chart
 
 
-def prices(frame: pd.DataFrame, ticker: str) -> Figure:
+def prices(frame: pd.DataFrame, ticker: str) -> Chart:
     """Adjusted close on a log scale, with daily volume below."""
-    figure = Figure(figsize=(8, 3.6), dpi=100, layout="constrained")
-    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    chart = Chart(figsize=(8, 3.6), dpi=100, layout="tight")
+    top, bottom = chart.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     top.semilogy(frame.index, frame["close"], color=ACTUAL, linewidth=0.8)
+    top.yaxis.set_major_formatter(LogFormatter())  # 100, where the default has 10 to the power of 2
+    top.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
     _dress(top, f"{ticker}: adjusted close (log scale) and volume", "close")
     weekly = frame["volume"].resample("W").mean()
     bottom.fill_between(weekly.index, weekly, color=FAINT, linewidth=0)
     _dress(bottom, "", "volume")
-    return figure
+    return chart
 
 
-def volatility(features: pd.DataFrame, ticker: str) -> Figure:
+def volatility(features: pd.DataFrame, ticker: str) -> Chart:
     """Daily volatility known at each close, per cent."""
     axes = _axes(f"{ticker}: daily volatility known at each close", "per cent", height=2.4)
     axes.plot(features.index, 100 * features["sigma"], color=MODEL, linewidth=0.8)
-    return _figure(axes)
+    return _chart(axes)
 
 
-def loss_curve(history: Sequence[Epoch]) -> Figure:
+def loss_curve(history: Sequence[Epoch]) -> Chart:
     """Training and validation loss per epoch, with the epoch that was kept."""
     axes = _axes("Loss per epoch (epoch 0 is before training)", "pinball loss", height=2.6)
     numbers = [epoch.number for epoch in history]
@@ -92,10 +94,10 @@ def loss_curve(history: Sequence[Epoch]) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch", fontsize=9)
     axes.legend(fontsize=8, frameon=False)
-    return _figure(axes)
+    return _chart(axes)
 
 
-def fan_chart(document: Mapping[str, Any], days: int = 60) -> Figure:
+def fan_chart(document: Mapping[str, Any], days: int = 60) -> Chart:
     """The last closes and the forecast's intervals, from the forecast contract."""
     history = pd.DataFrame(document["predictions"]["historical"]).tail(days)
     fan = pd.DataFrame(document["predictions"]["full_forecast"])
@@ -117,14 +119,14 @@ def fan_chart(document: Mapping[str, Any], days: int = 60) -> Figure:
             label = "naive 80%" if side == "q10" else None
             axes.plot(dates, np.r_[last, naive[side]], ":", color=REFERENCE, label=label)
     axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=3)
-    return _figure(axes)
+    return _chart(axes)
 
 
-def calibration(forecasts: QuantileForecasts, close: pd.Series) -> Figure:
+def calibration(forecasts: QuantileForecasts, close: pd.Series) -> Chart:
     """Promised against realised: share of outcomes below each quantile, and the PIT histogram."""
     y, q = _known(forecasts, close)
-    figure = Figure(figsize=(8, 3.2), dpi=100, layout="constrained")
-    left, right = figure.subplots(1, 2)
+    chart = Chart(figsize=(8, 3.2), dpi=100, layout="tight")
+    left, right = chart.subplots(1, 2)
     shares = [(y <= q[..., k]).mean() for k in range(len(forecasts.levels))]
     left.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8)
     left.plot(forecasts.levels, shares, "o-", color=MODEL, markersize=4)
@@ -135,10 +137,10 @@ def calibration(forecasts: QuantileForecasts, close: pd.Series) -> Figure:
     right.axhline(1, color=FAINT, linewidth=0.8)
     covered = 100 * coverage(y, q[..., 1], q[..., -2])
     _dress(right, f"PIT; the 80% interval held {covered:.0f}% of {len(y)} days", "density")
-    return figure
+    return chart
 
 
-def predictions_and_actuals(forecasts: QuantileForecasts, close: pd.Series) -> Figure:
+def predictions_and_actuals(forecasts: QuantileForecasts, close: pd.Series) -> Chart:
     """One-day forecasts over the period: 80% interval and what happened, log-returns."""
     y, q = _known(forecasts, close)
     days = forecasts.origins[: len(y)]
@@ -147,23 +149,24 @@ def predictions_and_actuals(forecasts: QuantileForecasts, close: pd.Series) -> F
         days, 100 * q[:, 0, 1], 100 * q[:, 0, -2], color=MODEL, alpha=0.3, linewidth=0
     )
     axes.plot(days, 100 * y[:, 0], ".", color=ACTUAL, markersize=2)
-    return _figure(axes)
+    return _chart(axes)
 
 
-def residuals(forecasts: QuantileForecasts, close: pd.Series) -> Figure:
+def residuals(forecasts: QuantileForecasts, close: pd.Series) -> Chart:
     """Actual less median, over time and as a distribution, for the next day."""
     y, q = _known(forecasts, close)
     error = 100 * (y[:, 0] - q[:, 0, forecasts.levels.index(0.5)])
-    figure = Figure(figsize=(8, 2.8), dpi=100, layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=[3, 1], sharey=True)
+    chart = Chart(figsize=(8, 2.8), dpi=100, layout="tight")
+    left, right = chart.subplots(1, 2, width_ratios=[3, 1], sharey=True)
     left.plot(forecasts.origins[: len(y)], error, ".", color=ACTUAL, markersize=2)
     _dress(left, "Residuals: next-day log-return less median", "per cent")
+    left.xaxis.set_major_locator(AutoDateLocator(maxticks=6))  # type: ignore[no-untyped-call]
     right.hist(error, bins=40, orientation="horizontal", color=FAINT)
     _dress(right, f"mean {error.mean():+.3f}, sd {error.std():.2f}", "")
-    return figure
+    return chart
 
 
-def skill(table: pd.DataFrame) -> Figure:
+def skill(table: pd.DataFrame) -> Chart:
     """Pinball loss against the naive forecast with its 95% interval, one line per row.
 
     Args:
@@ -177,10 +180,10 @@ def skill(table: pd.DataFrame) -> Figure:
     axes.errorbar(table["ratio"], places, xerr=spread, fmt="o", color=MODEL, markersize=4)
     axes.axvline(1, color=REFERENCE, linewidth=1)
     axes.set_yticks(places, table.index, fontsize=8)
-    return _figure(axes)
+    return _chart(axes)
 
 
-def compared(table: pd.DataFrame) -> Figure:
+def compared(table: pd.DataFrame) -> Chart:
     """Figures of a second model over those of a first.
 
     Args:
@@ -194,10 +197,10 @@ def compared(table: pd.DataFrame) -> Figure:
     axes.plot(table["ratio"], places, "o", color=MODEL, markersize=4)
     axes.axvline(1, color=REFERENCE, linewidth=1)
     axes.set_yticks(places, table.index, fontsize=8)
-    return _figure(axes)
+    return _chart(axes)
 
 
-def strategies(evidence: pd.DataFrame) -> Figure:
+def strategies(evidence: pd.DataFrame) -> Chart:
     """Validation loss of every way to a child, relative to the best."""
     losses = evidence["pinball"] / evidence["pinball"].min()
     axes = _axes("Validation pinball loss, best = 1", "", height=0.8 + 0.3 * len(losses))
@@ -205,10 +208,10 @@ def strategies(evidence: pd.DataFrame) -> Figure:
     axes.plot(losses, places, "o", color=MODEL)
     axes.axvline(1, color=FAINT, linewidth=0.8)
     axes.set_yticks(places, losses.index, fontsize=8)
-    return _figure(axes)
+    return _chart(axes)
 
 
-def expected_ranges(documents: Sequence[Mapping[str, Any]]) -> Figure:
+def expected_ranges(documents: Sequence[Mapping[str, Any]]) -> Chart:
     """The 80 and 50% interval of each ticker's last forecast day, per cent of its last close."""
     axes = _axes(
         "Range expected by the last forecast day, per cent of the last close",
@@ -224,10 +227,10 @@ def expected_ranges(documents: Sequence[Mapping[str, Any]]) -> Figure:
         axes.plot(100 * (last["q50"] / close - 1), place, "o", color=MODEL, markersize=4)
     axes.axvline(0, color=FAINT, linewidth=0.8)
     axes.set_yticks(places, [document["ticker"] for document in documents], fontsize=8)
-    return _figure(axes)
+    return _chart(axes)
 
 
-def surprises(scores: pd.DataFrame, title: str, days: int = 500) -> Figure:
+def surprises(scores: pd.DataFrame, title: str, days: int = 500) -> Chart:
     """Each statistic over its threshold at the last ``days`` closes; an alarm from 1 on."""
     axes = _axes(title, "times the threshold", height=2.8)
     shown = scores.tail(days)
@@ -241,34 +244,34 @@ def surprises(scores: pd.DataFrame, title: str, days: int = 500) -> Figure:
         axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=4)
     if scores.empty:
         axes.text(0.5, 0.5, "too short a history", transform=axes.transAxes, ha="center")
-    return _figure(axes)
+    return _chart(axes)
 
 
-def distances(document: Mapping[str, Any]) -> Figure:
+def distances(document: Mapping[str, Any]) -> Chart:
     """How far each input lies from the training's, over how far it used to lie."""
     columns = document["columns"]
     ratios = {name: c["score"] / max(c["threshold"], 1e-9) for name, c in columns.items()}
     return _beside_one(ratios, "Distance of the last 20 sessions' inputs, limit = 1")
 
 
-def drift(documents: Sequence[Mapping[str, Any]]) -> Figure:
+def drift(documents: Sequence[Mapping[str, Any]]) -> Chart:
     """The largest surprise of each ticker's last sessions, over its threshold."""
     scores = {document["ticker"]: document["score"] for document in documents}
     known = {ticker: score for ticker, score in scores.items() if score is not None}
     return _beside_one(known, "Largest surprise of the last sessions, threshold = 1")
 
 
-def _beside_one(values: Mapping[str, float], title: str) -> Figure:
+def _beside_one(values: Mapping[str, float], title: str) -> Chart:
     axes = _axes(title, "", height=0.9 + 0.28 * len(values))
     places = np.arange(len(values))[::-1]
     colours = [REFERENCE if value >= 1 else MODEL for value in values.values()]
     axes.barh(places, list(values.values()), color=colours, height=0.6)
     axes.axvline(1, color=ACTUAL, linewidth=0.8, linestyle=":")
     axes.set_yticks(places, list(values), fontsize=8)
-    return _figure(axes)
+    return _chart(axes)
 
 
-def ledger(rows: pd.DataFrame) -> Figure:
+def ledger(rows: pd.DataFrame) -> Chart:
     """Forecasts written down for the next day: 80% interval, and outcomes where they are known."""
     axes = _axes("Next-day forecasts in the ledger, and what happened", "per cent", height=2.8)
     next_day = rows[rows["horizon"] == 1].sort_values("target_date")
@@ -281,7 +284,7 @@ def ledger(rows: pd.DataFrame) -> Figure:
         axes.set_xlim(days.min() - pd.Timedelta(days=7), days.max() + pd.Timedelta(days=7))
     axes.tick_params(axis="x", rotation=30)
     axes.legend(fontsize=8, frameon=False)
-    return _figure(axes)
+    return _chart(axes)
 
 
 def _known(
@@ -291,17 +294,3 @@ def _known(
     y = outcomes(close, forecasts.origins, forecasts.horizon)
     settled = np.isfinite(y).all(axis=1)
     return y[settled], forecasts.values[settled]
-
-
-def _show_in_notebooks() -> None:
-    """Let a figure that ends a cell be shown, as those of pyplot are, without a global state."""
-    if "IPython" in sys.modules:
-        from IPython import get_ipython
-        from IPython.core.pylabtools import select_figure_formats
-
-        shell = get_ipython()
-        if shell is not None:
-            select_figure_formats(shell, {"png"})  # type: ignore[no-untyped-call]
-
-
-_show_in_notebooks()

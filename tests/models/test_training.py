@@ -11,7 +11,7 @@ import torch
 
 from stockcast.errors import BadInput
 from stockcast.evaluation.metrics import pinball
-from stockcast.models.inference import forecast_context, walk_forward
+from stockcast.models.inference import forecast_context, walk_all_forward, walk_forward
 from stockcast.models.samples import Samples, Scaler
 from stockcast.models.splits import Split
 from stockcast.models.training import Fitted, fit, fit_head
@@ -108,6 +108,22 @@ def test_walking_forward_gives_what_one_context_gives() -> None:
     context = samples.inputs[row - SMALL.context + 1 :]
     single = forecast_context(fitted(), context, float(samples.sigma[row]))
     np.testing.assert_allclose(made.values[-1], single, rtol=1e-6, atol=1e-9)
+
+
+def test_networks_walked_together_say_what_each_says_alone() -> None:
+    samples, split = samples_of(bars()), split_of(bars())
+    frozen = fit_head(wilder_samples(bars(seed=2)), split, SMALL, start=fitted())
+    other = fit(samples, split, replace(SMALL, seed=8))
+    networks = {"parent": fitted(), "other": other, "frozen": frozen}
+    ends = split.validation_start, split.test_start
+    made = walk_all_forward(networks, samples, *ends)
+    assert list(made) == list(networks)
+    for name, network in networks.items():
+        alone = walk_forward(network, samples, ends[0])
+        before = alone.origins[alone.origins < ends[1]]
+        pd.testing.assert_index_equal(made[name].origins, before)
+        np.testing.assert_allclose(made[name].values, alone.at(before).values, rtol=1e-5, atol=1e-9)
+    assert not np.array_equal(made["parent"].values, made["frozen"].values)
 
 
 def test_walking_forward_sees_no_future() -> None:

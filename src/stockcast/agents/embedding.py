@@ -9,6 +9,7 @@ Source: Reimers and Gurevych, Sentence-BERT (2019); sentence-transformers/all-Mi
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import json
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from stockcast.errors import Unavailable
 
-__all__ = ["NAME", "SIZE", "embed"]
+__all__ = ["NAME", "SIZE", "embed", "warm_up"]
 
 NAME = "all-MiniLM-L6-v2"
 SIZE = 384
@@ -39,6 +40,12 @@ def embed(text: str) -> list[float]:
         Unavailable: the package with the weights is missing or damaged.
     """
     return [float(x) for x in _embed(text)]
+
+
+def warm_up() -> None:
+    """Load the weights, for all who fork from this process."""
+    with contextlib.suppress(Unavailable):  # who asks for a vector is told
+        _load()
 
 
 @functools.lru_cache(maxsize=64)

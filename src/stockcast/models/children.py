@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.models.bundle import Bundle, make_bundle
-from stockcast.models.inference import walk_forward
+from stockcast.models.inference import walk_all_forward
 from stockcast.models.samples import Samples
 from stockcast.models.training import Fitted, Hyperparameters, Progress
 from stockcast.models.transfer import STRATEGIES, choose, compare, transfer
@@ -26,7 +26,7 @@ class Children:
         ticker: whose.
         strategy: the one chosen.
         fits: by strategy.
-        walked: raw forecasts by strategy, from the start of validation on.
+        forecasts: raw forecasts by name in the scorecard, from the start of validation on.
         evidence: one row per strategy: validation pinball loss, ratio to scratch, best epoch and
             seconds of training.
         too_short: why nothing could be trained on the stock itself, or None.
@@ -35,7 +35,7 @@ class Children:
     ticker: str
     strategy: str
     fits: dict[str, Fitted]
-    walked: dict[str, QuantileForecasts]
+    forecasts: dict[str, QuantileForecasts]
     evidence: pd.DataFrame
     too_short: str | None
 
@@ -45,20 +45,10 @@ class Children:
         return self.fits[self.strategy]
 
     @property
-    def models(self) -> dict[str, str]:
-        """Names in the scorecard, and the strategy behind each."""
-        named = {"child": self.strategy, "parent": "zero_shot", "scratch": "scratch"}
-        return {name: strategy for name, strategy in named.items() if strategy in self.fits}
-
-    @property
-    def forecasts(self) -> dict[str, QuantileForecasts]:
-        """Raw forecasts by name in the scorecard."""
-        return {name: self.walked[strategy] for name, strategy in self.models.items()}
-
-    @property
     def seconds(self) -> dict[str, float]:
         """Seconds of training by name in the scorecard."""
-        return {name: self.fits[strategy].seconds for name, strategy in self.models.items()}
+        judged = _judged(self.strategy, self.fits)
+        return {name: self.fits[strategy].seconds for name, strategy in judged.items()}
 
 
 def try_strategies(
@@ -107,11 +97,23 @@ def try_strategies(
             )
         except BadInput as error:
             too_short = str(error)
-    start = parent.split.validation_start
-    walked = {name: walk_forward(fitted, samples, start) for name, fitted in fits.items()}
-    table = compare(walked, close, parent.split)
+    split = parent.split
+    checked = walk_all_forward(fits, samples, split.validation_start, split.test_start)
+    table = compare(checked, close, split)
     chosen = choose(table) if strategy == "auto" or strategy not in fits else strategy
-    return Children(samples.ticker, chosen, fits, walked, _evidence(table, fits), too_short)
+    judged = _judged(chosen, fits)
+    tested = walk_all_forward(
+        {name: fits[strategy] for name, strategy in judged.items()}, samples, split.test_start
+    )
+    forecasts = {name: checked[judged[name]].followed_by(made) for name, made in tested.items()}
+    return Children(samples.ticker, chosen, fits, forecasts, _evidence(table, fits), too_short)
+
+
+def _judged(chosen: str, fits: Container[str]) -> dict[str, str]:
+    """The networks whose forecasts of the test period are looked at: names in the scorecard, and
+    the strategy behind each."""
+    named = {"child": chosen, "parent": "zero_shot", "scratch": "scratch"}
+    return {name: strategy for name, strategy in named.items() if strategy in fits}
 
 
 def _progress(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from stockcast import plots, tracking
+from stockcast import tracking
+from stockcast.chart import Chart
 from stockcast.errors import BadInput
 from stockcast.evaluation.walkforward import paired_losses
 from stockcast.marks import Mark
@@ -37,6 +39,7 @@ def publish(
     children: Children | None = None,
     parent: Record | None = None,
     mark: Mark | None = None,
+    figures: Mapping[str, Chart] | None = None,
 ) -> Record:
     """Keep the bundle, let the gate decide what serves, record the run, and write the record.
 
@@ -60,6 +63,7 @@ def publish(
         children: every strategy, for a child.
         parent: the parent's record, for a child.
         mark: why the training was asked for, if it was.
+        figures: what the run keeps to look at, by name.
     """
     folder = save_bundle(bundle, settings.state / "models")
     own = record_file(settings, bundle.name)
@@ -76,7 +80,9 @@ def publish(
         strategies=_rows(children.evidence) if children else [],
         **decided,
     )
-    run_id = _track(settings, bundle, folder, assessment, record, due, trial=path != own)
+    run_id = _track(
+        settings, bundle, folder, assessment, record, due, figures or {}, trial=path != own
+    )
     details = {"mlflow_run": run_id, "mark": mark, "retrained_for": due and due["reason"]}
     record = record.model_copy(update={"details": details})
     record.save(path)
@@ -233,11 +239,12 @@ def _track(
     assessment: Assessment,
     record: Record,
     due: Mark | None,
+    figures: Mapping[str, Chart],
     *,
     trial: bool,
 ) -> str:
-    """Record parameters, epochs, figures and, unless it is a trial, the bundle; make the version
-    champion if it serves."""
+    """Record parameters, epochs, metrics, figures and, unless it is a trial, the bundle; make the
+    version champion if it serves."""
     name = f"stockcast-{bundle.name}"
     origin = {key: value for key, value in bundle.origin.items() if not isinstance(value, dict)}
     params = {**origin, **bundle.origin["hyperparameters"], **bundle.origin["split"]}
@@ -252,11 +259,8 @@ def _track(
     with tracking.run(settings, title, params, {**tags, **why}) as run:
         run.history([_renamed(asdict(epoch)) for epoch in bundle.fitted.history])
         run.metrics(_metrics(assessment))
-        made = assessment.test(assessment.candidate)
-        run.figure(plots.loss_curve(bundle.fitted.history), "loss_curve")
-        run.figure(plots.predictions_and_actuals(made, assessment.close), "predictions")
-        run.figure(plots.residuals(made, assessment.close), "residuals")
-        run.figure(plots.calibration(made, assessment.close), "calibration")
+        for what, figure in figures.items():
+            run.figure(figure, what)
         if not trial:
             version = tracking.register(settings, name, run.id, folder, bundle.version, tags)
             if record.bundle == f"{bundle.name}/{bundle.version}":

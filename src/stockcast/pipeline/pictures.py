@@ -11,11 +11,6 @@ __all__ = ["pack", "webp"]
 
 _PNG = "image/png"
 
-#: A chart has a few hundred colours, smoothed edges included, of which a palette loses nothing that
-#: is seen. A picture of more than these is a photograph, and stays as it is; so does one that can
-#: be seen through.
-_COLOURS = 4096
-
 
 def pack(notebook: Any) -> None:
     """Give the charts of ``notebook`` a palette, which takes a third of their bytes, in place."""
@@ -40,17 +35,13 @@ def webp(picture: str) -> str:
 def _packed(picture: str) -> str:
     from PIL import Image
 
-    packed = io.BytesIO()
+    from stockcast.chart import as_png  # which brings matplotlib
+
     try:
         with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
-            if image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+            if image.mode == "P":  # it has a palette
                 return picture
-            opaque = image.convert("RGB")
-            if opaque.getcolors(_COLOURS) is None:
-                return picture
-            palette = opaque.quantize(method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-            palette.save(packed, "PNG")
+            smaller = base64.b64encode(as_png(image)).decode()
     except (OSError, binascii.Error):  # no picture, whatever it says
         return picture
-    smaller = base64.b64encode(packed.getvalue()).decode()
     return min(picture, smaller, key=len)

@@ -27,7 +27,7 @@ from ploomber.static_analysis.pyflakes import check_notebook
 from ploomber.tasks import NotebookRunner
 
 from stockcast.errors import BadInput, StockcastError
-from stockcast.files import write_json
+from stockcast.files import share, write_json
 from stockcast.pipeline.changes import Reason, Recipe, differences
 from stockcast.pipeline.host import Host
 from stockcast.pipeline.plans import TaskPlan
@@ -62,8 +62,9 @@ class _Place(str):
 class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
     """A file that a task leaves, with the sidecar that says what it was made from."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, key: str, path: Path) -> None:
         super().__init__(str(path))
+        self._key = key
         self.prepare_metadata = self._complete
 
     def _init_identifier(self, identifier: str) -> _Place:
@@ -84,13 +85,21 @@ class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
         return found if usable and isinstance(found.get("timestamp"), float) else None
 
     def save_metadata(self, metadata: dict[str, Any]) -> None:
-        """Write the sidecar whole or not at all."""
-        write_json(self._path_to_metadata, metadata | {"sizes": sizes(self._path_to_file)})
+        """Write the sidecar whole or not at all: one file, which has a name beside each product."""
+        products = self.task.products
+        first = next(iter(products.values()))._path_to_metadata
+        if self._path_to_metadata == first:
+            measured = {key: sizes(product._path_to_file) for key, product in products.items()}
+            write_json(first, metadata | {"sizes": measured})
+        else:
+            self._path_to_metadata.unlink(missing_ok=True)
+            share(first, self._path_to_metadata)
 
     @property
     def damaged(self) -> str | None:
         """The product, or a file that it points at, if it is not as its task left it."""
-        return differing(self._path_to_file, self.metadata._data.get("sizes") or {})
+        measured = self.metadata._data.get("sizes") or {}
+        return differing(self._path_to_file, measured.get(self._key, {}))
 
     def sweep(self) -> None:
         """Remove what a run that was killed left while it wrote the file or its sidecar."""
@@ -209,7 +218,7 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
         self.executor = "papermill"
         self.nb_product_key = ["nb", "html"]
         self.debug_mode = None
-        products = {key: Artefact(path) for key, path in plan.products.items()}
+        products = {key: Artefact(key, path) for key, path in plan.products.items()}
         super(NotebookRunner, self).__init__(products, dag, plan.name, plan.params)
 
     @property

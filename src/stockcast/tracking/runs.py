@@ -96,13 +96,12 @@ class Run:
     def figure(self, figure: Any, name: str) -> None:
         """Keep a matplotlib figure as ``name`` (``.png`` unless it says otherwise)."""
         file = name if Path(name).suffix else f"{name}.png"
-        picture = io.BytesIO()
-        figure.savefig(picture, format=Path(file).suffix[1:])
+        picture = _drawn(figure, Path(file).suffix[1:])
 
         def step(store: Store, run_id: str) -> None:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / Path(file).name
-                path.write_bytes(picture.getvalue())
+                path.write_bytes(picture)
                 store.client.log_artifact(run_id, str(path), _parent(file))
 
         self._take(step)
@@ -245,6 +244,16 @@ def plain(values: Mapping[str, Any], settings: Settings) -> dict[str, str]:
 
 def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _drawn(figure: Any, form: str) -> bytes:
+    from stockcast.chart import Chart  # which brings matplotlib
+
+    if form == "png" and isinstance(figure, Chart):  # as it was shown
+        return figure.png()
+    picture = io.BytesIO()
+    figure.savefig(picture, format=form)
+    return picture.getvalue()
 
 
 def _parent(file: str) -> str | None:
