@@ -42,10 +42,38 @@ MODEL, REFERENCE, ACTUAL, FAINT = "#1f5fa8", "#b8621b", "#222222", "#8a8a8a"
 BANDS = (("q05", "q95", 0.15, "90%"), ("q10", "q90", 0.25, "80%"), ("q25", "q75", 0.4, "50%"))
 
 
-def _axes(title: str, ylabel: str, *, width: float = 8.0, height: float = 3.2) -> Axes:
-    axes = Chart(figsize=(width, height), dpi=100, layout="tight").subplots()
+#: Inches around what is drawn: for a title, and for numbers and what they are of. To have
+#: matplotlib measure what stands there takes longer than drawing it all.
+_TOP, _RIGHT, _BOTTOM, _LEFT = 0.32, 0.3, 0.32, 0.8
+#: Inches that a line below the numbers takes, and that a letter of a name takes.
+_LINE, _LETTER = 0.18, 0.075
+
+
+def _blank(height: float, *, left: float = _LEFT, bottom: float = _BOTTOM) -> Chart:
+    width = 8.0
+    chart = Chart(figsize=(width, height), dpi=100)
+    chart.subplots_adjust(left / width, bottom / height, 1 - _RIGHT / width, 1 - _TOP / height)
+    return chart
+
+
+def _axes(title: str, ylabel: str, *, height: float, bottom: float = _BOTTOM) -> Axes:
+    axes = _blank(height, bottom=bottom).subplots()
     _dress(axes, title, ylabel)
     return axes
+
+
+def _lines(
+    title: str,
+    names: Sequence[str],
+) -> tuple[Axes, list[int]]:
+    """Axes with a line for each of ``names``, from the top, and where each lies."""
+    room = 0.25 + _LETTER * max(map(len, names), default=0)
+    axes = _blank(0.9 + 0.32 * len(names), left=max(_LEFT, room)).subplots()
+    _dress(axes, title, "")
+    places = list(range(len(names)))[::-1]
+    axes.set_yticks(places, names, fontsize=8)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    return axes, places
 
 
 def _dress(axes: Axes, title: str, ylabel: str) -> None:
@@ -56,6 +84,10 @@ def _dress(axes: Axes, title: str, ylabel: str) -> None:
     axes.grid(axis="y", linewidth=0.4, alpha=0.5)
 
 
+def _few_dates(axes: Axes) -> None:
+    axes.xaxis.set_major_locator(AutoDateLocator(maxticks=7))  # type: ignore[no-untyped-call]
+
+
 def _chart(axes: Axes) -> Chart:
     chart = axes.get_figure()
     assert isinstance(chart, Chart)  # noqa: S101 - every axes here was made on one
@@ -64,7 +96,7 @@ def _chart(axes: Axes) -> Chart:
 
 def prices(frame: pd.DataFrame, ticker: str) -> Chart:
     """Adjusted close on a log scale, with daily volume below."""
-    chart = Chart(figsize=(8, 3.6), dpi=100, layout="tight")
+    chart = _blank(3.6)
     top, bottom = chart.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     top.semilogy(frame.index, frame["close"], color=ACTUAL, linewidth=0.8)
     top.yaxis.set_major_formatter(LogFormatter())  # 100, where the default has 10 to the power of 2
@@ -85,7 +117,12 @@ def volatility(features: pd.DataFrame, ticker: str) -> Chart:
 
 def loss_curve(history: Sequence[Epoch]) -> Chart:
     """Training and validation loss per epoch, with the epoch that was kept."""
-    axes = _axes("Loss per epoch (epoch 0 is before training)", "pinball loss", height=2.6)
+    axes = _axes(
+        "Loss per epoch (epoch 0 is before training)",
+        "pinball loss",
+        height=2.6,
+        bottom=_BOTTOM + _LINE,
+    )
     numbers = [epoch.number for epoch in history]
     axes.plot(numbers, [e.train for e in history], color=FAINT, label="train")
     axes.plot(numbers, [e.validation for e in history], color=MODEL, label="validation")
@@ -125,7 +162,7 @@ def fan_chart(document: Mapping[str, Any], days: int = 60) -> Chart:
 def calibration(forecasts: QuantileForecasts, close: pd.Series) -> Chart:
     """Promised against realised: share of outcomes below each quantile, and the PIT histogram."""
     y, q = _known(forecasts, close)
-    chart = Chart(figsize=(8, 3.2), dpi=100, layout="tight")
+    chart = _blank(3.2, bottom=_BOTTOM + _LINE)
     left, right = chart.subplots(1, 2)
     shares = [(y <= q[..., k]).mean() for k in range(len(forecasts.levels))]
     left.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8)
@@ -156,11 +193,11 @@ def residuals(forecasts: QuantileForecasts, close: pd.Series) -> Chart:
     """Actual less median, over time and as a distribution, for the next day."""
     y, q = _known(forecasts, close)
     error = 100 * (y[:, 0] - q[:, 0, forecasts.levels.index(0.5)])
-    chart = Chart(figsize=(8, 2.8), dpi=100, layout="tight")
+    chart = _blank(2.8)
     left, right = chart.subplots(1, 2, width_ratios=[3, 1], sharey=True)
     left.plot(forecasts.origins[: len(y)], error, ".", color=ACTUAL, markersize=2)
     _dress(left, "Residuals: next-day log-return less median", "per cent")
-    left.xaxis.set_major_locator(AutoDateLocator(maxticks=6))  # type: ignore[no-untyped-call]
+    _few_dates(left)
     right.hist(error, bins=40, orientation="horizontal", color=FAINT)
     _dress(right, f"mean {error.mean():+.3f}, sd {error.std():.2f}", "")
     return chart
@@ -172,14 +209,10 @@ def skill(table: pd.DataFrame) -> Chart:
     Args:
         table: index labels; columns ratio, low, high.
     """
-    axes = _axes(
-        "Pinball loss against naive (below 1 is better)", "", height=0.9 + 0.32 * len(table)
-    )
-    places = np.arange(len(table))[::-1]
+    axes, places = _lines("Pinball loss against naive (below 1 is better)", list(table.index))
     spread = np.abs(table[["low", "high"]].to_numpy().T - table["ratio"].to_numpy())
     axes.errorbar(table["ratio"], places, xerr=spread, fmt="o", color=MODEL, markersize=4)
     axes.axvline(1, color=REFERENCE, linewidth=1)
-    axes.set_yticks(places, table.index, fontsize=8)
     return _chart(axes)
 
 
@@ -189,36 +222,28 @@ def compared(table: pd.DataFrame) -> Chart:
     Args:
         table: index figure; columns ratio and ``95% interval`` (``low to high``, or ``-``).
     """
-    axes = _axes("Second model over first, 95% interval", "", height=0.9 + 0.32 * len(table))
-    places = np.arange(len(table))[::-1]
+    axes, places = _lines("Second model over first, 95% interval", list(table.index))
     for place, interval in zip(places, table["95% interval"], strict=True):
         if interval != "-":
             axes.plot([float(end) for end in interval.split(" to ")], [place] * 2, color=MODEL)
     axes.plot(table["ratio"], places, "o", color=MODEL, markersize=4)
     axes.axvline(1, color=REFERENCE, linewidth=1)
-    axes.set_yticks(places, table.index, fontsize=8)
     return _chart(axes)
 
 
 def strategies(evidence: pd.DataFrame) -> Chart:
     """Validation loss of every way to a child, relative to the best."""
     losses = evidence["pinball"] / evidence["pinball"].min()
-    axes = _axes("Validation pinball loss, best = 1", "", height=0.8 + 0.3 * len(losses))
-    places = np.arange(len(losses))[::-1]
+    axes, places = _lines("Validation pinball loss, best = 1", list(losses.index))
     axes.plot(losses, places, "o", color=MODEL)
     axes.axvline(1, color=FAINT, linewidth=0.8)
-    axes.set_yticks(places, losses.index, fontsize=8)
     return _chart(axes)
 
 
 def expected_ranges(documents: Sequence[Mapping[str, Any]]) -> Chart:
     """The 80 and 50% interval of each ticker's last forecast day, per cent of its last close."""
-    axes = _axes(
-        "Range expected by the last forecast day, per cent of the last close",
-        "",
-        height=0.9 + 0.32 * len(documents),
-    )
-    places = np.arange(len(documents))[::-1]
+    title = "Range expected by the last forecast day, per cent of the last close"
+    axes, places = _lines(title, [document["ticker"] for document in documents])
     for place, document in zip(places, documents, strict=True):
         last, close = document["predictions"]["full_forecast"][-1], document["last_close"]
         for low, high, width in (("q10", "q90", 4), ("q25", "q75", 9)):
@@ -226,7 +251,6 @@ def expected_ranges(documents: Sequence[Mapping[str, Any]]) -> Chart:
             axes.plot(ends, [place] * 2, color=MODEL, linewidth=width, alpha=0.4)
         axes.plot(100 * (last["q50"] / close - 1), place, "o", color=MODEL, markersize=4)
     axes.axvline(0, color=FAINT, linewidth=0.8)
-    axes.set_yticks(places, [document["ticker"] for document in documents], fontsize=8)
     return _chart(axes)
 
 
@@ -262,12 +286,10 @@ def drift(documents: Sequence[Mapping[str, Any]]) -> Chart:
 
 
 def _beside_one(values: Mapping[str, float], title: str) -> Chart:
-    axes = _axes(title, "", height=0.9 + 0.28 * len(values))
-    places = np.arange(len(values))[::-1]
+    axes, places = _lines(title, list(values))
     colours = [REFERENCE if value >= 1 else MODEL for value in values.values()]
     axes.barh(places, list(values.values()), color=colours, height=0.6)
     axes.axvline(1, color=ACTUAL, linewidth=0.8, linestyle=":")
-    axes.set_yticks(places, list(values), fontsize=8)
     return _chart(axes)
 
 
@@ -282,7 +304,7 @@ def ledger(rows: pd.DataFrame) -> Chart:
     axes.plot(days, 100 * next_day["log_return"], ".", color=ACTUAL, label="outcome")
     if len(days):
         axes.set_xlim(days.min() - pd.Timedelta(days=7), days.max() + pd.Timedelta(days=7))
-    axes.tick_params(axis="x", rotation=30)
+    _few_dates(axes)
     axes.legend(fontsize=8, frameon=False)
     return _chart(axes)
 

@@ -1,0 +1,92 @@
+"""Charts are drawn once, and nothing that stands around them is cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from stockcast import plots
+from stockcast.chart import Chart
+from stockcast.evaluation.quantiles import QuantileForecasts
+from stockcast.models.baselines import ewma
+from stockcast.models.training import Epoch
+from tests.evaluation.histories import sample_close
+
+DAYS = pd.bdate_range("2005-01-03", periods=3000)
+LONGEST = "ABCDEFGHIJKLMNO"
+
+
+def bars(scale: float) -> pd.DataFrame:
+    walk = scale * np.exp(np.random.default_rng(7).normal(0, 0.02, (len(DAYS), 1)).cumsum(axis=0))
+    frame = pd.DataFrame(np.repeat(walk, 4, axis=1), DAYS, ["open", "high", "low", "close"])
+    return frame.assign(volume=1e9 * scale)
+
+
+def fan(scale: float) -> dict[str, Any]:
+    days = [{"date": str(day.date()), "close": scale} for day in DAYS[:60]]
+    levels = ("q05", "q10", "q25", "q50", "q75", "q90", "q95")
+    ahead = [
+        {"date": str(day.date()), **{name: scale * (1 + k / 100) for k, name in enumerate(levels)}}
+        for day in DAYS[60:65]
+    ]
+    forecast = {"historical": days, "full_forecast": ahead}
+    who = {"ticker": LONGEST, "as_of": "2012-06-29", "currency": "USD", "last_close": scale}
+    return {**who, "predictions": forecast, "freshness": {"sessions_old": 3}, "score": 1.5}
+
+
+@cache
+def judged() -> tuple[QuantileForecasts, pd.Series]:
+    close = sample_close()
+    return ewma(close, close["2009":"2011"].index), close  # type: ignore[misc]
+
+
+LOSSES = [Epoch(number, 1e4, 1.1e4 + number) for number in range(21)]
+RATIOS = pd.DataFrame({"ratio": [0.9], "low": [0.8], "high": [1.1]}, index=[LONGEST])
+LEDGER = pd.DataFrame({"target_date": DAYS[:9], "horizon": 1, "log_return": 0.01})
+CHARTS: dict[str, Callable[[], Chart]] = {
+    "prices": lambda: plots.prices(bars(100), LONGEST),
+    "prices of a penny": lambda: plots.prices(bars(1e-4), LONGEST),
+    "prices of a fortune": lambda: plots.prices(bars(6e5), LONGEST),
+    "volatility": lambda: plots.volatility(pd.DataFrame({"sigma": 99.0}, DAYS), LONGEST),
+    "loss_curve": lambda: plots.loss_curve(LOSSES),
+    "fan_chart": lambda: plots.fan_chart(fan(6e5)),
+    "calibration": lambda: plots.calibration(*judged()),
+    "predictions": lambda: plots.predictions_and_actuals(*judged()),
+    "residuals": lambda: plots.residuals(*judged()),
+    "skill": lambda: plots.skill(RATIOS),
+    "strategies": lambda: plots.strategies(pd.DataFrame({"pinball": 1.0}, [LONGEST, "scratch"])),
+    "expected_ranges": lambda: plots.expected_ranges([fan(1), fan(2)]),
+    "drift": lambda: plots.drift([fan(1)]),
+    "surprises": lambda: plots.surprises(pd.DataFrame({"volatility": 12.5}, DAYS), "Alarm"),
+    "ledger": lambda: plots.ledger(LEDGER.assign(q10=-0.01, q90=0.01)),
+}
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_nothing_is_cut_off(name: str) -> None:
+    chart = CHARTS[name]()
+    chart.png()
+    taken = chart.get_tightbbox(FigureCanvasAgg(chart).get_renderer())
+    assert taken.x0 >= 0, "on the left"
+    assert taken.y0 >= 0, "below"
+    assert taken.x1 <= chart.get_figwidth(), "on the right"
+    assert taken.y1 <= chart.get_figheight(), "above"
+
+
+def test_a_chart_is_drawn_again_only_when_it_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+    draw = Figure.draw
+    monkeypatch.setattr(Figure, "draw", lambda self, to: (drawn.append(self), draw(self, to)))
+    chart = plots.skill(RATIOS)
+    shown = chart._repr_mimebundle_()
+    assert shown["image/png"] == chart.png()
+    assert len(drawn) == 1
+    chart.axes[0].set_title("another")
+    assert chart.png() != shown["image/png"]
