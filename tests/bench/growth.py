@@ -77,7 +77,8 @@ def _runs(size: int, root: Path, prices: Path, say: Say) -> tuple[Watched, list[
     common = ["-p", "files", *(word for each in settings for word in ("--set", each)), "--json"]
     run = command("run", *common, "-t", ",".join(names), "-j", str(JOBS))
     say(f"{size} tickers from scratch, -j {JOBS} ...")
-    first = watched(run, every=1, shown=True)
+    # to look costs 3% of the machine at once a second
+    first = watched(run, every=max(1, size / 100), shown=True)
     say(f"{size} tickers, of which drift checks have marked some ...")
     watched(run, every=1)
     say(f"{size} tickers without a change ...")

@@ -205,7 +205,7 @@ def test_every_notebook_shows_its_figures_as_pictures(finished: Finished) -> Non
     for path in (*found, reports / "train_parent.ipynb", reports / "analysis.ipynb"):
         cells = nbformat.read(path, as_version=4).cells
         outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", ())]
-        figures = [data for data in outputs if "<Figure" in data.get("text/plain", "")]
+        figures = [data for data in outputs if "<Chart" in data.get("text/plain", "")]
         assert figures, path
         assert all("image/png" in data or "image/svg+xml" in data for data in figures), path
 
