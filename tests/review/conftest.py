@@ -38,7 +38,7 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Reviewed:
     return Reviewed(settings, index)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # not longer: while its browser is open, an event loop runs
 def visit() -> Iterator[Callable[..., Visit]]:
     with visiting() as visit:
         yield visit
