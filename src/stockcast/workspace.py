@@ -1,0 +1,192 @@
+"""Where every product of a profile lies. No other module spells a path below products/."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from stockcast.settings import Settings, parse_ticker
+
+__all__ = ["Workspace"]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folders and files of one profile.
+
+    Attributes:
+        root: where products/ and reports/ lie.
+        profile: whose they are.
+        replay: the past day that is replayed (``as_of``), or ``latest``.
+    """
+
+    root: Path
+    profile: str
+    replay: str = "latest"
+
+    @classmethod
+    def of(cls, settings: Settings) -> Workspace:
+        """The workspace of a profile."""
+        return cls(settings.root, settings.profile, str(settings.as_of or "latest"))
+
+    @property
+    def state(self) -> Path:
+        """The one folder that holds everything the profile generates, reports aside."""
+        return self.root / "products" / self.profile
+
+    @property
+    def reports(self) -> Path:
+        """Executed notebooks and pages."""
+        return self.root / "reports" / self.profile
+
+    # prices and features
+
+    def price_pointer(self, ticker: str) -> Path:
+        """``current.json``, which names the snapshot in use."""
+        return self.state / "prices" / parse_ticker(ticker) / "current.json"
+
+    def snapshot(self, ticker: str, data_hash: str) -> Path:
+        """The snapshot of that content."""
+        return self.price_pointer(ticker).with_name(f"{data_hash}.parquet")
+
+    @property
+    def vendor(self) -> Path:
+        """What was fetched, as it came."""
+        return self.state / "vendor"
+
+    def features(self, ticker: str) -> Path:
+        """The features of every day."""
+        return self.state / "features" / f"{parse_ticker(ticker)}.parquet"
+
+    def context(self, ticker: str) -> Path:
+        """The last days of features, as the network takes them."""
+        return self.state / "context" / f"{parse_ticker(ticker)}.parquet"
+
+    @property
+    def feast(self) -> Path:
+        """The feature store's registry and online store."""
+        return self.state / "feast"
+
+    def hold(self, ticker: str) -> Path:
+        """Why the ticker is held, if it is; each past day replayed has its own."""
+        return self.state / "holds" / self.replay / f"{ticker}.json"
+
+    def marks(self, task: str) -> Path:
+        """Why a task has to run again."""
+        return self.state / "marks" / f"{task}.json"
+
+    # models and forecasts
+
+    @property
+    def models(self) -> Path:
+        """Records, and below them the bundles that they name."""
+        return self.state / "models"
+
+    def record(self, name: str) -> Path:
+        """The record of a model: ``parent`` or ``child-<TICKER>``."""
+        return self.models / f"{name}.json"
+
+    def bundle(self, bundle: str) -> Path:
+        """The folder of the bundle ``<name>/<version>``."""
+        return self.models / bundle
+
+    def forecast(self, ticker: str) -> Path:
+        """The forecast in use."""
+        return self.state / "forecasts" / f"{ticker}.json"
+
+    @property
+    def ledger(self) -> Path:
+        """The embedded ledger."""
+        return self.state / "ledger.db"
+
+    # reports and drift
+
+    def report(self, ticker: str) -> Path:
+        """The analyst's report of the pipeline."""
+        return self.state / "reports" / f"{ticker}.json"
+
+    def analysis(self, ticker: str) -> Path:
+        """The analyst's report that somebody asked for."""
+        return self.state / "analyses" / f"{ticker}.json"
+
+    @property
+    def agents(self) -> Path:
+        """Checkpoints of reports in the making."""
+        return self.state / "agents"
+
+    @property
+    def qdrant(self) -> Path:
+        """The embedded store of reports."""
+        return self.state / "qdrant"
+
+    def drift(self, ticker: str) -> Path:
+        """The last drift check."""
+        return self.state / "drift" / f"{ticker}.json"
+
+    def drift_page(self, ticker: str) -> Path:
+        """Evidently's page of it."""
+        return self.state / "drift" / f"{ticker}.html"
+
+    # runs and services
+
+    @property
+    def runs(self) -> Path:
+        """Records of runs."""
+        return self.state / "runs"
+
+    @property
+    def tasks(self) -> Path:
+        """Trainings that somebody asked for."""
+        return self.state / "tasks"
+
+    @property
+    def lab(self) -> Path:
+        """What is run in JupyterLab."""
+        return self.state / "lab"
+
+    @property
+    def mlflow(self) -> Path:
+        """The embedded tracking store."""
+        return self.state / "mlflow"
+
+    @property
+    def redis(self) -> Path:
+        """The embedded cache."""
+        return self.state / "redis"
+
+    @property
+    def metrics(self) -> Path:
+        """Counts of all processes, and the textfile for Prometheus."""
+        return self.state / "metrics"
+
+    @property
+    def daily_lock(self) -> Path:
+        """Held while a daily run goes on."""
+        return self.state / "daily.lock"
+
+    @property
+    def daily_log(self) -> Path:
+        """What the scheduled runs said."""
+        return self.state / "daily.log"
+
+    @property
+    def keys(self) -> Path:
+        """Hashed API keys: beside the products, so that a reset locks nobody out."""
+        return self.root / "products" / f"{self.profile}.keys.json"
+
+    def forecast_tickers(self) -> list[str]:
+        """Tickers that have a forecast, sorted."""
+        return _stems(self.state / "forecasts")
+
+    def record_names(self) -> list[str]:
+        """Names of the models that have a record, sorted."""
+        return _stems(self.models)
+
+
+def _stems(folder: Path) -> list[str]:
+    """Names of the JSON documents in a folder, without their suffix, sorted."""
+    if not folder.is_dir():
+        return []
+    found = (Path(name) for name in os.listdir(folder))  # noqa: PTH208 - done for every page
+    return sorted(path.stem for path in found if path.suffix == ".json" and path.name[0] != ".")
