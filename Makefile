@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TORCH_ARGS ?=
 ARGS ?=
+WORKERS ?= 2
 IS_311 := -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
 PYTHON ?= $(shell for p in python3.11 python3; do $$p $(IS_311) 2>/dev/null && echo $$p && break; done)
 
@@ -20,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:
 	@echo "make run     the whole pipeline on the sample prices, then a table"
-	@echo "make test    every test"
+	@echo "make test    every test, two files at a time (WORKERS=4 for four)"
 	@echo "make nightly the tests that take minutes each"
 	@echo "make reliability  every fault of docs/reliability.md, which it writes anew"
 	@echo "make bench   speed and memory on this machine, into docs/performance.md (ARGS=--full for all)"
@@ -36,7 +37,7 @@ run: $(STAMP)
 	@$(BIN)/stockcast run $(ARGS)
 
 test: $(STAMP)
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 nightly: $(STAMP)
 	@$(BIN)/pytest -m nightly $(ARGS)
