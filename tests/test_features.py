@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast.features import FEATURES, LIMIT, MODEL_INPUTS, compute, macd, rsi, volatility
+from stockcast.features import FEATURES, MODEL_INPUTS, compute, macd, rsi, volatility
+from stockcast.features.bars import LIMIT
 from tests.leaks import assert_causal
 
 

@@ -23,8 +23,8 @@ class Product(Contract):
     """A document that a stage leaves; ``version`` says by which description it was written.
 
     A document without a version was written before there were versions and counts as of version 1.
-    A subclass raises :attr:`LATEST` when its fields change and turns older documents into today's in
-    :meth:`upgrade`.
+    A subclass raises :attr:`LATEST` when its fields change and turns older documents into today's
+    in :meth:`upgrade`.
     """
 
     LATEST: ClassVar[int] = 1

@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from stockcast import features
 from stockcast.errors import BadInput
+from stockcast.features import bars
 from stockcast.files import write_table
 from stockcast.settings import Settings, parse_ticker
 from stockcast.store.log import COLUMNS, recompute
@@ -115,7 +115,7 @@ def kept_context(path: Path, data_hash: str) -> pd.DataFrame | None:
 @functools.cache
 def _formulas() -> bytes:
     """Names the formulas by their source, as it was when this process first asked."""
-    return hashlib.sha256(inspect.getsource(features).encode()).hexdigest()[:16].encode()
+    return hashlib.sha256(inspect.getsource(bars).encode()).hexdigest()[:16].encode()
 
 
 def _formulas_of(table: Any) -> bytes | None:
