@@ -67,6 +67,11 @@ def test_close_time_is_in_utc_and_knows_half_days() -> None:
     assert calendars.close_time("XNYS", "2012-11-23") == pd.Timestamp("2012-11-23 18:00", tz="UTC")
 
 
+def test_open_time_is_in_utc() -> None:
+    assert calendars.open_time("XNYS", "2012-11-23") == pd.Timestamp("2012-11-23 14:30", tz="UTC")
+    assert calendars.open_time("XNYS", "2012-07-05") == pd.Timestamp("2012-07-05 13:30", tz="UTC")
+
+
 def test_there_is_no_close_time_on_a_closed_day() -> None:
     with pytest.raises(BadInput, match="Expected a trading day of XNYS, got 2001-09-11"):
         calendars.close_time("XNYS", "2001-09-11")

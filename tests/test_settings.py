@@ -85,3 +85,17 @@ def test_example_names_only_settings_that_there_are() -> None:
     own = {f"STOCKCAST_{key.upper()}" for key in Settings.model_fields}
     assert set(names) <= own | set(WELL_KNOWN)
     assert set(names) >= {"DAGSHUB_TOKEN", "QDRANT_API_KEY"}
+
+
+def test_edgar_is_told_an_address_or_not_asked() -> None:
+    with pytest.raises(BadInput, match="Expected the e-mail address that EDGAR is told"):
+        load_settings("sample", {"events_source": "edgar"})
+    with pytest.raises(BadInput, match="Expected an e-mail address as edgar_contact, got 'me'"):
+        load_settings("sample", {"edgar_contact": "me"})
+    with pytest.raises(BadInput, match="Expected an e-mail address"):  # it becomes a header
+        load_settings("sample", {"edgar_contact": "me@example.com\nHost:elsewhere"})
+
+
+def test_events_from_files_need_a_folder() -> None:
+    with pytest.raises(BadInput, match=r"Expected the folder of your events.csv"):
+        load_settings("sample", {"events_source": "files"})

@@ -21,6 +21,7 @@ __all__ = [
     "close_time",
     "last_closed_session",
     "next_sessions",
+    "open_time",
     "sessions",
     "today",
     "warm_up",
@@ -69,11 +70,16 @@ def close_time(exchange: str, session: Any) -> pd.Timestamp:
     Raises:
         BadInput: the exchange is closed on that day, or there is no such exchange.
     """
-    day = _day(session)
-    calendar = _calendar(exchange, day, day)
-    if day not in calendar.sessions:
-        raise BadInput(f"Expected a trading day of {exchange}, got {day.date()}.")
-    return calendar.session_close(day)
+    return _trading(exchange, session).session_close(_day(session))
+
+
+def open_time(exchange: str, session: Any) -> pd.Timestamp:
+    """The instant (UTC) at which trading begins on ``session``.
+
+    Raises:
+        BadInput: the exchange is closed on that day, or there is no such exchange.
+    """
+    return _trading(exchange, session).session_open(_day(session))
 
 
 def last_closed_session(exchange: str, now: pd.Timestamp) -> pd.Timestamp:
@@ -119,6 +125,19 @@ def warm_up() -> None:
 def _day(value: Any) -> pd.Timestamp:
     day = pd.Timestamp(value)
     return day if pd.isna(day) else day.normalize()
+
+
+def _trading(exchange: str, session: Any) -> Any:
+    """The calendar of an exchange that trades on ``session``.
+
+    Raises:
+        BadInput: it is closed on that day, or there is no such exchange.
+    """
+    day = _day(session)
+    calendar = _calendar(exchange, day, day)
+    if day not in calendar.sessions:
+        raise BadInput(f"Expected a trading day of {exchange}, got {day.date()}.")
+    return calendar
 
 
 def _calendar(exchange: str, start: pd.Timestamp, end: pd.Timestamp) -> Any:

@@ -124,6 +124,18 @@ class Settings(BaseSettings):
     yahoo_budget: float = Field(60.0, gt=0, description="seconds for one ticker, all retries")
     yahoo_parallel: int = Field(2, ge=1, le=16, description="requests at a time, of all processes")
 
+    # dates of results
+    events_source: Literal["auto", "files", "sample", "edgar", "none"] = Field(
+        "auto", description="auto: events files beside files, the sample's, EDGAR beside Yahoo"
+    )
+    edgar_contact: str | None = Field(
+        None, description="your e-mail address, which EDGAR wants to be told with every request"
+    )
+    edgar_url: str | None = Field(
+        None, pattern="^https?://", description="a gateway to EDGAR; none: EDGAR itself"
+    )
+    edgar_timeout: float = Field(15.0, gt=0, description="seconds that one request may take")
+
     # what is forecast
     horizon: int = Field(5, ge=1, le=20, description="trading days ahead")
     context: int = Field(60, ge=10, le=250, description="days of history the network sees")
@@ -228,6 +240,13 @@ class Settings(BaseSettings):
     def _check_parent(cls, value: str) -> str:
         return parse_ticker(value)
 
+    @field_validator("edgar_contact")
+    @classmethod
+    def _check_contact(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"[\x21-\x7e]+@[\x21-\x7e]+", value):
+            raise BadInput(f"Expected an e-mail address as edgar_contact, got {value!r}.")
+        return value or None
+
     @field_validator("root", "prices_dir", "keys_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
@@ -238,6 +257,16 @@ class Settings(BaseSettings):
         if self.source == "files" and self.prices_dir is None:
             raise BadInput(
                 "Expected the folder of your price files (--set prices_dir=DIR), got none."
+            )
+        if self.events_source == "files" and self.prices_dir is None:
+            raise BadInput(
+                "Expected the folder of your events.csv (--set prices_dir=DIR) with events_source "
+                "files, got none."
+            )
+        if self.events_source == "edgar" and self.edgar_contact is None:
+            raise BadInput(
+                "Expected the e-mail address that EDGAR is told (--set edgar_contact=ADDRESS) with "
+                "events_source edgar, got none."
             )
         starts = (self.validation_start, self.test_start)
         if all(starts) and not self.validation_start < self.test_start:  # type: ignore[operator]

@@ -55,6 +55,19 @@ class Workspace:
         """What was fetched, as it came."""
         return self.state / "vendor"
 
+    def events(self, ticker: str) -> Path:
+        """The known events, as they were ingested."""
+        return self.state / "events" / f"{parse_ticker(ticker)}.json"
+
+    def fetched_events(self, ticker: str) -> Path:
+        """The dates that were fetched so far."""
+        return self.vendor / parse_ticker(ticker) / "events.json"
+
+    @property
+    def edgar(self) -> Path:
+        """Which company is which ticker at EDGAR, and when it was asked last."""
+        return self.vendor / "edgar"
+
     def features(self, ticker: str) -> Path:
         """The features of every day."""
         return self.state / "features" / f"{parse_ticker(ticker)}.parquet"

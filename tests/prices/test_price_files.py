@@ -307,3 +307,13 @@ def test_fingerprints_change_with_their_own_bars_only(
     assert first == again
     touched = bars.assign(low=bars["low"].where(bars.index != bars.index[7], 1.0))
     assert write(touched if alone else touched.assign(ticker="AAPL")) != first
+
+
+def test_events_are_not_taken_for_prices(
+    bars: pd.DataFrame, folder: Path, files_settings: Callable[..., Settings]
+) -> None:
+    bars.to_csv(folder / "AAPL.csv")
+    (folder / "Events.csv").write_text("ticker,date,when\nIBM,2012-10-16,amc\n", "utf-8")
+    (folder / "events").mkdir()
+    (folder / "events" / "MSFT.csv").write_text("date,when\n2012-10-18,amc\n", "utf-8")
+    assert prices.available(files_settings()) == ["AAPL"]

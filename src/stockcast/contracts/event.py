@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+import hashlib
+from typing import ClassVar, Literal
 
-from stockcast.contracts.base import Contract
+from stockcast.contracts.base import Contract, Product
 
-__all__ = ["Event", "When"]
+__all__ = ["EVENTS_FILE", "RESULTS", "Event", "EventCalendar", "When"]
 
-#: Before the market opens, or after it closes.
-When = Literal["bmo", "amc"]
+#: The file of many tickers' events in a folder of prices, where it is none of prices.
+EVENTS_FILE = "events.csv"
+#: The kind of event that is an announcement of results.
+RESULTS = "results"
+
+#: Before the market opens, while it trades, or after it closes.
+When = Literal["bmo", "during", "amc"]
 
 
 class Event(Contract):
@@ -19,7 +25,7 @@ class Event(Contract):
     Attributes:
         ticker: whose event.
         date: the calendar day of the announcement.
-        when: before the open or after the close; None when nobody said.
+        when: before the open, during the session or after the close; None when nobody said.
         kind: what is announced.
         announced: the day from which the date was known; None when nobody said.
         source: where the date comes from, such as ``files`` or ``edgar``.
@@ -28,7 +34,7 @@ class Event(Contract):
     ticker: str
     date: dt.date
     when: When | None = None
-    kind: str = "results"
+    kind: str = RESULTS
     announced: dt.date | None = None
     source: str = "files"
 
@@ -36,3 +42,27 @@ class Event(Contract):
     def assumed(self) -> bool:
         """Whether the day from which the date was known is an assumption."""
         return self.announced is None
+
+
+class EventCalendar(Product):
+    """What is known of the events of one ticker.
+
+    Attributes:
+        ticker: whose.
+        source: where the dates come from: ``files``, ``sample``, ``edgar``, ``yahoo`` or ``none``.
+        events: by date.
+        notes: sentences for people: why there is no date, what a source did not give.
+    """
+
+    CALLED: ClassVar[str] = "calendar of events"
+
+    ticker: str
+    source: str = "none"
+    events: tuple[Event, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """A hash of the dates; another one whenever a date is learned, moved or withdrawn."""
+        told = "\n".join(event.model_dump_json() for event in self.events)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from stockcast.contracts.event import EVENTS_FILE
 from stockcast.errors import BadInput
 from stockcast.prices.source import RawPrices, unknown_ticker
 from stockcast.prices.tables import SUFFIXES, header, read_table, tidy
@@ -75,7 +76,8 @@ class FileSource:
             raise BadInput(
                 f"Expected a folder of price files at {self._folder}, got: {error.strerror}."
             ) from None
-        found = [name for name in entries if name.lower().endswith(SUFFIXES) and name[0] != "."]
+        named = [name for name in entries if name[0] != "." and name.lower() != EVENTS_FILE]
+        found = [name for name in named if name.lower().endswith(SUFFIXES)]
         if not found:
             kinds = ", ".join(SUFFIXES)
             raise BadInput(
