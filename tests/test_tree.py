@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import graphlib
 import subprocess
 from pathlib import Path
 
@@ -83,3 +85,25 @@ def test_nothing_in_the_library_unpickles() -> None:
         if call in path.read_text("utf-8")
     ]
     assert found == []
+
+
+def _imported(path: Path, modules: set[str]) -> set[str]:
+    """The ``modules`` that a file imports anywhere, inside functions and for type checks too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{name.name}" for name in node.names]
+            found |= {whole if whole in modules else str(node.module) for whole in names}
+    return found & modules
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    source = REPOSITORY / "src"
+    files = {
+        ".".join(path.relative_to(source).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in source.rglob("*.py")
+    }
+    graph = {name: _imported(path, set(files)) - {name} for name, path in files.items()}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle

@@ -8,6 +8,7 @@ line of ``.env``, an environment variable ``STOCKCAST_<KEY>`` (or one of the wel
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import difflib
 import os
@@ -28,6 +29,7 @@ from pydantic_settings import (
 )
 
 from stockcast.errors import BadInput
+from stockcast.redaction import redact, without_logins
 
 __all__ = [
     "HOME",
@@ -299,10 +301,12 @@ class Settings(BaseSettings):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Show no login of a URL, as a notebook that prints its settings would."""
-        from stockcast.masking import mask
-
+        secrets: list[str] = []
+        with contextlib.suppress(BadInput):  # a .env that cannot be read gave nobody a secret
+            secrets = secret_values()
         for key, value in super().__repr_args__():
-            yield key, mask(value) if isinstance(value, str) else value
+            shown = without_logins(redact(value, secrets)) if isinstance(value, str) else value
+            yield key, shown
 
     @property
     def state(self) -> Path:

@@ -18,7 +18,7 @@ import pytest
 import websocket
 
 from stockcast.dashboard import server
-from stockcast.dashboard.server import Options
+from stockcast.dashboard.options import Options
 from stockcast.errors import BadInput
 from tests.dashboard.conftest import Served, serving
 

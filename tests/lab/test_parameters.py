@@ -35,9 +35,9 @@ def given_in_lab(settings: Settings, stage: str, **changes: Any) -> dict[str, An
 
 def given_by_the_pipeline(settings: Settings) -> dict[str, dict[str, Any]]:
     from stockcast.pipeline import dag as dags
-    from stockcast.pipeline.kernels import Kernels
+    from stockcast.pipeline.machine import Machine
 
-    dag = dags.build(settings, Kernels(settings, "", ""))
+    dag = dags.build(settings, Machine(settings, "", ""))
     dag.render(show_progress=False)
     first = {dag[name].plan.stage: dag[name] for name in reversed(list(dag))}
     first["ingest"] = dag["ingest-AAPL"]

@@ -24,7 +24,7 @@ from stockcast.monitoring import metrics
 from stockcast.operation import sessions
 from stockcast.operation.daily import Busy, Daily, run_due
 from stockcast.pipeline.notebook import Failure
-from stockcast.pipeline.runner import RunResult
+from stockcast.pipeline.result import RunResult
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
 from tests.standins.yahoo import StandIn, sample_series, serving

@@ -35,7 +35,8 @@ def dashboard(
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser.")] = False,
 ) -> None:
     """Serve the dashboard: one ticker's forecast, skill, report, health and record at a time."""
-    from stockcast.dashboard.server import Options, address, serve
+    from stockcast.dashboard.options import Options
+    from stockcast.dashboard.server import address, serve
 
     options = Options(
         ip=ip,

@@ -12,45 +12,21 @@ import logging
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stockcast.dashboard.options import Options
 from stockcast.errors import BadInput
 from stockcast.settings import HOME, Settings
 
 if TYPE_CHECKING:
     from traitlets.config import Config
 
-__all__ = ["NOTEBOOK", "Options", "address", "configuration", "environment", "serve"]
+__all__ = ["NOTEBOOK", "address", "configuration", "environment", "serve"]
 
 #: The notebook that Voila runs for each visitor.
 NOTEBOOK = HOME / "dashboards" / "stockcast.ipynb"
 #: Seconds a kernel without a visitor lives on, and between two looks for such.
 IDLE, LOOK = 120, 20
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to serve.
-
-    Attributes:
-        ip, port: where to listen.
-        base_url: the path that a proxy puts before everything.
-        hosts: names, besides loopback's, that requests may ask for.
-        visitors: kernels at most; who comes later gets the page without its live part.
-        preheated: kernels kept ready.
-        read_only: whether nobody may start a training.
-        open_browser: whether to open one.
-    """
-
-    ip: str = "127.0.0.1"
-    port: int = 8866
-    base_url: str = "/"
-    hosts: tuple[str, ...] = ()
-    visitors: int = 12
-    preheated: int = 1
-    read_only: bool = False
-    open_browser: bool = False
 
 
 def serve(settings: Settings, options: Options, ready: Callable[[], None]) -> None:

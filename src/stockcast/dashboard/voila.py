@@ -21,7 +21,7 @@ from voila.static_file_handler import TemplateStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
 from stockcast.dashboard import page
-from stockcast.dashboard.server import Options
+from stockcast.dashboard.options import Options
 from stockcast.errors import BadInput
 from stockcast.settings import Settings, parse_ticker
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from stockcast.pipeline.notebook import Failure
     from stockcast.pipeline.plans import TaskPlan, plan, task_names
     from stockcast.pipeline.removal import reset
-    from stockcast.pipeline.runner import RunResult, run
+    from stockcast.pipeline.result import RunResult
+    from stockcast.pipeline.runner import run
 
 __all__ = [
     "Failure",
@@ -34,7 +35,7 @@ __getattr__ = homes(
     __name__,
     {
         "Failure": "stockcast.pipeline.notebook",
-        "RunResult": "stockcast.pipeline.runner",
+        "RunResult": "stockcast.pipeline.result",
         "TaskPlan": "stockcast.pipeline.plans",
         "TaskStatus": "stockcast.pipeline.freshness",
         "plan": "stockcast.pipeline.plans",

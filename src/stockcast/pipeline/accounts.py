@@ -12,7 +12,7 @@ from stockcast.monitoring import metrics
 from stockcast.settings import Settings
 
 if TYPE_CHECKING:
-    from stockcast.pipeline.runner import RunResult
+    from stockcast.pipeline.result import RunResult
 
 __all__ = ["accounted"]
 

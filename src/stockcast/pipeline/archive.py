@@ -26,7 +26,7 @@ from stockcast.settings import HOME, Settings
 if TYPE_CHECKING:
     from ploomber import DAG
 
-    from stockcast.pipeline.runner import RunResult
+    from stockcast.pipeline.result import RunResult
     from stockcast.pipeline.stage import Stage
 
 __all__ = ["CODE", "write"]

@@ -13,7 +13,8 @@ from ploomber import DAG
 from stockcast.errors import BadInput
 from stockcast.pipeline.closure import Library, digest
 from stockcast.pipeline.host import Host
-from stockcast.pipeline.kernels import Kernels, new_run_id
+from stockcast.pipeline.kernels import new_run_id
+from stockcast.pipeline.machine import Machine
 from stockcast.pipeline.plans import Pipeline, TaskPlan, plan, read_pipeline
 from stockcast.pipeline.stage import Notebook, Stage
 from stockcast.settings import Settings, load_settings
@@ -77,7 +78,7 @@ def default() -> DAG:
     from stockcast.pipeline.executor import Notebooks
 
     settings = load_settings()
-    kernels = Kernels(settings, new_run_id(), "ploomber build")
-    dag = build(settings, kernels)
-    dag.executor = Notebooks(kernels)
+    machine = Machine(settings, new_run_id(), "ploomber build")
+    dag = build(settings, machine)
+    dag.executor = Notebooks(machine)
     return dag

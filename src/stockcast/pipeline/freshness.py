@@ -45,9 +45,9 @@ def status(settings: Settings, pipeline: Pipeline | None = None) -> list[TaskSta
     """
     with quickly():
         from stockcast.pipeline import dag as dags
-        from stockcast.pipeline.kernels import Kernels
+        from stockcast.pipeline.machine import Machine
 
-    dag = dags.build(settings, Kernels(settings, run_id="", command=""), pipeline)
+    dag = dags.build(settings, Machine(settings, run_id="", command=""), pipeline)
     dag.render(show_progress=False)
     return [_status(dag[name]) for name in dag]
 

@@ -1,6 +1,6 @@
 """Where notebooks run: on this machine, or on the workers of a cluster.
 
-:class:`.kernels.Kernels` and :class:`.cluster.workers.Workers` are the two; the order of the tasks,
+:class:`.machine.Machine` and :class:`.cluster.workers.Workers` are the two; the order of the tasks,
 what is told of them and what becomes of a failure are the same for both.
 """
 

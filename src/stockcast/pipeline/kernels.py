@@ -30,7 +30,6 @@ from stockcast.pipeline.launcher import RUNNER
 from stockcast.settings import HOME, Settings
 
 if TYPE_CHECKING:
-    from stockcast.pipeline.plans import TaskPlan
     from stockcast.pipeline.provisioner import Nursery
 
 __all__ = ["FIXED", "Kernels", "Stopped", "environment", "inherited", "manager_class", "new_run_id"]
@@ -129,24 +128,6 @@ class Kernels:
         from stockcast.pipeline.provisioner import Nursery
 
         self.nursery = Nursery(files, more, self._env, say)
-
-    def prepare(self, plans: Iterable[TaskPlan]) -> None:
-        """Do nothing: what one notebook leaves, the others see."""
-
-    def places(self, jobs: int | None) -> int:
-        """Return how many notebooks may run at a time: ``jobs``, by default the setting."""
-        return jobs or self.settings.jobs
-
-    def perform(self, plan: TaskPlan, notebook: str, inputs: Iterable[Path]) -> None:
-        """Execute ``notebook`` (JSON, with its parameters) in a kernel and publish it.
-
-        Raises:
-            NotebookFailed: it failed; what it got to is kept.
-            Stopped: the run was stopped.
-        """
-        from stockcast.pipeline import execution  # which needs the kernels
-
-        execution.run(plan, notebook, self, inputs)
 
     def folder(self) -> Path:
         """Return a folder for the time of the run, which only this user can read."""

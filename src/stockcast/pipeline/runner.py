@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from stockcast.masking import mask
 from stockcast.pipeline.accounts import accounted
 from stockcast.pipeline.imports import quickly
 from stockcast.pipeline.lock import held
-from stockcast.pipeline.notebook import Failure
+from stockcast.pipeline.result import RunResult
 from stockcast.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,69 +28,7 @@ if TYPE_CHECKING:
     from stockcast.pipeline.plans import Pipeline
     from stockcast.pipeline.progress import Progress
 
-__all__ = ["RunResult", "run"]
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What a run did, by name of the task."""
-
-    run_id: str
-    profile: str
-    seconds: float
-    ran: dict[str, float] = field(default_factory=dict)  #: name -> seconds
-    skipped: list[str] = field(default_factory=list)  #: fresh already
-    failed: dict[str, Failure] = field(default_factory=dict)
-    blocked: dict[str, str] = field(default_factory=dict)  #: name -> the failed task it needs
-    command: str = ""  #: what starts the same run again
-
-    @property
-    def exit_code(self) -> int:
-        """0 when all is fresh now, 2 when nothing but bad input is at fault, else 1."""
-        if not self.failed:
-            return 0
-        return 2 if all(failure.bad_input for failure in self.failed.values()) else 1
-
-    @property
-    def tasks(self) -> dict[str, int]:
-        """How many tasks were done, failed, and were blocked by those."""
-        ended = {"done": len(self.ran), "failed": len(self.failed)}
-        return {**ended, "blocked": len(self.blocked)}
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        failed = {name: failure.document() for name, failure in self.failed.items()}
-        return {**self.__dict__, "failed": failed, "exit_code": self.exit_code}
-
-    def summary(self) -> str:
-        """Return the lines that a person reads at the end."""
-        lines = [self._done(), *map(str, self.failed.values())]
-        for cause in dict.fromkeys(self.blocked.values()):
-            names = [name for name, needed in self.blocked.items() if needed == cause]
-            lines.append(f"{_some(names)} did not run, since {cause} failed")
-        if self.failed:
-            pages = [str(failure.report) for failure in self.failed.values() if failure.report]
-            lines += [f"See {page}" for page in pages]
-            lines.append(f"To resume: {self.command}")
-        return "\n".join(lines)
-
-    def _done(self) -> str:
-        fresh = _count(len(self.skipped), "up to date")
-        if not self.ran and not self.failed:
-            return f"Nothing to do: all {fresh}."
-        ran = f"Ran {_count(len(self.ran))} in {self.seconds:.0f} s"
-        failed = f", {len(self.failed)} failed" if self.failed else ""
-        return f"{ran}{failed}{f', {fresh}' if self.skipped else ''}."
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
-
-
-def _count(number: int, what: str = "") -> str:
-    verb = f" {'is' if number == 1 else 'are'} {what}" if what else ""
-    return f"{number} task{'' if number == 1 else 's'}{verb}"
+__all__ = ["run"]
 
 
 def run(
@@ -152,11 +89,12 @@ def _host(
     settings: Settings, command: str, cluster: str | None, jobs: int | None
 ) -> Iterator[Host]:
     """Provide what runs the notebooks: this machine, or a cluster that can be reached."""
-    from stockcast.pipeline.kernels import Kernels, new_run_id
+    from stockcast.pipeline.kernels import new_run_id
+    from stockcast.pipeline.machine import Machine
 
     run_id = new_run_id()
     if cluster is None:
-        yield Kernels(settings, run_id, command)  # the executor closes it
+        yield Machine(settings, run_id, command)  # the executor closes it
         return
     from stockcast.pipeline.cluster.workers import Workers
 

@@ -23,6 +23,7 @@ from stockcast.pipeline.cluster.files import Files, SharedStore, moved
 from stockcast.pipeline.cluster.identity import difference, identity
 from stockcast.pipeline.imports import quickly
 from stockcast.pipeline.kernels import Kernels, Stopped
+from stockcast.pipeline.machine import Machine
 from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.plans import TaskPlan
 from stockcast.pipeline.provisioner import Nursery
@@ -89,7 +90,7 @@ class _Seat:
     """Where one thread of the worker runs notebooks of a run."""
 
     def __init__(self, settings: Settings, run_id: str, command: str, claim: int = -1) -> None:
-        self.kernels = Kernels(settings, run_id, command)
+        self.kernels = Machine(settings, run_id, command)
         self.files: Files | None = None  #: of a folder of its own
         self._claim = claim  #: the lock that is held on it
         self._told = 0
