@@ -84,7 +84,7 @@ _DATES = (
 _YEAR = re.compile(r"(?<![\w.,$€£-])(?P<y>(?:19|20)\d{2})(?![\w%]|[.,]\d|\s?(?:USD|EUR|points?|%))")
 _REFERENCE = re.compile(r"\s*\[(?P<ids>[a-z][a-z0-9_]*(?:\s*[,;]\s*[a-z][a-z0-9_]*)*)\]")
 _INDICATOR = re.compile(
-    r"\bRSI[\s-]?\(?14\)?|\b14-day (?=RSI|relative)|\bMACD\s?\(12, ?26, ?9\)"
+    r"\bRSI[\s-]?\(?14\)?|\b14-day (?=RSI|relative)|\bMACD(?: line)?\s?\(12, ?26(?:, ?9)?\)"
     r"|GARCH\s?\(1(?:, ?1){1,2}\)"
 )
 _TICKER = re.compile(

@@ -257,7 +257,7 @@ class _Maker:
             "rsi14", "Relative strength index, 14 days", float(bars["rsi14"].iloc[-1]), "points"
         )
         macd = float(bars["macd"].iloc[-1])
-        self.add("macd", "Signal line of MACD (12, 26, 9)", macd, self.currency)
+        self.add("macd", "MACD line (12, 26)", macd, self.currency)
         mean = float(bars["volume"].tail(20).mean())
         ratio = float(bars["volume"].iloc[-1]) / mean if mean > 0 else None
         self.add("volume_ratio", "Volume against its 20-day average", ratio, "ratio")
