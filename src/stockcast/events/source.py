@@ -1,0 +1,31 @@
+"""What a source of events must answer, and the sentence for a ticker that has none."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from stockcast.contracts.event import EventCalendar
+
+__all__ = ["EventSource", "no_results", "without"]
+
+
+class EventSource(Protocol):
+    """A place that dates come from; built from the settings of a profile."""
+
+    def read(self, ticker: str) -> EventCalendar:
+        """All events there are of ``ticker``; BadInput when they are unreadable."""
+
+    def fingerprint(self, ticker: str) -> str:
+        """Changes whenever :meth:`read` would give something else; cheaper than it."""
+
+
+def no_results(ticker: str) -> str:
+    """Why ``ticker`` never has results, if that can be told from its name: an index (``^``), a
+    currency pair or a future (``=``); empty otherwise."""
+    return "it is no company" if {"^", "="} & set(ticker) else ""
+
+
+def without(ticker: str, source: str, why: str) -> EventCalendar:
+    """The calendar of a ticker of which there is no date, and the sentence that says so."""
+    said = f"No calendar of results of {ticker}: {no_results(ticker) or why}."
+    return EventCalendar(ticker=ticker, source=source, notes=(said,))
