@@ -1,8 +1,8 @@
 # %% [markdown]
 # # The service from a notebook
 # What any client of the HTTP service does: ask for a forecast, wait for the model if there is none,
-# and draw what came back. Start the service first: `make serve`. This notebook is no stage of the
-# pipeline.
+# and draw what came back. Start the service first: `make serve`. Having a model trained takes a
+# key, such as the one in `products/sample.key`. This notebook is no stage of the pipeline.
 
 # %%
 import time

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,24 +30,27 @@ __all__ = [
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, mode: int = 0o666) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it takes ``path``'s place in one step.
+
+    Args:
+        path: of the file to be written.
+        mode: who may read and write it, less what the umask takes away.
 
     Raises:
         BadInput: the folder cannot be written.
     """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
     except OSError as error:
         raise BadInput(
             f"Expected a folder that can be written at {path.parent}, got: {error.strerror}."
         ) from None
     os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp's own 0600 would hide products from other readers
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -109,9 +112,9 @@ def write_table(path: Path, table: pa.Table) -> None:
         )
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8."""
-    with replacing(path) as temporary:
+def write_text(path: Path, text: str, mode: int = 0o666) -> None:
+    """Write ``text`` as UTF-8; ``mode`` as :func:`replacing` has it."""
+    with replacing(path, mode) as temporary:
         temporary.write_text(text, "utf-8")
 
 

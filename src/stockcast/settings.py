@@ -62,6 +62,7 @@ WELL_KNOWN = {
     "DAGSHUB_TOKEN": "dagshub_token",
 }
 
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _TICKER = re.compile(r"[A-Z0-9^][A-Z0-9^.=-]{0,14}")
 
 
@@ -206,6 +207,10 @@ class Settings(BaseSettings):
     keys_file: Path | None = Field(
         None, description="hashed API keys; none: beside the profile's products"
     )
+    hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="names that clients call the service by, besides this machine's own"
+    )
+    allow_reset: bool = Field(False, description="whether an admin key may reset over HTTP")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins whose pages may call the service, such as https://desk.example"
     )
@@ -231,11 +236,19 @@ class Settings(BaseSettings):
             raise BadInput("Expected at least one ticker, got an empty list.")
         return tickers
 
-    @field_validator("cors_origins", "trusted_proxies", mode="before")
+    @field_validator("hosts", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> tuple[str, ...]:
         items: Iterable[Any] = value.split(",") if isinstance(value, str) else value  # type: ignore[assignment]
         return tuple(filter(None, (str(item).strip() for item in items)))
+
+    @field_validator("hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _HOST.fullmatch(name):
+                raise BadInput(f"Expected names without scheme or port in hosts, got {name!r}.")
+        return tuple(name.lower() for name in value)
 
     @field_validator("parent_ticker")
     @classmethod

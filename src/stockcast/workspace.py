@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,6 +188,15 @@ class Workspace:
     def keys(self) -> Path:
         """Hashed API keys: beside the products, so that a reset locks nobody out."""
         return self.root / "products" / f"{self.profile}.keys.json"
+
+    @property
+    def own_key(self) -> Path:
+        """The operator's own API key in plain text, readable by its owner alone."""
+        return self.root / "products" / f"{self.profile}.key"
+
+    def ledger_aside(self, moment: dt.datetime) -> Path:
+        """Where a reset at that moment leaves the ledger."""
+        return self.root / "products" / f"{self.profile}.ledger-{moment:%Y%m%dT%H%M%S%f}.db"
 
     def forecast_tickers(self) -> list[str]:
         """Tickers that have a forecast, sorted."""

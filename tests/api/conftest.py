@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from stockcast import cache
+from stockcast.api import keys
 from stockcast.api.app import create_app
 from stockcast.settings import Settings, load_settings
 from tests.api.servers import Server, furnish, serving
@@ -48,18 +49,23 @@ def own(sample_settings: Callable[..., Settings]) -> Iterator[Callable[..., Sett
 
 @pytest.fixture
 def open_app() -> Iterator[Open]:
-    """Make a client of an application in this process, from an address of its choice."""
+    """Make a client of an application in this process, from an address and with a key of its
+    choice."""
     opened: list[TestClient] = []
 
     def make(
-        settings: Settings, address: str = "127.0.0.1", host: str = "127.0.0.1:8000", **options: Any
+        settings: Settings,
+        address: str = "127.0.0.1",
+        host: str = "127.0.0.1:8000",
+        scope: keys.Scope | None = None,
     ) -> TestClient:
+        name = f"tester-{len(opened)}"
         client = TestClient(
             create_app(settings),
             client=(address, 50000),
             base_url=f"http://{host}",
             raise_server_exceptions=False,
-            **options,
+            headers={"x-api-key": keys.add(settings, name, scope)[1]} if scope else None,
         )
         opened.append(client.__enter__())
         return client

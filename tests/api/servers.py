@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ from stockcast.models.records import PARENT, Record, Served, Skill, Verdict, chi
 from stockcast.pipeline.kernels import inherited
 from stockcast.prices import snapshot
 from stockcast.settings import HOME, Settings
+from stockcast.workspace import Workspace
 
 #: What a request for a forecast says.
 AAPL = {"ticker": "AAPL"}
@@ -61,13 +63,25 @@ def write_record(
 
 
 class Server:
-    """A running service."""
+    """A running service. Its ``client`` has no key, ``operator`` the one made at its start."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path, key: Path) -> None:
         self.process = process
+        self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
         self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        self._key = key
+
+    @functools.cached_property
+    def operator(self) -> httpx.Client:
+        headers = {"x-api-key": self._key.read_text("utf-8").strip()}
+        return httpx.Client(base_url=self.url, timeout=60, trust_env=False, headers=headers)
+
+    def close(self) -> None:
+        self.client.close()
+        if "operator" in vars(self):
+            self.operator.close()
 
     def predict(self, ticker: str = "AAPL", **options: Any) -> httpx.Response:
         return self.client.post("/predict-child", json={"ticker": ticker}, **options)
@@ -103,12 +117,12 @@ def serving(settings: Settings, *, workers: int = 1) -> Iterator[Server]:
             stdout=output,
             stderr=output,
         )
-    server = Server(process, port, log)
+    server = Server(process, port, log, Workspace.of(settings).own_key)
     try:
         server.wait()
         yield server
     finally:
-        server.client.close()
+        server.close()
         process.send_signal(signal.SIGTERM)
         process.wait(60)
 

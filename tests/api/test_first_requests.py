@@ -47,9 +47,15 @@ def service(settings: Settings) -> Iterator[Server]:
 def tasks(service: Server) -> list[str]:
     """The task that each of many first requests was answered with."""
 
+    key = service.operator.headers["x-api-key"]
+
     def ask(_: int) -> httpx.Response:
         return httpx.post(
-            f"{service.url}/predict-child", json={"ticker": "IBM"}, timeout=60, trust_env=False
+            f"{service.url}/predict-child",
+            json={"ticker": "IBM"},
+            headers={"x-api-key": key},
+            timeout=60,
+            trust_env=False,
         )
 
     with ThreadPoolExecutor(MANY) as pool:
@@ -113,7 +119,7 @@ def test_a_training_that_is_killed_is_told_as_failed_and_resumed(
     failed = follow(service, tasks[0])
     assert failed["status"] == "failed"
     assert failed["reason"] == GONE
-    again = service.predict("IBM")
+    again = service.operator.post("/predict-child", json={"ticker": "IBM"})
     assert again.status_code == 202
     resumed = again.json()["task_id"]
     assert resumed != tasks[0]
@@ -137,7 +143,7 @@ def test_when_it_is_completed_the_forecast_is_in_redis(
 
 
 def test_a_training_can_be_asked_for_and_followed(service: Server, tasks: list[str]) -> None:
-    asked = service.client.post("/train-child", json={"ticker": "IBM"})
+    asked = service.operator.post("/train-child", json={"ticker": "IBM"})
     assert asked.status_code == 202
     assert asked.headers["location"] == f"/status/{asked.json()['task_id']}"
     assert follow(service, asked.json()["task_id"])["status"] == "completed"
@@ -147,10 +153,10 @@ def test_index_without_a_model_has_the_parent_trained_and_is_forecast_from_it(
     settings: Settings, service: Server, tasks: list[str]
 ) -> None:
     record_file(settings, PARENT).unlink()
-    asked = service.client.post("/predict-parent")
+    asked = service.operator.post("/predict-parent")
     assert asked.status_code == 202
     # whoever asks for the training itself is told of the same task
-    assert service.client.post("/train-parent").json()["task_id"] == asked.json()["task_id"]
+    assert service.operator.post("/train-parent").json()["task_id"] == asked.json()["task_id"]
     done = follow(service, asked.json()["task_id"])
     assert (done["status"], done["reason"]) == ("completed", None)
     assert not record_file(settings, child_name(settings.parent_ticker)).exists()

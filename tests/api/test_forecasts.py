@@ -77,15 +77,15 @@ def test_a_new_model_is_answered_at_once(own: Own, open_app: Open) -> None:
 
 def test_new_prices_ask_for_a_new_model(own: Own, open_app: Open) -> None:
     settings = own()
-    client = open_app(settings, "203.0.113.9", "stockcast.example")
+    client = open_app(settings)
     assert [client.post("/predict-child", json=AAPL).status_code for _ in range(2)] == [200, 200]
     pointer = snapshot.current(settings, "AAPL")
     pointer.write_text(
         json.dumps({**json.loads(pointer.read_text("utf-8")), "data_hash": "new"}), "utf-8"
     )
     refused = client.post("/predict-child", json=AAPL)
-    assert refused.status_code == 401
-    assert "trained" in refused.json()["detail"]
+    assert refused.status_code == 404
+    assert "`stockcast run -t AAPL` brings it up to date" in refused.json()["detail"]
 
 
 def test_the_index_has_a_forecast_too(server: Server) -> None:
@@ -132,7 +132,7 @@ def test_a_body_that_names_no_ticker_is_refused_in_one_sentence(
 ) -> None:
     headers = {"content-type": "application/json"}
     for path in ("/predict-child", "/train-child", "/analyze"):
-        answer = server.client.post(path, content=body, headers=headers)
+        answer = server.operator.post(path, content=body, headers=headers)
         assert answer.status_code == 422
         detail = answer.json()["detail"]
         assert detail.startswith("Expected ")

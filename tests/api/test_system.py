@@ -13,8 +13,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from stockcast import cache
-from stockcast.api import keys
 from stockcast.files import write_json
+from stockcast.ledger import Ledger
 from stockcast.pipeline.lock import held
 from stockcast.settings import Settings
 from tests.api.servers import AAPL, Server, free_port
@@ -113,7 +113,7 @@ def test_outputs_list_products_of_the_profile_by_path(own: Own, open_app: Open) 
     write_json(settings.state / "forecasts" / "AAPL.json", {})
     write_json(settings.state / "forecasts" / "IBM.json", {})
     write_json(settings.reports / "forecast" / "AAPL.html", "")
-    client = open_app(settings)
+    client = open_app(settings, scope="read")
     everything = {file["path"] for file in client.get("/outputs").json()["files"]}
     assert {"products/sample/forecasts/IBM.json", "reports/sample/forecast/AAPL.html"} < everything
     own_files = {file["path"] for file in client.get("/outputs/AAPL").json()["files"]}
@@ -128,11 +128,10 @@ def test_outputs_name_nothing_of_stores_and_follow_no_link_out(
     own: Own, open_app: Open, tmp_path: Path
 ) -> None:
     settings = own()
-    keys.add(settings, "desk", "read")
     (settings.state / "forecasts").mkdir()
     (settings.state / "forecasts" / "out").symlink_to("/etc")
     (settings.state / "forecasts" / "passwd.json").symlink_to("/etc/passwd")
-    client = open_app(settings)
+    client = open_app(settings, scope="read")
     paths = [file["path"] for file in client.get("/outputs").json()["files"]]
     assert paths
     assert not [path for path in paths if "passwd" in path or "keys" in path or "redis" in path]
@@ -156,7 +155,9 @@ def test_outputs_name_nothing_of_stores_and_follow_no_link_out(
 )
 def test_no_path_leads_out_of_the_root(server: Server, path: str) -> None:
     with socket.create_connection(("127.0.0.1", server.client.base_url.port)) as raw:
-        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        key = server.operator.headers["x-api-key"]
+        fields = f"Host: localhost\r\nX-API-Key: {key}\r\nConnection: close"
+        raw.sendall(f"GET {path} HTTP/1.1\r\n{fields}\r\n\r\n".encode())
         answer = b"".join(iter(lambda: raw.recv(65536), b""))
     status = int(answer.split(b" ", 2)[1])
     assert status in (404, 422)
@@ -166,8 +167,7 @@ def test_no_path_leads_out_of_the_root(server: Server, path: str) -> None:
 def test_reset_asks_whether_it_is_meant_and_stays_within_the_profile(
     own: Own, open_app: Open, tmp_path: Path
 ) -> None:
-    settings = own()
-    _, secret = keys.add(settings, "operator", "admin")
+    settings = own(allow_reset="true")
     elsewhere = [
         tmp_path / "precious.txt",
         tmp_path / "products" / "other" / "model.json",
@@ -179,23 +179,34 @@ def test_reset_asks_whether_it_is_meant_and_stays_within_the_profile(
     write_json(outside / "kept.json", "kept")
     (settings.state / "forecasts").mkdir()
     (settings.state / "forecasts" / "link").symlink_to(outside)
-    client = open_app(settings)
+    client = open_app(settings, scope="admin")
+    assert client.post("/predict-child", json=AAPL).status_code == 200
     asked = client.delete("/system/reset")
     assert asked.status_code == 428
     assert "?confirm=sample" in asked.json()["detail"]
     assert client.delete("/system/reset?confirm=live").status_code == 428
     assert settings.state.exists()
-    done = client.delete("/system/reset?confirm=sample", headers={"x-api-key": secret})
-    assert done.json() == {"status": "reset", "removed": [str(settings.state)]}
+    done = client.delete("/system/reset?confirm=sample").json()
+    assert (done["status"], done["removed"]) == ("reset", [str(settings.state)])
+    assert Path(done["ledger"]).parent == settings.state.parent
+    assert Ledger(f"sqlite:///{done['ledger']}").size() == (5, 0)
     assert not (settings.state / "models").exists()
     assert all(path.exists() for path in (*elsewhere, outside / "kept.json"))
-    assert client.get("/outputs", headers={"x-api-key": secret}).json()["files"] == []
+    assert client.get("/outputs").json()["files"] == []
+
+
+def test_reset_is_off_unless_it_is_switched_on(own: Own, open_app: Open) -> None:
+    settings = own()
+    refused = open_app(settings, scope="admin").delete("/system/reset?confirm=sample")
+    assert refused.status_code == 403
+    assert "`stockcast reset --yes`" in refused.json()["detail"]
+    assert (settings.state / "models").exists()
 
 
 def test_reset_waits_for_no_run_and_stops_none(own: Own, open_app: Open) -> None:
-    settings = own()
+    settings = own(allow_reset="true")
     with held(settings.root, "stockcast run"):
-        answer = open_app(settings).delete("/system/reset?confirm=sample")
+        answer = open_app(settings, scope="admin").delete("/system/reset?confirm=sample")
     assert answer.status_code == 409
     assert (settings.state / "models").exists()
 
@@ -203,7 +214,7 @@ def test_reset_waits_for_no_run_and_stops_none(own: Own, open_app: Open) -> None
 def test_what_fails_unexpectedly_tells_no_more_than_its_kind(
     own: Own, open_app: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = open_app(own())
+    client = open_app(own(), scope="read")
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError("secret of the house")
@@ -232,7 +243,8 @@ def test_a_check_is_made_and_found_again(
     sample_settings: Callable[..., Settings], open_app: Open
 ) -> None:
     settings = sample_settings(forecasts_per_hour="0")
-    client = open_app(settings)
+    assert open_app(settings).post("/monitor/IBM").status_code == 401
+    client = open_app(settings, scope="train")
     assert client.get("/monitor/IBM/drift").status_code == 404
     assert client.get("/monitor/IBM/eval").status_code == 404
     made = client.post("/monitor/IBM").json()

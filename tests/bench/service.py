@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-import httpx
-
 from stockcast import cache, forecasting
 from stockcast.settings import Settings, load_settings
 from tests.api.servers import Server, furnish, kill, serving
@@ -96,7 +94,7 @@ def _middle(seen: list[Load]) -> float:
 
 
 def _while_training(ours: Server, seconds: float) -> Row:
-    asked = httpx.post(f"{ours.url}/train-child", json={"ticker": "IBM"}, trust_env=False)
+    asked = ours.operator.post("/train-child", json={"ticker": "IBM"})
     asked.raise_for_status()
     seen = load.wrk(ours.url, connections=4, seconds=seconds, pause=10)
     kill(asked.json()["task_id"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -202,3 +204,28 @@ def test_reset_removes_the_profile_and_nothing_else(root: Path, capfd: Output) -
     removed = answer(capfd, "reset", "--yes")["removed"]
     assert removed == [str(path.parent) for path in gone]
     assert [path.exists() for path in (*gone, *kept)] == [False, False, True, True]
+
+
+@pytest.mark.fault(
+    "a reset is asked for, in the terminal or over HTTP",
+    "what the profile generated is gone; the ledger lies beside it, and the answer names it",
+    "move it back to `products/<profile>/ledger.db`",
+)
+def test_reset_moves_the_ledger_aside_with_all_its_rows(root: Path, capfd: Output) -> None:
+    ledger = root / "products/sample/ledger.db"
+    ledger.parent.mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(ledger)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("CREATE TABLE forecasts (id INTEGER)")
+        with contextlib.closing(sqlite3.connect(ledger)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM forecasts").fetchall()  # keeps rows in the log
+            with writer:
+                writer.execute("INSERT INTO forecasts VALUES (7)")
+            done = answer(capfd, "reset", "--yes")
+    assert done["removed"] == [str(ledger.parent)]
+    aside = Path(done["ledger"])
+    assert aside.parent == root / "products"
+    with contextlib.closing(sqlite3.connect(aside)) as kept:
+        assert kept.execute("SELECT id FROM forecasts").fetchall() == [(7,)]
+    assert answer(capfd, "reset", "--yes") == {"removed": [], "ledger": None}

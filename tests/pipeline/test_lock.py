@@ -76,11 +76,12 @@ def test_reset_removes_what_the_profile_generated_and_nothing_else(finished: Pro
     for path in keep:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("kept")
-    removed = reset(finished.settings())
+    removed, ledger = reset(finished.settings())
+    assert ledger is None
     assert removed == [finished.root / "products" / "sample", finished.root / "reports" / "sample"]
     assert not any(path.exists() for path in removed)
     assert all(path.read_text() == "kept" for path in keep)
-    assert reset(finished.settings()) == []
+    assert reset(finished.settings()) == ([], None)
 
 
 def test_reset_follows_no_link(finished: Project, tmp_path: Path) -> None:

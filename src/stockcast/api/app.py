@@ -15,6 +15,7 @@ from stockcast.api.bodies import LARGEST, Bodies
 from stockcast.api.counting import Counting
 from stockcast.api.fastlane import FastLane
 from stockcast.api.guard import Guard
+from stockcast.api.hosts import Hosts
 from stockcast.api.routes import forecasts, monitor, system, training
 from stockcast.api.schemas import Problem
 from stockcast.api.service import Service
@@ -30,9 +31,10 @@ _NO_TELEMETRY: Any = dict.fromkeys(
 )
 _ALWAYS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "No key, or none that is known and valid."},
-    403: {"model": Problem, "description": "The key is for less."},
+    403: {"model": Problem, "description": "The key is for less, or a foreign page asks."},
     408: {"model": Problem, "description": "The body came too slowly."},
     413: {"model": Problem, "description": f"The body is longer than {LARGEST} bytes."},
+    421: {"model": Problem, "description": "The Host is none of this service's."},
     422: {"model": Problem, "description": "What was given cannot be used."},
     429: {"model": Problem, "description": "Asked too often; Retry-After says when to come back."},
     503: {"model": Problem, "description": "Something that it takes is not available now."},
@@ -77,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "X-API-Key"],
             expose_headers=["Location", "Retry-After", *(f"RateLimit-{part}" for part in TOLD)],
         )
+    app.add_middleware(Hosts, settings=service.settings)
     return app
 
 

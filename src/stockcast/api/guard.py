@@ -37,10 +37,11 @@ class Guard:
 
     async def _admit(self, scope: Scope) -> Allowance | None:
         settings = self._service.settings
-        caller = caller_of(scope, self._keys, settings.cors_origins)
+        caller = caller_of(scope, self._keys)
         endpoint, policy = policy_of(scope["path"])
-        if policy.scope is not None:
-            require(caller, policy.scope, f"use /{endpoint}")
+        needed = policy.needs(scope["method"])
+        if needed is not None:
+            require(caller, needed, f"use /{endpoint}")
         scope.setdefault("state", {})["caller"] = caller
         per_hour = policy.per_hour(settings)
         if not per_hour:

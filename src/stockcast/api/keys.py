@@ -1,32 +1,57 @@
-"""API keys: who may read, train or administer the service from beyond this machine.
+"""API keys: who may list, train or administer by the service, wherever the request comes from.
 
 A key is 32 random bytes, shown once. The file keeps its SHA-256: what cannot be guessed needs no
-slow hash, and a check on every request must be fast.
+slow hash, and a check on every request must be fast. The one exception is the operator's own key,
+made when the service first starts: it lies beside them in plain text, for its owner alone to read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from stockcast.errors import BadInput
-from stockcast.files import read_json, write_json
+from stockcast.files import read_json, write_json, write_text
 from stockcast.locks import locked
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
-__all__ = ["SCOPES", "Key", "KeyRing", "Scope", "add", "keys_file", "listed", "remove"]
+__all__ = [
+    "OWN",
+    "SCOPES",
+    "Key",
+    "KeyRing",
+    "Scope",
+    "add",
+    "keys_file",
+    "listed",
+    "make_own",
+    "remove",
+]
 
 Scope = Literal["read", "train", "admin"]
 #: What a key may be for, each including those before it.
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
+#: Name of the key that the service makes when it starts.
+OWN = "made-at-start"
+
 _PREFIX = "stockcast_"
+
+
+def _with_zone(moment: str) -> str:
+    if dt.datetime.fromisoformat(moment).tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment
 
 
 @dataclass(frozen=True)
@@ -42,9 +67,9 @@ class Key:
 
     name: str
     scope: Scope
-    digest: str
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     created_at: str
-    expires_at: str | None
+    expires_at: Annotated[str, AfterValidator(_with_zone)] | None
 
     def allows(self, scope: Scope) -> bool:
         """Say whether the key is for ``scope``."""
@@ -62,6 +87,9 @@ class Key:
         return {**shown, "expired": self.expired()}
 
 
+_KEYS = TypeAdapter(list[Key])
+
+
 class KeyRing:
     """The keys of a file, read again when it changes; every look-up costs the same."""
 
@@ -71,7 +99,11 @@ class KeyRing:
         self._keys: list[Key] = []
 
     def find(self, secret: str) -> Key | None:
-        """Return the key of ``secret``, expired or not; None if there is none."""
+        """Return the key of ``secret``, expired or not; None if there is none.
+
+        Raises:
+            BadInput: the file is damaged, so that no key can be told from another.
+        """
         digest, found = _digest(secret), None
         for key in self._current():
             if hmac.compare_digest(key.digest, digest):
@@ -88,7 +120,28 @@ class KeyRing:
 
 def keys_file(settings: Settings) -> Path:
     """Where the keys lie: beside the products, so that a reset locks nobody out."""
-    return settings.keys_file or settings.root / "products" / f"{settings.profile}.keys.json"
+    return settings.keys_file or Workspace.of(settings).keys
+
+
+def make_own(settings: Settings) -> Path | None:
+    """Return the file with the operator's own key, made unless one is there that holds.
+
+    Whoever names a ``keys_file`` keeps the keys elsewhere: none is made, and None returned.
+
+    Raises:
+        BadInput: the files of keys cannot be read or written.
+    """
+    if settings.keys_file is not None:
+        return None
+    kept = Workspace.of(settings).own_key
+    with _changing(settings) as (path, keys):
+        if _holds(kept, keys):
+            kept.chmod(0o600)
+            return kept
+        key, secret = _made(OWN, "admin", None)
+        write_text(kept, f"{secret}\n", 0o600)
+        _write(path, [*(known for known in keys if known.name != OWN), key])
+    return kept
 
 
 def add(
@@ -101,13 +154,8 @@ def add(
     """
     if not name.strip():
         raise BadInput("Expected a name for the key, got none.")
-    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
-    end = None if days is None else (now + dt.timedelta(days=days)).isoformat()
-    secret = _PREFIX + secrets.token_urlsafe(32)
-    key = Key(name, scope, _digest(secret), now.isoformat(), end)
-    path = keys_file(settings)
-    with locked(path.with_name(f"{path.name}.lock")):
-        keys = listed(settings)
+    key, secret = _made(name, scope, days)
+    with _changing(settings) as (path, keys):
         if any(known.name == name for known in keys):
             raise BadInput(f"Expected a new name, got {name!r}, which another key has.")
         _write(path, [*keys, key])
@@ -120,14 +168,14 @@ def remove(settings: Settings, name: str) -> Key:
     Raises:
         BadInput: there is no such key, or the file cannot be written.
     """
-    path = keys_file(settings)
-    with locked(path.with_name(f"{path.name}.lock")):
-        keys = listed(settings)
+    with _changing(settings) as (path, keys):
         gone = next((key for key in keys if key.name == name), None)
         if gone is None:
             names = ", ".join(key.name for key in keys) or "none"
             raise BadInput(f"Expected the name of a key ({names}), got {name!r}.")
         _write(path, [key for key in keys if key is not gone])
+        if name == OWN:
+            Workspace.of(settings).own_key.unlink(missing_ok=True)
     return gone
 
 
@@ -141,6 +189,29 @@ def listed(settings: Settings) -> list[Key]:
     return _read(path) if path.exists() else []
 
 
+@contextlib.contextmanager
+def _changing(settings: Settings) -> Iterator[tuple[Path, list[Key]]]:
+    """Yield the file of keys and what it holds, while nobody else changes it."""
+    path = keys_file(settings)
+    with locked(path.with_name(f"{path.name}.lock")):
+        yield path, listed(settings)
+
+
+def _made(name: str, scope: Scope, days: float | None) -> tuple[Key, str]:
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    end = None if days is None else (now + dt.timedelta(days=days)).isoformat()
+    secret = _PREFIX + secrets.token_urlsafe(32)
+    return Key(name, scope, _digest(secret), now.isoformat(), end), secret
+
+
+def _holds(kept: Path, keys: Iterable[Key]) -> bool:
+    try:
+        digest = _digest(kept.read_text("utf-8").strip())
+    except (OSError, ValueError):  # none was made, or it is no text
+        return False
+    return any(key.digest == digest and not key.expired() for key in keys)
+
+
 def _stamp(path: Path) -> tuple[int, ...] | None:
     try:
         found = path.stat()
@@ -151,9 +222,11 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
 
 def _read(path: Path) -> list[Key]:
     try:
-        return [Key(**entry) for entry in read_json(path)]
-    except TypeError as error:
-        raise BadInput(f"Expected API keys in {path}, got: {error}.") from None
+        return _KEYS.validate_python(read_json(path))
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where = ".".join(map(str, wrong["loc"])) or "the whole"
+        raise BadInput(f"Expected API keys in {path}, got: {where}: {wrong['msg']}.") from None
 
 
 def _write(path: Path, keys: Iterable[Key]) -> None:

@@ -32,19 +32,20 @@ def install(app: FastAPI) -> None:
         if not known:
             document.setdefault("components", {})["securitySchemes"] = _SCHEMES
             for path, operations in document["paths"].items():
-                for operation in operations.values():
-                    _describe(path, operation)
+                for method, operation in operations.items():
+                    _describe(path, method, operation)
         return document
 
     app.openapi = complete  # type: ignore[method-assign]  # as FastAPI's guide has it
 
 
-def _describe(path: str, operation: dict[str, Any]) -> None:
+def _describe(path: str, method: str, operation: dict[str, Any]) -> None:
     _, policy = policy_of(path)
-    # {}: none is needed on the machine that the service runs on, or where nothing is asked for
-    operation["security"] = [{}, {"key": []}, {"bearer": []}]
-    if policy.scope:
-        operation["description"] += f"\n\nBeyond this machine: a key for `{policy.scope}`."
+    scope = policy.needs(method.upper())
+    keys: list[dict[str, list[str]]] = [{"key": []}, {"bearer": []}]
+    operation["security"] = keys if scope else [{}, *keys]  # {}: none is needed
+    if scope:
+        operation["description"] += f"\n\nTakes a key for `{scope}`."
     if policy.limit:
         for answer in operation["responses"].values():
             answer["headers"] = _LIMITS

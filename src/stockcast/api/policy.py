@@ -16,12 +16,18 @@ class Policy:
     """What an endpoint asks of a client.
 
     Attributes:
-        scope: what its key must be for, unless it is on this machine; None: no key is needed.
+        scope: what its key must be for; None: no key is needed.
         limit: which of the limits counts it.
+        open_to_read: whether a GET needs no key.
     """
 
     scope: Scope | None = None
     limit: Literal["forecasts", "trainings"] | None = None
+    open_to_read: bool = False
+
+    def needs(self, method: str) -> Scope | None:
+        """Return what the key of a request must be for; None: it needs no key."""
+        return None if self.open_to_read and method in ("GET", "HEAD") else self.scope
 
     def per_hour(self, settings: Settings) -> int:
         """Return how many requests an hour are granted; 0: any number."""
@@ -45,7 +51,8 @@ POLICIES = {
     "predict-parent": Policy(limit="forecasts"),
     "predict-child": Policy(limit="forecasts"),
     "analyze": Policy(limit="forecasts"),
-    "monitor": Policy(limit="forecasts"),
+    # a check may mark a model to be trained again
+    "monitor": Policy("train", "forecasts", open_to_read=True),
     "train-parent": Policy("train", "trainings"),
     "train-child": Policy("train", "trainings"),
     "outputs": Policy("read"),

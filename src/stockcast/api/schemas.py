@@ -239,7 +239,8 @@ class Monitored(BaseModel):
 
 
 class Removed(BaseModel):
-    """What a reset removed."""
+    """What a reset removed, and where it left the ledger of forecasts."""
 
     status: Literal["reset"]
     removed: list[str]
+    ledger: str | None

@@ -175,7 +175,7 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", help="Yes, remove them.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove the products and reports of a profile."""
+    """Remove the products and reports of a profile; its ledger of forecasts is moved aside."""
     from stockcast import cache, pipeline
 
     settings = settings_for(profile, assignments)
@@ -185,8 +185,11 @@ def reset(
         )
     with results_only():
         cache.stop(settings)  # or its server would live on in a folder that is gone
-        removed = [str(path) for path in pipeline.reset(settings)]
+        done = pipeline.reset(settings)
     if as_json:
-        print_json({"removed": removed})
-    else:
-        typer.echo("\n".join(f"Removed {path}." for path in removed) or "There was nothing.")
+        ledger = str(done.ledger) if done.ledger else None
+        print_json({"removed": [str(path) for path in done.removed], "ledger": ledger})
+        return
+    typer.echo("\n".join(f"Removed {path}." for path in done.removed) or "There was nothing.")
+    if done.ledger:
+        typer.echo(f"The ledger of forecasts lies at {done.ledger} now.")

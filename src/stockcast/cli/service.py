@@ -1,4 +1,4 @@
-"""Commands on the service: start it, and say who may use it from elsewhere."""
+"""Commands on the service: start it, and say who may do what by it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 keys_app = typer.Typer(
-    name="keys", help="API keys: who may use the service from elsewhere.", no_args_is_help=True
+    name="keys",
+    help="API keys: who may list, train or administer by the service.",
+    no_args_is_help=True,
 )
 app.add_typer(keys_app)
 
@@ -45,7 +47,7 @@ def serve(
     from stockcast.api.server import serve as start
 
     settings = settings_for(profile, assignments)
-    _warn_of(settings, host)
+    _tell_of_keys(settings)
     start(settings, host=host, port=port, workers=workers)
 
 
@@ -113,11 +115,14 @@ def _installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def _warn_of(settings: Settings, host: str) -> None:
+def _tell_of_keys(settings: Settings) -> None:
     from stockcast.api import keys
 
-    if host not in ("127.0.0.1", "::1", "localhost") and not keys.listed(settings):
+    kept = keys.make_own(settings)
+    if kept is not None:
+        say(f"your API key lies in {kept}, for you alone to read; send it as X-API-Key.")
+    elif not keys.listed(settings):
         say(
-            "no API key exists: training, reset and outputs are refused beyond this machine; "
+            f"there is no API key in {keys.keys_file(settings)}: nobody can train, list or reset; "
             "stockcast keys add NAME --scope train makes one."
         )

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from stockcast import forecasting
 from stockcast.api import analyses
-from stockcast.api.callers import Refused, require
+from stockcast.api.callers import Refused
 from stockcast.api.routes.training import accepted
 from stockcast.api.schemas import Accepted, Answer, Problem, ReportAnswer, TickerRequest
 from stockcast.api.service import Service
@@ -20,7 +20,7 @@ from stockcast.forecasting import NoModel
 __all__ = ["router"]
 
 _IN_THE_MAKING: dict[int | str, dict[str, Any]] = {
-    404: {"model": Problem, "description": "There is no such ticker."},
+    404: {"model": Problem, "description": "There is no such ticker, or no model and no key."},
     202: {"model": Accepted, "description": "There is no model yet; a task makes one."},
 }
 
@@ -31,7 +31,7 @@ def router(service: Service) -> APIRouter:
 
     @routes.post("/predict-child", response_model=Answer)
     async def predict_child(asked: TickerRequest, request: Request) -> Response:
-        """Forecast a stock: from Redis, else from its model; one that is missing is trained."""
+        """Forecast a stock: from Redis, else from its model; a key for train has one trained."""
         return await _forecast(service, request, asked.ticker)
 
     @routes.post("/predict-parent", response_model=Answer)
@@ -45,8 +45,8 @@ def router(service: Service) -> APIRouter:
         settings, ticker = service.settings, asked.ticker
         try:
             forecast = json.loads(await service.forecast(ticker))
-        except NoModel:
-            return await _heal(service, request, ticker)
+        except NoModel as missing:
+            return await _heal(service, request, ticker, missing)
         report = await service.work(lambda: analyses.analyse(settings, ticker, forecast), "long")
         return JSONResponse({"result": report})
 
@@ -56,13 +56,14 @@ def router(service: Service) -> APIRouter:
 async def _forecast(service: Service, request: Request, ticker: str) -> Response:
     try:
         found = await service.forecast(ticker)
-    except NoModel:
-        return await _heal(service, request, ticker)
+    except NoModel as missing:
+        return await _heal(service, request, ticker, missing)
     return Response(b'{"result":' + found + b"}", media_type="application/json")
 
 
-async def _heal(service: Service, request: Request, ticker: str) -> Response:
-    require(request.state.caller, "train", f"have a model of {ticker} trained")
+async def _heal(service: Service, request: Request, ticker: str, missing: NoModel) -> Response:
+    if not request.state.caller.may("train"):
+        raise Refused(404, f"{missing} So does this request with a key for train.")
     parent = forecasting.from_parent(service.settings, ticker)
     try:
         task = await service.heal(ticker, "train-parent" if parent else "forecast")

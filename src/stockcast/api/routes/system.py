@@ -83,20 +83,31 @@ def router(service: Service) -> APIRouter:
             str, Query(max_length=64, description="The profile's name, to say that it is meant.")
         ] = "",
     ) -> dict[str, Any]:
-        """Remove the profile's products and reports: models, forecasts and the ledger, too."""
+        """Remove the profile's products and reports, and move the ledger aside."""
+        if not settings.allow_reset:
+            raise Refused(
+                403,
+                "Expected reset over HTTP to be switched on (allow_reset=true), got it off; "
+                "`stockcast reset --yes` does it where the service runs.",
+            )
         if confirm != settings.profile:
             raise Refused(
                 428,
-                f"This removes {settings.state} and {settings.reports}, the ledger of forecasts "
-                f"among it. Ask again with ?confirm={settings.profile} if that is meant.",
+                f"This removes {settings.state} and {settings.reports} and moves the ledger aside. "
+                f"Ask again with ?confirm={settings.profile} if that is meant.",
             )
-        return {"status": "reset", "removed": await service.work(lambda: _reset(settings), "long")}
+        return await service.work(lambda: _reset(settings), "long")
 
     return routes
 
 
-def _reset(settings: Settings) -> list[str]:
+def _reset(settings: Settings) -> dict[str, Any]:
     from stockcast import cache, pipeline
 
     cache.stop(settings)  # or its server would live on in a folder that is gone
-    return [str(path) for path in pipeline.reset(settings)]
+    done = pipeline.reset(settings)
+    return {
+        "status": "reset",
+        "removed": [str(path) for path in done.removed],
+        "ledger": str(done.ledger) if done.ledger else None,
+    }
