@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 from stockcast.features import FEATURES, MODEL_INPUTS, compute, macd, rsi, volatility
 from stockcast.features.bars import LIMIT
+from stockcast.prices.adjust import adjust
+from stockcast.prices.sample import SampleSource
 from tests.leaks import assert_causal
 
 
@@ -132,6 +135,59 @@ def test_odd_bars_give_finite_bounded_inputs(odd: str) -> None:
     inputs = compute(frame)[list(MODEL_INPUTS)].iloc[30:].to_numpy()
     assert np.isfinite(inputs).all()
     assert np.abs(inputs).max() <= LIMIT
+
+
+def close_alone(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[["close"]]
+
+
+def without_range_until_150(frame: pd.DataFrame) -> pd.DataFrame:
+    early = frame.index < bars().index[150]
+    return frame.assign(
+        **{k: frame[k].mask(early, frame["close"]) for k in ("open", "high", "low")}
+    )
+
+
+@pytest.mark.parametrize("kept", [close_alone, without_range_until_150])
+def test_a_series_without_ranges_sees_no_future_either(kept: Callable[..., pd.DataFrame]) -> None:
+    assert_causal(lambda frame: compute(kept(frame)), bars())
+
+
+def test_ranges_that_begin_leave_the_days_before_as_they_were() -> None:
+    mixed, alone, whole = (f(bars()) for f in (without_range_until_150, close_alone, lambda f: f))
+    inputs = [*MODEL_INPUTS[:3], "sigma"]
+    pd.testing.assert_frame_equal(
+        compute(mixed)[inputs].iloc[:150], compute(alone)[inputs].iloc[:150]
+    )
+    np.testing.assert_allclose(
+        compute(mixed)["range_scaled"].iloc[290:],
+        compute(whole)["range_scaled"].iloc[290:],
+        atol=0.3,
+    )
+
+
+def test_close_alone_is_open_high_and_low_too() -> None:
+    close = bars()["close"]
+    flat = bars().assign(open=close, high=close, low=close, volume=0.0)
+    pd.testing.assert_frame_equal(compute(bars()[["close"]]), compute(flat))
+    pd.testing.assert_frame_equal(compute(bars()[["close", "high", "low"]]), compute(flat))
+
+
+def test_inputs_of_close_alone_are_complete_and_of_the_size_of_others() -> None:
+    real = adjust(SampleSource().history("IBM").frame)
+    alone, whole = (compute(frame).iloc[30:] for frame in (real[["close"]], real))
+    assert np.isfinite(alone.to_numpy()).all()
+    assert (alone["overnight_scaled"] == 0).all()
+    assert (alone["volume_ratio"] == 0).all()
+    assert alone["range_scaled"].mean() == pytest.approx(whole["range_scaled"].mean(), abs=0.1)
+    assert alone["range_scaled"].corr(whole["range_scaled"]) > 0.5
+
+
+def test_volatility_of_closes_alone_is_that_of_the_returns() -> None:
+    returns = np.random.default_rng(5).normal(0, 0.01, 3_000)
+    found = volatility(pd.DataFrame({"close": 50 * np.exp(returns.cumsum())}))
+    assert np.sqrt((found.iloc[100:] ** 2).mean()) == pytest.approx(0.01, rel=0.03)
+    assert found.iloc[100:].std() < 0.002
 
 
 def test_volume_ratio_is_zero_on_a_day_without_volume() -> None:

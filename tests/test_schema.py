@@ -105,6 +105,23 @@ def test_good_prices_are_returned_as_they_are(frame: pd.DataFrame) -> None:
     assert check_prices(frame, ticker="IBM", exchange="XNYS", today=TODAY) is frame
 
 
+@pytest.mark.parametrize("kept", [["close"], ["open", "high", "low", "close"]])
+def test_columns_beside_the_close_may_be_missing(frame: pd.DataFrame, kept: list[str]) -> None:
+    assert report(frame[kept]) == []
+    assert report(frame.assign(**dict.fromkeys(frame.columns.difference(kept), np.nan))) == []
+
+
+def test_a_close_may_not_be_missing(frame: pd.DataFrame) -> None:
+    found = report(frame.drop(columns="close"))
+    assert [(fault.column, fault.problem) for fault in found] == [
+        ("close", "expected a column, got none")
+    ]
+
+
+def test_what_never_traded_has_no_note_for_it(frame: pd.DataFrame) -> None:
+    assert report(frame.assign(volume=0.0)) == []
+
+
 def test_a_repeated_day_is_found(frame: pd.DataFrame) -> None:
     twice = pd.concat([frame, frame.loc[[DAY]]]).sort_index()
     assert [(f.date, f.problem[:22]) for f in report(twice)] == [(DAY, "expected each day once")]

@@ -95,16 +95,19 @@ def _chart(axes: Axes) -> Chart:
 
 
 def prices(frame: pd.DataFrame, ticker: str) -> Chart:
-    """Adjusted close on a log scale, with daily volume below."""
-    chart = _blank(3.6)
-    top, bottom = chart.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    """Adjusted close on a log scale, with daily volume below where there is any."""
+    chart, traded = _blank(3.6), bool((frame["volume"] > 0).any())
+    parts = chart.subplots(1 + traded, 1, sharex=True, height_ratios=[3, 1][: 1 + traded])
+    top, *below = np.atleast_1d(parts)
     top.semilogy(frame.index, frame["close"], color=ACTUAL, linewidth=0.8)
     top.yaxis.set_major_formatter(LogFormatter())  # 100, where the default has 10 to the power of 2
     top.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
-    _dress(top, f"{ticker}: adjusted close (log scale) and volume", "close")
-    weekly = frame["volume"].resample("W").mean()
-    bottom.fill_between(weekly.index, weekly, color=FAINT, linewidth=0)
-    _dress(bottom, "", "volume")
+    also = " and volume" if traded else ""
+    _dress(top, f"{ticker}: adjusted close (log scale){also}", "close")
+    for bottom in below:
+        weekly = frame["volume"].resample("W").mean()
+        bottom.fill_between(weekly.index, weekly, color=FAINT, linewidth=0)
+        _dress(bottom, "", "volume")
     return chart
 
 

@@ -2,7 +2,8 @@
 
 The frame: a DatetimeIndex named ``date`` (naive midnights, sorted, unique, trading days of the
 exchange), float64 columns ``open high low close volume`` on one basis. A frame as it was read may
-also carry ``adj_close``; unit jumps are then looked for there, where splits are accounted for.
+also carry ``adj_close``; unit jumps are then looked for there, where splits are accounted for. It
+may lack every column but ``close``: :mod:`stockcast.bars` says what stands for the others.
 
 Faults come in two severities. ``stop``: nothing computed from the frame would mean anything.
 ``note``: real histories have it and everything still works; it is reported and let pass.
@@ -19,13 +20,11 @@ import numpy as np
 import pandas as pd
 
 from stockcast import calendars
+from stockcast.bars import COLUMNS, PRICES, completed
 from stockcast.errors import DataFault
 from stockcast.jumps import UNIT, jumps
 
 __all__ = ["COLUMNS", "PRICES", "Fault", "check_prices", "faults"]
-
-PRICES = ("open", "high", "low", "close")
-COLUMNS = (*PRICES, "volume")
 
 #: Consecutive trading days that may be missing. The longest unscheduled closures are in the
 #: calendar; two weeks cover a halted share, and no daily feature outlives a longer hole.
@@ -127,13 +126,15 @@ def faults(
 
     Args:
         frame: prices, as read or adjusted.
-        ticker: whose prices they are; an index or a currency (``^…``, ``…=X``) may trade nothing.
+        ticker: whose prices they are; an index or a currency (``^…``, ``…=X``) may trade nothing,
+            and so may what never did.
         exchange: calendar that says which days there should be.
         today: days after it are in the future; by default the date at the exchange.
 
     Raises:
         BadInput: there is no such exchange.
     """
+    frame = completed(frame)
     shape = _shape_faults(frame, ticker)
     if shape:
         return shape
@@ -180,13 +181,17 @@ def _measured(frame: pd.DataFrame, ticker: str, exchange: str, today: pd.Timesta
         "unsorted": date < date.cummax(),
         "closed": ~date.isin(traded_days) & (date <= today),
         "missing": _missing_before(date, traded_days),
-        "untraded": (rows["volume"] == 0) & (ticker[0] != "^") & ("=" not in ticker),
+        "untraded": (rows["volume"] == 0) & _trades(rows["volume"], ticker),
         "range": high - low,
         "open_outside": _outside(rows["open"], low, high),
         "close_outside": _outside(rows["close"], low, high),
         **(_jumps(rows) if order else {"jump": 1.0, "adj_jump": 1.0}),
     }
     return rows.assign(**{name: np.asarray(value, float) for name, value in measures.items()})
+
+
+def _trades(volume: pd.Series, ticker: str) -> bool:
+    return bool(ticker[0] != "^" and "=" not in ticker and (volume > 0).any())
 
 
 def _missing_before(date: pd.Series, traded_days: pd.DatetimeIndex) -> pd.Series:

@@ -112,6 +112,9 @@ class Settings(BaseSettings):
     source: Literal["sample", "files", "yahoo"] = "sample"
     tickers: Annotated[tuple[str, ...], NoDecode] = ("AAPL",)
     parent_ticker: str = "^GSPC"
+    market_ticker: str | None = Field(
+        None, description="a further series of the market, such as ^VIX; its closes are enough"
+    )
     prices_dir: Path | None = Field(None, description="folder of price files, for source: files")
     exchange: str = Field("XNYS", description="calendar name in exchange_calendars")
     currency: str = "USD"
@@ -250,10 +253,10 @@ class Settings(BaseSettings):
                 raise BadInput(f"Expected names without scheme or port in hosts, got {name!r}.")
         return tuple(name.lower() for name in value)
 
-    @field_validator("parent_ticker")
+    @field_validator("parent_ticker", "market_ticker")
     @classmethod
-    def _check_parent(cls, value: str) -> str:
-        return parse_ticker(value)
+    def _check_ticker(cls, value: str | None) -> str | None:
+        return parse_ticker(value) if value else None
 
     @field_validator("edgar_contact")
     @classmethod
@@ -333,8 +336,9 @@ class Settings(BaseSettings):
 
     @property
     def all_tickers(self) -> tuple[str, ...]:
-        """The parent's ticker, then every other one."""
-        return (self.parent_ticker, *(t for t in self.tickers if t != self.parent_ticker))
+        """The parent's ticker, the market's if there is one, then every other one."""
+        market = (self.market_ticker,) if self.market_ticker else ()
+        return tuple(dict.fromkeys((self.parent_ticker, *market, *self.tickers)))
 
 
 def env_file() -> Path:

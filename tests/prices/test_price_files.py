@@ -190,7 +190,7 @@ BAD: dict[str, tuple[Write, type[BadInput], str]] = {
         BadInput,
         "one column close",
     ),
-    "prose": (text("Dear reader, this is\nnot a file of prices"), BadInput, "got no date, open"),
+    "prose": (text("Dear reader, this is\nnot a file of prices"), BadInput, "got no date, close"),
     "zero bytes": (text(""), BadInput, "among: nothing"),
     "header only": (text("date,open,high,low,close,volume\n"), BadInput, "got no row"),
     "noise": (text(bytes(range(256)) * 9), BadInput, "cannot be read: 'utf-8' codec"),

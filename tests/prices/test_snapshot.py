@@ -56,6 +56,7 @@ def test_the_pointer_says_what_it_points_at(history: PriceHistory, sample_settin
         "path": f"{history.data_hash}.parquet",
         "source": "sample",
         "currency": "USD",
+        "inputs": {"prices": "ohlcv", "volume": True},
         "rows": 196,
         "first": "2012-05-18",
         "as_of": "2013-03-01",

@@ -17,6 +17,7 @@ import numpy as np
 
 from stockcast.agents.names import company_of
 from stockcast.agents.subject import Document, Memory, Subject
+from stockcast.bars import has_range
 
 __all__ = ["LEAN", "LEVELS", "Fact", "FactTable", "build", "health_of", "probability_of_rise"]
 
@@ -244,11 +245,15 @@ class _Maker:
                 self.add(f"mean_{days}d", f"{days}-day average of closes", mean, self.currency)
                 gap = 100 * (self.last / mean - 1)
                 self.add(f"gap_{days}d", f"Close against its {days}-day average", gap, "%")
+        ranged = bool(has_range(bars).iloc[-1])
+        high, low = ("High", "Low") if ranged else ("Highest close", "Lowest close")
         for days in _EXTREMES:
             if len(close) >= days:
                 top, bottom = bars["high"].tail(days).max(), bars["low"].tail(days).min()
-                self.add(f"high_{days}d", f"High of the last {days} sessions", top, self.currency)
-                self.add(f"low_{days}d", f"Low of the last {days} sessions", bottom, self.currency)
+                self.add(f"high_{days}d", f"{high} of the last {days} sessions", top, self.currency)
+                self.add(
+                    f"low_{days}d", f"{low} of the last {days} sessions", bottom, self.currency
+                )
         if len(close) >= _EXTREMES[-1]:
             top = bars["high"].tail(_EXTREMES[-1]).max()
             label = f"Close against the high of the last {_EXTREMES[-1]} sessions"

@@ -121,6 +121,8 @@ def _run_document(result: RunResult, documents: Sequence[dict[str, Any]]) -> dic
 
 def show_forecasts(settings: Settings, documents: Sequence[dict[str, Any]]) -> None:
     """Print the table of a run, and name the tickers that have no forecast."""
+    from stockcast import holds
+
     notebooks = _notebooks(settings)
     if documents:
         page, complete = console(), views.forecasts(documents, notebooks)
@@ -132,6 +134,9 @@ def show_forecasts(settings: Settings, documents: Sequence[dict[str, Any]]) -> N
     missing = [ticker for ticker in settings.tickers if ticker not in _tickers(documents)]
     if missing:
         typer.echo(f"No forecast of {', '.join(missing)}.")
+    for ticker in missing:
+        why = holds.reason(settings, ticker)
+        typer.echo(f"{ticker} is held: {why}\n" if why else "", nl=False)
 
 
 def _tickers(documents: Sequence[dict[str, Any]]) -> set[str]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from stockcast.bars import completed, has_range
+
 __all__ = ["FEATURES", "MODEL_INPUTS", "compute", "macd", "rsi", "volatility"]
 
 #: What the network sees of a day. Nothing else may name these columns or count them.
@@ -30,6 +32,11 @@ FEATURES = ("open", "high", "low", "close", "volume", "rsi14", "macd", *MODEL_IN
 #: Coefficients of :func:`volatility`: weight of a day's variance, its extra weight after a loss,
 #: weight of yesterday's estimate, share of the range in a day's variance, days of the level.
 NEWS, BAD_NEWS, MEMORY, RANGE_SHARE, LEVEL_DAYS = 0.05, 0.15, 0.85, 0.7, 500
+#: The first three for a series without ranges: a squared return says less of a day, so each counts
+#: for less and is remembered for longer (reports/LOG.md).
+CLOSE_NEWS, CLOSE_BAD_NEWS, CLOSE_MEMORY = 0.03, 0.10, 0.90
+#: Squared range that goes with a return of 0, in squared volatilities; see :func:`_range_scaled`.
+RANGE_AT_REST = 0.35
 #: Returns needed before a volatility is believed.
 MIN_RETURNS = 20
 #: Smallest volatility divided by: a tenth of a basis point a day, so that flat prices give zeros.
@@ -69,17 +76,26 @@ def volatility(bars: pd.DataFrame) -> pd.Series:
     with fixed coefficients and a slowly moving level, fed with a less noisy measure of a day's
     variance than its squared return: mostly range and overnight gap (Parkinson 1980). Being fixed,
     the coefficients fit nothing; they were chosen on index data before 2008 (reports/LOG.md).
+    Without a range the measure is the squared return, and the recursion moves more slowly.
+
+    Args:
+        bars: columns open, high, low, close, or close alone; sorted by day.
     """
+    bars = completed(bars)
     close = np.log(bars["close"])
     returns, gap = close.diff(), np.log(bars["open"]) - close.shift()
     measured = RANGE_SHARE * (_parkinson(bars) ** 2 + gap**2) + (1 - RANGE_SHARE) * returns**2
     level = measured.rolling(LEVEL_DAYS, min_periods=MIN_RETURNS).mean()
-    news = (NEWS + BAD_NEWS * (returns < 0)) * measured + (1 - NEWS - BAD_NEWS / 2 - MEMORY) * level
+    kinds = ((NEWS, CLOSE_NEWS), (BAD_NEWS, CLOSE_BAD_NEWS), (MEMORY, CLOSE_MEMORY))
+    ranged = has_range(bars)
+    news, bad_news, memory = (np.where(ranged, *kind) for kind in kinds)
+    rest = (1 - news - bad_news / 2 - memory) * level
+    added = (news + bad_news * (returns < 0)) * measured + rest
     variance = np.full(len(bars), np.nan)
     first = int(np.argmax(level.notna().to_numpy()))
     previous = float(level.iloc[first])
-    for row, value in enumerate(news.to_numpy()[first:], first):
-        previous = value + MEMORY * previous
+    for row, value in enumerate(added.to_numpy()[first:], first):
+        previous = value + memory[row] * previous
         variance[row] = previous
     return pd.Series(np.sqrt(variance), bars.index).clip(lower=FLOOR)
 
@@ -88,12 +104,14 @@ def compute(frame: pd.DataFrame) -> pd.DataFrame:
     """Give the columns :data:`FEATURES` for adjusted daily bars.
 
     Args:
-        frame: columns open, high, low, close, volume; sorted by day.
+        frame: columns open, high, low, close, volume, or close alone; sorted by day.
 
     Returns:
         A frame with the same index. The first days, which lack the past that an average needs, are
-        NaN in the columns concerned; no later day is.
+        NaN in the columns concerned; no later day is. Without a range ``range_scaled`` is what goes
+        with the day's return and ``overnight_scaled`` 0; without volume ``volume_ratio`` is 0.
     """
+    frame = completed(frame)
     columns = {name: frame[name].astype(float) for name in ("open", "high", "low", "close")}
     columns["volume"] = frame["volume"].astype(float).fillna(0.0)
     bars = pd.DataFrame(columns)
@@ -107,11 +125,13 @@ def _inputs(bars: pd.DataFrame) -> dict[str, pd.Series]:
     """The unclipped model inputs: today's bar against the volatility that yesterday expected."""
     close, sigma = bars["close"], bars["sigma"]
     expected = sigma.shift()
-    returns = np.log(close).diff()
+    returns, ranged = np.log(close).diff(), has_range(bars)
+    scaled = returns / expected
+    overnight = (np.log(bars["open"]) - np.log(close.shift())) / expected
     return {
-        "ret_scaled": returns / expected,
-        "range_scaled": np.log(_parkinson(bars) / expected),
-        "overnight_scaled": (np.log(bars["open"]) - np.log(close.shift())) / expected,
+        "ret_scaled": scaled,
+        "range_scaled": np.log(_parkinson(bars) / expected).where(ranged, _usual_range(scaled)),
+        "overnight_scaled": overnight.where(ranged | overnight.isna(), 0.0),
         "volume_ratio": _volume_ratio(bars["volume"]),
         "rsi_centred": (bars["rsi14"] - 50) / 50,
         "macd_scaled": bars["macd"] / (close * sigma),
@@ -123,6 +143,14 @@ def _parkinson(bars: pd.DataFrame) -> pd.Series:
     """Daily volatility from the day's range: Parkinson, Journal of Business 53 (1980), 61-65."""
     span = np.log(bars["high"]) - np.log(bars["low"])
     return (span / np.sqrt(4 * np.log(2))).clip(lower=FLOOR)
+
+
+def _usual_range(scaled: pd.Series) -> pd.Series:
+    """Log of the range over the expected volatility that goes with a scaled return r.
+
+    log(0.35 (1 + r^2)) / 2 explains 0.38 of the variance of log-ranges of stocks (reports/LOG.md).
+    """
+    return np.log(RANGE_AT_REST * (1 + scaled**2)) / 2
 
 
 def _realised(returns: pd.Series, days: int) -> pd.Series:

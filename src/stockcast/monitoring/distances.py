@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
-__all__ = ["DRIFTED_SHARE", "distances", "limits"]
+__all__ = ["DRIFTED_SHARE", "FLOOR", "distances", "limits"]
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from stockcast.features import MODEL_INPUTS
-from stockcast.monitoring.distances import DRIFTED_SHARE, distances, limits
+from stockcast.monitoring.distances import DRIFTED_SHARE, FLOOR, distances, limits
 from stockcast.monitoring.health import GRAVE, Finding
 from stockcast.monitoring.surprise import FEWEST, VOLATILITY, WINDOW, Reference
 from stockcast.monitoring.thresholds import Calibration, calibrate
@@ -135,7 +135,7 @@ def _columns(
     limit: pd.Series,
     worst: pd.Series,
 ) -> dict[str, dict[str, Any]]:
-    shift = (current.mean() - reference.mean()) / reference.std()
+    shift = (current.mean() - reference.mean()) / reference.std().clip(lower=FLOOR)
     return {
         name: {
             "score": round(float(far[name]), 4),

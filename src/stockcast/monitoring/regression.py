@@ -8,20 +8,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["YEAR", "Regression", "fit", "past_year"]
+__all__ = ["FLOOR", "YEAR", "Regression", "fit", "past_year"]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 #: Sessions whose residuals say what is usual now; fewer than FEWEST say nothing.
 YEAR, FEWEST = 250, 100
+#: Least standard deviation of residuals divided by: that of an input that never moves, such as the
+#: volume's of a currency, would be none.
+FLOOR = 1e-3
 #: Penalty on a coefficient, as a share of its regressor's variance: overlapping windows are few.
 RIDGE = 0.003
 
 
 @dataclass(frozen=True, eq=False)
 class Regression:
-    """Intercept and coefficients, and the standard deviation of the residuals they left."""
+    """Intercept and coefficients, and the standard deviation of the residuals, at least FLOOR."""
 
     coefficients: Floats
     spread: float
@@ -40,7 +43,8 @@ def fit(regressors: Floats, target: Floats, rows: Flags) -> Regression:
     gram = (x - centre).T @ (x - centre) + np.diag(RIDGE * len(x) * x.var(axis=0) + 1e-12)
     slopes = np.linalg.solve(gram, (x - centre).T @ (y - y.mean()))
     coefficients = np.concatenate([[y.mean() - centre @ slopes], slopes])
-    return Regression(coefficients, float((y - coefficients[0] - x @ slopes).std()))
+    spread = float((y - coefficients[0] - x @ slopes).std())
+    return Regression(coefficients, max(spread, FLOOR))
 
 
 def past_year(residuals: Floats, lag: int) -> tuple[Floats, Floats]:

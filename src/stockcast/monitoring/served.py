@@ -9,6 +9,7 @@ import pandas as pd
 
 from stockcast.errors import BadInput
 from stockcast.features import MODEL_INPUTS
+from stockcast.monitoring.distances import FLOOR
 from stockcast.schema import Fault
 from stockcast.settings import Settings
 
@@ -50,17 +51,18 @@ def stored(settings: Settings, ticker: str, as_of: pd.Timestamp) -> Stored | Non
 
 def mismatches(now: pd.DataFrame, computed: pd.DataFrame, ticker: str, recent: int) -> list[Fault]:
     """Columns whose stored values of the last ``recent`` days are not those that the bars make."""
-    spread = computed[list(MODEL_INPUTS)].std()
+    spread = computed[list(MODEL_INPUTS)].std().clip(lower=FLOOR)
     days = now.index.intersection(computed.index)[-recent:]
     apart = ((now.loc[days] - computed.loc[days])[list(MODEL_INPUTS)] / spread).abs()
     found = []
     for name in MODEL_INPUTS:
         wrong = apart.index[(apart[name] > APART) | apart[name].isna()]
         if len(wrong):
-            size = float(np.nanmean(apart.loc[wrong, name]))
+            size = float(apart.loc[wrong, name].mean())
+            got = "no value" if np.isnan(size) else f"it {size:.1f} standard deviations away"
             problem = (
-                f"expected what the bars of the day make, got it {size:.1f} standard deviations "
-                f"away in the feature store on {len(wrong)} of the last {len(days)} days"
+                f"expected what the bars of the day make, got {got} "
+                f"in the feature store on {len(wrong)} of the last {len(days)} days"
             )
             found.append(
                 Fault(ticker, wrong[-1], name, problem, "stop" if len(wrong) > DAYS else "note")

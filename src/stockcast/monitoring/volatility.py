@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stockcast.monitoring.regression import FLOOR as LEAST_SPREAD
 from stockcast.monitoring.regression import Regression, fit, past_year
 
 __all__ = ["VolatilityModel"]
@@ -54,7 +55,8 @@ class VolatilityModel:
         """Fit on those ``rows`` of ``bars`` (open, high, low, close, volume by day)."""
         pairs = [_rise_and_reasons(bars, market, span) for span in SPANS]
         model = cls(tuple(fit(reasons, rise, rows) for rise, reasons in pairs), market, 1.0)
-        return replace(model, spread=float(np.nanstd(model._unexplained(bars)[rows])))
+        spread = float(np.nanstd(model._unexplained(bars)[rows]))
+        return replace(model, spread=max(spread, LEAST_SPREAD))
 
     def scores(self, bars: pd.DataFrame) -> Floats:
         """(n,) unexplained rise over :data:`LEAST` deviations."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from stockcast.bars import completed
 from stockcast.errors import BadInput
 from stockcast.prices.adjust import adjust
 from stockcast.prices.files import FileSource
@@ -61,7 +62,7 @@ def read(settings: Settings, ticker: str, *, today: pd.Timestamp | None = None) 
     """
     ticker = parse_ticker(ticker)
     raw = open_source(settings).history(ticker)
-    bars = _cut(raw.frame, settings, ticker)
+    bars = completed(_cut(raw.frame, settings, ticker))
     check_prices(bars, ticker=ticker, exchange=settings.exchange, today=today)
     frame = adjust(bars)
     return PriceHistory(

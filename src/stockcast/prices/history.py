@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from stockcast import bars
 from stockcast.prices.revisions import Revision
 from stockcast.prices.source import Freshness
 from stockcast.schema import COLUMNS
@@ -46,6 +47,24 @@ class PriceHistory:
         """The close of that day, as it was traded."""
         return float(self.frame["close"].iloc[-1])
 
+    @property
+    def has_range(self) -> bool:
+        """Whether the last bars have ranges; without, only closes were used."""
+        return bool(bars.has_range(self.frame).iloc[-1])
+
+    @property
+    def has_volume(self) -> bool:
+        """Whether the last bars have volumes."""
+        return bool(bars.has_volume(self.frame).iloc[-1])
+
+    @property
+    def inputs(self) -> dict[str, str | bool]:
+        """What is made from the prices: ``prices`` is ``ohlcv`` or ``close_only``."""
+        return {
+            "prices": "ohlcv" if self.has_range else "close_only",
+            "volume": self.has_volume,
+        }
+
     def summary(self) -> pd.DataFrame:
         """One row that says what this is."""
         row = {
@@ -53,6 +72,8 @@ class PriceHistory:
             "first": f"{self.frame.index[0]:%Y-%m-%d}",
             "as of": f"{self.as_of:%Y-%m-%d}",
             "bars": len(self.frame),
+            "made of": f"{'OHLC' if self.has_range else 'close alone'}, "
+            f"{'volume' if self.has_volume else 'no volume'}",
             "last close": f"{self.last_close:,.2f} {self.currency}",
             "data hash": self.data_hash,
         }

@@ -102,6 +102,7 @@ def _describe(history: PriceHistory, parquet: Path) -> dict[str, Any]:
         "path": parquet.name,
         "source": history.source,
         "currency": history.currency,
+        "inputs": history.inputs,
         "rows": len(history.frame),
         "first": f"{history.frame.index[0]:%Y-%m-%d}",
         "as_of": f"{history.as_of:%Y-%m-%d}",

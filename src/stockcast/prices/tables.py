@@ -36,8 +36,8 @@ _ALIASES = {
     "symbol": "ticker",
     "vol": "volume",
 }
-_NEEDED = ("date", *COLUMNS)
-_KEPT = (*_NEEDED, "adj_close", "ticker")
+_NEEDED = ("date", "close")
+_KEPT = ("date", *COLUMNS, "adj_close", "ticker")
 _EMPTY = ("", "NaN", "nan", "NA", "N/A", "null", "NULL", "None", "-")
 #: Tried in this order. A file has days after the 12th, so only one order of day and month fits it.
 _DATES = ("ISO8601", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y")

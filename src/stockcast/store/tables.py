@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from stockcast import bars
 from stockcast.errors import BadInput
-from stockcast.features import bars
+from stockcast.features import bars as formulas
 from stockcast.files import write_table
 from stockcast.settings import Settings, parse_ticker
 from stockcast.store.log import COLUMNS, recompute
@@ -115,7 +116,8 @@ def kept_context(path: Path, data_hash: str) -> pd.DataFrame | None:
 @functools.cache
 def _formulas() -> bytes:
     """Names the formulas by their source, as it was when this process first asked."""
-    return hashlib.sha256(inspect.getsource(bars).encode()).hexdigest()[:16].encode()
+    source = "".join(inspect.getsource(module) for module in (bars, formulas))
+    return hashlib.sha256(source.encode()).hexdigest()[:16].encode()
 
 
 def _formulas_of(table: Any) -> bytes | None:
