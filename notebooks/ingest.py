@@ -25,6 +25,8 @@ exchange = "XNYS"
 currency = "USD"
 start = "1999-01-01"
 as_of = None
+accept = []
+fresh_sessions = 20
 context = 60
 fingerprint = None
 mark = None
@@ -39,6 +41,8 @@ settings = load_settings(
         "currency": currency,
         "start": start,
         "as_of": as_of,
+        "accept": accept,
+        "fresh_sessions": fresh_sessions,
         "context": context,
     },
 )
@@ -56,6 +60,14 @@ plots.prices(history.frame, ticker)
 # %%
 snapshot.save(history, settings)
 history.frame.tail()
+
+# %% [markdown]
+# ## What was done to them besides
+# A day that looks like a split that nobody adjusted for holds the ticker while it is fresh; an
+# older one is taken for the split it seems to be, and is neither fitted on nor scored.
+
+# %%
+tables.notes(ticker, history.notes)
 
 # %% [markdown]
 # ## What the source changed of earlier days

@@ -12,6 +12,7 @@ from stockcast.errors import DataFault
 from stockcast.prices.adjust import adjust
 from stockcast.prices.sample import SampleSource
 from stockcast.schema import LONGEST_GAP, Fault, check_prices, faults
+from stockcast.split_detection import SplitPolicy
 
 TODAY = pd.Timestamp("2013-03-01")
 DAY = pd.Timestamp("2012-06-01")  # a Friday
@@ -69,9 +70,8 @@ STOPS = {
     "negative volume": (setting("volume", -1), "volume", "0 or more, got -1"),
     "no volume": (setting("volume", np.nan), "volume", "expected a value, got none"),
     "high below low": (scaled("high", "low", 0.99), "high", "at low .* or above"),
-    "open above high": (scaled("open", "high", 1.01), "open", "from low .* outside"),
-    "close below low": (scaled("close", "low", 0.99), "close", "from low .* outside"),
-    "cents from one day on": (in_cents, "close", "one unit and one basis, got 9"),
+    "open above high": (scaled("open", "high", 1.025), "open", "from low .* outside"),
+    "close below low": (scaled("close", "low", 0.975), "close", "from low .* outside"),
     "a time of day": (moved(0, hours=9), "date", "expected a day, got a time of day"),
 }
 
@@ -194,7 +194,7 @@ def test_no_volume_is_a_note_except_for_an_index_or_currency(
 
 
 def test_an_open_just_outside_the_range_is_a_note(frame: pd.DataFrame) -> None:
-    found = report(scaled("open", "high", 1.002)(frame))
+    found = report(scaled("open", "high", 1.015)(frame))
     assert [(f.column, f.severity) for f in found] == [("open", "note")]
 
 
@@ -234,12 +234,54 @@ def test_the_first_fault_is_followed_by_the_count_of_the_rest(frame: pd.DataFram
         check_prices(frame, ticker="IBM", exchange="XNYS", today=TODAY)
 
 
-def test_a_split_that_adj_close_accounts_for_is_no_jump() -> None:
+def test_a_split_that_adj_close_accounts_for_is_none() -> None:
     raw = SampleSource().history("AAPL").frame.loc["2004-06":"2005-06"]
     assert report(raw, "AAPL") == []
     assert [f.date for f in report(raw.drop(columns="adj_close"), "AAPL")] == [
         pd.Timestamp("2005-02-28")
     ]
+
+
+def test_a_split_that_adj_close_does_not_know_of_is_found(frame: pd.DataFrame) -> None:
+    both = in_cents(frame.copy()).assign(adj_close=lambda bars: bars["close"] * 0.9)
+    assert [(f.date, f.column) for f in report(both)] == [(DAY, "close")]
+
+
+@pytest.mark.parametrize(("bars", "severity"), [(1, "stop"), (20, "stop"), (21, "note")])
+def test_a_suspected_split_stops_while_it_is_fresh(
+    frame: pd.DataFrame, bars: int, severity: str
+) -> None:
+    recent = in_cents(frame.loc[: frame.loc[DAY:].index[bars - 1]].copy())
+    assert [(f.date, f.severity) for f in report(recent)] == [(DAY, severity)]
+
+
+@pytest.mark.parametrize(("fresh", "severity"), [(0, "note"), (4, "note"), (5, "stop")])
+def test_how_long_it_is_fresh_is_a_matter_of_policy(
+    frame: pd.DataFrame, fresh: int, severity: str
+) -> None:
+    recent = in_cents(frame.loc[: frame.loc[DAY:].index[4]].copy())
+    policy = SplitPolicy(fresh=fresh)
+    found = faults(recent, ticker="IBM", exchange="XNYS", today=TODAY, policy=policy)
+    assert [f.severity for f in found] == [severity]
+
+
+def test_a_fresh_one_is_refused_with_its_ratio_and_what_to_do(frame: pd.DataFrame) -> None:
+    recent = in_cents(frame.loc[:DAY].copy())
+    policy = SplitPolicy(remedy="accept {date:%d.%m.}")
+    said = (
+        r"IBM 2012-06-01, close: expected one unit and one basis, got 9\d\.\d\d times the day "
+        r"before's, as after a 1:100 split .* nobody adjusted for; accept 01\.06\.\.$"
+    )
+    with pytest.raises(DataFault, match=said):
+        check_prices(recent, ticker="IBM", exchange="XNYS", today=TODAY, policy=policy)
+
+
+def test_an_accepted_move_is_no_fault(frame: pd.DataFrame) -> None:
+    policy = SplitPolicy(accepted=frozenset([DAY]))
+    spoilt = in_cents(frame)
+    assert faults(spoilt, ticker="IBM", exchange="XNYS", today=TODAY, policy=policy) == []
+    other = SplitPolicy(accepted=frozenset([DAY + pd.Timedelta(days=1)]))
+    assert len(faults(spoilt, ticker="IBM", exchange="XNYS", today=TODAY, policy=other)) == 1
 
 
 def test_traded_prices_in_cents_are_found_beside_a_sound_adj_close() -> None:
@@ -251,5 +293,5 @@ def test_adjusted_prices_on_two_bases_are_found() -> None:
     raw = SampleSource().history("AAPL").frame.loc["2004-06":"2005-06"].copy()
     raw.loc[:"2005-02-25", "adj_close"] *= 2  # rows kept from before the split
     assert [(f.date, f.column) for f in report(raw, "AAPL")] == [
-        (pd.Timestamp("2005-02-28"), "adj_close")
+        (pd.Timestamp("2005-02-28"), "close")
     ]

@@ -39,6 +39,7 @@ __all__ = [
     "is_secret",
     "kept_variables",
     "load_settings",
+    "parse_accepted",
     "parse_ticker",
     "profiles",
     "refuse_secret",
@@ -78,6 +79,19 @@ def parse_ticker(text: str) -> str:
             f"Expected a ticker of 1 to 15 letters, digits or . ^ = - (such as AAPL), got {text!r}."
         )
     return ticker
+
+
+def parse_accepted(text: str) -> tuple[str, dt.date]:
+    """Return the ticker and the day of ``TICKER:DATE``.
+
+    Raises:
+        BadInput: it is no such text.
+    """
+    ticker, _, day = text.rpartition(":")
+    try:
+        return parse_ticker(ticker), dt.date.fromisoformat(day.strip())
+    except (BadInput, ValueError):
+        raise BadInput(f"Expected TICKER:DATE such as GME:2021-02-02, got {text!r}.") from None
 
 
 class _Variables(PydanticBaseSettingsSource):
@@ -122,6 +136,14 @@ class Settings(BaseSettings):
     as_of: dt.date | None = Field(None, description="forget every bar after this day")
     validation_start: dt.date | None = None
     test_start: dt.date | None = None
+
+    # suspected splits that nobody adjusted for
+    accept: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="moves known to be real, as TICKER:DATE"
+    )
+    fresh_sessions: int = Field(
+        20, ge=0, description="last bars at which a suspected split holds its ticker"
+    )
 
     # prices that are fetched
     oldest_prices: int = Field(5, ge=0, description="sessions that prices may lag behind")
@@ -238,6 +260,13 @@ class Settings(BaseSettings):
         if not tickers:
             raise BadInput("Expected at least one ticker, got an empty list.")
         return tickers
+
+    @field_validator("accept", mode="before")
+    @classmethod
+    def _split_accepted(cls, value: object) -> tuple[str, ...]:
+        items: Iterable[Any] = value.split(",") if isinstance(value, str) else value  # type: ignore[assignment]
+        moves = (parse_accepted(str(item)) for item in items if str(item).strip())
+        return tuple(f"{ticker}:{day}" for ticker, day in moves)
 
     @field_validator("hosts", "cors_origins", "trusted_proxies", mode="before")
     @classmethod

@@ -16,6 +16,7 @@ __all__ = [
     "fan",
     "health",
     "leading",
+    "notes",
     "overview",
     "promise",
     "ratios",
@@ -132,6 +133,12 @@ def revisions(found: Mapping[str, Any]) -> pd.DataFrame:
     ]
     none = [{"what": "nothing", "since": "-", "said": "No earlier day changed.", "models": "-"}]
     return pd.DataFrame(rows or none, index=[found["ticker"]] * max(len(rows), 1))
+
+
+def notes(ticker: str, found: Sequence[str]) -> pd.DataFrame:
+    """What was done to the prices besides adjusting them, a sentence each."""
+    shown = list(found) or ["Nothing."]
+    return pd.DataFrame({"said": shown}, index=[ticker] * len(shown))
 
 
 def ratios(records: Iterable[Record]) -> pd.DataFrame:

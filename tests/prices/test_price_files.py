@@ -232,8 +232,8 @@ BAD: dict[str, tuple[Write, type[BadInput], str]] = {
         "at least 40 days of AAPL .* got 30",
     ),
     "the future": (later(100), DataFault, "AAPL 2113-03-01, date: .* got a later one"),
-    "cents": (scaled_after(99, slice(None)), DataFault, "close: expected one unit and one basis"),
-    "cents, not adj_close": (scaled_after(99, slice(4)), DataFault, "close: expected one unit"),
+    "cents": (scaled_after(-9, slice(None)), DataFault, "close: expected one unit and one basis"),
+    "cents, not adj_close": (scaled_after(-9, slice(4)), DataFault, "close: expected one unit"),
     "a word": (spoil("low", "n.a."), DataFault, "low: expected a number, got 'n.a.'"),
     "a sign": (spoil("low", -1), DataFault, "AAPL 2012-03-02, low: expected a price above 0"),
     "no date": (

@@ -49,7 +49,7 @@ def test_a_later_as_of_restates_the_whole_history_on_one_basis(sample_settings: 
     assert np.log(kept_first).diff().min() < -0.6 < np.log(after).diff().loc["2005":].min()
 
 
-def test_history_appended_to_an_older_basis_is_refused(
+def test_history_appended_to_an_older_basis_is_refused_while_it_is_fresh(
     bars: pd.DataFrame, folder: Path, files_settings: Make
 ) -> None:
     whole = SampleSource().history("AAPL").frame.loc["2004-06":"2005-06"]
@@ -59,7 +59,8 @@ def test_history_appended_to_an_older_basis_is_refused(
     )
     adjusted.drop(columns="adj_close").to_csv(folder / "AAPL.csv")
     with pytest.raises(DataFault, match="AAPL 2005-02-28, close: expected one unit and one basis"):
-        prices.read(files_settings(), "AAPL")
+        prices.read(files_settings(as_of="2005-03-24"), "AAPL")
+    assert prices.read(files_settings(), "AAPL").suspect == (pd.Timestamp("2005-02-28"),)
 
 
 def test_a_short_history_is_read(sample_settings: Make) -> None:

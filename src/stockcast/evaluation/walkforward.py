@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stockcast.errors import BadInput
 from stockcast.evaluation.metrics import pinball_losses
 from stockcast.evaluation.quantiles import QuantileForecasts
+from stockcast.split_detection import SUSPECT
 
 __all__ = ["losses", "outcomes", "paired_losses", "per_origin", "places", "pool_by_date"]
 
@@ -33,13 +34,19 @@ def places(close: pd.Series, origins: pd.DatetimeIndex) -> NDArray[np.intp]:
 def outcomes(close: pd.Series, origins: pd.DatetimeIndex, horizon: int) -> Floats:
     """(n, horizon) log-returns from each origin's close to the closes after it; NaN when unknown.
 
+    One over a day that ``close`` carries as suspect (``split_detection.SUSPECT``) is unknown, too.
+
     Raises:
         BadInput: an origin is not a session of ``close``.
     """
     log = np.log(close.to_numpy(float))
     padded = np.concatenate([log, np.full(horizon, np.nan)])
     rows = places(close, origins)
-    ahead: Floats = padded[rows[:, None] + np.arange(1, horizon + 1)] - log[rows, None]
+    ends = rows[:, None] + np.arange(1, horizon + 1)
+    ahead: Floats = padded[ends] - log[rows, None]
+    suspect = np.cumsum(close.index.isin(pd.DatetimeIndex(close.attrs.get(SUSPECT, []))))
+    if suspect.any():
+        ahead[suspect[np.minimum(ends, len(close) - 1)] > suspect[rows, None]] = np.nan
     return ahead
 
 

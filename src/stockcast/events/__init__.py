@@ -12,7 +12,6 @@ from collections.abc import Callable
 from stockcast.contracts.event import EVENTS_FILE, Event, EventCalendar
 from stockcast.errors import BadInput
 from stockcast.events.files import FileEvents
-from stockcast.events.live import LiveEvents
 from stockcast.events.sample import SampleEvents
 from stockcast.events.source import EventSource, without
 from stockcast.settings import Settings, parse_ticker
@@ -35,8 +34,9 @@ class _NoEvents:
     """No dates at all."""
 
     def __init__(self, settings: Settings) -> None:
-        asked = settings.events_source == "auto"
-        self._why = f"there is no {EVENTS_FILE}" if asked else "none is wanted"
+        live = settings.source == "yahoo" and settings.events_source == "auto"
+        asked = f"there is no {EVENTS_FILE}" if settings.source == "files" else "none is wanted"
+        self._why = "EDGAR wants to be told an edgar_contact" if live else asked
 
     def read(self, ticker: str) -> EventCalendar:
         return without(ticker, "none", self._why)
@@ -49,7 +49,6 @@ class _NoEvents:
 SOURCES: dict[str, Callable[[Settings], EventSource]] = {
     "files": FileEvents,
     "sample": SampleEvents,
-    "edgar": LiveEvents,
     "none": _NoEvents,
 }
 
@@ -60,7 +59,7 @@ def source_of(settings: Settings) -> str:
         return settings.events_source
     if settings.source == "files":
         return "files" if FileEvents(settings).exist else "none"
-    return "edgar" if settings.source == "yahoo" else settings.source
+    return settings.source if settings.source in SOURCES else "none"
 
 
 def read(settings: Settings, ticker: str) -> EventCalendar:

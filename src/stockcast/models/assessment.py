@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stockcast.evaluation import scorecard
@@ -161,5 +162,5 @@ def _best_baseline(
         inside = made.at(made.origins[split.validation(made.origins)])
         if not len(inside):
             return "naive"
-        scores[name] = float(losses(inside, known).to_numpy().mean())
+        scores[name] = float(np.nanmean(losses(inside, known)))
     return min(scores, key=lambda name: scores[name])

@@ -75,6 +75,6 @@ class QuantileLSTM(nn.Module):
 
 
 def pinball_loss(targets: Tensor, quantiles: Tensor, levels: Tensor) -> Tensor:
-    """Mean pinball loss of quantiles (…, levels) against targets (…)."""
-    error = targets[..., None] - quantiles
+    """Mean pinball loss of quantiles (…, levels) against the targets (…) that are not NaN."""
+    error = (targets[..., None] - quantiles)[torch.isfinite(targets)]
     return torch.maximum(levels * error, (levels - 1) * error).mean()

@@ -68,7 +68,7 @@ def compare(
     for strategy, made in forecasts.items():
         inside = made.at(made.origins[split.validation(made.origins)])
         until = close.loc[: split.test_start - pd.Timedelta(days=1)]
-        rows[strategy] = float(losses(inside, until).to_numpy().mean()) if len(inside) else np.nan
+        rows[strategy] = float(np.nanmean(losses(inside, until))) if len(inside) else np.nan
     table = pd.DataFrame({"pinball": rows}).rename_axis("strategy")
     scratch = table["pinball"].get("scratch")
     return table.assign(against_scratch=table["pinball"] / scratch if scratch else float("nan"))

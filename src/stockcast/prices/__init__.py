@@ -12,14 +12,16 @@ import pandas as pd
 
 from stockcast.bars import completed
 from stockcast.errors import BadInput
+from stockcast.prices import accepted
 from stockcast.prices.adjust import adjust
 from stockcast.prices.files import FileSource
 from stockcast.prices.history import PriceHistory, content_hash
 from stockcast.prices.live import LiveSource
 from stockcast.prices.sample import SampleSource
 from stockcast.prices.source import Freshness, RawPrices, Source
-from stockcast.schema import check_prices
+from stockcast.schema import check_prices, suspect_days
 from stockcast.settings import Settings, parse_ticker
+from stockcast.split_detection import SplitPolicy, Suspicion, rebased
 
 __all__ = [
     "FEWEST_ROWS",
@@ -63,8 +65,10 @@ def read(settings: Settings, ticker: str, *, today: pd.Timestamp | None = None) 
     ticker = parse_ticker(ticker)
     raw = open_source(settings).history(ticker)
     bars = completed(_cut(raw.frame, settings, ticker))
-    check_prices(bars, ticker=ticker, exchange=settings.exchange, today=today)
-    frame = adjust(bars)
+    policy = accepted.policy(settings, ticker)
+    check_prices(bars, ticker=ticker, exchange=settings.exchange, today=today, policy=policy)
+    suspects = suspect_days(bars, policy)  # old ones: a fresh one stops
+    frame = rebased(adjust(bars), suspects)
     return PriceHistory(
         ticker,
         frame,
@@ -73,16 +77,20 @@ def read(settings: Settings, ticker: str, *, today: pd.Timestamp | None = None) 
         content_hash(ticker, frame),
         raw.freshness,
         raw.revisions,
+        tuple(found.date for found in suspects),
+        tuple(_note(found, policy) for found in suspects),
     )
 
 
 def fingerprint(settings: Settings, ticker: str) -> str:
-    """Changes whenever the source would give other bars; ``start`` and ``as_of`` are not in it.
+    """Changes whenever the source would give other bars, or the file of accepted moves says
+    something else of them; settings are not in it.
 
     Raises:
         BadInput: there is no such ticker, or it cannot be read.
     """
-    return open_source(settings).fingerprint(parse_ticker(ticker))
+    ticker = parse_ticker(ticker)
+    return open_source(settings).fingerprint(ticker) + accepted.mark(settings, ticker)
 
 
 def wanted(settings: Settings) -> pd.Timestamp | None:
@@ -103,6 +111,16 @@ def available(settings: Settings) -> list[str]:
 def open_source(settings: Settings) -> Source:
     """The source that the settings name."""
     return SOURCES[settings.source](settings)
+
+
+def _note(found: Suspicion, policy: SplitPolicy) -> str:
+    """What is done about an old suspicion, for people."""
+    return (
+        f"{found.date:%Y-%m-%d}: the close is {found.change:.4g} times the day before's, as after "
+        f"a {found.ratio} split or change of unit that nobody adjusted for; prices before are "
+        f"put on its basis, and returns over that day are neither fitted on nor scored; "
+        f"{policy.remedy.format(date=found.date)}."
+    )
 
 
 def _cut(bars: pd.DataFrame, settings: Settings, ticker: str) -> pd.DataFrame:

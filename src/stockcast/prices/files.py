@@ -16,11 +16,15 @@ import pandas as pd
 
 from stockcast.contracts.event import EVENTS_FILE
 from stockcast.errors import BadInput
+from stockcast.prices.accepted import ACCEPTED_FILE
 from stockcast.prices.source import RawPrices, unknown_ticker
 from stockcast.prices.tables import SUFFIXES, header, read_table, tidy
 from stockcast.settings import Settings, parse_ticker
 
 __all__ = ["FileSource"]
+
+#: Files of the folder that hold something else.
+NO_PRICES = (EVENTS_FILE, ACCEPTED_FILE)
 
 
 class FileSource:
@@ -76,7 +80,7 @@ class FileSource:
             raise BadInput(
                 f"Expected a folder of price files at {self._folder}, got: {error.strerror}."
             ) from None
-        named = [name for name in entries if name[0] != "." and name.lower() != EVENTS_FILE]
+        named = [name for name in entries if name[0] != "." and name.lower() not in NO_PRICES]
         found = [name for name in named if name.lower().endswith(SUFFIXES)]
         if not found:
             kinds = ", ".join(SUFFIXES)

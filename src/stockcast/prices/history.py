@@ -11,6 +11,7 @@ from stockcast import bars
 from stockcast.prices.revisions import Revision
 from stockcast.prices.source import Freshness
 from stockcast.schema import COLUMNS
+from stockcast.split_detection import SUSPECT
 
 __all__ = ["PriceHistory", "content_hash"]
 
@@ -27,6 +28,9 @@ class PriceHistory:
         data_hash: of ticker, dates and values; two histories are the same if and only if it is.
         freshness: how old it is, of a source that has new prices every session.
         revisions: what the source now says differently of earlier days.
+        suspect: days that seem to lie on another basis than those before. Prices before have been
+            put on theirs; a return over such a day is neither fitted on nor scored.
+        notes: what was done to the prices besides, in sentences.
     """
 
     ticker: str
@@ -36,6 +40,14 @@ class PriceHistory:
     data_hash: str
     freshness: Freshness | None = None
     revisions: tuple[Revision, ...] = ()
+    suspect: tuple[pd.Timestamp, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Let every column know the days that :func:`~stockcast.evaluation.walkforward.outcomes`
+        leaves out, so that none can be taken without them."""
+        if self.suspect:
+            self.frame.attrs[SUSPECT] = [f"{day:%Y-%m-%d}" for day in self.suspect]
 
     @property
     def as_of(self) -> pd.Timestamp:

@@ -19,7 +19,7 @@ from stockcast.errors import BadInput, DataFault, StockcastError, Unavailable
 from stockcast.files import write_json
 from stockcast.locks import locked, slot
 from stockcast.monitoring import metrics
-from stockcast.prices import yahoo
+from stockcast.prices import accepted, yahoo
 from stockcast.prices.archive import Archive, Fetches, folder, keep_news
 from stockcast.prices.revisions import agree, differences
 from stockcast.prices.source import Freshness, RawPrices
@@ -189,7 +189,8 @@ class LiveSource:
             DataFault: what is wrong with it.
         """
         bars = frame[[name for name in yahoo.COLUMNS if name not in ("dividend", "split")]]
-        check_prices(bars, ticker=ticker, exchange=self._settings.exchange)
+        policy = accepted.policy(self._settings, ticker)
+        check_prices(bars, ticker=ticker, exchange=self._settings.exchange, policy=policy)
         return frame
 
     def _fetch_news(self, ticker: str) -> None:

@@ -11,11 +11,15 @@ __all__ = ["aged", "notices"]
 
 
 def notices(settings: Settings) -> list[str]:
-    """Tickers whose prices are old, and what their source changed at the last ingest."""
+    """Tickers whose prices are old, what was done to them, and what their source changed."""
     return [
         sentence
         for ticker in settings.all_tickers
-        for sentence in (*aged(settings, ticker), *_changed(settings, ticker))
+        for sentence in (
+            *aged(settings, ticker),
+            *_noted(settings, ticker),
+            *_changed(settings, ticker),
+        )
     ]
 
 
@@ -26,6 +30,15 @@ def aged(settings: Settings, ticker: str) -> list[str]:
     except BadInput:
         return []  # its ingest task says what is wrong
     return [f"{ticker}: {label}"] if label else []
+
+
+def _noted(settings: Settings, ticker: str) -> list[str]:
+    """What was done to the prices at the last ingest."""
+    try:
+        found = read_json(snapshot.current(settings, ticker))
+        return [f"{ticker} {note}" for note in found.get("notes", [])]
+    except (BadInput, AttributeError):
+        return []  # it has not been ingested
 
 
 def _changed(settings: Settings, ticker: str) -> list[str]:

@@ -18,6 +18,7 @@ from stockcast.monitoring import metrics
 from stockcast.prices.history import PriceHistory, content_hash
 from stockcast.schema import COLUMNS
 from stockcast.settings import Settings, parse_ticker
+from stockcast.split_detection import SUSPECT
 
 __all__ = ["current", "freshness", "in_use", "load", "save"]
 
@@ -106,6 +107,7 @@ def _describe(history: PriceHistory, parquet: Path) -> dict[str, Any]:
         "rows": len(history.frame),
         "first": f"{history.frame.index[0]:%Y-%m-%d}",
         "as_of": f"{history.as_of:%Y-%m-%d}",
+        **({"notes": list(history.notes)} if history.notes else {}),
         **({"freshness": history.freshness.document()} if history.freshness else {}),
     }
 
@@ -121,6 +123,7 @@ def _write(history: PriceHistory, parquet: Path) -> None:
     import pyarrow as pa
 
     about = {key: getattr(history, key) for key in _KEYS}
+    about[SUSPECT] = [f"{day:%Y-%m-%d}" for day in history.suspect]
     table = pa.Table.from_pandas(history.frame[list(COLUMNS)].reset_index(), preserve_index=False)
     table = table.replace_schema_metadata({_KEY: json.dumps(about).encode()})
     write_table(parquet, table)
@@ -146,12 +149,13 @@ def _read(parquet: Path) -> PriceHistory:
         frame = table.to_pandas().set_index("date")[list(COLUMNS)]
         ticker, source, currency, stated = (str(about[key]) for key in _KEYS)
         frame.index = pd.DatetimeIndex(frame.index.astype("datetime64[ns]"), name="date")
+        suspect = tuple(map(pd.Timestamp, about.get(SUSPECT, ())))
         found = content_hash(ticker, frame)
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
         raise _corrupt(parquet, _reason(error)) from None
     if {stated, found} != {parquet.stem}:
         raise _corrupt(parquet, f"prices {found}")
-    return PriceHistory(ticker, frame, source, currency, found)
+    return PriceHistory(ticker, frame, source, currency, found, suspect=suspect)
 
 
 def _reason(error: Exception) -> str:

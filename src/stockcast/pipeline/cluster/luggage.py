@@ -23,6 +23,7 @@ from stockcast.pipeline.cluster import records
 from stockcast.pipeline.cluster.files import Files, SharedStore, covered, moved
 from stockcast.pipeline.execution import failed_paths
 from stockcast.pipeline.plans import TaskPlan
+from stockcast.prices import accepted
 from stockcast.prices.files import FileSource
 from stockcast.settings import Settings
 
@@ -89,7 +90,8 @@ class Luggage:
             return {}
         with contextlib.suppress(BadInput):  # the ticker's ingest says what is wrong
             found.append(FileSource(self._settings).file_of(ticker))
-        found += filter(None, [news.file_of(self._settings, ticker)])
+        also = [news.file_of(self._settings, ticker), accepted.accepted_file(self._settings)]
+        found += filter(None, also)
         return Files(folder, self._files.store).put(str(p.relative_to(folder)) for p in found)
 
     def _needed(self, plan: TaskPlan) -> list[str]:
