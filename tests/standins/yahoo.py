@@ -53,6 +53,7 @@ class StandIn:
         limited_every: every so many chart requests are answered with 429; 0: none.
         delay: seconds that a slow answer takes.
         news: items of the news stream by ticker.
+        coming: times of the next results by ticker: one that is announced, two between which it is.
     """
 
     url: str = ""
@@ -63,6 +64,7 @@ class StandIn:
     limited_every: int = 0
     delay: float = 30.0
     news: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    coming: dict[str, list[pd.Timestamp]] = field(default_factory=dict)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
     charts: int = 0
@@ -261,6 +263,8 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
             if parts.path.startswith("/v8/finance/chart/"):
                 with standin.counted():
                     self._chart(parts.path.rsplit("/", 1)[1], query)
+            elif parts.path.startswith("/v10/finance/quoteSummary/"):
+                self._calendar(parts.path.rsplit("/", 1)[1])
             elif parts.path.endswith("/getcrumb"):
                 self._send(b"crumb", kind="text/plain")
             else:
@@ -284,6 +288,19 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
                 self._missing()
                 return
             self._send({"chart": {"result": [chart(standin, ticker, query)], "error": None}})
+
+        def _calendar(self, ticker: str) -> None:
+            fault = standin.faults.get(f"calendar {ticker}") or standin.faults.get("*")
+            if fault and self._broken(fault, ticker):
+                return
+            if ticker not in standin.coming:
+                error = {"code": "Not Found", "description": "No fundamentals data found"}
+                self._send({"quoteSummary": {"result": None, "error": error}}, 404)
+                return
+            times = [int(time.timestamp()) for time in standin.coming[ticker]]
+            earnings = {"earningsDate": times, "isEarningsDateEstimate": len(times) > 1}
+            found = {"maxAge": 1, "calendarEvents": {"maxAge": 1, "earnings": earnings}}
+            self._send({"quoteSummary": {"result": [found], "error": None}})
 
         def _broken(self, fault: str, ticker: str, query: dict[str, str] | None = None) -> bool:
             """Answer as ``fault`` says, and whether that was all."""

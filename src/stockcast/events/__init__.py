@@ -12,6 +12,7 @@ from collections.abc import Callable
 from stockcast.contracts.event import EVENTS_FILE, Event, EventCalendar
 from stockcast.errors import BadInput
 from stockcast.events.files import FileEvents
+from stockcast.events.live import LiveEvents
 from stockcast.events.sample import SampleEvents
 from stockcast.events.source import EventSource, without
 from stockcast.settings import Settings, parse_ticker
@@ -34,9 +35,8 @@ class _NoEvents:
     """No dates at all."""
 
     def __init__(self, settings: Settings) -> None:
-        live = settings.source == "yahoo" and settings.events_source == "auto"
-        asked = f"there is no {EVENTS_FILE}" if settings.source == "files" else "none is wanted"
-        self._why = "EDGAR wants to be told an edgar_contact" if live else asked
+        asked = settings.events_source == "auto"
+        self._why = f"there is no {EVENTS_FILE}" if asked else "none is wanted"
 
     def read(self, ticker: str) -> EventCalendar:
         return without(ticker, "none", self._why)
@@ -49,6 +49,7 @@ class _NoEvents:
 SOURCES: dict[str, Callable[[Settings], EventSource]] = {
     "files": FileEvents,
     "sample": SampleEvents,
+    "edgar": LiveEvents,
     "none": _NoEvents,
 }
 
@@ -59,7 +60,7 @@ def source_of(settings: Settings) -> str:
         return settings.events_source
     if settings.source == "files":
         return "files" if FileEvents(settings).exist else "none"
-    return settings.source if settings.source in SOURCES else "none"
+    return "edgar" if settings.source == "yahoo" else settings.source
 
 
 def read(settings: Settings, ticker: str) -> EventCalendar:

@@ -9,6 +9,7 @@ server answered, and can send them all to a gateway (setting ``yahoo_url``).
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import email.utils
 import functools
 import logging
@@ -24,7 +25,17 @@ import pandas as pd
 from stockcast.errors import StockcastError
 from stockcast.settings import Settings
 
-__all__ = ["COLUMNS", "TRANSIENT", "Quotes", "YahooFault", "fetch_news", "fetch_quotes"]
+__all__ = [
+    "COLUMNS",
+    "TRANSIENT",
+    "Coming",
+    "Quotes",
+    "YahooFault",
+    "brief",
+    "fetch_coming",
+    "fetch_news",
+    "fetch_quotes",
+]
 
 #: Of a frame of quotes: as traded, Yahoo's adjusted close, and the events of the day.
 COLUMNS = ("open", "high", "low", "close", "volume", "adj_close", "dividend", "split")
@@ -87,6 +98,20 @@ class Quotes(NamedTuple):
     at: pd.Timestamp
 
 
+class Coming(NamedTuple):
+    """When Yahoo expects the next results.
+
+    Attributes:
+        first: the day, where the exchange is; the first of those that are likely.
+        last: the same, or the last of those that are likely.
+        announced: whether the company has named the day.
+    """
+
+    first: dt.date
+    last: dt.date
+    announced: bool
+
+
 def fetch_quotes(settings: Settings, ticker: str, start: pd.Timestamp, seconds: float) -> Quotes:
     """Ask once for the bars of ``ticker`` from ``start`` on.
 
@@ -126,6 +151,33 @@ def fetch_news(settings: Settings, ticker: str, seconds: float) -> list[dict[str
     return [_headline(content) for content in contents if isinstance(content, dict)]
 
 
+def fetch_coming(settings: Settings, ticker: str, zone: str, seconds: float) -> Coming | None:
+    """Ask once for the day of the next results; None if Yahoo expects none.
+
+    Args:
+        settings: as of :func:`fetch_quotes`.
+        ticker: whose.
+        zone: where the exchange is. yfinance would give the day where this machine is.
+        seconds: all that the requests of this call may take together.
+
+    Raises:
+        YahooFault: there is nothing usable.
+    """
+    try:
+        with _asking(settings, ticker, seconds) as (handle, session):
+            handle.get_calendar()
+            found = session.answer.json()["quoteSummary"]["result"][0]["calendarEvents"]
+            earnings = found.get("earnings") or {}
+            times = pd.to_datetime(earnings.get("earningsDate") or [], unit="s", utc=True)
+            days = sorted(times.tz_convert(zone).date)
+            estimate = bool(earnings.get("isEarningsDateEstimate", len(set(days)) > 1))
+    except YahooFault as fault:
+        if fault.kind == "unknown":  # funds and indices have no such page
+            return None
+        raise
+    return Coming(days[0], days[-1], not estimate) if days else None
+
+
 def _headline(content: dict[str, Any]) -> dict[str, str]:
     provider = content.get("provider")
     return {
@@ -160,7 +212,7 @@ def _asking(settings: Settings, ticker: str, seconds: float) -> Iterator[tuple[A
 
     session = _session(settings.yahoo_url, settings.yahoo_timeout)
     session.deadline = time.monotonic() + seconds
-    session.status = session.server_time = None
+    session.status = session.server_time = session.answer = None
     folder = settings.state / "vendor" / "yfinance"
     folder.mkdir(parents=True, exist_ok=True)
     yfinance.set_tz_cache_location(str(folder))
@@ -188,7 +240,7 @@ def _explained(error: Exception, ticker: str, status: int | None) -> YahooFault:
     if isinstance(error, curl.IncompleteRead | curl.ChunkedEncodingError):
         return YahooFault("garbage", ticker, "it ends in the middle")
     if isinstance(error, curl.ConnectionError | curl.RequestException) and status is None:
-        return YahooFault("unreachable", ticker, _brief(error))
+        return YahooFault("unreachable", ticker, brief(error))
     if status is not None and status >= 500:
         return YahooFault("failing", ticker, str(status))
     if status == 404 or isinstance(error, yahoo.YFTzMissingError):
@@ -197,11 +249,11 @@ def _explained(error: Exception, ticker: str, status: int | None) -> YahooFault:
         return YahooFault("empty", ticker)
     if type(error).__name__ == "JSONDecodeError":  # curl's parser has one of its own
         return YahooFault("garbage", ticker, "it is no whole JSON")
-    return YahooFault("garbage", ticker, _brief(error))
+    return YahooFault("garbage", ticker, brief(error))
 
 
-def _brief(error: Exception) -> str:
-    """What the error says, without what curl says around it."""
+def brief(error: Exception) -> str:
+    """What an error of a request says, without what curl says around it."""
     text = _CURL.sub("", str(error).split(" See https", 1)[0]).strip().rstrip(".")
     return text.splitlines()[0][:120] if text else type(error).__name__
 
@@ -212,11 +264,12 @@ def _session(gateway: str | None, timeout: float) -> Any:
     from curl_cffi import requests
 
     class Session(requests.Session):  # type: ignore[type-arg]
-        """Attributes: deadline (of time.monotonic), status and server_time of the last answer."""
+        """Attributes: deadline (of time.monotonic), the last answer, its status and server_time."""
 
         deadline: float
         status: int | None
         server_time: pd.Timestamp | None
+        answer: Any
 
         def request(self, method: Any, url: str, *args: Any, **options: Any) -> Any:
             left = self.deadline - time.monotonic()
@@ -225,7 +278,7 @@ def _session(gateway: str | None, timeout: float) -> Any:
             options["timeout"] = min(timeout, left, options.get("timeout") or timeout)
             self.status = None
             answer = super().request(method, _through(gateway, url), *args, **options)
-            self.status = answer.status_code
+            self.answer, self.status = answer, answer.status_code
             self.server_time = _time_of(answer.headers.get("Date")) or self.server_time
             return answer
 

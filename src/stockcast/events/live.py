@@ -1,0 +1,261 @@
+"""Dates that are fetched: the past from EDGAR, the next one from Yahoo, and those learned so far.
+
+Every session asks once for what is new. What fails leaves the dates that are kept in use, and says
+so; prices do not wait for dates.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stockcast import calendars
+from stockcast.contracts.base import Product
+from stockcast.contracts.event import Event, EventCalendar
+from stockcast.errors import BadInput
+from stockcast.events import edgar, wording
+from stockcast.events.source import no_results, without
+from stockcast.files import write_json
+from stockcast.locks import locked, slot
+from stockcast.monitoring import metrics
+from stockcast.prices import yahoo
+from stockcast.prices.live import LiveSource
+from stockcast.settings import Settings
+from stockcast.workspace import Workspace
+
+__all__ = ["Learned", "LiveEvents"]
+
+#: Seconds for which nobody asks EDGAR again after it refused or did not answer.
+OUTAGE = 300.0
+#: A second announcement within so many days repeats or amends the first; a form 8-K is due within
+#: four business days of what it reports.
+_WEEK, _DUE = dt.timedelta(days=7), dt.timedelta(days=6)
+
+
+def _utc() -> pd.Timestamp:
+    return pd.Timestamp.now("UTC")
+
+
+class Learned(Product):
+    """The dates of one ticker as they were fetched so far.
+
+    Attributes:
+        past: of EDGAR's filings.
+        coming: of Yahoo's next results, those that have passed since with them.
+        company: EDGAR's number for it.
+        clock: the zone of its filings' times.
+        since: the first day of filings that was asked for.
+        through: the newest filing seen.
+        session: at which all was asked for and answered; empty: never.
+        failed: the session at which it was not, and how often.
+        notes: what is to be said of it.
+    """
+
+    CALLED = "list of fetched events"
+
+    past: tuple[Event, ...] = ()
+    coming: tuple[Event, ...] = ()
+    company: int | None = None
+    clock: str | None = None
+    since: dt.date | None = None
+    through: dt.date | None = None
+    session: str = ""
+    failed: tuple[str, int] = ("", 0)
+    notes: tuple[str, ...] = ()
+
+
+class LiveEvents:
+    """EDGAR's and Yahoo's dates; without ``edgar_contact`` Yahoo's alone."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], pd.Timestamp] = _utc) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._wanted = LiveSource(settings, clock).wanted
+        self._name = "edgar" if settings.edgar_contact else "yahoo"
+
+    def fingerprint(self, ticker: str) -> str:
+        """The session whose dates are wanted, and the attempt at them; needs no network.
+
+        The same before and after a fetch that went well; another one after a fetch that failed.
+        """
+        session = f"{self._wanted():%Y-%m-%d}"
+        failed, count = self._kept(ticker).failed
+        return session + (f", attempt {count + 1}" if failed == session else "")
+
+    def read(self, ticker: str) -> EventCalendar:
+        """All dates of ``ticker``, fetched if the session's were not; it never fails."""
+        if no_results(ticker):
+            return without(ticker, self._name, "")
+        path, session = self._path(ticker), f"{self._wanted():%Y-%m-%d}"
+        with locked(path.with_suffix(".lock")):
+            kept = self._kept(ticker)
+            if kept.session < session:
+                kept = self._refresh(ticker, kept, session)
+                kept.save(path)
+        events = _merged(kept)
+        if not events:
+            why = " ".join(kept.notes) or "nothing is kept of it"
+            return without(ticker, self._name, why.removesuffix("."))
+        return EventCalendar(ticker=ticker, source=self._name, events=events, notes=kept.notes)
+
+    def _path(self, ticker: str) -> Path:
+        return Workspace.of(self._settings).fetched_events(ticker)
+
+    def _kept(self, ticker: str) -> Learned:
+        path = self._path(ticker)
+        try:
+            return Learned.load(path) if path.exists() else Learned()
+        except BadInput:
+            return Learned()  # fetched anew: what is lost is when a coming date was learned
+
+    def _refresh(self, ticker: str, kept: Learned, session: str) -> Learned:
+        """What is kept after asking both, each for its part."""
+        kept, faults = kept.model_copy(update={"notes": ()}), []
+        there = f" The dates of {ticker} kept from before are used." if _merged(kept) else ""
+        for ask in (self._past, self._coming):
+            try:
+                kept = ask(ticker, kept)
+            except (edgar.EdgarFault, yahoo.YahooFault) as fault:
+                faults.append(f"{fault}{there}")
+                metrics.fell_back(self._settings, "source", ticker=ticker, why=faults[-1])
+        update: dict[str, Any] = {"notes": (*kept.notes, *faults), "session": session}
+        if faults:
+            before = kept.failed[1] if kept.failed[0] == session else 0
+            update |= {"session": kept.session, "failed": (session, before + 1)}
+        return kept.model_copy(update=update)
+
+    def _past(self, ticker: str, kept: Learned) -> Learned:
+        """With what EDGAR has by now.
+
+        Raises:
+            EdgarFault: EDGAR gave nothing usable.
+        """
+        settings = self._settings
+        if not settings.edgar_contact:
+            return _noted(kept, "EDGAR is not asked without an edgar_contact")
+        if calendars.zone(settings.exchange) != edgar.ZONE:
+            return _noted(kept, "EDGAR has US stocks alone")
+        mark = Workspace.of(settings).edgar / "outage.json"
+        if _is_recent(mark):
+            raise edgar.EdgarFault("resting")
+        try:
+            company = kept.company or edgar.company_of(settings, ticker)
+            if company is None:
+                return _noted(kept, f"EDGAR lists no company of ticker {ticker}")
+            start = max(settings.start, edgar.FIRST_DAY)
+            whole = kept.since is None or kept.through is None or start < kept.since
+            since = start if whole or kept.through is None else kept.through
+            found = edgar.filings(settings, company, since)
+        except edgar.EdgarFault as fault:
+            if fault.kind != "garbage":
+                write_json(mark, {"why": str(fault)})
+            raise
+        mark.unlink(missing_ok=True)
+        clock = edgar.clock_of(found) or kept.clock
+        past = _announcements(ticker, found, clock, settings.exchange)
+        update = {
+            "past": _apart([*_without_days(kept.past, past), *past]),
+            "company": company,
+            "clock": clock,
+            "since": start if whole else kept.since,
+            "through": max((filing.filed for filing in found), default=kept.through),
+        }
+        kept = kept.model_copy(update=update)
+        return kept if kept.past else _noted(kept, _why_none(ticker, found))
+
+    def _coming(self, ticker: str, kept: Learned) -> Learned:
+        """With the next day that Yahoo names.
+
+        Raises:
+            YahooFault: Yahoo gave nothing usable.
+        """
+        settings, zone = self._settings, calendars.zone(self._settings.exchange)
+        today = self._clock().tz_convert(zone).date()
+        with slot(Workspace.of(settings).vendor, settings.yahoo_parallel):
+            found = yahoo.fetch_coming(settings, ticker, zone, 2 * settings.yahoo_timeout)
+        coming = [event for event in kept.coming if event.date < today]
+        if found is None:
+            kept = _noted(kept, f"Yahoo has no date of the next results of {ticker}")
+        elif not found.announced:
+            between = f"between {found.first} and {found.last}"
+            kept = _noted(kept, f"Yahoo expects results of {ticker} {between} and names no day")
+        elif found.first >= today:  # else it is one that has passed, and EDGAR's
+            known = next((event for event in kept.coming if event.date == found.first), None)
+            new = Event(ticker=ticker, date=found.first, announced=today, source="yahoo")
+            coming.append(known or new)
+        return kept.model_copy(update={"coming": tuple(coming)})
+
+
+def _noted(kept: Learned, note: str) -> Learned:
+    return kept.model_copy(update={"notes": (*kept.notes, f"{note}.")})
+
+
+def _why_none(ticker: str, found: Sequence[edgar.Filing]) -> str:
+    """Why a company has announced nothing that EDGAR knows of."""
+    forms = Counter(filing.form for filing in found)
+    abroad = [form for form in ("20-F", "40-F", "6-K") if forms[form]]
+    if abroad and not forms["8-K"]:
+        return (
+            f"{ticker} is a foreign filer ({', '.join(abroad)}), whose results EDGAR does not date"
+        )
+    return f"EDGAR has no results of {ticker}"
+
+
+def _announcements(
+    ticker: str, found: Iterable[edgar.Filing], clock: str | None, exchange: str
+) -> list[Event]:
+    """The events that filings report.
+
+    A filing may come days after the results: then they are of the day that it reports, at a time
+    that nobody knows.
+    """
+    events = []
+    for filing in found:
+        if not filing.holds_results:
+            continue
+        day, when = filing.filed, None
+        if clock is not None:
+            instant = filing.accepted.tz_localize(clock)
+            day, when = instant.tz_convert(edgar.ZONE).date(), wording.slot(instant, exchange)
+        reported = filing.reported
+        if reported and dt.timedelta() < day - reported <= _DUE:
+            day, when = reported, None
+        events.append(Event(ticker=ticker, date=day, when=when, source="edgar"))
+    return events
+
+
+def _apart(events: Iterable[Event]) -> tuple[Event, ...]:
+    """By date, without those that follow another within a week."""
+    kept: list[Event] = []
+    for event in sorted(events, key=lambda each: each.date):
+        if not kept or event.date - kept[-1].date >= _WEEK:
+            kept.append(event)
+    return tuple(kept)
+
+
+def _without_days(events: Iterable[Event], others: Sequence[Event]) -> list[Event]:
+    days = {event.date for event in others}
+    return [event for event in events if event.date not in days]
+
+
+def _merged(kept: Learned) -> tuple[Event, ...]:
+    """EDGAR's dates, known from when Yahoo named the day; and Yahoo's that EDGAR has not yet."""
+    named = {event.date: event.announced for event in kept.coming}
+    events = [event.model_copy(update={"announced": named.get(event.date)}) for event in kept.past]
+    later = [
+        event
+        for event in kept.coming
+        if all(abs(event.date - each.date) >= _WEEK for each in kept.past)
+    ]
+    return tuple(sorted([*events, *later], key=lambda event: event.date))
+
+
+def _is_recent(mark: Path) -> bool:
+    """Whether the file was written within the last :data:`OUTAGE` seconds."""
+    return mark.exists() and 0 <= time.time() - mark.stat().st_mtime < OUTAGE
