@@ -130,6 +130,12 @@ class Settings(BaseSettings):
         None, description="a further series of the market, such as ^VIX; its closes are enough"
     )
     prices_dir: Path | None = Field(None, description="folder of price files, for source: files")
+    date_order: Literal["auto", "dmy", "mdy", "ymd"] = Field(
+        "auto", description="of day, month and year in price files; auto: the file tells"
+    )
+    decimal_mark: Literal["auto", "point", "comma"] = Field(
+        "auto", description="before the decimals in price files; auto: the file tells"
+    )
     exchange: str = Field("XNYS", description="calendar name in exchange_calendars")
     currency: str = "USD"
     start: dt.date = Field(dt.date(2004, 8, 19), description="first day of history used")

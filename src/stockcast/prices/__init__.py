@@ -79,6 +79,7 @@ def read(settings: Settings, ticker: str, *, today: pd.Timestamp | None = None) 
         raw.revisions,
         tuple(found.date for found in suspects),
         tuple(_note(found, policy) for found in suspects),
+        repairs=raw.repairs,
     )
 
 

@@ -1,8 +1,8 @@
-"""Your own prices: a folder with one CSV or Parquet per ticker, or long files of many tickers.
+"""Your own prices: a folder of files in the layouts that people have.
 
-A file named after its ticker (``AAPL.csv``, ``^GSPC.parquet``; any letter case) holds that ticker.
-A file with a ``ticker`` column holds every ticker in the column. Columns are ``date, open, high,
-low, close, volume`` and optionally ``adj_close``, in any order, case and spelling (``Adj Close``).
+A file named after its ticker (``AAPL.csv``, ``^GSPC.parquet``; any letter case) holds that ticker,
+unless its content names others: in a column, or in the headings of columns side by side. What a
+layout may look like is in :mod:`~stockcast.prices.spellings`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -18,13 +19,16 @@ from stockcast.contracts.event import EVENTS_FILE
 from stockcast.errors import BadInput
 from stockcast.prices.accepted import ACCEPTED_FILE
 from stockcast.prices.source import RawPrices, unknown_ticker
-from stockcast.prices.tables import SUFFIXES, header, read_table, tidy
+from stockcast.prices.spellings import SUFFIXES, file_ticker
+from stockcast.prices.tables import AS_THE_FILE_TELLS, OWN, Book, Look, Notation, look, read_book
 from stockcast.settings import Settings, parse_ticker
 
-__all__ = ["FileSource"]
+__all__ = ["NO_PRICES", "FileSource"]
 
 #: Files of the folder that hold something else.
 NO_PRICES = (EVENTS_FILE, ACCEPTED_FILE)
+#: Files that are prices only if their content says so: a folder has notes, too.
+_ANY_TEXT = (".txt", ".tsv", ".xlsx")
 
 
 class FileSource:
@@ -38,56 +42,53 @@ class FileSource:
             raise BadInput("Expected the folder of your price files (prices_dir), got none.")
         self._folder = settings.prices_dir
         self._currency = settings.currency
+        self._exchange = settings.exchange
+        self._notation = Notation(settings.date_order, settings.decimal_mark)
 
     def tickers(self) -> list[str]:
         """What there is, sorted; unreadable files count under their name."""
-        found: set[str] = set()
-        for path in self._files():
-            found.update(_long(path) if _is_long(path) else _named(path.name))
-        return sorted(found)
+        return sorted({ticker for path in self.files() for ticker in self._held(path)})
 
     def history(self, ticker: str) -> RawPrices:
-        """All bars of ``ticker``.
+        """All bars of ``ticker``, and what was put right in them.
 
         Raises:
             BadInput: the folder or file cannot be read, or has no such ticker or column.
             DataFault: a date or a number in it cannot be understood.
         """
-        path = self.file_of(ticker)
-        rows = _long(path)[ticker] if _is_long(path) else read_table(path)
-        return RawPrices(tidy(rows, ticker, path.name), self._currency)
+        return self.history_in(self.file_of(ticker), ticker)
+
+    def history_in(self, path: Path, ticker: str) -> RawPrices:
+        """All bars of ``ticker`` in one file.
+
+        Raises:
+            BadInput: as for :meth:`history`.
+            DataFault: as for :meth:`history`.
+        """
+        book = self._book(path)
+        owners = _owners(path, book.tickers)
+        if ticker not in owners:
+            got = ", ".join(filter(None, book.tickers[:10])) or "nobody's"
+            raise BadInput(f"Expected prices of {ticker} in {path.name}, got those of {got}.")
+        frame, repairs = book.bars(owners[ticker], ticker, self._exchange)
+        return RawPrices(frame, self._currency, repairs=repairs)
 
     def fingerprint(self, ticker: str) -> str:
-        """Hash of the ticker's file; in a long file, of its rows, whatever the others do.
+        """Hash of the ticker's file; where it holds several, of its columns and rows only.
 
         Raises:
             BadInput: the folder or file cannot be read, or has no such ticker.
         """
         path = self.file_of(ticker)
-        if _is_long(path):
-            rows = _long(path)[ticker]
-            hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
-            return hashlib.sha256(repr(list(rows)).encode() + hashes.tobytes()).hexdigest()[:16]
-        return _file_hash(path)
-
-    def _files(self) -> list[Path]:
-        return [path for path in map(self._folder.joinpath, self._names()) if not path.is_dir()]
-
-    def _names(self) -> list[str]:
-        try:
-            entries = sorted(os.listdir(self._folder))  # noqa: PTH208 - done for every ticker
-        except OSError as error:
-            raise BadInput(
-                f"Expected a folder of price files at {self._folder}, got: {error.strerror}."
-            ) from None
-        named = [name for name in entries if name[0] != "." and name.lower() not in NO_PRICES]
-        found = [name for name in named if name.lower().endswith(SUFFIXES)]
-        if not found:
-            kinds = ", ".join(SUFFIXES)
-            raise BadInput(
-                f"Expected price files ({kinds}) in {self._folder}, got {len(entries)} others."
-            )
-        return found
+        said = "" if self._notation == AS_THE_FILE_TELLS else " ".join(self._notation)
+        if self.layout(path).tickers == ():
+            return _file_hash(path, said)
+        book = self._book(path)
+        written = book.written(_owners(path, book.tickers)[ticker])
+        digest = hashlib.sha256(repr((list(written), book.order, book.mark)).encode())
+        for column in written.values():
+            digest.update(pd.util.hash_array(column.to_pandas().to_numpy()).tobytes())
+        return digest.hexdigest()[:16]
 
     def file_of(self, ticker: str) -> Path:
         """The file that holds the ticker.
@@ -95,39 +96,124 @@ class FileSource:
         Raises:
             BadInput: the folder or file cannot be read, or has no such ticker, or two have it.
         """
-        # a file of its own goes before a long one, so the others need not be opened
-        own = [self._folder / name for name in self._names() if ticker in _named(name)]
-        found = [p for p in own if not p.is_dir() and (not _is_long(p) or ticker in _long(p))]
-        found = found or [p for p in self._files() if _is_long(p) and ticker in _long(p)]
+        # a file of its own goes before others, so that those need not be opened
+        own = [path for path in self.files() if ticker in _named(path.name)]
+        found = [path for path in own if ticker in self._held(path)]
+        found = found or [path for path in self.files() if ticker in self._held(path)]
         if not found:
             raise unknown_ticker(ticker, self.tickers(), str(self._folder))
         if len(found) > 1:
             names = " and ".join(path.name for path in found)
-            raise BadInput(f"Expected one file with prices of {ticker}, got {names}.")
+            raise BadInput(
+                f"Expected one file with prices of {ticker}, got {names}: move all but one away."
+            )
         return found[0]
+
+    def files(self) -> list[Path]:
+        """The files that may hold prices, by name.
+
+        Raises:
+            BadInput: there is no such folder, or no such file in it.
+        """
+        entries = self.entries()
+        found = [path for path in entries if self.passed_over(path) is None]
+        if not found:
+            kinds = ", ".join(SUFFIXES)
+            shown = [self._told(path) for path in entries[:5]]
+            shown += [f"{len(entries) - 5} more"] if len(entries) > 5 else []
+            got = ", ".join(shown) or "an empty folder"
+            raise BadInput(f"Expected price files ({kinds}) in {self._folder}, got {got}.")
+        return found
+
+    def entries(self) -> list[Path]:
+        """Everything in the folder that is not hidden, by name.
+
+        Raises:
+            BadInput: there is no such folder.
+        """
+        try:
+            names = sorted(os.listdir(self._folder))  # noqa: PTH208 - done for every ticker
+        except OSError as error:
+            raise BadInput(
+                f"Expected a folder of price files at {self._folder}, got: {error.strerror}."
+            ) from None
+        return [self._folder / name for name in names if name[0] != "."]
+
+    def passed_over(self, path: Path) -> str | None:
+        """Why a file is not taken for prices; None if it is."""
+        name = path.name.lower()
+        if name in NO_PRICES:
+            return "it holds something else"
+        if not name.endswith(SUFFIXES):
+            return f"its name does not end in one of {', '.join(SUFFIXES)}"
+        if path.is_dir():
+            return "it is a folder"
+        if name.endswith(_ANY_TEXT):
+            try:
+                self.layout(path)
+            except BadInput as error:
+                return str(error).rstrip(".")
+        return None
+
+    def _told(self, path: Path) -> str:
+        """The name of a file that is passed over, and why where its name does not say it."""
+        known = path.name.lower().endswith(SUFFIXES)
+        return f"{path.name} ({self.passed_over(path)})" if known else path.name
+
+    def layout(self, path: Path) -> Look:
+        """What the headings of a file say.
+
+        Raises:
+            BadInput: it cannot be read, or is no table of prices.
+        """
+        return _look(path, _stamp(path))
+
+    def held(self, path: Path) -> tuple[str, ...]:
+        """The tickers of one file.
+
+        Raises:
+            BadInput: it cannot be read, or nothing in it says whose prices they are.
+        """
+        named = self.layout(path).tickers
+        if named == ():
+            named = (OWN,)
+        found = tuple(_owners(path, self._book(path).tickers if named is None else named))
+        if not found:
+            raise BadInput(
+                f"Expected {path.name} to be named after its ticker (such as AAPL.csv) or to name "
+                f"it in a column, got neither: rename it."
+            )
+        return found
+
+    def _held(self, path: Path) -> tuple[str, ...]:
+        try:
+            return self.held(path)
+        except BadInput:
+            return _named(path.name)
+
+    def _book(self, path: Path) -> Book:
+        return _book(path, _stamp(path), self._notation)
+
+
+def _owners(path: Path, theirs: list[str] | tuple[str, ...]) -> Mapping[str, str]:
+    """What the file calls each ticker; if that can be none, it is the one of the file's name."""
+    found = {ticker: owner for owner in theirs for ticker in _parsed(owner)}
+    if not found and len(theirs) == 1:
+        return dict.fromkeys(_named(path.name), theirs[0])
+    return found
+
+
+def _parsed(text: str) -> tuple[str, ...]:
+    try:
+        return (parse_ticker(text),)
+    except BadInput:
+        return ()
 
 
 @functools.lru_cache(maxsize=65536)  # every file's name is looked at for every ticker
 def _named(name: str) -> tuple[str, ...]:
     """The ticker that a file is named after, if its name is one."""
-    suffix = max((s for s in SUFFIXES if name.lower().endswith(s)), key=len)
-    try:
-        return (parse_ticker(name[: -len(suffix)]),)
-    except BadInput:
-        return ()
-
-
-def _is_long(path: Path) -> bool:
-    """Whether a file has a ticker column; a file that cannot be read is taken to have none."""
-    try:
-        return "ticker" in _header(path, _stamp(path))
-    except BadInput:
-        return False
-
-
-def _long(path: Path) -> dict[str, pd.DataFrame]:
-    """The rows of each ticker of a long file, in the file's order."""
-    return _groups(path, _stamp(path))
+    return _parsed(file_ticker(name))
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -140,23 +226,23 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _header(path: Path, stamp: tuple[int, int]) -> list[str]:
+def _look(path: Path, stamp: tuple[int, int]) -> Look:
     del stamp  # part of the key
-    return header(path)
+    return look(path)
 
 
 @functools.lru_cache(maxsize=4)
-def _groups(path: Path, stamp: tuple[int, int]) -> dict[str, pd.DataFrame]:
-    """A long file is parsed once for all of its tickers."""
+def _book(path: Path, stamp: tuple[int, int], notation: Notation) -> Book:
+    """A file of many tickers is parsed once for all of them."""
     del stamp  # part of the key
-    table = read_table(path)
-    owners = table["ticker"].astype(str).str.strip().str.upper()
-    return {str(owner): rows for owner, rows in table.groupby(owners, sort=False)}
+    return read_book(path, notation)
 
 
-def _file_hash(path: Path) -> str:
+def _file_hash(path: Path, said: str) -> str:
     try:
         with path.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+            digest = hashlib.file_digest(content, "sha256")
     except OSError as error:
         raise BadInput(f"Expected prices in {path.name}, got: {error.strerror}.") from None
+    digest.update(said.encode())
+    return digest.hexdigest()[:16]

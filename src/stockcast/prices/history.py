@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from stockcast import bars
+from stockcast.prices.repairs import Repair, line
 from stockcast.prices.revisions import Revision
 from stockcast.prices.source import Freshness
 from stockcast.schema import COLUMNS
@@ -31,6 +32,7 @@ class PriceHistory:
         suspect: days that seem to lie on another basis than those before. Prices before have been
             put on theirs; a return over such a day is neither fitted on nor scored.
         notes: what was done to the prices besides, in sentences.
+        repairs: what was put right in what the source gave.
     """
 
     ticker: str
@@ -42,6 +44,7 @@ class PriceHistory:
     revisions: tuple[Revision, ...] = ()
     suspect: tuple[pd.Timestamp, ...] = ()
     notes: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
 
     def __post_init__(self) -> None:
         """Let every column know the days that :func:`~stockcast.evaluation.walkforward.outcomes`
@@ -91,6 +94,8 @@ class PriceHistory:
         }
         if self.freshness is not None:
             row["freshness"] = self.freshness.label or "up to date"
+        if self.repairs:
+            row["repairs"] = line(self.repairs)
         return pd.DataFrame([row], index=[self.ticker])
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import pandas as pd
 
 from stockcast.errors import BadInput
+from stockcast.prices.repairs import Repair
 from stockcast.prices.revisions import Revision
 
 __all__ = ["Freshness", "RawPrices", "Source", "unknown_ticker"]
@@ -51,12 +52,14 @@ class RawPrices(NamedTuple):
         currency: ISO code of the prices.
         freshness: how old they are, of a source that has new ones every session.
         revisions: what the source now says differently of earlier days.
+        repairs: what was put right in what the source gave.
     """
 
     frame: pd.DataFrame
     currency: str
     freshness: Freshness | None = None
     revisions: tuple[Revision, ...] = ()
+    repairs: tuple[Repair, ...] = ()
 
 
 class Source(Protocol):

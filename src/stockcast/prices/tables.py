@@ -1,230 +1,300 @@
-"""One CSV or Parquet of prices as a table under our names; what is wrong with it, in words."""
+"""One file of prices under our names: whose prices it holds, and the bars of each ticker.
+
+A file holds one ticker (by its own name), many under each other (a column names them) or many side
+by side (their headings name them). What the headings mean is in
+:mod:`~stockcast.prices.spellings`; what a cell means, in :mod:`~stockcast.prices.values`.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import gzip
-import re
-import zlib
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from stockcast.errors import BadInput, DataFault
-from stockcast.schema import COLUMNS
+from stockcast.prices import values
+from stockcast.prices.headings import flat_field
+from stockcast.prices.repairs import Repair, mend, repair
+from stockcast.prices.sheets import Sheet, read_sheet
+from stockcast.prices.spellings import FIELDS, SPELLINGS, roles, ticker_of, vendor
 
-__all__ = ["SUFFIXES", "header", "read_table", "tidy"]
+__all__ = ["Book", "Notation", "look", "read_book"]
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet", ".pq")
-
-#: Ten years of ten thousand tickers fit; anything larger is not a file of daily prices.
-LARGEST = 4 * 2**30
-#: A first line is read no further than this.
-LONGEST_HEADER = 65_536
-
-#: Names that others give our columns, with everything but letters left out.
-_ALIASES = {
-    "adjclose": "adj_close",
-    "adjustedclose": "adj_close",
-    "adjcloseprice": "adj_close",
-    "closeadj": "adj_close",
-    "closeadjusted": "adj_close",
-    "datetime": "date",
-    "timestamp": "date",
-    "symbol": "ticker",
-    "vol": "volume",
-}
-_NEEDED = ("date", "close")
-_KEPT = ("date", *COLUMNS, "adj_close", "ticker")
-_EMPTY = ("", "NaN", "nan", "NA", "N/A", "null", "NULL", "None", "-")
-#: Tried in this order. A file has days after the 12th, so only one order of day and month fits it.
-_DATES = ("ISO8601", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y")
-_OFFSET = r"\s*(Z|[+-]\d\d:\d\d)$"
+#: The key of the one ticker of a file that does not name it.
+OWN = ""
 
 
-def header(path: Path) -> list[str]:
-    """Our names of the columns of a file, without reading the rest of it.
+class Notation(NamedTuple):
+    """How dates and numbers are to be read: settings of these names; ``auto``: the file tells."""
 
-    Raises:
-        BadInput: it cannot be read.
+    date_order: str = "auto"
+    decimal_mark: str = "auto"
+
+
+AS_THE_FILE_TELLS = Notation()
+
+
+class Look(NamedTuple):
+    """What the headings of a file say.
+
+    Attributes:
+        layout: whose layout it is, and what kind of file.
+        tickers: those that the headings name; () of a file that is about the ticker of its name;
+            None where a column names them.
     """
-    with _readable(path):
-        if _is_parquet(path):
-            import pyarrow.parquet
 
-            return _our_names(pyarrow.parquet.read_schema(path).names)
-        return _our_names(_csv_header(path)[0])
+    layout: str
+    tickers: tuple[str, ...] | None
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """The columns of a file that mean something to us, under our names, otherwise as they are.
+class Book(NamedTuple):
+    """What a file holds.
 
-    Raises:
-        BadInput: it cannot be read, or a column is missing or there twice.
+    Attributes:
+        layout: as in :class:`Look`.
+        place: name of the file.
+        columns: of each ticker its columns by our names, pyarrow arrays as they are written.
+        rows: of each ticker which rows of the columns are its own; None for all.
+        footers: lines below the last row.
+        order: of day, month and year.
+        mark: before the decimals.
     """
-    with _readable(path):
-        _check_size(path)
-        table = _read_parquet(path) if _is_parquet(path) else _read_csv(path)
-    return table
 
+    layout: str
+    place: str
+    columns: Mapping[str, Mapping[str, Any]]
+    rows: Mapping[str, NDArray[np.int64]] | None
+    footers: int
+    order: values.DateOrder
+    mark: values.DecimalMark
 
-def tidy(table: pd.DataFrame, ticker: str, place: str) -> pd.DataFrame:
-    """The rows of one ticker as float64 columns by date; rows without any price are left out.
+    @property
+    def tickers(self) -> list[str]:
+        """Whose prices it holds, in the file's order; :data:`OWN` for the one of its name."""
+        return list(self.columns if self.rows is None else self.rows)
 
-    Such rows stand for days without trading, or bars that a feed did not have.
+    def written(self, owner: str) -> dict[str, Any]:
+        """The columns of one ticker as they are written."""
+        if self.rows is None:
+            return dict(self.columns[owner])
+        return {name: column.take(self.rows[owner]) for name, column in self.columns[OWN].items()}
 
-    Raises:
-        BadInput: there is no row with a price.
-        DataFault: a date or a number cannot be understood.
-    """
-    if table.empty:
-        raise BadInput(f"Expected prices of {ticker} in {place}, got no row.")
-    numbers = table.drop(columns=["date", "ticker"], errors="ignore")
-    dates = _dates(table["date"], ticker)
-    frame = numbers.apply(_numbers, args=(dates, ticker)).set_axis(dates, axis=0)
-    frame = frame.dropna(how="all", subset=[name for name in frame if name != "volume"])
-    if frame.empty:
-        raise BadInput(f"Expected prices of {ticker} in {place}, got no row with a price.")
-    return frame
+    def bars(
+        self, owner: str, ticker: str, exchange: str
+    ) -> tuple[pd.DataFrame, tuple[Repair, ...]]:
+        """The bars of one ticker, float64 by day, and what was put right in them.
 
+        Args:
+            owner: one of :attr:`tickers`.
+            ticker: its name in sentences.
+            exchange: whose days they are.
 
-def _is_parquet(path: Path) -> bool:
-    return path.name.lower().endswith((".parquet", ".pq"))
-
-
-@contextlib.contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Turns what readers raise for a damaged file into a sentence."""
-    try:
-        yield
-    except _reader_errors() as error:
-        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        reason = said.splitlines()[0]
-        reason = reason.removeprefix("Error tokenizing data. C error: ").split(". ")[0]
-        raise BadInput(
-            f"Expected prices in {path.name}, got a file that cannot be read: {reason.rstrip('.')}."
-        ) from None
-
-
-def _reader_errors() -> tuple[type[Exception], ...]:
-    import pyarrow
-
-    damaged = (OSError, EOFError, zlib.error, UnicodeError, csv.Error, pyarrow.ArrowException)
-    return *damaged, pd.errors.ParserError, pd.errors.EmptyDataError
-
-
-def _check_size(path: Path) -> None:
-    size = path.stat().st_size
-    if size > LARGEST:
-        raise BadInput(f"Expected at most {LARGEST} bytes of prices in {path.name}, got {size}.")
-
-
-def _our_names(theirs: list[str]) -> list[str]:
-    """Our name for each of their columns; ``_n`` for the n-th when it means nothing to us."""
-    plain = [re.sub("[^a-z]", "", name.lower()) for name in theirs]
-    names = [_ALIASES.get(name, name) for name in plain]
-    unnamed = {"", "index", "indexlevel"}  # how pandas writes an index without a name
-    if "date" not in names:
-        first = next((at for at, name in enumerate(names) if name in unnamed), None)
-        names = ["date" if at == first else name for at, name in enumerate(names)]
-    return [name if name in _KEPT else f"_{at}" for at, name in enumerate(names)]
-
-
-def _checked_names(theirs: list[str], path: Path) -> list[str]:
-    names = _our_names(theirs)
-    shown = ", ".join(theirs)[:100] or "nothing"
-    missing = [name for name in _NEEDED if name not in names]
-    if missing:
-        raise BadInput(
-            f"Expected columns {', '.join(_NEEDED)} in {path.name}, "
-            f"got no {', '.join(missing)} among: {shown}."
+        Raises:
+            BadInput: there is no row with a price.
+            DataFault: a date or a number cannot be understood, or there are bars of hours.
+        """
+        written = self.written(owner)
+        days, moved = self._days(written.pop("date"), ticker, exchange)
+        frame = pd.DataFrame(
+            {name: self._numbers(name, column, days, ticker) for name, column in written.items()},
+            index=days,
         )
-    twice = [name for name in _KEPT if names.count(name) > 1]
-    if twice:
+        if "close" not in frame:
+            frame = frame.rename(columns={"adj_close": "close"})
+        if frame.dropna(how="all").empty:
+            got = "no row with a price" if len(frame) else "no row"
+            raise BadInput(f"Expected prices of {ticker} in {self.place}, got {got}.")
+        frame, mended = mend(_with_splits(frame), exchange)
+        if frame.empty:
+            raise BadInput(f"Expected prices of {ticker} in {self.place}, got no row with a price.")
+        _check_daily(frame, moved, ticker, self.place)
+        return frame, (*repair("footers", self.footers), *repair("times", moved), *mended)
+
+    def _days(self, column: Any, ticker: str, exchange: str) -> tuple[pd.DatetimeIndex, int]:
+        found, moved = values.days(column, self.order, exchange)
+        if found.strange is not None:
+            raise DataFault(
+                f"{ticker} row {found.strange + 1}, date: expected a day such as 2013-03-01, "
+                f"got {column[found.strange].as_py()!r}."
+            )
+        return found.values, moved
+
+    def _numbers(self, name: str, column: Any, days: pd.DatetimeIndex, ticker: str) -> Any:
+        found = values.floats(column, self.mark)
+        if found.strange is not None:
+            raise DataFault(
+                f"{ticker} {days[found.strange]:%Y-%m-%d}, {name}: expected a number, "
+                f"got {column[found.strange].as_py()!r}."
+            )
+        return found.values
+
+
+def look(path: Path) -> Look:
+    """What the headings of a file say, without reading the rest of it.
+
+    Raises:
+        BadInput: it cannot be read, or has no column of days or of prices.
+    """
+    sheet = read_sheet(path, top_only=True)
+    owners = _owners(sheet, path)
+    if list(owners) != [OWN]:
+        return Look(_layout(sheet), tuple(owners))
+    return Look(_layout(sheet), None if "ticker" in owners[OWN] else ())
+
+
+def read_book(path: Path, notation: Notation = AS_THE_FILE_TELLS) -> Book:
+    """All that a file holds.
+
+    Raises:
+        BadInput: it cannot be read, a column is missing or there twice, or how its dates or numbers
+            are to be read is not certain.
+    """
+    sheet = read_sheet(path)
+    owners = _owners(sheet, path)
+    columns = {
+        owner: {name: sheet.rows.column(at).combine_chunks() for name, at in found.items()}
+        for owner, found in owners.items()
+    }
+    first = next(iter(columns.values()))
+    told = {str(found["date"]) for found in owners.values()}
+    told |= {str(found["ticker"]) for found in owners.values() if "ticker" in found}
+    texts = [
+        sheet.rows.column(name)
+        for name in sheet.rows.column_names
+        if name not in told
+        and str(sheet.rows.schema.field(name).type) in ("string", "large_string")
+    ]
+    order = values.date_order(first["date"], notation.date_order, path.name)
+    mark = values.decimal_mark(texts, notation.decimal_mark, path.name)
+    rows = _rows_of_each(columns[OWN].pop("ticker")) if "ticker" in first else {}
+    return Book(_layout(sheet), path.name, columns, rows or None, sheet.footers, order, mark)
+
+
+def _rows_of_each(column: Any) -> dict[str, NDArray[np.int64]]:
+    """Which rows are whose, in the file's order."""
+    import pyarrow as pa
+
+    names = pd.Series(column.cast(pa.string()).to_pylist(), dtype=object).fillna("")
+    owners = names.map({name: ticker_of(str(name)) for name in names.unique()})
+    groups = owners.groupby(owners, sort=False).indices
+    return {str(owner): rows.astype(np.int64) for owner, rows in groups.items() if owner}
+
+
+def _layout(sheet: Sheet) -> str:
+    if len(sheet.headings[0]) == 2:
+        return f"yfinance download, {sheet.kind}"
+    return f"{vendor(heading for (heading,) in sheet.headings)}, {sheet.kind}"
+
+
+def _owners(sheet: Sheet, path: Path) -> dict[str, dict[str, int]]:
+    """The columns of each ticker that the headings name, by our names."""
+    if len(sheet.headings[0]) == 2:
+        return _of_two_lines(sheet, path)
+    headings = [heading for (heading,) in sheet.headings]
+    found = roles(headings)
+    ranges = [role for role in ("open", "high", "low") if role in found]
+    if "close" in found or ("adj_close" in found and not ranges):  # two bases would not fit
+        return {OWN: _once(found, headings, path)}
+    parts = {at: flat_field(heading) for at, heading in enumerate(headings)}
+    pairs = {at: pair for at, pair in parts.items() if pair is not None}
+    if "date" in found and pairs:
+        return _grouped(pairs, found["date"][0], path)
+    if "date" in found and not ranges and len(headings) > 1:
+        return _of_one_column_each(headings, found["date"][0])
+    raise _missing("close" if "date" in found else "date", headings, path)
+
+
+def _of_two_lines(sheet: Sheet, path: Path) -> dict[str, dict[str, int]]:
+    upper, lower = zip(*sheet.headings, strict=True)
+    dates = [
+        at for at, names in enumerate(sheet.headings) if "date" in roles([names[0] or names[1]])
+    ]
+    if not dates:
+        raise _missing("date", [" ".join(names) for names in sheet.headings], path)
+    rest = [at for at in range(len(upper)) if at not in dates]
+    fields_above = "close" in roles([upper[at] for at in rest])
+    pairs = {at: (upper[at], lower[at]) if fields_above else (lower[at], upper[at]) for at in rest}
+    return _grouped(pairs, dates[0], path)
+
+
+def _grouped(
+    pairs: Mapping[int, tuple[str, str]], date: int, path: Path
+) -> dict[str, dict[str, int]]:
+    """Columns by ticker, from the field and the ticker of each."""
+    places: dict[str, list[int]] = {}
+    for at, (_, ticker) in pairs.items():
+        places.setdefault(ticker_of(ticker), []).append(at)
+    owners = {}
+    for ticker, own in places.items():
+        fields = [pairs[at][0] for at in own]
+        found = {
+            role: [own[at] for at in spots]
+            for role, spots in roles(fields).items()
+            if role in FIELDS
+        }
+        if found:
+            owners[ticker] = {"date": date, **_once(found, fields, path, whole=False)}
+    if not owners:
+        raise _missing("close", [" ".join(pair) for pair in pairs.values()], path)
+    return owners
+
+
+def _of_one_column_each(headings: list[str], date: int) -> dict[str, dict[str, int]]:
+    rest = [at for at in range(len(headings)) if at != date]
+    if len(rest) == 1:  # the file is about one ticker, whatever its column is called
+        return {OWN: {"date": date, "close": rest[0]}}
+    return {ticker_of(headings[at]): {"date": date, "close": at} for at in rest}
+
+
+def _once(
+    found: Mapping[str, list[int]], headings: list[str], path: Path, *, whole: bool = True
+) -> dict[str, int]:
+    """Where each column stands.
+
+    Raises:
+        BadInput: one that is needed is missing, or one is there twice.
+    """
+    if whole and "date" not in found:
+        raise _missing("date", headings, path)
+    if "close" not in found and "adj_close" not in found:
+        raise _missing("close", headings, path)
+    twice = next((role for role, places in found.items() if len(places) > 1), None)
+    if twice is not None:
         raise BadInput(
-            f"Expected one column {twice[0]} in {path.name}, got several among: {shown}."
+            f"Expected one column {twice} in {path.name}, got several among: {_shown(headings)}; "
+            "remove or rename all but one."
         )
-    return names
+    return {role: places[0] for role, places in found.items()}
 
 
-def _csv_header(path: Path) -> tuple[list[str], str]:
-    """Names of the columns as they are written, and the delimiter between them."""
-    opener = gzip.open if path.name.lower().endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
-        line = lines.readline(LONGEST_HEADER)
-    delimiter = max(",;\t", key=line.count)
-    names = next(csv.reader([line], delimiter=delimiter), [])
-    return [name.strip() for name in names], delimiter
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    theirs, delimiter = _csv_header(path)
-    names = _checked_names(theirs, path)
-    table = pd.read_csv(
-        path,
-        sep=delimiter,
-        header=0,
-        names=names,
-        dtype={"ticker": str},
-        # NA and NAN are tickers, so what is empty elsewhere is not empty there
-        keep_default_na=False,
-        na_values={name: list(_EMPTY) for name in names if name != "ticker"},
-        skipinitialspace=True,
-        float_precision="round_trip",
-        encoding="utf-8-sig",
-        low_memory=False,
+def _missing(role: str, headings: list[str], path: Path) -> BadInput:
+    return BadInput(
+        f"Expected a column {role} (such as {', '.join(SPELLINGS[role][:2])}) in {path.name}, "
+        f"got no {role} among: {_shown(headings)}."
     )
-    if not isinstance(table.index, pd.RangeIndex):
-        # pandas takes the first fields of rows longer than the header for an index
-        raise BadInput(f"Expected {len(names)} fields in each row of {path.name}, got more.")
-    return table[[name for name in names if name in _KEPT]]
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    import pyarrow.parquet
-
-    file = pyarrow.parquet.ParquetFile(path)
-    names = _checked_names(file.schema_arrow.names, path)
-    kept = [at for at, name in enumerate(names) if name in _KEPT]
-    table = file.read().select(kept).rename_columns([names[at] for at in kept])
-    return table.to_pandas(ignore_metadata=True, date_as_object=False)
+def _shown(headings: list[str]) -> str:
+    return ", ".join(headings)[:100] or "nothing"
 
 
-def _dates(column: pd.Series, ticker: str) -> pd.DatetimeIndex:
-    """Days as the file writes them, without a time zone, in nanoseconds."""
-    if pd.api.types.is_datetime64_any_dtype(column):
-        found = column.dt.tz_localize(None)
-    else:
-        found = _parsed_dates(column.astype(str).str.strip().str.replace(_OFFSET, "", regex=True))
-    if found.isna().any():
-        row = int(found.isna().argmax())
+def _with_splits(frame: pd.DataFrame) -> pd.DataFrame:
+    """Splits as new shares for one, 0 on other days; without the column if it tells of none."""
+    if "split" not in frame:
+        return frame
+    split = frame["split"].fillna(0.0)
+    split = split.where(split != 1, 0.0)
+    return frame.assign(split=split) if (split > 0).any() else frame.drop(columns="split")
+
+
+def _check_daily(frame: pd.DataFrame, moved: int, ticker: str, place: str) -> None:
+    days = frame.index.nunique()
+    if moved and len(frame) >= 2 * days > 2:
         raise DataFault(
-            f"{ticker} row {row + 1}, date: expected a day such as 2013-03-01, "
-            f"got {column.iloc[row]!r}."
+            f"{ticker}, date: expected one bar a day in {place}, got {len(frame) / days:.0f} a "
+            "day; give daily bars."
         )
-    return pd.DatetimeIndex(found.astype("datetime64[ns]"), name="date")
-
-
-def _parsed_dates(texts: pd.Series) -> pd.Series:
-    """Dates in the first notation that fits all of them, else in the one that fits most."""
-    attempts = []
-    for notation in _DATES:
-        parsed = pd.to_datetime(texts, format=notation, errors="coerce")
-        if parsed.notna().all():
-            return parsed
-        attempts.append(parsed)
-    return max(attempts, key=lambda parsed: parsed.notna().sum())
-
-
-def _numbers(column: pd.Series, dates: pd.DatetimeIndex, ticker: str) -> pd.Series:
-    numbers = pd.to_numeric(column, errors="coerce").astype(float)
-    strange = numbers.isna() & column.notna()
-    if strange.any():
-        row = int(strange.argmax())
-        raise DataFault(
-            f"{ticker} {dates[row]:%Y-%m-%d}, {column.name}: expected a number, "
-            f"got {column.iloc[row]!r}."
-        )
-    return numbers
