@@ -59,6 +59,21 @@ def test_one_network_of_ipv6_is_one_client(own: Own, open_app: Open) -> None:
     assert two.post("/predict-child", json=AAPL).status_code == 429
 
 
+@pytest.mark.fault(
+    "a service that listens for IPv4 and IPv6 at once sees clients as `::ffff:192.0.2.1`",
+    "nothing: each address has its own allowance",
+    "by itself",
+)
+def test_ipv4_addresses_seen_by_an_ipv6_socket_are_clients_of_their_own(
+    own: Own, open_app: Open
+) -> None:
+    settings = own(forecasts_per_hour=1)
+    addresses = ("::ffff:198.51.100.1", "::ffff:198.51.100.2", "198.51.100.1")
+    clients = [open_app(settings, address) for address in addresses]
+    codes = [client.post("/predict-child", json=AAPL).status_code for client in clients]
+    assert codes == [200, 200, 429]
+
+
 def test_a_client_does_not_choose_what_it_is_counted_as(own: Own, open_app: Open) -> None:
     client = open_app(own(forecasts_per_hour=1), "203.0.113.9")
     codes = [

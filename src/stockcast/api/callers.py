@@ -15,7 +15,7 @@ from typing import Any
 from stockcast.api.keys import Key, KeyRing, Scope
 from stockcast.errors import BadInput
 
-__all__ = ["Caller", "Refused", "caller_of", "require"]
+__all__ = ["Caller", "Refused", "caller_of", "network", "require"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def caller_of(scope: ASGIScope, keys: KeyRing) -> Caller:
     address = (scope.get("client") or ("127.0.0.1", 0))[0]
     secret = _secret(headers)
     if secret is None:
-        return Caller(_network(address), None)
+        return Caller(network(address), None)
     try:
         key = keys.find(secret)
     except BadInput as error:
@@ -95,12 +95,16 @@ def _secret(headers: dict[bytes, bytes]) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def _network(address: str) -> str:
-    """Return what counts as one client: an address, or of IPv6 the network that one gets."""
+def network(address: str) -> str:
+    """Return what counts as one client: an address, or of IPv6 the network that one gets.
+
+    A socket for both versions shows IPv4 addresses as ::ffff:192.0.2.1, which are all one network.
+    """
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
         return address
+    found = getattr(found, "ipv4_mapped", None) or found
     if found.version == 4:
-        return address
+        return str(found)
     return str(ipaddress.ip_network((int(found), 64), strict=False))

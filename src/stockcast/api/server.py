@@ -6,6 +6,7 @@ import os
 
 import uvicorn
 
+from stockcast.api.connections import CONCURRENT, Connection
 from stockcast.pipeline.kernels import inherited
 from stockcast.settings import Settings
 
@@ -24,6 +25,8 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     uvicorn.run(
         "stockcast.api.app:create_worker",
         factory=True,
+        http=Connection,
+        limit_concurrency=CONCURRENT,
         host=host,
         port=port,
         workers=workers,
