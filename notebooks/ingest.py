@@ -1,12 +1,13 @@
 # %% [markdown]
 # # Ingest
 # Daily prices of one ticker: read, checked, put on one adjustment basis, kept as an immutable
-# snapshot under the hash of its content, and published to the feature store.
+# snapshot under the hash of its content, and published to the feature store. With them the dates
+# of its results, past and to come.
 
 # %%
 from pathlib import Path
 
-from stockcast import features, plots, store, tables
+from stockcast import events, features, plots, store, tables
 from stockcast.files import write_json
 from stockcast.models.records import made_from
 from stockcast.monitoring.intake import admit
@@ -29,6 +30,8 @@ accept = []
 fresh_sessions = 20
 context = 60
 fingerprint = None
+known_events = None
+events_source = "auto"
 mark = None
 
 # %%
@@ -44,8 +47,17 @@ settings = load_settings(
         "accept": accept,
         "fresh_sessions": fresh_sessions,
         "context": context,
+        "events_source": events_source,
     },
 )
+
+# %% [markdown]
+# ## Known events
+# Days of results, as they are announced. A date that nobody says to have been announced earlier
+# counts as known ten sessions ahead.
+
+# %%
+tables.events(events.ingest(settings, ticker))
 
 # %% [markdown]
 # ## Prices

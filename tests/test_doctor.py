@@ -15,6 +15,7 @@ from stockcast.cli import main
 from stockcast.doctor import CHECKS, Check, Observation, examine
 from stockcast.errors import StockcastError
 from stockcast.settings import Settings
+from tests.standins import edgar
 from tests.standins.yahoo import sample_series, serving
 
 MakeSettings = Callable[..., Settings]
@@ -117,6 +118,26 @@ def test_trial_of_the_embedded_redis_leaves_nothing_behind(
     assert found.ok
     assert list(tmp_path.iterdir()) == []
     assert at_work_in(tmp_path) == []
+
+
+def test_events_says_how_many_dates_there_are(sample_settings: MakeSettings) -> None:
+    (found,) = examine(sample_settings(tickers="AAPL,GOOG"), [named("events")])
+    assert (found.ok, found.mode) == (True, "library")
+    assert found.detail == "sample, dates: AAPL 35, GOOG 0."
+
+
+def test_events_asks_edgar_when_it_has_a_contact(sample_settings: MakeSettings) -> None:
+    with edgar.serving(companies={"AAPL": edgar.Company(320193, [])}) as standin:
+        given = {"source": "yahoo", "tickers": "AAPL", "edgar_url": standin.url}
+        told = sample_settings(**given, edgar_contact="me@example.com")
+        (well_off,) = examine(told, [named("events")])
+        standin.faults["*"] = "refused"
+        (refused,) = examine(told, [named("events")])
+        (untold,) = examine(sample_settings(**given), [named("events")])
+    assert well_off.detail == "EDGAR answers for 1 tickers; edgar, dates: AAPL 0."
+    assert (refused.word, refused.mode) == ("degraded", "remote")
+    assert refused.detail.startswith("EDGAR refuses requests (HTTP 403)")
+    assert untold.detail.endswith("EDGAR is not asked without an edgar_contact.")
 
 
 def test_prices_names_each_ticker_that_cannot_be_read(sample_settings: MakeSettings) -> None:

@@ -181,6 +181,33 @@ def _live_prices(settings: Settings) -> Observation:
     return Observation(_installed("yfinance"), f"Yahoo answers; {detail}")
 
 
+def _events(settings: Settings) -> Observation:
+    """How many dates there are of each ticker; of EDGAR's, whether it answers, and those kept."""
+    from stockcast import events
+    from stockcast.events import edgar
+
+    source = events.source_of(settings)
+    if source == "edgar":
+        found = [events.load(settings, ticker) for ticker in settings.tickers]
+    else:
+        found = [events.read(settings, ticker) for ticker in settings.tickers]
+    counts = ", ".join(f"{each.ticker} {len(each.events)}" for each in found)
+    strange = " ".join(events.check(settings))
+    detail = f"{source}, dates: {counts}. {strange}".strip()
+    if source != "edgar":
+        return Observation("", detail)
+    if settings.edgar_contact is None:
+        return Observation("", f"{detail} EDGAR is not asked without an edgar_contact.")
+    try:
+        return Observation("", f"EDGAR answers for {edgar.probe(settings):,} tickers; {detail}")
+    except edgar.EdgarFault as fault:
+        raise Unavailable(f"{fault} ({detail})") from None
+
+
+def _events_mode(settings: Settings) -> str:
+    return "remote" if settings.edgar_contact and _prices_mode(settings) == "remote" else "library"
+
+
 def _calendar(settings: Settings) -> Observation:
     from stockcast import calendars
 
@@ -334,6 +361,7 @@ CHECKS: tuple[Check, ...] = (
     Check("packages", _packages),
     Check("disk", _disk),
     Check("prices", _prices, mode=_prices_mode, seconds=60),
+    Check("events", _events, mode=_events_mode, required=False, seconds=30),
     Check("calendar", _calendar),
     Check("torch", _torch),
     Check("feast", _feast, mode=lambda settings: "embedded", seconds=60),

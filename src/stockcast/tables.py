@@ -8,11 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from stockcast.contracts.event import EventCalendar
 from stockcast.models.records import Record
 
 __all__ = [
     "decision",
     "drifted",
+    "events",
     "fan",
     "health",
     "leading",
@@ -33,6 +35,13 @@ Document = Mapping[str, Any]
 
 # a verdict is a sentence; cut off in the middle it says nothing
 pd.set_option("display.max_colwidth", None)
+
+
+def events(calendar: EventCalendar, count: int = 8) -> pd.DataFrame:
+    """The last ``count`` dates, those to come with them; without any, the sentence that says so."""
+    rows = [event.model_dump(exclude={"ticker"}) for event in calendar.events[-count:]]
+    notes = pd.DataFrame({"note": calendar.notes}, index=[calendar.ticker] * len(calendar.notes))
+    return pd.concat([pd.DataFrame(rows, index=[calendar.ticker] * len(rows)), notes]).fillna("-")
 
 
 def fan(document: Document) -> pd.DataFrame:

@@ -69,3 +69,16 @@ def test_root_that_cannot_be_written_is_bad_input(tmp_path: Path, capfd: Output)
     printed = capfd.readouterr()
     assert printed.err.count("\n") == 1
     assert "Expected a folder that can be written" in printed.err
+
+
+def test_bad_dates_of_results_are_told_before_anything_is_made(
+    root: Path, tmp_path: Path, capfd: Output
+) -> None:
+    prices = tmp_path / "prices"
+    prices.mkdir()
+    (prices / "events.csv").write_text("ticker,date,when\nAAPL,soon,amc\n", "utf-8")
+    assert main(["run", "-p", "files", "--set", f"prices_dir={prices}"]) == 2
+    assert capfd.readouterr().err == (
+        "stockcast: Expected a day such as 2013-03-01 in line 2 of events.csv, got 'soon'.\n"
+    )
+    assert not root.exists()

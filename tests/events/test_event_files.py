@@ -182,10 +182,10 @@ def test_a_holiday_is_answered_by_the_next_session_and_said(make: MakeSettings) 
 
 def test_a_ticker_without_prices_is_said_and_the_nearest_named(make: MakeSettings) -> None:
     settings = make(f"{HEADER}APPL,2012-10-25,amc\nIBM,2012-10-16,amc\n", tickers="AAPL")
-    assert events.notices(settings)[0] == (
+    assert events.check(settings) == [
         "events.csv: Expected a ticker of the prices (AAPL, IBM, ^GSPC), got APPL; "
         "did you mean AAPL?"
-    )
+    ]
 
 
 def test_the_fingerprint_is_the_tickers_own(make: MakeSettings) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from stockcast import events
 from stockcast.calendars import close_time
 from stockcast.contracts.event import EventCalendar
 from stockcast.events import calendar, edgar
@@ -270,12 +269,12 @@ def test_the_fingerprint_changes_with_the_session_and_with_each_failure(
     source = live(make())
     before = source.fingerprint("AAA")
     source.read("AAA")
-    assert source.fingerprint("AAA") == before == DAY
+    assert source.fingerprint("AAA") == before == f"edgar {DAY}"
     later = live(make(), "2024-05-09")
     sec.faults["*"] = "error"
     later.read("AAA")
-    assert later.fingerprint("AAA") == "2024-05-09, attempt 2"
-    assert events.fingerprint(make(), "AAA").startswith("edgar-")
+    assert later.fingerprint("AAA") == "edgar 2024-05-09, attempt 2"
+    assert live(make(edgar_contact="")).fingerprint("AAA") == f"yahoo {DAY}"
 
 
 def test_what_is_kept_and_cannot_be_read_is_fetched_anew(get: Get, make: Make) -> None:

@@ -14,14 +14,16 @@ from stockcast.settings import Settings, load_settings
 
 #: Settings that say where things are kept or how a run goes, not what comes out of it. prices_dir
 #: counts by its content, through the fingerprint; tickers are read to name the nearest one. How
-#: live prices are fetched, and how old is too old, changes no price; where reports are remembered,
-#: and how long one may take, changes no fact.
+#: live prices are fetched, and how old is too old, changes no price; whether there is a contact for
+#: EDGAR is in the fingerprint of the events. Where reports are remembered, and how long one may
+#: take, changes no fact.
 PLACES = {
     *("profile", "root", "jobs", "prices_dir", "tickers", "ledger_url", "cache_ttl"),
     *("redis_url", "redis_host", "redis_port", "mlflow_tracking_uri"),
     *("dagshub_user_name", "dagshub_repo_name", "dagshub_token"),
     *("qdrant_url", "qdrant_api_key", "ollama_embedding_model"),
     *("ollama_timeout", "report_deadline", "report_ttl"),
+    *("edgar_url", "edgar_timeout", "edgar_contact"),
     *("yahoo_url", "yahoo_timeout", "yahoo_budget", "yahoo_parallel", "oldest_prices"),
 }
 

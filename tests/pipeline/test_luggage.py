@@ -109,6 +109,7 @@ def test_task_takes_what_is_upstream_of_it_and_no_other_tickers(
     luggage = Luggage(settings, plans)
     child = luggage.packed(plans["train_child-AAPL"])["files"]
     assert {path.removeprefix("products/sample/") for path in child} == {
+        *(f"events/{ticker}.json" for ticker in ("AAPL", "^GSPC")),
         *(
             f"prices/{ticker}/{name}.json"
             for ticker in ("AAPL", "^GSPC")

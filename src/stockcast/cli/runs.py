@@ -42,6 +42,7 @@ def run(
     settings = settings_for(profile, assignments, tickers, jobs)
     if tickers is not None:
         require_known(settings)
+    check_events(settings)
     with results_only():
         result = pipeline.run(settings, force=force, jobs=jobs, cluster=cluster)
         page = _review(settings, result)
@@ -66,6 +67,18 @@ def _review(settings: Settings, result: RunResult) -> Path | None:
     if page:
         say(f"the review of this run is {views.shown_path(page)}.")
     return page
+
+
+def check_events(settings: Settings) -> None:
+    """Say which of the dates in files are nobody's.
+
+    Raises:
+        BadInput: they are unreadable, or cannot be meant so; before anything is made.
+    """
+    from stockcast import events
+
+    for sentence in events.check(settings):
+        say(sentence)
 
 
 def require_known(settings: Settings) -> None:
@@ -155,14 +168,14 @@ def status(
     assignments: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """List every task: up to date, or stale and why; then what is to be known of the prices."""
-    from stockcast import pipeline
+    """List every task: up to date, or stale and why; then what to know of its prices and dates."""
+    from stockcast import events, pipeline
     from stockcast.prices.notices import notices
 
     settings = settings_for(profile, assignments, tickers)
     with results_only():
         tasks = pipeline.status(settings)
-        told = notices(settings)
+        told = [*notices(settings), *events.notices(settings)]
     if as_json:
         document = {"profile": settings.profile, "root": str(settings.root)}
         print_json({**document, "tasks": [task.document() for task in tasks], "notices": told})

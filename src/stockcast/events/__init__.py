@@ -22,6 +22,7 @@ __all__ = [
     "SOURCES",
     "Event",
     "EventCalendar",
+    "check",
     "fingerprint",
     "ingest",
     "load",
@@ -104,17 +105,18 @@ def load(settings: Settings, ticker: str) -> EventCalendar:
 
 
 def notices(settings: Settings) -> list[str]:
-    """What somebody who looks after the dates has to know, in sentences; needs no network.
+    """What is to be said of the dates in use, of each ticker that is forecast, in sentences."""
+    workspace = Workspace.of(settings)
+    there = [each for each in settings.tickers if workspace.events(each).exists()]
+    return [note for ticker in there for note in load(settings, ticker).notes]
+
+
+def check(settings: Settings) -> list[str]:
+    """A sentence on each ticker of a file of events that nobody has prices of.
 
     Raises:
-        BadInput: a file of dates is unreadable.
+        BadInput: a file of dates is unreadable, or a date of it cannot be meant so.
     """
-    told = [note for ticker in settings.tickers for note in load(settings, ticker).notes]
-    return [*_unknown(settings), *told]
-
-
-def _unknown(settings: Settings) -> list[str]:
-    """A sentence on the tickers of a file of events that nobody has prices of."""
     from stockcast import prices
     from stockcast.prices.source import unknown_ticker
 

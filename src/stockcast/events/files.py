@@ -12,6 +12,7 @@ import csv
 import functools
 import os
 from collections.abc import Iterator, Sequence
+from itertools import compress
 from pathlib import Path
 
 import pandas as pd
@@ -64,8 +65,8 @@ class FileEvents:
         Raises:
             BadInput: a file cannot be read.
         """
-        named = {event.ticker for path in self._common() for event in self._parsed(path)}
-        return sorted(named | self._own().keys())
+        named = (self._parsed(path).keys() for path in self._common())
+        return sorted(set().union(self._own(), *named))
 
     def read(self, ticker: str) -> EventCalendar:
         """All dates of ``ticker``.
@@ -74,12 +75,8 @@ class FileEvents:
             BadInput: its file cannot be read, or a line of it cannot be meant so.
         """
         own = ticker if ticker in self._own() else None
-        events = [
-            event
-            for path in self.files_of(ticker)
-            for event in self._parsed(path, own)
-            if event.ticker == ticker
-        ]
+        files = self.files_of(ticker)
+        events = [event for path in files for event in self._parsed(path, own).get(ticker, ())]
         if not events:
             return without(ticker, "files", f"{EVENTS_FILE} has none")
         notes = tuple(self._closed(events))
@@ -105,20 +102,20 @@ class FileEvents:
         place = f"the folder {folder.name}"
         return {_ticker(name[: -len(".csv")], place): folder / name for name in found}
 
-    def _parsed(self, path: Path, owner: str | None = None) -> list[Event]:
+    def _parsed(self, path: Path, owner: str | None = None) -> dict[str, list[Event]]:
         stamp = path.stat()
         return _events(path, owner, self._exchange, stamp.st_mtime_ns, stamp.st_size)
 
     def _closed(self, events: Sequence[Event]) -> Iterator[str]:
         """A sentence for each date at which the exchange is closed."""
-        for event in events:
-            day = pd.Timestamp(event.date)
-            if not len(calendars.sessions(self._exchange, day, day)):
-                after = calendars.next_sessions(self._exchange, day, 1)[0]
-                yield (
-                    f"{event.ticker}: {self._exchange} is closed on {event.date}, so the "
-                    f"{event.kind} of that day are answered on {after:%Y-%m-%d}."
-                )
+        days = pd.DatetimeIndex([event.date for event in events])
+        trading = days.isin(calendars.sessions(self._exchange, days.min(), days.max()))
+        for event, day in zip(compress(events, ~trading), days[~trading], strict=True):
+            after = calendars.next_sessions(self._exchange, day, 1)[0]
+            yield (
+                f"{event.ticker}: {self._exchange} is closed on {event.date}, so the "
+                f"{event.kind} of that day are answered on {after:%Y-%m-%d}."
+            )
 
 
 def _listed(folder: Path) -> list[str]:
@@ -130,8 +127,8 @@ def _listed(folder: Path) -> list[str]:
 
 
 @functools.lru_cache(maxsize=1024)  # every ticker asks for the common file
-def _events(path: Path, owner: str | None, exchange: str, *stamp: int) -> list[Event]:
-    """The events of a file by ticker and date; ``stamp`` changes when the file does."""
+def _events(path: Path, owner: str | None, exchange: str, *stamp: int) -> dict[str, list[Event]]:
+    """The events of a file by ticker, sorted by date; ``stamp`` changes when the file does."""
     if stamp[-1] > LARGEST:
         raise BadInput(f"Expected at most {LARGEST} bytes in {path.name}, got {stamp[-1]}.")
     rows = _rows(path, ("date", "when") if owner else ("ticker", "date", "when"))
@@ -165,10 +162,10 @@ def _ticker(text: str, place: str) -> str:
         raise BadInput(f"In {place}: {error}") from None
 
 
-def _apart(events: Sequence[tuple[int, Event]], name: str) -> list[Event]:
-    """The events, each once; two announcements of results in a week cannot be meant."""
+def _apart(events: Sequence[tuple[int, Event]], name: str) -> dict[str, list[Event]]:
+    """The events by ticker, each once; two announcements of results in a week cannot be meant."""
     last: dict[tuple[str, str], tuple[int, Event]] = {}
-    kept = []
+    kept: dict[str, list[Event]] = {}
     for line, event in events:
         before = last.get((event.ticker, event.kind))
         if before and event == before[1]:
@@ -181,7 +178,7 @@ def _apart(events: Sequence[tuple[int, Event]], name: str) -> list[Event]:
                 "remove the wrong one."
             )
         last[event.ticker, event.kind] = line, event
-        kept.append(event)
+        kept.setdefault(event.ticker, []).append(event)
     return kept
 
 

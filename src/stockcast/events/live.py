@@ -86,7 +86,8 @@ class LiveEvents:
         """
         session = f"{self._wanted():%Y-%m-%d}"
         failed, count = self._kept(ticker).failed
-        return session + (f", attempt {count + 1}" if failed == session else "")
+        again = f", attempt {count + 1}" if failed == session else ""
+        return f"{self._name} {session}{again}"
 
     def read(self, ticker: str) -> EventCalendar:
         """All dates of ``ticker``, fetched if the session's were not; it never fails."""

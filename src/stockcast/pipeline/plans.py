@@ -124,6 +124,8 @@ class _Values:
             return sorted(self._settings.tickers)  # reordering them changes no result
         if key == "fingerprint" and self._ticker is not None:
             return _fingerprint(self._settings, self._ticker)
+        if key == "known_events" and self._ticker is not None:
+            return _events(self._settings, self._ticker)
         if key == "news" and self._ticker is not None:
             return _news(self._settings, self._ticker)
         if key == "mark":
@@ -160,6 +162,15 @@ def _fingerprint(settings: Settings, ticker: str) -> str:
         return str(prices.fingerprint(settings, ticker))
     except BadInput:
         return "unreadable"  # the ticker's own ingest notebook says why; the others must run
+
+
+def _events(settings: Settings, ticker: str) -> str:
+    from stockcast import events
+
+    try:
+        return events.fingerprint(settings, ticker)
+    except BadInput:
+        return "unreadable"  # as above
 
 
 def _news(settings: Settings, ticker: str) -> str:

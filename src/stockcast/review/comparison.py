@@ -18,7 +18,7 @@ __all__ = ["compare", "sentence", "trained"]
 Document = dict[str, Any]
 
 #: Parameters that stand for the data, which has a part of its own.
-_DATA = ("fingerprint", "news")
+_DATA = ("fingerprint", "known_events", "news")
 
 _MISSING = "-"
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from stockcast.agents import news
 from stockcast.errors import BadInput, Unavailable
+from stockcast.events.files import FileEvents
 from stockcast.files import write_text
 from stockcast.pipeline.cluster import records
 from stockcast.pipeline.cluster.files import Files, SharedStore, covered, moved
@@ -84,12 +85,13 @@ class Luggage:
         self._files.remove({*document["removed"], *failed} - document["files"].keys())
 
     def _sources(self, ticker: str | None) -> dict[str, str]:
-        """Have the store keep the ticker's own price file and news, where there are any."""
+        """Have the store keep the ticker's own price file, dates and news, where there are any."""
         folder, found = self._settings.prices_dir, []
         if folder is None or ticker is None:
             return {}
         with contextlib.suppress(BadInput):  # the ticker's ingest says what is wrong
             found.append(FileSource(self._settings).file_of(ticker))
+            found += FileEvents(self._settings).files_of(ticker)
         also = [news.file_of(self._settings, ticker), accepted.accepted_file(self._settings)]
         found += filter(None, also)
         return Files(folder, self._files.store).put(str(p.relative_to(folder)) for p in found)
