@@ -10,9 +10,10 @@ import pandas as pd
 from IPython.display import display
 
 from stockcast import plots, tables
+from stockcast.contracts.forecast import Forecast
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.files import read_json
 from stockcast.ledger import Ledger
-from stockcast.models.records import load_record
 from stockcast.settings import load_settings
 
 # %% tags=["parameters"]
@@ -23,16 +24,16 @@ tickers = None
 
 # %%
 settings = load_settings(profile)
-documents = [read_json(Path(task["forecast"])) for task in upstream["forecast-*"].values()]
+forecasts = [Forecast.load(Path(task["forecast"])) for task in upstream["forecast-*"].values()]
 checks = [read_json(Path(task["drift"])) for task in upstream["drift-*"].values()]
-records = [load_record(Path(task["model"])) for task in upstream["train_child-*"].values()]
-leading = tables.leading(documents)
-shown = [document for document in documents if document["ticker"] in leading]
+records = [ModelRecord.load(Path(task["model"])) for task in upstream["train_child-*"].values()]
+leading = tables.leading(forecasts)
+shown = [forecast for forecast in forecasts if forecast.ticker in leading]
 plots.expected_ranges(shown)
 
 # %%
 pd.set_option("display.max_rows", None)
-tables.overview(documents)
+tables.overview(forecasts)
 
 # %% [markdown]
 # ## Skill
@@ -65,4 +66,4 @@ tables.health(checks)
 # ## Forecasts
 
 # %%
-display(*[plots.fan_chart(document) for document in shown])
+display(*[plots.fan_chart(forecast) for forecast in shown])

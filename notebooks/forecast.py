@@ -7,7 +7,6 @@
 from pathlib import Path
 
 from stockcast import forecasting, plots, tables
-from stockcast.files import write_json
 from stockcast.ledger import Ledger
 from stockcast.prices import snapshot
 from stockcast.settings import load_settings
@@ -22,20 +21,20 @@ context = 60
 
 # %%
 settings = load_settings(profile, {"context": context, "horizon": horizon})
-document = forecasting.forecast(settings, ticker)
-plots.fan_chart(document)
+forecast = forecasting.forecast(settings, ticker)
+plots.fan_chart(forecast)
 
 # %%
-tables.skill(document)
+tables.skill(forecast)
 
 # %%
-tables.fan(document)
+tables.fan(forecast)
 
 # %% [markdown]
 # ## Verdict
 
 # %%
-tables.verdict(document)
+tables.verdict(forecast)
 
 # %% [markdown]
 # ## What became of earlier forecasts
@@ -45,9 +44,7 @@ tables.verdict(document)
 # %%
 history = snapshot.load(Path(upstream[f"ingest-{ticker}"]["prices"]))
 ledger = Ledger(settings)
-ledger.append(
-    document
-)  # as forecast() did when it was made; one from the cache may outlive a ledger
+ledger.append(forecast)  # as when it was made; one from the cache may outlive a ledger
 ledger.settle(ticker, history.frame["close"], history.data_hash)
 plots.ledger(ledger.rows(ticker))
 
@@ -55,4 +52,4 @@ plots.ledger(ledger.rows(ticker))
 tables.track_record(ledger.summary(ticker=ticker))
 
 # %%
-write_json(Path(product["forecast"]), document)
+forecast.save(Path(product["forecast"]))

@@ -8,12 +8,11 @@
 from pathlib import Path
 
 from stockcast import events, features, plots, store, tables
-from stockcast.files import write_json
-from stockcast.models.records import made_from
 from stockcast.monitoring.intake import admit
 from stockcast.prices import snapshot
 from stockcast.prices.revisions import account
 from stockcast.settings import load_settings
+from stockcast.workspace import Workspace
 
 # %% tags=["parameters"]
 upstream = None
@@ -87,8 +86,9 @@ tables.notes(ticker, history.notes)
 # on what is true now by the stages after this one.
 
 # %%
-changed = account(ticker, history.revisions, made_from(settings, ticker))
-write_json(Path(product["revisions"]), changed)
+models = Workspace.of(settings).learned_from(ticker, parent_ticker)
+changed = account(ticker, history.revisions, models)
+changed.save(Path(product["revisions"]))
 tables.revisions(changed)
 
 # %% [markdown]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from stockcast import agents, plots, tables
 from stockcast.agents import exhibits
-from stockcast.files import read_json, write_json
+from stockcast.contracts.forecast import Forecast
+from stockcast.files import write_json
 from stockcast.ledger import Ledger
 from stockcast.settings import load_settings
 
@@ -24,7 +25,7 @@ temperature = 0.3
 
 # %%
 settings = load_settings(profile, {"ollama_model": ollama_model, "temperature": temperature})
-forecast = read_json(Path(upstream[f"forecast-{ticker}"]["forecast"]))
+forecast = Forecast.load(Path(upstream[f"forecast-{ticker}"]["forecast"]))
 report = agents.write_report(settings, ticker, forecast=forecast)
 exhibits.headline(report)
 

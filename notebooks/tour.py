@@ -6,8 +6,8 @@
 
 # %%
 from stockcast import pipeline, plots, tables, tracking
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.lab import trials
-from stockcast.models.records import load_record
 from stockcast.settings import load_settings
 
 # %% tags=["parameters"]
@@ -25,7 +25,7 @@ changes = {}
 settings = load_settings(profile, changes)
 pipeline.run(settings, targets=[f"train_child-{ticker}"])
 made = trials.pipeline_products(settings, "train_child", ticker)
-tables.decision(load_record(made["model"]))
+tables.decision(ModelRecord.load(made["model"]))
 
 # %% [markdown]
 # ## 2. Change one parameter
@@ -35,7 +35,7 @@ tables.decision(load_record(made["model"]))
 
 # %%
 tried = trials.try_out(settings, "train_child", ticker, **{key: value})
-tables.decision(load_record(tried["model"]))
+tables.decision(ModelRecord.load(tried["model"]))
 
 # %% [markdown]
 # ## 3. See both in MLflow

@@ -8,17 +8,18 @@
 from pathlib import Path
 
 from stockcast import plots, store, tables
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.files import write_parquet
 from stockcast.models import publishing
 from stockcast.models.assessment import assess
 from stockcast.models.bundle import load_bundle
 from stockcast.models.children import make_child, try_strategies
-from stockcast.models.records import load_record
 from stockcast.models.samples import make_samples
 from stockcast.models.training import Hyperparameters
 from stockcast.prices import snapshot
 from stockcast.progress import by_strategy
 from stockcast.settings import load_settings
+from stockcast.workspace import Workspace
 
 # %% tags=["parameters"]
 upstream = None
@@ -45,9 +46,9 @@ history = snapshot.load(Path(upstream[f"ingest-{ticker}"]["prices"]))
 close = history.frame["close"]
 features = store.training_frame(settings, ticker, end=history.as_of)
 samples = make_samples(ticker, features, close, horizon)
-parent_record = load_record(Path(upstream["train_parent"]["model"]))
+parent_record = ModelRecord.load(Path(upstream["train_parent"]["model"]))
 reigning = parent_record.bundle or f"parent/{parent_record.candidate}"
-parent = load_bundle(settings.state / "models" / reigning)
+parent = load_bundle(Workspace.of(settings).bundle(reigning))
 parent.split.table(samples.days)
 
 # %% [markdown]

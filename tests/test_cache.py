@@ -24,10 +24,12 @@ from stockcast import cache
 from stockcast.cache import Cache
 from stockcast.cache.forecasts import _open
 from stockcast.cache.server import EmbeddedServer, _binary
+from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput, StockcastError, Unavailable
 from stockcast.settings import Settings
+from tests.documents import forecast
 
-FORECAST = {"ticker": "AAPL", "data_hash": "d1", "predictions": {"full_forecast": [{"q50": 1.5}]}}
+FORECAST = forecast(data_hash="d1")
 WHERE = ("AAPL", "d1", "v1")
 
 Worker = Callable[..., subprocess.Popen[str]]
@@ -213,7 +215,7 @@ def test_key_names_profile_ticker_data_and_model(here: Cache) -> None:
 
 def test_value_is_json(here: Cache) -> None:
     key = key_of(here)
-    assert json.loads(raw(here, lambda client: client.get(key))) == FORECAST
+    assert Forecast.model_validate_json(raw(here, lambda client: client.get(key))) == FORECAST
 
 
 def test_forecast_is_gone_when_its_time_is_over(here: Cache) -> None:
@@ -228,7 +230,7 @@ def test_forecast_without_time_left_is_not_kept(here: Cache) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [b"\xff\x00", b'{"ticker": "AAPL', b"[]", b"null", b'{"ticker": "IBM", "data_hash": "d1"}'],
+    [b"\xff\x00", b'{"ticker": "AAPL', b"[]", b"null", b'{"ticker": "AAPL", "data_hash": "d1"}'],
 )
 def test_corrupt_value_is_a_miss(here: Cache, value: bytes) -> None:
     key = key_of(here)

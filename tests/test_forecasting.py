@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,18 @@ import pytest
 
 from stockcast import cache, features, forecasting, prices, store
 from stockcast.cli import main
+from stockcast.contracts.forecast import Close, Forecast
+from stockcast.contracts.model_record import ModelRecord, child_name
+from stockcast.contracts.prices import Freshness, SnapshotPointer
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.forecasting import NoModel
-from stockcast.ledger import QUANTILES, Ledger
-from stockcast.models.records import child_name, load_record, record_file
+from stockcast.ledger import Ledger
 from stockcast.monitoring.metrics.totals import totals_of
 from stockcast.prices.sample import SampleSource
 from stockcast.settings import Settings, load_settings
+from stockcast.workspace import Workspace
 from tests.workshop import SHORT, Workshop
 
-Document = dict[str, Any]
 SPLIT = {"validation_start": "2008-06-01", "test_start": "2010-01-01"}
 #: Days of a replay; between the first two, one is left out.
 DAYS = ("2013-02-11", "2013-02-13", "2013-02-14")
@@ -45,11 +48,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 @pytest.fixture
 def keep(shop: Workshop) -> Iterator[Callable[..., None]]:
     """Change fields of FB's record for the length of a test."""
-    path = record_file(shop.settings, child_name("FB"))
+    path = Workspace.of(shop.settings).record(child_name("FB"))
     before = path.read_text()
 
     def change(**fields: Any) -> None:
-        load_record(path).model_copy(update=fields).save(path)
+        ModelRecord.load(path).model_copy(update=fields).save(path)
 
     yield change
     path.write_text(before)
@@ -57,7 +60,7 @@ def keep(shop: Workshop) -> Iterator[Callable[..., None]]:
 
 def test_forecasts_are_counted_by_where_they_came_from(shop: Workshop) -> None:
     before = Counter(totals_of(shop.settings).read())
-    assert [shop.forecast("FB")["cached"] for _ in range(3)][1:] == [True, True]
+    assert [shop.forecast("FB").cached for _ in range(3)][1:] == [True, True]
     found = Counter(totals_of(shop.settings).read()) - before
     assert found["predictions_total", ("parent",)] == 3
     assert found["stockcast_cache_hits_total", ()] >= 2
@@ -69,19 +72,18 @@ def test_forecasts_are_counted_by_where_they_came_from(shop: Workshop) -> None:
 def test_going_on_without_the_cache_is_counted(shop: Workshop) -> None:
     settings = shop.settings.model_copy(update={"redis_url": "redis://127.0.0.1:1"})
     before = Counter(totals_of(settings).read())
-    assert not forecasting.forecast(settings, "FB")["cached"]
+    assert not forecasting.forecast(settings, "FB").cached
     found = Counter(totals_of(settings).read()) - before
     assert found["stockcast_fallbacks_total", ("cache",)] == 1
     assert found["stockcast_fallbacks_total", ("parent",)] == 1
 
 
-def numbers(document: Document) -> Document:
-    return {key: value for key, value in document.items() if key != "cached"}
+def numbers(document: Forecast) -> dict[str, Any]:
+    return document.model_dump(exclude={"cached"})
 
 
-def fan(document: Document) -> np.ndarray:
-    days = document["predictions"]["full_forecast"]
-    return np.array([[day[name] for name in QUANTILES] for day in days])
+def fan(document: Forecast) -> np.ndarray:
+    return np.array([list(day.quantiles().values()) for day in document.days])
 
 
 @pytest.mark.parametrize("ticker", ["AAPL", "FB"])
@@ -90,11 +92,11 @@ def test_last_close_is_the_one_traded_and_not_the_first_forecast(
 ) -> None:
     document = shop.forecast(ticker)
     traded = SampleSource().history(ticker).frame["close"].iloc[-1]
-    assert document["last_close"] == traded
-    assert document["predictions"]["historical"][-1] == {"date": "2013-03-01", "close": traded}
-    first = document["predictions"]["full_forecast"][0]
-    assert first["date"] > document["as_of"] == "2013-03-01"
-    assert first["close"] != document["last_close"]
+    assert document.last_close == traded
+    assert document.predictions.historical[-1] == Close(date=date(2013, 3, 1), close=traded)
+    first = document.days[0]
+    assert first.date > document.as_of == date(2013, 3, 1)
+    assert first.close != document.last_close
 
 
 @pytest.mark.parametrize("ticker", ["AAPL", "FB"])
@@ -106,12 +108,12 @@ def test_forecast_is_a_fan_around_its_median_that_widens_and_never_crosses(
     width = fan(document)[:, -1] - fan(document)[:, 0]
     assert (width > 0).all()
     assert width[-1] > width[0]
-    for day in document["predictions"]["full_forecast"]:
-        assert day["close"] == day["q50"]
+    for day in document.days:
+        assert day.close == day.q50
 
 
 def test_days_are_those_of_the_exchange(shop: Workshop) -> None:
-    days = [day["date"] for day in shop.forecast("FB")["predictions"]["full_forecast"]]
+    days = [str(day.date) for day in shop.forecast("FB").days]
     assert days == ["2013-03-04", "2013-03-05", "2013-03-06", "2013-03-07", "2013-03-08"]
     before_easter = forecasting.next_sessions("XNYS", pd.Timestamp("2013-03-28"), 1)
     assert list(before_easter) == [pd.Timestamp("2013-04-01")]
@@ -120,23 +122,22 @@ def test_days_are_those_of_the_exchange(shop: Workshop) -> None:
 def test_naive_forecast_stands_beside_it(shop: Workshop) -> None:
     document = shop.forecast("AAPL")
     ours, naive = (
-        [day["date"] for day in part["full_forecast"]]
-        for part in (document["predictions"], document["naive"])
+        [day.date for day in part.full_forecast] for part in (document.predictions, document.naive)
     )
     assert ours == naive
-    assert document["skill"]["pinball_vs_naive"] > 0
+    assert document.skill.pinball_vs_naive > 0
 
 
 def test_quantiles_that_cross_are_put_in_order() -> None:
     crossed = np.linspace(0.1, -0.1, len(LEVELS))[None]
     rows = forecasting.price_fan(pd.DatetimeIndex(["2013-03-04"]), 100.0, crossed)
-    prices_of_day = [rows[0][name] for name in QUANTILES]
+    prices_of_day = list(rows[0].quantiles().values())
     assert prices_of_day == sorted(prices_of_day)
 
 
 def test_second_answer_comes_from_the_cache_and_is_the_same(shop: Workshop) -> None:
     first, second = shop.forecast("FB"), shop.forecast("FB")
-    assert second["cached"] is True
+    assert second.cached is True
     assert numbers(first) == numbers(second)
     assert numbers(forecasting.compute(shop.settings, "FB")) == numbers(second)
 
@@ -145,24 +146,24 @@ def test_another_model_is_not_answered_with_what_the_old_one_said(
     shop: Workshop, keep: Callable[..., None]
 ) -> None:
     shop.forecast("FB")
-    record = load_record(record_file(shop.settings, child_name("FB")))
+    record = ModelRecord.load(Workspace.of(shop.settings).record(child_name("FB")))
     keep(served=record.served.model_copy(update={"version": "0123456789ab"}))
     document = shop.forecast("FB")
-    assert document["cached"] is False
-    assert document["model"]["version"] == "0123456789ab"
+    assert document.cached is False
+    assert document.model.version == "0123456789ab"
 
 
 def test_a_baseline_of_another_horizon_is_not_answered_from_the_cache(
     shop: Workshop, keep: Callable[..., None]
 ) -> None:
-    record = load_record(record_file(shop.settings, child_name("AAPL")))
+    record = ModelRecord.load(Workspace.of(shop.settings).record(child_name("AAPL")))
     assert record.bundle is None, "this test is about a baseline that serves"
     keep(bundle=None, served=record.served, baselines=record.baselines)
     assert len(fan(shop.forecast("FB"))) == 5
     shorter = {name: rows[:3] for name, rows in record.baselines.items()}
     keep(baselines=shorter)
     document = shop.forecast("FB")
-    assert document["cached"] is False
+    assert document.cached is False
     assert len(fan(document)) == 3
 
 
@@ -170,9 +171,9 @@ def test_a_verdict_that_changed_is_not_answered_with_the_old_one(
     shop: Workshop, keep: Callable[..., None]
 ) -> None:
     shop.forecast("FB")
-    record = load_record(record_file(shop.settings, child_name("FB")))
+    record = ModelRecord.load(Workspace.of(shop.settings).record(child_name("FB")))
     keep(verdict=record.verdict.model_copy(update={"reason": "Another reason."}))
-    assert shop.forecast("FB")["verdict"]["reason"] == "Another reason."
+    assert shop.forecast("FB").verdict.reason == "Another reason."
 
 
 def test_what_feast_serves_is_what_is_forecast_from(shop: Workshop) -> None:
@@ -200,7 +201,7 @@ def test_a_model_of_other_days_does_not_speak_of_these(shop: Workshop) -> None:
 
 
 def test_a_damaged_model_is_named_and_other_tickers_go_on(shop: Workshop) -> None:
-    record = load_record(record_file(shop.settings, child_name("FB")))
+    record = ModelRecord.load(Workspace.of(shop.settings).record(child_name("FB")))
     weights = shop.models / str(record.bundle) / "weights.safetensors"
     whole = weights.read_bytes()
     forecasting._bundle.cache_clear()
@@ -208,7 +209,7 @@ def test_a_damaged_model_is_named_and_other_tickers_go_on(shop: Workshop) -> Non
         weights.write_bytes(whole[: len(whole) // 2])
         with pytest.raises(forecasting.BadInput, match=f"Expected a model in {weights.parent}"):
             forecasting.compute(shop.settings, "FB")
-        assert forecasting.compute(shop.settings, "AAPL")["last_close"] > 0
+        assert forecasting.compute(shop.settings, "AAPL").last_close > 0
     finally:
         weights.write_bytes(whole)
         forecasting._bundle.cache_clear()
@@ -237,7 +238,7 @@ def settings_of(root: Path, folder: Path, **more: str) -> Settings:
 @pytest.fixture(scope="module")
 def replay(
     tmp_path_factory: pytest.TempPathFactory, folder: Path
-) -> Iterator[tuple[Settings, list[Document]]]:
+) -> Iterator[tuple[Settings, list[Forecast]]]:
     """Forecasts of FB made on past days, with prices that go on for weeks after them."""
     root = tmp_path_factory.mktemp("replay")
     made = []
@@ -252,18 +253,18 @@ def replay(
 
 
 def test_each_past_day_gets_a_forecast_of_its_own(
-    replay: tuple[Settings, list[Document]],
+    replay: tuple[Settings, list[Forecast]],
 ) -> None:
     _, made = replay
-    assert [document["as_of"] for document in made] == list(DAYS)
-    assert not any(document["cached"] for document in made)
-    assert len({document["data_hash"] for document in made}) == len(DAYS)
+    assert [str(document.as_of) for document in made] == list(DAYS)
+    assert not any(document.cached for document in made)
+    assert len({document.data_hash for document in made}) == len(DAYS)
     closes = SampleSource().history("FB").frame["close"]
-    assert [document["last_close"] for document in made] == list(closes[list(DAYS)])
+    assert [document.last_close for document in made] == list(closes[list(DAYS)])
 
 
 def test_a_forecast_of_a_past_day_is_the_one_made_without_the_days_after(
-    replay: tuple[Settings, list[Document]], tmp_path: Path
+    replay: tuple[Settings, list[Forecast]], tmp_path: Path
 ) -> None:
     cut = write_prices(tmp_path, until=DAYS[-1])
     blind = Workshop(settings_of(tmp_path / "root", cut))
@@ -271,12 +272,12 @@ def test_a_forecast_of_a_past_day_is_the_one_made_without_the_days_after(
     blind.train_child("FB")
     made = blind.forecast("FB")
     cache.stop(blind.settings)
-    assert made["model"]["kind"] == "parent", "this test is about a network that serves"
+    assert made.model.kind == "parent", "this test is about a network that serves"
     assert numbers(made) == numbers(replay[1][-1])
 
 
 def test_settled_figures_are_those_computed_from_prices(
-    replay: tuple[Settings, list[Document]], folder: Path, capfd: pytest.CaptureFixture[str]
+    replay: tuple[Settings, list[Forecast]], folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     settings, made = replay
     where = ["--set", f"root={settings.root}", "--set", f"prices_dir={folder}"]
@@ -285,10 +286,10 @@ def test_settled_figures_are_those_computed_from_prices(
     close = SampleSource().history("FB").frame["close"]
     realised, low, high, losses = [], [], [], []
     for document in made:
-        begin = close[document["as_of"]]
-        for day in document["predictions"]["full_forecast"]:
-            y = float(np.log(close[day["date"]] / begin))
-            q = np.log([day[name] / document["last_close"] for name in QUANTILES])
+        begin = close[str(document.as_of)]
+        for day in document.days:
+            y = float(np.log(close[str(day.date)] / begin))
+            q = np.log(np.array(list(day.quantiles().values())) / document.last_close)
             realised.append(y)
             low.append(q[LEVELS.index(0.10)])
             high.append(q[LEVELS.index(0.90)])
@@ -303,7 +304,7 @@ def test_settled_figures_are_those_computed_from_prices(
 
 
 def test_every_row_was_written_before_its_outcome(
-    replay: tuple[Settings, list[Document]],
+    replay: tuple[Settings, list[Forecast]],
 ) -> None:
     rows = Ledger(replay[0]).rows("FB")
     assert (rows["target_date"] > rows["as_of"]).all()
@@ -315,14 +316,14 @@ def test_how_old_the_prices_are_stands_beside_a_cached_forecast_too(shop: Worksh
     shop.forecast("FB")
     pointer = prices.snapshot.current(shop.settings, "FB")
     before = pointer.read_text()
-    aged = {"last": "2013-03-01", "expected": "2013-03-04", "sessions_old": 1, "label": "old"}
-    pointer.write_text(json.dumps({**json.loads(before), "freshness": aged}))
+    aged = Freshness(last=date(2013, 3, 1), expected=date(2013, 3, 4), sessions_old=1)
+    SnapshotPointer.load(pointer).model_copy(update={"freshness": aged}).save(pointer)
     try:
         document = shop.forecast("FB")
-        assert (document["cached"], document["freshness"]) == (True, aged)
+        assert (document.cached, document.freshness) == (True, aged)
         live = shop.settings.model_copy(update={"source": "yahoo"})
         with pytest.raises(NoModel, match=r"fetched for 2013-03-04, and .* has closed since"):
             forecasting.forecast(live, "FB")
     finally:
         pointer.write_text(before)
-    assert "freshness" not in shop.forecast("FB")
+    assert shop.forecast("FB").freshness is None

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation import metrics
 from stockcast.evaluation.quantiles import LEVELS
@@ -30,11 +31,12 @@ HORIZON = 5
 
 #: Appends one forecast after another and says so after each; a stand-in for `stockcast run`.
 WRITER = """
-import json, sys
+import sys
+from stockcast.contracts.forecast import Forecast
 from stockcast.ledger import Ledger
 ledger = Ledger(sys.argv[1])
 for line in sys.stdin:
-    print(ledger.append(json.loads(line)), flush=True)
+    print(ledger.append(Forecast.model_validate_json(line)), flush=True)
 """
 
 
@@ -46,7 +48,7 @@ def prices(last_close: float, day: pd.Timestamp, steps: int, spread: float) -> d
 
 def forecast(
     day: int, ticker: str = "AAPL", version: str = "v1", close: pd.Series = CLOSE
-) -> dict[str, Any]:
+) -> Forecast:
     """Make a forecast at the close of session number ``day``, with a wider naive one beside it."""
     last_close = float(close.iloc[day])
 
@@ -56,16 +58,32 @@ def forecast(
             "full_forecast": [prices(last_close, d, h, spread) for h, d in enumerate(days, start=1)]
         }
 
-    return {
+    document = {
         "ticker": ticker,
         "as_of": str(close.index[day].date()),
         "last_close": last_close,
         "data_hash": f"hash{day}",
-        "model": {"kind": "child", "version": version},
-        "verdict": {"skilful": True},
-        "predictions": path(0.008),
+        "currency": "USD",
+        "source": "sample",
+        "cached": False,
+        "model": {
+            "kind": "child",
+            "version": version,
+            "strategy": "freeze",
+            "trained_through": None,
+        },
+        "verdict": {"skilful": True, "reason": "Accepted."},
+        "skill": {
+            "pinball_vs_naive": 0.9,
+            "pinball_vs_garch": 1.0,
+            "ci95": None,
+            "coverage_80": 0.8,
+            "n": 500,
+        },
+        "predictions": {"historical": [], **path(0.008)},
         "naive": path(0.02),
     }
+    return Forecast.model_validate(document)
 
 
 @pytest.fixture
@@ -97,11 +115,11 @@ def test_quantiles_come_back_as_log_returns_from_the_last_close(ledger: Ledger) 
     document = forecast(3)
     ledger.append(document)
     row = ledger.rows("AAPL").iloc[1]
-    wanted = document["predictions"]["full_forecast"][1]
+    wanted = document.days[1]
     assert row["horizon"] == 2
-    assert row["target_date"] == pd.Timestamp(wanted["date"])
+    assert row["target_date"] == pd.Timestamp(wanted.date)
     for name in QUANTILES:
-        assert row["last_close"] * math.exp(row[name]) == pytest.approx(wanted[name])
+        assert row["last_close"] * math.exp(row[name]) == pytest.approx(wanted.quantiles()[name])
     assert row["naive_q05"] < row["q05"]
 
 
@@ -113,9 +131,9 @@ def test_same_forecast_twice_is_one_row_per_horizon(ledger: Ledger) -> None:
 def test_the_first_writing_of_a_forecast_stands(ledger: Ledger) -> None:
     ledger.append(forecast(0))
     before = ledger.rows()
-    changed = forecast(0)
-    changed["predictions"]["full_forecast"][0]["q50"] *= 1.1
-    ledger.append(changed)
+    changed = forecast(0).model_dump()
+    changed["predictions"]["full_forecast"][0]["q50"] *= 1.001
+    ledger.append(Forecast.model_validate(changed))
     pd.testing.assert_frame_equal(ledger.rows(), before)
 
 
@@ -128,18 +146,17 @@ def test_another_model_ticker_or_day_is_another_forecast(
 
 
 def test_forecast_without_a_naive_one_is_kept(ledger: Ledger) -> None:
-    document = forecast(0)
-    del document["naive"]
-    assert ledger.append(document) == HORIZON
+    alone = forecast(0).model_copy(update={"naive": None})
+    assert ledger.append(alone) == HORIZON
     assert ledger.rows()[list(NAIVE_QUANTILES)].isna().all(axis=None)
 
 
 @pytest.mark.parametrize("price", [math.nan, 0.0, -1.0, None])
 def test_forecast_with_a_price_that_is_none_leaves_no_row(ledger: Ledger, price: Any) -> None:
-    document = forecast(0)
+    document = forecast(0).model_dump(mode="json")
     document["predictions"]["full_forecast"][4]["q95"] = price
     with pytest.raises(BadInput, match="q95"):
-        ledger.append(document)
+        ledger.append(Forecast.parse(document, "a test"))
     assert ledger.rows().empty
 
 
@@ -265,7 +282,7 @@ def test_four_writers_at_once_lose_and_double_no_row(url: str) -> None:
         own = [forecast(day, version=f"w{number}") for day in range(20)]
         mixed = [document for pair in zip(shared, own, strict=True) for document in pair]
         assert process.stdin is not None
-        process.stdin.write("".join(json.dumps(document) + "\n" for document in mixed))
+        process.stdin.write("".join(each.model_dump_json() + "\n" for each in mixed))
         process.stdin.close()
         process.stdin = None
     counts = [int(line) for process in writers for line in process.communicate()[0].split()]
@@ -285,7 +302,7 @@ def test_kill_in_the_middle_keeps_what_was_said_and_halves_no_forecast(url: str)
     process = writer(url)
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write("".join(json.dumps(document) + "\n" for document in documents))
+    process.stdin.write("".join(each.model_dump_json() + "\n" for each in documents))
     process.stdin.flush()
     said = [process.stdout.readline() for _ in range(5)]
     process.kill()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,12 @@ from matplotlib.figure import Figure
 
 from stockcast import plots
 from stockcast.chart import Chart
+from stockcast.contracts.forecast import QUANTILES, Forecast
+from stockcast.contracts.prices import Freshness
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.models.baselines import ewma
 from stockcast.models.training import Epoch
+from tests.documents import forecast
 from tests.evaluation.histories import sample_close
 
 DAYS = pd.bdate_range("2005-01-03", periods=3000)
@@ -29,16 +31,23 @@ def bars(scale: float) -> pd.DataFrame:
     return frame.assign(volume=1e9 * scale)
 
 
-def fan(scale: float) -> dict[str, Any]:
-    days = [{"date": str(day.date()), "close": scale} for day in DAYS[:60]]
-    levels = ("q05", "q10", "q25", "q50", "q75", "q90", "q95")
+def fan(scale: float) -> Forecast:
+    days = [{"date": day.date(), "close": scale} for day in DAYS[:60]]
     ahead = [
-        {"date": str(day.date()), **{name: scale * (1 + k / 100) for k, name in enumerate(levels)}}
+        {
+            "date": day.date(),
+            "close": scale,
+            **{name: scale * (1 + k / 100) for k, name in enumerate(QUANTILES)},
+        }
         for day in DAYS[60:65]
     ]
-    forecast = {"historical": days, "full_forecast": ahead}
-    who = {"ticker": LONGEST, "as_of": "2012-06-29", "currency": "USD", "last_close": scale}
-    return {**who, "predictions": forecast, "freshness": {"sessions_old": 3}, "score": 1.5}
+    old = Freshness(last="2012-06-26", expected="2012-06-29", sessions_old=3)
+    return forecast(
+        ticker=LONGEST,
+        last_close=scale,
+        predictions={"historical": days, "full_forecast": ahead},
+        freshness=old,
+    )
 
 
 @cache
@@ -63,7 +72,7 @@ CHARTS: dict[str, Callable[[], Chart]] = {
     "skill": lambda: plots.skill(RATIOS),
     "strategies": lambda: plots.strategies(pd.DataFrame({"pinball": 1.0}, [LONGEST, "scratch"])),
     "expected_ranges": lambda: plots.expected_ranges([fan(1), fan(2)]),
-    "drift": lambda: plots.drift([fan(1)]),
+    "drift": lambda: plots.drift([{"ticker": LONGEST, "score": 1.5}]),
     "surprises": lambda: plots.surprises(pd.DataFrame({"volatility": 12.5}, DAYS), "Alarm"),
     "ledger": lambda: plots.ledger(LEDGER.assign(q10=-0.01, q90=0.01)),
 }

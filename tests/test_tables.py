@@ -9,37 +9,33 @@ import pytest
 
 from stockcast import plots, tables
 from stockcast.cli import views
+from stockcast.contracts.forecast import Forecast, Served, Skill, Verdict
+from stockcast.contracts.model_record import ModelRecord
+from stockcast.contracts.prices import Freshness, Revision
 from stockcast.ledger import Ledger
-from stockcast.models.records import Record, Served, Skill, Verdict
-from stockcast.prices.revisions import Revision, account
+from stockcast.prices.revisions import account
+from tests.documents import forecast
 
 FAN = {"q05": 9.0, "q10": 9.4, "q25": 9.8, "q50": 10.0, "q75": 10.2, "q90": 10.6, "q95": 11.004}
 
 
-def document(ci95: list[float] | None) -> dict[str, Any]:
+SKILL = {"pinball_vs_garch": 1.0, "ci95": None, "coverage_80": 0.8, "n": 790}
+
+
+def document(ci95: list[float] | None, **changes: Any) -> Forecast:
     days = ["2013-03-04", "2013-03-05"]
-    return {
-        "ticker": "AAPL",
-        "as_of": "2013-03-01",
-        "last_close": 10.05,
-        "source": "sample",
-        "data_hash": "abc",
-        "model": {
-            "kind": "baseline",
-            "version": "garch",
-            "strategy": "garch",
-            "trained_through": None,
+    ahead = [{"date": d, "close": 10.0, **FAN} for d in days]
+    baseline = {"kind": "baseline", "version": "garch", "strategy": "garch"}
+    return forecast(
+        last_close=10.05,
+        model={**baseline, "trained_through": None},
+        verdict={"skilful": False, "reason": "Refused."},
+        skill={**SKILL, "pinball_vs_naive": 0.98765, "ci95": ci95},
+        predictions={
+            "historical": [{"date": "2013-02-28", "close": 10.0}],
+            "full_forecast": ahead,
         },
-        "verdict": {"skilful": False, "reason": "Refused."},
-        "skill": {
-            "pinball_vs_naive": 0.98765,
-            "pinball_vs_garch": 1.0,
-            "ci95": ci95,
-            "coverage_80": 0.8,
-            "n": 790,
-        },
-        "predictions": {"full_forecast": [{"date": d, "close": 10.0, **FAN} for d in days]},
-    }
+    ).model_copy(update=changes)
 
 
 def score(model: str, horizon: int | str) -> dict[str, Any]:
@@ -56,8 +52,8 @@ def score(model: str, horizon: int | str) -> dict[str, Any]:
     }
 
 
-def record() -> Record:
-    return Record(
+def record() -> ModelRecord:
+    return ModelRecord(
         name="child-AAPL",
         ticker="AAPL",
         data_hash="abc",
@@ -119,20 +115,21 @@ def test_track_record_of_an_empty_ledger_has_no_rows(tmp_path: Path) -> None:
 
 def test_old_prices_are_labelled_wherever_their_forecast_is_shown() -> None:
     label = "Prices as of 2013-02-28, 1 session old. Yahoo cannot be reached for AAPL."
-    old = {**document(None), "freshness": {"sessions_old": 1, "label": label}}
+    span = {"last": "2013-02-28", "expected": "2013-03-01"}
+    why = "Yahoo cannot be reached for AAPL."
+    old = document(None, freshness=Freshness(**span, sessions_old=1, why=why))
     assert tables.verdict(old).loc["stale", "AAPL"] == label
     assert tables.overview([old]).loc["AAPL", "as of"].endswith("(1 session old)")
-    past = {"historical": [{"date": "2013-02-28", "close": 10.0}], **old["predictions"]}
-    figure = plots.fan_chart({**old, "currency": "USD", "predictions": past})
+    figure = plots.fan_chart(old)
     assert "on prices that are 1 session old" in figure.axes[0].get_title("left")
     assert label in views.verdict_line(old)
-    fresh = {**old, "freshness": {"sessions_old": 0, "label": ""}}
+    fresh = document(None, freshness=Freshness(**span, sessions_old=0))
     assert "stale" not in tables.verdict(fresh).index
     assert "\n" not in views.verdict_line(fresh)
 
 
 def test_revisions_name_what_changed_and_the_models_it_touches() -> None:
-    changed = Revision("split", "2005-02-28", "A split.")
+    changed = Revision(kind="split", date="2005-02-28", sentence="A split.")
     table = tables.revisions(account("AAPL", [changed], ["child-AAPL"]))
     assert table.loc["AAPL"].to_list() == ["split", "2005-02-28", "A split.", "child-AAPL"]
     none = tables.revisions(account("AAPL", [], ["child-AAPL"]))
@@ -142,7 +139,7 @@ def test_revisions_name_what_changed_and_the_models_it_touches() -> None:
 def test_figures_of_many_tickers_show_those_with_most_skill_in_their_order() -> None:
     ratios = {"A": 1.01, "B": 0.95, "C": None, "D": 0.97}
     documents = [
-        {**document(None), "ticker": ticker, "skill": {"pinball_vs_naive": ratio}}
+        forecast(ticker=ticker, skill={**SKILL, "pinball_vs_naive": ratio})
         for ticker, ratio in ratios.items()
     ]
     assert tables.leading(documents, 2) == ["B", "D"]

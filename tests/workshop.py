@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from stockcast import features, forecasting, store
+from stockcast.contracts.forecast import Forecast
+from stockcast.contracts.model_record import ModelRecord, child_name
 from stockcast.models import publishing
 from stockcast.models.assessment import assess
 from stockcast.models.bundle import Bundle, load_bundle, make_bundle
 from stockcast.models.children import make_child, try_strategies
 from stockcast.models.inference import walk_forward
-from stockcast.models.records import Record, child_name, load_record, record_file
 from stockcast.models.samples import Samples, make_samples
 from stockcast.models.splits import Split, split_days
 from stockcast.models.training import Fitted, Hyperparameters, fit
 from stockcast.prices import PriceHistory, read, snapshot
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 TINY = Hyperparameters(
     context=20, hidden_size=8, num_layers=1, batch_size=16, epochs=2, learning_rate=5e-3
@@ -42,7 +43,7 @@ class Workshop:
         frame = store.training_frame(self.settings, history.ticker, end=history.as_of)
         return make_samples(history.ticker, frame, history.frame["close"], self.settings.horizon)
 
-    def train_parent(self) -> Record:
+    def train_parent(self) -> ModelRecord:
         settings = self.settings
         history = self.ingest(settings.parent_ticker)
         samples, close = self.samples(history), history.frame["close"]
@@ -59,15 +60,15 @@ class Workshop:
             train_seconds={"parent": fitted.seconds},
         )
         bundle = parent_bundle(fitted, split, samples)
-        path = record_file(settings, "parent")
+        path = Workspace.of(settings).record("parent")
         return publishing.publish(settings, history, samples, bundle, assessment, path)
 
-    def parent(self) -> tuple[Record, Bundle]:
-        record = load_record(record_file(self.settings, "parent"))
+    def parent(self) -> tuple[ModelRecord, Bundle]:
+        record = ModelRecord.load(Workspace.of(self.settings).record("parent"))
         reigning = record.bundle or f"parent/{record.candidate}"
         return record, load_bundle(self.models / reigning)
 
-    def train_child(self, ticker: str, strategy: str = "auto") -> Record:
+    def train_child(self, ticker: str, strategy: str = "auto") -> ModelRecord:
         record, parent = self.parent()
         history = self.ingest(ticker)
         samples, close = self.samples(history), history.frame["close"]
@@ -88,12 +89,12 @@ class Workshop:
             samples,
             make_child(children, parent, TINY, samples),
             assessment,
-            record_file(self.settings, child_name(ticker)),
+            Workspace.of(self.settings).record(child_name(ticker)),
             children=children,
             parent=record,
         )
 
-    def forecast(self, ticker: str) -> dict[str, Any]:
+    def forecast(self, ticker: str) -> Forecast:
         return forecasting.forecast(self.settings, ticker)
 
     @property

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stockcast import holds, prices
+from stockcast.basis import Basis, NoModel, from_parent
+from stockcast.basis import files as made_from
 from stockcast.calendars import next_sessions
-from stockcast.errors import BadInput, StockcastError
+from stockcast.contracts.forecast import (
+    Close,
+    Forecast,
+    ForecastDay,
+    Inputs,
+    NaiveForecast,
+    Predictions,
+    quantile_name,
+)
+from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
-from stockcast.models.records import PARENT, Record, child_name, load_record, record_file
 from stockcast.monitoring import metrics
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
@@ -35,16 +43,12 @@ __all__ = [
     "price_fan",
 ]
 
-#: Past closes that a forecast document carries.
+#: Past closes that a forecast carries.
 HISTORY_DAYS = 120
 
 
-class NoModel(StockcastError):
-    """Nothing is trained for the ticker yet, or only for other prices than today's."""
-
-
-def forecast(settings: Settings, ticker: str) -> dict[str, Any]:
-    """The forecast contract of ``ticker``: from the cache, else computed, written down and cached.
+def forecast(settings: Settings, ticker: str) -> Forecast:
+    """The forecast of ``ticker``: from the cache, else computed, written down and cached.
 
     Raises:
         NoModel: the ticker has no model for the prices in use; training it makes one.
@@ -54,152 +58,96 @@ def forecast(settings: Settings, ticker: str) -> dict[str, Any]:
     from stockcast.cache import connect, forecast_ttl
 
     begun = time.perf_counter()
-    holds.require_none(settings, ticker)
-    record = _record(settings, ticker)
-    freshness = _freshness(settings, ticker)
-    model = _identity(record)
+    basis = Basis.read(settings, ticker)
+    data_hash, model = basis.record.data_hash, basis.identity
     cache = connect(settings)
 
-    def recall() -> dict[str, Any] | None:
-        return cache.get_forecast(ticker, record.data_hash, model)
+    def recall() -> Forecast | None:
+        return cache.get_forecast(ticker, data_hash, model)
 
-    def make() -> dict[str, Any]:
+    def make() -> Forecast:
         from stockcast.ledger import Ledger
 
-        made = compute(settings, ticker)
+        made = _compute(settings, basis)
         Ledger(settings).append(made)
         ttl = forecast_ttl(settings, pd.Timestamp.now(tz="UTC"))
-        kept = {**made, "cached": True}  # as it is answered later, byte by byte
-        cache.put_forecast(ticker, record.data_hash, model, kept, ttl)
+        kept = made.model_copy(update={"cached": True})  # as it is answered later
+        cache.put_forecast(ticker, data_hash, model, kept, ttl)
         return made
 
-    document = recall() or cache.once(f"forecast:{ticker}", make, recall)
-    _count(settings, document, cache.resting, time.perf_counter() - begun)
+    found = recall() or cache.forecast_once(ticker, make, recall)
+    _count(settings, found, cache.resting, time.perf_counter() - begun)
     # not cached with the rest: the same prices are a session older after each close
-    return {**document, "freshness": freshness} if freshness else document
+    return found.model_copy(update={"freshness": basis.freshness}) if basis.freshness else found
 
 
 def cache_key(settings: Settings, ticker: str) -> str:
     """Where the cache keeps the forecast that :func:`forecast` gives now. Errors as there."""
     from stockcast.cache import connect
 
-    holds.require_none(settings, ticker)
-    record = _record(settings, ticker)
-    return connect(settings).forecast_key(ticker, record.data_hash, _identity(record))
+    basis = Basis.read(settings, ticker)
+    return connect(settings).forecast_key(ticker, basis.record.data_hash, basis.identity)
 
 
-def from_parent(settings: Settings, ticker: str) -> bool:
-    """Whether the parent itself forecasts ``ticker``: the index, unless it has a child."""
-    own = record_file(settings, child_name(ticker))
-    return ticker == settings.parent_ticker and not own.exists()
+def compute(settings: Settings, ticker: str) -> Forecast:
+    """The forecast of ``ticker``, made now. Errors as in :func:`forecast`."""
+    return _compute(settings, Basis.read(settings, ticker))
 
 
-def made_from(settings: Settings, ticker: str) -> tuple[Path, ...]:
-    """The files that :func:`cache_key` depends on; while they stay as they are, so does it."""
-    names = (child_name(ticker), *((PARENT,) if ticker == settings.parent_ticker else ()))
-    records = (record_file(settings, name) for name in names)
-    return (*records, snapshot.current(settings, ticker), holds.file(settings, ticker))
-
-
-def compute(settings: Settings, ticker: str) -> dict[str, Any]:
-    """The forecast contract of ``ticker``, made now. Errors as in :func:`forecast`."""
-    record = _record(settings, ticker)
-    history = _history(snapshot.current(settings, ticker), record.data_hash)
-    quantiles = _quantiles(settings, record, history)
+def _compute(settings: Settings, basis: Basis) -> Forecast:
+    record = basis.record
+    history = _history(basis.workspace.snapshot(basis.ticker, record.data_hash))
+    quantiles = _quantiles(settings, basis, history)
     days = next_sessions(settings.exchange, history.as_of, len(quantiles))
     past = history.frame["close"].tail(HISTORY_DAYS)
     naive = np.array(record.baselines["naive"])
-    return {
-        "ticker": ticker,
-        "as_of": str(history.as_of.date()),
-        "last_close": history.last_close,
-        "currency": history.currency,
-        "source": history.source,
-        "data_hash": history.data_hash,
-        "cached": False,
-        "model": record.served.model_dump(),
-        "verdict": record.verdict.model_dump(),
-        "skill": record.skill.model_dump(mode="json"),
-        "predictions": {
-            "historical": [
-                {"date": str(day.date()), "close": float(close)} for day, close in past.items()
-            ],
-            "full_forecast": price_fan(days, history.last_close, quantiles),
-        },
-        "naive": {"full_forecast": price_fan(days, history.last_close, naive)},
-    }
-
-
-def _freshness(settings: Settings, ticker: str) -> dict[str, Any] | None:
-    """How old the prices in use are, of a source that has new ones every session.
-
-    Raises:
-        NoModel: a session has closed since they were fetched.
-    """
-    known = snapshot.freshness(settings, ticker)
-    wanted = prices.wanted(settings)
-    if known and wanted is not None and known["expected"] < f"{wanted:%Y-%m-%d}":
-        raise NoModel(
-            f"The prices of {ticker} were fetched for {known['expected']}, and "
-            f"{wanted:%Y-%m-%d} has closed since; `stockcast run -t {ticker}` fetches them."
-        )
-    return known
-
-
-def _count(settings: Settings, document: dict[str, Any], uncached: bool, seconds: float) -> None:
-    ticker, kind = document["ticker"], document["model"]["kind"]
-    metrics.forecast_served(settings, ticker, kind, seconds, cached=document["cached"])
-    if uncached:
-        metrics.fell_back(settings, "cache", ticker=ticker)
-    if kind != "child" and not document["cached"]:
-        metrics.fell_back(settings, kind, ticker=ticker, why=document["verdict"]["reason"])
+    return Forecast(
+        ticker=basis.ticker,
+        as_of=history.as_of.date(),
+        last_close=history.last_close,
+        currency=history.currency,
+        source=history.source,
+        data_hash=history.data_hash,
+        cached=False,
+        model=record.served,
+        verdict=record.verdict,
+        skill=record.skill,
+        inputs=Inputs(prices=history.inputs.prices, volume=history.inputs.volume),
+        predictions=Predictions(
+            historical=tuple(
+                Close(date=day.date(), close=float(close)) for day, close in past.items()
+            ),
+            full_forecast=price_fan(days, history.last_close, quantiles),
+        ),
+        naive=NaiveForecast(full_forecast=price_fan(days, history.last_close, naive)),
+    )
 
 
 def price_fan(
     days: pd.DatetimeIndex, last_close: float, quantiles: NDArray[np.float64]
-) -> list[dict[str, Any]]:
+) -> tuple[ForecastDay, ...]:
     """Quantiles of cumulative log-returns (horizon, levels) as prices per trading day."""
-    names = [f"q{round(100 * level):02d}" for level in LEVELS]
+    names = [quantile_name(level) for level in LEVELS]
     prices = last_close * np.exp(np.sort(quantiles, axis=1))
-    return [
-        {
-            "date": str(day.date()),
-            "close": float(row[LEVELS.index(0.5)]),
-            **{name: float(price) for name, price in zip(names, row, strict=True)},
-        }
-        for day, row in zip(days, prices, strict=True)
-    ]
+    made = [dict(zip(names, row.tolist(), strict=True)) for row in prices]
+    return tuple(
+        ForecastDay.model_validate({"date": day.date(), "close": fan["q50"], **fan})
+        for day, fan in zip(days, made, strict=True)
+    )
 
 
-def _record_file(settings: Settings, ticker: str) -> Path:
-    return record_file(settings, PARENT if from_parent(settings, ticker) else child_name(ticker))
+def _count(settings: Settings, made: Forecast, uncached: bool, seconds: float) -> None:
+    ticker, kind = made.ticker, made.model.kind
+    metrics.forecast_served(settings, ticker, kind, seconds, cached=made.cached)
+    if uncached:
+        metrics.fell_back(settings, "cache", ticker=ticker)
+    if kind != "child" and not made.cached:
+        metrics.fell_back(settings, kind, ticker=ticker, why=made.verdict.reason)
 
 
-def _record(settings: Settings, ticker: str) -> Record:
-    """The ticker's record, if it was made from the prices in use."""
-    path = _record_file(settings, ticker)
-    if not path.exists():
-        raise NoModel(f"There is no model of {ticker} yet; `stockcast run -t {ticker}` trains one.")
-    record = load_record(path)
-    if snapshot.in_use(settings, ticker) != record.data_hash:
-        raise NoModel(
-            f"The model of {ticker} was assessed on prices up to {record.as_of}, not on those "
-            f"asked for; `stockcast run -t {ticker}` brings it up to date."
-        )
-    return record
-
-
-def _identity(record: Record) -> str:
-    """What serves, and a hash of all that a forecast takes from the record.
-
-    The version alone does not tell: ``garch`` has the same one for every horizon and verdict.
-    """
-    used = record.model_dump_json(exclude={"details", "scorecard", "strategies"})
-    return f"{record.served.version}-{hashlib.sha256(used.encode()).hexdigest()[:12]}"
-
-
-def _quantiles(settings: Settings, record: Record, history: PriceHistory) -> NDArray[np.float64]:
+def _quantiles(settings: Settings, basis: Basis, history: PriceHistory) -> NDArray[np.float64]:
     """Log-return quantiles (horizon, levels) of what serves, made on the record's last day."""
+    record = basis.record
     if record.bundle is None:
         return np.array(record.baselines[record.served.strategy])
     from stockcast import store
@@ -218,11 +166,11 @@ def _quantiles(settings: Settings, record: Record, history: PriceHistory) -> NDA
             f"Expected {settings.context} days of inputs for {record.ticker}, got fewer; "
             "its history is too short to forecast from."
         )
-    bundle = _bundle(settings.state / "models" / record.bundle)
+    bundle = _bundle(basis.workspace.bundle(record.bundle))
     raw = forecast_context(bundle.fitted, context.values, context.sigma)
     both = average(raw, np.array(record.baselines[PARTNER]))
     made = QuantileForecasts(pd.DatetimeIndex([history.as_of]), LEVELS, both[None])
-    state = CalibrationState.from_json(record.calibration or {})
+    state = CalibrationState.of(record.calibration) if record.calibration else None
     calibrated, _ = recalibrate(made, history.frame["close"], state=state)
     latest: NDArray[np.float64] = calibrated.values[0]
     return latest
@@ -236,9 +184,6 @@ def _bundle(folder: Path) -> Bundle:
 
 
 @lru_cache(maxsize=64)
-def _load(path: Path, data_hash: str) -> PriceHistory:
+def _history(path: Path) -> PriceHistory:
+    """The snapshot at ``path``, whose name is its hash."""
     return snapshot.load(path)
-
-
-def _history(pointer: Path, data_hash: str) -> PriceHistory:
-    return _load(pointer.with_name(f"{data_hash}.parquet"), data_hash)

@@ -11,13 +11,14 @@ from pathlib import Path
 from stockcast.errors import BadInput, DataFault
 from stockcast.files import read_json, write_json
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["file", "place", "reason", "release", "require_none"]
 
 
 def file(settings: Settings, ticker: str) -> Path:
     """Where the hold of ``ticker`` lies, if there is one: each past day replayed has its own."""
-    return settings.state / "holds" / str(settings.as_of or "latest") / f"{ticker}.json"
+    return Workspace.of(settings).hold(ticker)
 
 
 def place(settings: Settings, ticker: str, why: str) -> None:

@@ -19,46 +19,25 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from stockcast.contracts.forecast import QUANTILES, TAILS, Forecast, ForecastDay
 from stockcast.errors import BadInput, StockcastError
-from stockcast.evaluation.realised import FORECAST, NAIVE_QUANTILES, QUANTILES, summarise
+from stockcast.evaluation.realised import NAIVE_QUANTILES, summarise
+from stockcast.ledger_tables import (
+    FORECASTS,
+    IDENTITY,
+    METADATA,
+    NAIVE_TAILS,
+    OUTCOMES,
+    bring_up_to_date,
+    guards,
+)
 from stockcast.settings import Settings
 from stockcast.sqlite import keep_log
+from stockcast.workspace import Workspace
 
 __all__ = ["NAIVE_QUANTILES", "QUANTILES", "Ledger"]
 
 _LOG = logging.getLogger(__name__)
-_METADATA = sa.MetaData()
-_IDENTITY = (*FORECAST, "horizon")
-
-_FORECASTS = sa.Table(
-    "forecasts",
-    _METADATA,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("ticker", sa.String(15), nullable=False),
-    sa.Column("as_of", sa.Date, nullable=False),
-    sa.Column("model_version", sa.String(100), nullable=False),
-    sa.Column("data_hash", sa.String(64), nullable=False),
-    sa.Column("horizon", sa.Integer, nullable=False),
-    sa.Column("target_date", sa.Date, nullable=False),
-    sa.Column("model_kind", sa.String(20), nullable=False),
-    sa.Column("skilful", sa.Boolean, nullable=False),
-    sa.Column("last_close", sa.Double, nullable=False),
-    *(sa.Column(name, sa.Double, nullable=False) for name in QUANTILES),
-    *(sa.Column(name, sa.Double) for name in NAIVE_QUANTILES),
-    sa.Column("created_at", sa.DateTime, nullable=False),
-    sa.UniqueConstraint(*_IDENTITY),
-    sa.CheckConstraint("target_date > as_of"),
-)
-
-_OUTCOMES = sa.Table(
-    "outcomes",
-    _METADATA,
-    sa.Column("forecast_id", sa.ForeignKey(_FORECASTS.c.id), primary_key=True, autoincrement=False),
-    sa.Column("log_return", sa.Double, nullable=False),
-    sa.Column("close", sa.Double, nullable=False),
-    sa.Column("settled_with", sa.String(64), nullable=False),
-    sa.Column("settled_at", sa.DateTime, nullable=False),
-)
 
 
 class Ledger:
@@ -68,22 +47,18 @@ class Ledger:
         url = where if isinstance(where, str) else _url(where)
         self._engine = _engine(url)
         with self._transaction(writes=True) as connection:
-            _METADATA.create_all(connection)
+            METADATA.create_all(connection)
+            bring_up_to_date(connection)
             if connection.dialect.name == "sqlite":
-                for statement in _guards():
+                for statement in guards():
                     connection.exec_driver_sql(statement)
 
-    def append(self, forecast: Mapping[str, Any]) -> int:
+    def append(self, forecast: Forecast) -> int:
         """Write one forecast, all its horizons or none, and return how many rows are new.
 
-        ``forecast`` is the document that ``forecast --json`` prints; the naive forecast beside it
-        is read from ``forecast["naive"]["full_forecast"]`` when there is one. A forecast that is
-        in the ledger already stays as it is.
-
-        Raises:
-            BadInput: a price in it is missing, not finite or not positive.
+        A forecast that is in the ledger already stays as it is.
         """
-        return self._insert_missing(_FORECASTS, _IDENTITY, _forecast_rows(forecast))
+        return self._insert_missing(FORECASTS, IDENTITY, _forecast_rows(forecast))
 
     def export(self, ticker: str | None = None) -> list[dict[str, Any]]:
         """Return every row, or those of ``ticker``, as JSON has it: for :meth:`merge` elsewhere."""
@@ -94,14 +69,15 @@ class Ledger:
     def merge(self, rows: Sequence[Mapping[str, Any]]) -> int:
         """Write what another ledger exported and this one lacks; return how many rows are new."""
         known = [{key: _value(key, value) for key, value in row.items()} for row in rows]
-        names = [column.name for column in _FORECASTS.c if column.name != "id"]
+        # an earlier version exports fewer columns; those that came since may be empty
+        names = [column.name for column in FORECASTS.c if column.name != "id"]
         added = self._insert_missing(
-            _FORECASTS, _IDENTITY, [{name: row[name] for name in names} for row in known]
+            FORECASTS, IDENTITY, [{name: row.get(name) for name in names} for row in known]
         )
         settled = [row for row in known if row["settled_at"] is not None]
         with self._transaction() as connection:
             outcomes = [_outcome(connection, row) for row in settled]
-        self._insert_missing(_OUTCOMES, ("forecast_id",), outcomes)
+        self._insert_missing(OUTCOMES, ("forecast_id",), outcomes)
         return added
 
     def settle(self, ticker: str, close: pd.Series, data_hash: str) -> int:
@@ -121,20 +97,21 @@ class Ledger:
         if missing:
             days = ", ".join(sorted({day.isoformat() for day in missing}))
             _LOG.warning("%s: no close on %s; what they decide stays unsettled.", ticker, days)
-        return self._insert_missing(_OUTCOMES, ("forecast_id",), rows)
+        return self._insert_missing(OUTCOMES, ("forecast_id",), rows)
 
     def rows(self, ticker: str | None = None) -> pd.DataFrame:
         """Return one row per ticker, day, model, data and horizon, with its outcome or NaN."""
-        outcome = [column for column in _OUTCOMES.c if column.name != "forecast_id"]
-        query = sa.select(_FORECASTS, *outcome).join(_OUTCOMES, isouter=True)
+        outcome = [column for column in OUTCOMES.c if column.name != "forecast_id"]
+        query = sa.select(FORECASTS, *outcome).join(OUTCOMES, isouter=True)
         if ticker is not None:
-            query = query.where(_FORECASTS.c.ticker == ticker)
+            query = query.where(FORECASTS.c.ticker == ticker)
         with self._transaction() as connection:
-            result = connection.execute(query.order_by(_FORECASTS.c.id))
+            result = connection.execute(query.order_by(FORECASTS.c.id))
             frame = pd.DataFrame(result.all(), columns=list(result.keys())).drop(columns="id")
         for name in ("as_of", "target_date", "created_at", "settled_at"):
             frame[name] = pd.to_datetime(frame[name])
-        numbers = ["last_close", *QUANTILES, *NAIVE_QUANTILES, "log_return", "close"]
+        quantiles = (*QUANTILES, *NAIVE_QUANTILES, *TAILS, *NAIVE_TAILS)
+        numbers = ["last_close", *quantiles, "log_return", "close"]
         return frame.astype(dict.fromkeys(numbers, float))
 
     def size(self) -> tuple[int, int]:
@@ -142,7 +119,7 @@ class Ledger:
         query = sa.select(
             *(
                 sa.select(sa.func.count()).select_from(table).scalar_subquery()
-                for table in (_FORECASTS, _OUTCOMES)
+                for table in (FORECASTS, OUTCOMES)
             )
         )
         with self._transaction() as connection:
@@ -169,14 +146,14 @@ class Ledger:
         )
 
     def _due(self, ticker: str, last: dt.date) -> Sequence[sa.Row[Any]]:
-        settled = sa.select(_OUTCOMES.c.forecast_id)
-        query = sa.select(_FORECASTS).where(
-            _FORECASTS.c.ticker == ticker,
-            _FORECASTS.c.target_date <= last,
-            _FORECASTS.c.id.not_in(settled),
+        settled = sa.select(OUTCOMES.c.forecast_id)
+        query = sa.select(FORECASTS).where(
+            FORECASTS.c.ticker == ticker,
+            FORECASTS.c.target_date <= last,
+            FORECASTS.c.id.not_in(settled),
         )
         with self._transaction() as connection:
-            return connection.execute(query.order_by(_FORECASTS.c.id)).all()
+            return connection.execute(query.order_by(FORECASTS.c.id)).all()
 
     def _insert_missing(
         self, table: sa.Table, key: Sequence[str], rows: Sequence[Mapping[str, Any]]
@@ -209,7 +186,7 @@ class Ledger:
 
 
 def _url(settings: Settings) -> str:
-    return settings.ledger_url or f"sqlite:///{settings.state / 'ledger.db'}"
+    return settings.ledger_url or f"sqlite:///{Workspace.of(settings).ledger}"
 
 
 def _engine(url: str) -> sa.Engine:
@@ -249,28 +226,6 @@ def _on_sqlite_begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _guards() -> Iterator[str]:
-    """Yield the triggers that make a table append-only, REPLACE included."""
-    same = {
-        "forecasts": "id = NEW.id OR ("
-        + " AND ".join(f"{name} = NEW.{name}" for name in _IDENTITY)
-        + ")",
-        "outcomes": "forecast_id = NEW.forecast_id",
-    }
-    for table, twin in same.items():
-        for verb in ("UPDATE", "DELETE"):
-            yield (
-                f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
-                " BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-            )
-        # REPLACE deletes without asking the trigger above, so a second row is stopped here.
-        exists = f"EXISTS (SELECT 1 FROM {table} WHERE {twin})"  # our names  # noqa: S608  # nosec B608
-        yield (
-            f"CREATE TRIGGER IF NOT EXISTS {table}_no_replace BEFORE INSERT ON {table}"
-            f" WHEN {exists} BEGIN SELECT RAISE(IGNORE); END"
-        )
-
-
 def _insert_once(
     connection: sa.Connection, table: sa.Table, key: Sequence[str], row: Mapping[str, Any]
 ) -> int:
@@ -281,46 +236,37 @@ def _insert_once(
     return 1
 
 
-def _forecast_rows(forecast: Mapping[str, Any]) -> list[dict[str, Any]]:
-    last_close = _positive(forecast["last_close"], "last_close")
+def _forecast_rows(forecast: Forecast) -> list[dict[str, Any]]:
     common = {
-        "ticker": forecast["ticker"],
-        "as_of": dt.date.fromisoformat(forecast["as_of"]),
-        "model_version": str(forecast["model"]["version"]),
-        "data_hash": forecast["data_hash"],
-        "model_kind": forecast["model"]["kind"],
-        "skilful": forecast["verdict"]["skilful"],
-        "last_close": last_close,
+        "ticker": forecast.ticker,
+        "as_of": forecast.as_of,
+        "model_version": forecast.model.version,
+        "data_hash": forecast.data_hash,
+        "model_kind": forecast.model.kind,
+        "skilful": forecast.verdict.skilful,
+        "last_close": forecast.last_close,
         "created_at": _now(),
     }
-    days = forecast["predictions"]["full_forecast"]
-    naive = {day["date"]: day for day in (forecast.get("naive") or {}).get("full_forecast", ())}
+    naive = {day.date: day for day in forecast.naive.full_forecast} if forecast.naive else {}
     return [
         {
             **common,
             "horizon": horizon,
-            "target_date": dt.date.fromisoformat(day["date"]),
-            **_returns(day, last_close, ""),
-            **_returns(naive.get(day["date"]), last_close, "naive_"),
+            "target_date": day.date,
+            "event": day.event,
+            **_returns(day, forecast.last_close, ""),
+            **_returns(naive.get(day.date), forecast.last_close, "naive_"),
         }
-        for horizon, day in enumerate(days, start=1)
+        for horizon, day in enumerate(forecast.days, start=1)
     ]
 
 
-def _returns(
-    day: Mapping[str, Any] | None, last_close: float, prefix: str
-) -> dict[str, float | None]:
-    if day is None:
-        return dict.fromkeys((f"{prefix}{name}" for name in QUANTILES), None)
+def _returns(day: ForecastDay | None, last_close: float, prefix: str) -> dict[str, float | None]:
+    prices = day.quantiles() if day else {}
     return {
-        f"{prefix}{name}": math.log(_positive(day[name], name) / last_close) for name in QUANTILES
+        f"{prefix}{name}": math.log(prices[name] / last_close) if name in prices else None
+        for name in (*QUANTILES, *TAILS)
     }
-
-
-def _positive(value: object, name: str) -> float:
-    if isinstance(value, int | float) and math.isfinite(value) and value > 0:
-        return float(value)
-    raise BadInput(f"Expected {name} of a forecast to be a positive price, got {value!r}.")
 
 
 def _outcome_rows(
@@ -349,9 +295,9 @@ def _outcome_rows(
 
 def _outcome(connection: sa.Connection, row: Mapping[str, Any]) -> dict[str, Any]:
     """The outcome that another ledger's row has, as one of the forecast here."""
-    same = (_FORECASTS.c[name] == row[name] for name in _IDENTITY)
-    number = connection.execute(sa.select(_FORECASTS.c.id).where(*same)).scalar_one()
-    names = [column.name for column in _OUTCOMES.c if column.name != "forecast_id"]
+    same = (FORECASTS.c[name] == row[name] for name in IDENTITY)
+    number = connection.execute(sa.select(FORECASTS.c.id).where(*same)).scalar_one()
+    names = [column.name for column in OUTCOMES.c if column.name != "forecast_id"]
     return {"forecast_id": number, **{name: row[name] for name in names}}
 
 

@@ -10,21 +10,14 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import TypedDict
 
+from stockcast.contracts.model_record import Mark
 from stockcast.files import read_json, write_json
 from stockcast.locks import locked
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["Mark", "add", "in_force"]
-
-
-class Mark(TypedDict):
-    """The day whose prices showed it (ISO), a sentence that says what, and when it was set."""
-
-    day: str
-    reason: str
-    at: str
 
 
 def in_force(settings: Settings, task: str) -> Mark | None:
@@ -52,4 +45,4 @@ def add(settings: Settings, task: str, day: str, reason: str) -> Mark:
 
 
 def _file(settings: Settings, task: str) -> Path:
-    return settings.state / "marks" / f"{task}.json"
+    return Workspace.of(settings).marks(task)

@@ -12,6 +12,7 @@ from matplotlib.dates import AutoDateLocator
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
 from stockcast.chart import Chart
+from stockcast.contracts.forecast import Forecast, ForecastDay
 from stockcast.evaluation.metrics import coverage, pit
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes
@@ -137,29 +138,34 @@ def loss_curve(history: Sequence[Epoch]) -> Chart:
     return _chart(axes)
 
 
-def fan_chart(document: Mapping[str, Any], days: int = 60) -> Chart:
-    """The last closes and the forecast's intervals, from the forecast contract."""
-    history = pd.DataFrame(document["predictions"]["historical"]).tail(days)
-    fan = pd.DataFrame(document["predictions"]["full_forecast"])
-    when, ahead = pd.to_datetime(history["date"]), pd.to_datetime(fan["date"])
-    old = (document.get("freshness") or {}).get("sessions_old")
+def fan_chart(forecast: Forecast, days: int = 60) -> Chart:
+    """The last closes and the forecast's intervals."""
+    past = forecast.predictions.historical[-days:]
+    fan = _fan(forecast.days)
+    when = pd.DatetimeIndex([day.date for day in past])
+    old = forecast.sessions_old
     aged = f", on prices that are {old} session{'s' * (old > 1)} old" if old else ""
-    title = f"{document['ticker']}: forecast made on {document['as_of']}{aged}"
-    axes = _axes(title, document["currency"], height=3.6)
-    axes.plot(when, history["close"], color=ACTUAL, linewidth=1.1, label="close")
-    start, last = [when.iloc[-1]], [float(document["last_close"])]
-    dates = pd.DatetimeIndex([*start, *ahead])
+    title = f"{forecast.ticker}: forecast made on {forecast.as_of}{aged}"
+    axes = _axes(title, forecast.currency, height=3.6)
+    axes.plot(when, [day.close for day in past], color=ACTUAL, linewidth=1.1, label="close")
+    last = [forecast.last_close]
+    dates = when[-1:].append(pd.DatetimeIndex([day.date for day in forecast.days]))
     for low, high, alpha, name in BANDS:
         ends = [np.r_[last, fan[side]] for side in (low, high)]
         axes.fill_between(dates, *ends, color=MODEL, alpha=alpha, linewidth=0, label=name)
     axes.plot(dates, np.r_[last, fan["q50"]], color=MODEL, linewidth=1.4, label="median")
-    if "naive" in document:
-        naive = pd.DataFrame(document["naive"]["full_forecast"])
+    if forecast.naive:
+        naive = _fan(forecast.naive.full_forecast)
         for side in ("q10", "q90"):
             label = "naive 80%" if side == "q10" else None
             axes.plot(dates, np.r_[last, naive[side]], ":", color=REFERENCE, label=label)
     axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=3)
     return _chart(axes)
+
+
+def _fan(days: Sequence[ForecastDay]) -> pd.DataFrame:
+    """One row per day, one column per quantile."""
+    return pd.DataFrame([day.quantiles() for day in days])
 
 
 def calibration(forecasts: QuantileForecasts, close: pd.Series) -> Chart:
@@ -243,16 +249,16 @@ def strategies(evidence: pd.DataFrame) -> Chart:
     return _chart(axes)
 
 
-def expected_ranges(documents: Sequence[Mapping[str, Any]]) -> Chart:
+def expected_ranges(forecasts: Sequence[Forecast]) -> Chart:
     """The 80 and 50% interval of each ticker's last forecast day, per cent of its last close."""
     title = "Range expected by the last forecast day, per cent of the last close"
-    axes, places = _lines(title, [document["ticker"] for document in documents])
-    for place, document in zip(places, documents, strict=True):
-        last, close = document["predictions"]["full_forecast"][-1], document["last_close"]
-        for low, high, width in (("q10", "q90", 4), ("q25", "q75", 9)):
-            ends = [100 * (last[side] / close - 1) for side in (low, high)]
+    axes, places = _lines(title, [forecast.ticker for forecast in forecasts])
+    for place, forecast in zip(places, forecasts, strict=True):
+        last, close = forecast.last_day, forecast.last_close
+        for low, high, width in ((last.q10, last.q90, 4), (last.q25, last.q75, 9)):
+            ends = [100 * (side / close - 1) for side in (low, high)]
             axes.plot(ends, [place] * 2, color=MODEL, linewidth=width, alpha=0.4)
-        axes.plot(100 * (last["q50"] / close - 1), place, "o", color=MODEL, markersize=4)
+        axes.plot(100 * (last.q50 / close - 1), place, "o", color=MODEL, markersize=4)
     axes.axvline(0, color=FAINT, linewidth=0.8)
     return _chart(axes)
 

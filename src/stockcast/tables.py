@@ -9,7 +9,9 @@ from typing import Any
 import pandas as pd
 
 from stockcast.contracts.event import EventCalendar
-from stockcast.models.records import Record
+from stockcast.contracts.forecast import QUANTILE_NAMES, Forecast
+from stockcast.contracts.model_record import ModelRecord
+from stockcast.contracts.prices import Revisions
 
 __all__ = [
     "decision",
@@ -44,43 +46,44 @@ def events(calendar: EventCalendar, count: int = 8) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(rows, index=[calendar.ticker] * len(rows)), notes]).fillna("-")
 
 
-def fan(document: Document) -> pd.DataFrame:
+def fan(forecast: Forecast) -> pd.DataFrame:
     """The forecast: one row per trading day, one column per quantile."""
-    rows = pd.DataFrame(document["predictions"]["full_forecast"]).set_index("date")
-    return rows.drop(columns="close").rename(columns=lambda name: f"{int(name[1:])}%").round(2)
+    headings = {name: f"{100 * level:g}%" for level, name in QUANTILE_NAMES.items()}
+    rows = {str(day.date): day.quantiles() for day in forecast.days}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("date")
+    return table.rename(columns=headings).round(2)
 
 
-def skill(document: Document) -> pd.DataFrame:
+def skill(forecast: Forecast) -> pd.DataFrame:
     """How good what serves has been on the test period."""
-    figures = document["skill"]
-    interval = figures["ci95"]
+    figures = forecast.skill
+    interval = figures.ci95
     row = {
-        "pinball vs naive": figures["pinball_vs_naive"],
+        "pinball vs naive": figures.pinball_vs_naive,
         "95% interval": f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "-",
-        "pinball vs garch": figures["pinball_vs_garch"],
-        "80% interval held": figures["coverage_80"],
-        "days": figures["n"],
+        "pinball vs garch": figures.pinball_vs_garch,
+        "80% interval held": figures.coverage_80,
+        "days": figures.n,
     }
-    return pd.DataFrame([row], index=[document["ticker"]]).round(3)
+    return pd.DataFrame([row], index=[forecast.ticker]).round(3)
 
 
-def verdict(document: Document) -> pd.DataFrame:
+def verdict(forecast: Forecast) -> pd.DataFrame:
     """Which model speaks, and whether it has earned it."""
-    model = document["model"]
+    model = forecast.model
     rows = {
-        "model": f"{model['kind']} ({model['strategy']}), version {model['version']}",
-        "trained through": model["trained_through"] or "-",
-        "beats naive": "yes" if document["verdict"]["skilful"] else "no",
-        "why": document["verdict"]["reason"],
-        "prices": f"{document['source']}, {document['data_hash']}, up to {document['as_of']}",
+        "model": f"{model.kind} ({model.strategy}), version {model.version}",
+        "trained through": str(model.trained_through or "-"),
+        "beats naive": "yes" if forecast.verdict.skilful else "no",
+        "why": forecast.verdict.reason,
+        "prices": f"{forecast.source}, {forecast.data_hash}, up to {forecast.as_of}",
     }
-    label = (document.get("freshness") or {}).get("label")
-    if label:
-        rows["stale"] = label
-    return pd.DataFrame({document["ticker"]: rows})
+    if forecast.stale_label:
+        rows["stale"] = forecast.stale_label
+    return pd.DataFrame({forecast.ticker: rows})
 
 
-def decision(record: Record) -> pd.DataFrame:
+def decision(record: ModelRecord) -> pd.DataFrame:
     """What a training stage lets serve, and why."""
     rows = {
         "serves": f"{record.served.kind} ({record.served.strategy})",
@@ -90,58 +93,53 @@ def decision(record: Record) -> pd.DataFrame:
         "why": record.verdict.reason,
         "prices": f"{record.data_hash}, up to {record.as_of}",
     }
-    if record.details.get("retrained_for"):
-        rows["trained again for"] = record.details["retrained_for"]
+    if record.details.retrained_for:
+        rows["trained again for"] = record.details.retrained_for
     return pd.DataFrame({record.ticker: rows})
 
 
-def overview(documents: Sequence[Document]) -> pd.DataFrame:
+def overview(forecasts: Sequence[Forecast]) -> pd.DataFrame:
     """One row per ticker: where it stands, where it may go, and whether to believe it."""
     rows = []
-    for document in documents:
-        last = document["predictions"]["full_forecast"][-1]
+    for forecast in forecasts:
+        last = forecast.last_day
         rows.append(
             {
-                "ticker": document["ticker"],
-                "as of": document["as_of"] + _aged(document),
-                "last close": round(document["last_close"], 2),
-                "until": last["date"],
-                "median": round(last["q50"], 2),
-                "80% interval": f"{last['q10']:,.2f} to {last['q90']:,.2f}",
-                "vs naive": document["skill"]["pinball_vs_naive"],
-                "model": f"{document['model']['kind']} ({document['model']['strategy']})",
-                "beats naive": "yes" if document["verdict"]["skilful"] else "no",
+                "ticker": forecast.ticker,
+                "as of": f"{forecast.as_of}{forecast.aged}",
+                "last close": round(forecast.last_close, 2),
+                "until": str(last.date),
+                "median": round(last.q50, 2),
+                "80% interval": f"{last.q10:,.2f} to {last.q90:,.2f}",
+                "vs naive": forecast.skill.pinball_vs_naive,
+                "model": f"{forecast.model.kind} ({forecast.model.strategy})",
+                "beats naive": "yes" if forecast.verdict.skilful else "no",
             }
         )
     return pd.DataFrame(rows).set_index("ticker").round(3)
 
 
-def leading(documents: Sequence[Document], count: int = 30) -> list[str]:
+def leading(forecasts: Sequence[Forecast], count: int = 30) -> list[str]:
     """The tickers with the lowest loss against naive, at most ``count``, in the given order: as
     many as a figure can show."""
 
-    def ratio(document: Document) -> float:
-        found = document["skill"]["pinball_vs_naive"]
-        return math.inf if found is None else float(found)
+    def ratio(forecast: Forecast) -> float:
+        found = forecast.skill.pinball_vs_naive
+        return math.inf if found is None else found
 
-    best = {document["ticker"] for document in sorted(documents, key=ratio)[:count]}
-    return [document["ticker"] for document in documents if document["ticker"] in best]
-
-
-def _aged(document: Document) -> str:
-    old = (document.get("freshness") or {}).get("sessions_old")
-    return f" ({old} session{'s' * (old > 1)} old)" if old else ""
+    best = {forecast.ticker for forecast in sorted(forecasts, key=ratio)[:count]}
+    return [forecast.ticker for forecast in forecasts if forecast.ticker in best]
 
 
-def revisions(found: Mapping[str, Any]) -> pd.DataFrame:
+def revisions(found: Revisions) -> pd.DataFrame:
     """What the source changed of earlier days, and the models that had learned from them."""
-    models = ", ".join(found["models"]) or "none"
+    models = ", ".join(found.models) or "none"
     rows = [
-        {"what": each["kind"], "since": each["date"], "said": each["sentence"], "models": models}
-        for each in found["revisions"]
+        {"what": each.kind, "since": str(each.date), "said": each.sentence, "models": models}
+        for each in found.revisions
     ]
     none = [{"what": "nothing", "since": "-", "said": "No earlier day changed.", "models": "-"}]
-    return pd.DataFrame(rows or none, index=[found["ticker"]] * max(len(rows), 1))
+    return pd.DataFrame(rows or none, index=[found.ticker] * max(len(rows), 1))
 
 
 def notes(ticker: str, found: Sequence[str]) -> pd.DataFrame:
@@ -150,19 +148,24 @@ def notes(ticker: str, found: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({"said": shown}, index=[ticker] * len(shown))
 
 
-def ratios(records: Iterable[Record]) -> pd.DataFrame:
+def ratios(records: Iterable[ModelRecord]) -> pd.DataFrame:
     """Pinball loss of each ticker's child against naive: index ticker; ratio, low, high."""
     rows = {}
     for record in records:
-        for row in record.scorecard:
-            if row["model"] == "child" and row["horizon"] == "all":
-                rows[record.ticker] = [row["pinball_vs_naive"], *row["pinball_vs_naive_ci95"]]
+        row = record.figures("child")
+        if row and row.pinball_vs_naive_ci95:
+            rows[record.ticker] = [row.pinball_vs_naive, *row.pinball_vs_naive_ci95]
     return pd.DataFrame.from_dict(rows, orient="index", columns=["ratio", "low", "high"])
 
 
-def scorecard(records: Iterable[Record]) -> pd.DataFrame:
+def scorecard(records: Iterable[ModelRecord]) -> pd.DataFrame:
     """Test figures of every model of every ticker, over all horizons."""
-    rows = [row for record in records for row in record.scorecard if row["horizon"] == "all"]
+    rows = [
+        row.model_dump()
+        for record in records
+        for row in record.scorecard
+        if (row.horizon, row.slice) == ("all", "all")
+    ]
     shown = ["n", "pinball_vs_naive", "pinball_vs_garch", "dm_p_naive", "coverage_80"]
     columns = ["ticker", "model", *shown, "coverage_90", "train_seconds"]
     table = pd.DataFrame(rows, columns=columns).set_index(["ticker", "model"])

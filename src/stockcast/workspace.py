@@ -6,10 +6,17 @@ import datetime as dt
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from stockcast.contracts.base import Product
+from stockcast.contracts.forecast import Forecast
+from stockcast.contracts.model_record import ModelRecord, child_name
+from stockcast.contracts.prices import SnapshotPointer
 from stockcast.settings import Settings, parse_ticker
 
 __all__ = ["Workspace"]
+
+Some = TypeVar("Some", bound=Product)
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,10 @@ class Workspace:
     def snapshot(self, ticker: str, data_hash: str) -> Path:
         """The snapshot of that content."""
         return self.price_pointer(ticker).with_name(f"{data_hash}.parquet")
+
+    def revisions(self, ticker: str) -> Path:
+        """What the source changed of earlier days at the last ingest."""
+        return self.price_pointer(ticker).with_name("revisions.json")
 
     @property
     def vendor(self) -> Path:
@@ -205,6 +216,38 @@ class Workspace:
     def record_names(self) -> list[str]:
         """Names of the models that have a record, sorted."""
         return _stems(self.models)
+
+    # contracts: None where there is no such product; BadInput where it cannot be read
+
+    def read_forecast(self, ticker: str) -> Forecast | None:
+        """The forecast in use."""
+        return _read(Forecast, self.forecast(ticker))
+
+    def read_record(self, name: str) -> ModelRecord | None:
+        """The record of a model: ``parent`` or ``child-<TICKER>``."""
+        return _read(ModelRecord, self.record(name))
+
+    def read_records(self) -> list[ModelRecord]:
+        """Every record there is, by name."""
+        return [ModelRecord.load(self.record(name)) for name in self.record_names()]
+
+    def read_pointer(self, ticker: str) -> SnapshotPointer | None:
+        """Which snapshot of the ticker's prices is in use."""
+        return _read(SnapshotPointer, self.price_pointer(ticker))
+
+    def learned_from(self, ticker: str, parent_ticker: str) -> list[str]:
+        """Names of the models there are that learned from the prices of ``ticker``, sorted.
+
+        The parent's prices are in every child.
+        """
+        if ticker != parent_ticker:
+            name = child_name(ticker)
+            return [name] if self.record(name).exists() else []
+        return self.record_names()
+
+
+def _read(contract: type[Some], path: Path) -> Some | None:
+    return contract.load(path) if path.exists() else None
 
 
 def _stems(folder: Path) -> list[str]:

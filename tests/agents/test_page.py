@@ -14,6 +14,7 @@ from stockcast.agents import exhibits
 from stockcast.agents.facts import FactTable
 from stockcast.agents.page import page, sections_of, tidy
 from stockcast.agents.state import SECTIONS
+from stockcast.contracts.prices import Freshness
 from stockcast.settings import Settings
 from tests.agents import worlds
 
@@ -86,7 +87,10 @@ def test_a_report_on_old_prices_says_how_old_and_still_passes(
 ) -> None:
     label = "Prices as of 2013-02-28, 1 session old. Yahoo cannot be reached for AAPL."
     about = worlds.subject(seed=1)
-    aged = {**about.forecast, "freshness": {"label": label, "sessions_old": 1}}
+    old = Freshness(
+        last="2013-02-28", expected="2013-03-01", sessions_old=1, why=label.partition("old. ")[2]
+    )
+    aged = about.forecast.model_copy(update={"freshness": old})
     report, _ = worlds.written(sample_settings(), dataclasses.replace(about, forecast=aged))
     assert report["evaluation"]["status"] == "Pass"
     assert label in report["markdown"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 import threading
@@ -18,6 +19,7 @@ from stockcast.agents.report import outline_of
 from stockcast.errors import BadInput
 from stockcast.files import read_json, write_json
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 from tests.agents import worlds
 from tests.standins import ollama as standin
 
@@ -212,7 +214,7 @@ def test_an_outcome_that_was_not_known_yet_is_not_told(settings: Settings) -> No
     later = worlds.place(settings, end="2013-03-08")
     worlds.settle(settings, "AAPL", end="2013-03-08")
     earlier = [{"as_of": "2013-03-01", "stance": "NEUTRAL", "confidence": "Low", "last_close": 1.0}]
-    forecast = {**later, "as_of": "2013-03-07"}
+    forecast = later.model_copy(update={"as_of": dt.date(2013, 3, 7)})
     memory = subject_of(settings, gather(settings, "AAPL", forecast), earlier).memories[0]
     assert memory.settled_on is None
 
@@ -423,7 +425,7 @@ def test_flaw_15_without_a_forecast_there_is_no_report(
 def test_flaw_15_nor_one_about_what_is_no_forecast(settings: Settings, broken: Any) -> None:
     path = settings.state / "forecasts" / "AAPL.json"
     write_json(path, {**read_json(path), "ticker": "MSFT"} if broken == "of another" else broken)
-    with pytest.raises(BadInput, match="Expected a forecast of AAPL, got one with"):
+    with pytest.raises(BadInput, match="Expected a forecast"):
         write_report(settings, "AAPL")
 
 
@@ -521,9 +523,10 @@ def test_nothing_expensive_is_imported_for_the_room_itself() -> None:
 
 
 def test_an_outline_names_all_that_a_report_was_made_from(settings: Settings) -> None:
-    forecast = read_json(settings.state / "forecasts" / "AAPL.json")
+    forecast = Workspace.of(settings).read_forecast("AAPL")
+    assert forecast is not None
     conditions = outline_of(settings, gather(settings, "AAPL", forecast)).conditions
-    assert conditions["data_hash"] == forecast["data_hash"]
+    assert conditions["data_hash"] == forecast.data_hash
     assert set(conditions) == {
         *(
             "data_hash",

@@ -14,11 +14,13 @@ from stockcast.agents.news import News, NewsItem
 from stockcast.agents.report import document_of, start_of
 from stockcast.agents.subject import Memory, Subject
 from stockcast.calendars import next_sessions, sessions
+from stockcast.contracts.forecast import Forecast
 from stockcast.files import write_json
 from stockcast.ledger import Ledger
 from stockcast.prices import snapshot
 from stockcast.prices.history import PriceHistory, content_hash
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 TICKERS = ("AAPL", "MSFT", "IBM", "GOOG", "FB", "^GSPC", "XYZ", "BRK.B")
 #: Standard normal quantiles of the contract's levels.
@@ -69,8 +71,8 @@ def forecast(
     data_hash: str = "0123456789abcdef",
     version: str = "a1b2c3d4e5f6",
     ratio: float = 0.967,
-) -> dict[str, Any]:
-    """A forecast contract; ``lean`` moves the median by so many standard deviations."""
+) -> Forecast:
+    """A forecast; ``lean`` moves the median by so many standard deviations."""
     last, sigma = float(frame["close"].iloc[-1]), 0.015
     days = next_sessions("XNYS", frame.index[-1], horizon)
     fan = [
@@ -85,39 +87,44 @@ def forecast(
     ]
     fan = [{**day, "close": day["q50"]} for day in fan]
     history = frame["close"].tail(60)
-    return {
-        "ticker": ticker,
-        "as_of": f"{frame.index[-1]:%Y-%m-%d}",
-        "last_close": last,
-        "currency": "USD",
-        "source": "sample",
-        "data_hash": data_hash,
-        "cached": False,
-        "model": {
-            "kind": "child" if skilful else "baseline",
-            "version": version,
-            "strategy": "freeze",
-            "trained_through": "2008-05-30",
-        },
-        "verdict": {
-            "skilful": skilful,
-            "reason": "Its loss is 3.3% below the naive forecast's." if skilful else "No skill.",
-        },
-        "skill": {
-            "pinball_vs_naive": ratio if skilful else 1.004,
-            "pinball_vs_garch": 1.012,
-            "ci95": [ratio - 0.02, ratio + 0.019] if skilful else [0.98, 1.03],
-            "coverage_80": 0.812,
-            "n": 793,
-        },
-        "predictions": {
-            "historical": [
-                {"date": f"{day:%Y-%m-%d}", "close": float(close)} for day, close in history.items()
-            ],
-            "full_forecast": fan,
-        },
-        "naive": {"full_forecast": fan},
-    }
+    return Forecast.model_validate(
+        {
+            "ticker": ticker,
+            "as_of": f"{frame.index[-1]:%Y-%m-%d}",
+            "last_close": last,
+            "currency": "USD",
+            "source": "sample",
+            "data_hash": data_hash,
+            "cached": False,
+            "model": {
+                "kind": "child" if skilful else "baseline",
+                "version": version,
+                "strategy": "freeze",
+                "trained_through": "2008-05-30",
+            },
+            "verdict": {
+                "skilful": skilful,
+                "reason": "Its loss is 3.3% below the naive forecast's."
+                if skilful
+                else "No skill.",
+            },
+            "skill": {
+                "pinball_vs_naive": ratio if skilful else 1.004,
+                "pinball_vs_garch": 1.012,
+                "ci95": [ratio - 0.02, ratio + 0.019] if skilful else [0.98, 1.03],
+                "coverage_80": 0.812,
+                "n": 793,
+            },
+            "predictions": {
+                "historical": [
+                    {"date": f"{day:%Y-%m-%d}", "close": float(close)}
+                    for day, close in history.items()
+                ],
+                "full_forecast": fan,
+            },
+            "naive": {"full_forecast": fan},
+        }
+    )
 
 
 def subject(
@@ -191,13 +198,13 @@ def place(
     end: str = "2013-03-01",
     health: str | None = "healthy",
     **options: Any,
-) -> dict[str, Any]:
+) -> Forecast:
     """Put prices, forecast, drift and ledger of a ticker where the stages leave them."""
     frame = bars(seed, end=end)
     history = PriceHistory(ticker, frame, settings.source, "USD", content_hash(ticker, frame))
     snapshot.save(history, settings)
     document = forecast(ticker, frame, data_hash=history.data_hash, **options)
-    write_json(settings.state / "forecasts" / f"{ticker}.json", document)
+    document.save(Workspace.of(settings).forecast(ticker))
     if health is not None:
         write_json(settings.state / "drift" / f"{ticker}.json", {"health": health})
     Ledger(settings).append(document)

@@ -19,8 +19,9 @@ import httpx
 import numpy as np
 
 from stockcast import prices
+from stockcast.contracts.forecast import Served, Skill, Verdict
+from stockcast.contracts.model_record import PARENT, ModelRecord, child_name
 from stockcast.evaluation.quantiles import LEVELS
-from stockcast.models.records import PARENT, Record, Served, Skill, Verdict, child_name, record_file
 from stockcast.pipeline.kernels import inherited
 from stockcast.prices import snapshot
 from stockcast.settings import HOME, Settings
@@ -44,7 +45,7 @@ def write_record(
 ) -> None:
     steps = np.sqrt(np.arange(1, settings.horizon + 1))[:, None]
     naive = (steps * width * (np.array(LEVELS) - 0.5)).tolist()
-    Record(
+    ModelRecord(
         name=name,
         ticker=ticker,
         data_hash=data_hash,
@@ -59,7 +60,7 @@ def write_record(
         calibration=None,
         baselines={"naive": naive},
         scorecard=[],
-    ).save(record_file(settings, name))
+    ).save(Workspace.of(settings).record(name))
 
 
 class Server:

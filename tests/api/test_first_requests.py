@@ -17,9 +17,10 @@ import httpx
 import pytest
 
 from stockcast import cache, forecasting
+from stockcast.contracts.model_record import PARENT, child_name
 from stockcast.healing import GONE
-from stockcast.models.records import PARENT, child_name, record_file
 from stockcast.settings import Settings, load_settings
+from stockcast.workspace import Workspace
 from tests.api.servers import Server, kill, serving
 from tests.workshop import SHORT
 
@@ -152,14 +153,14 @@ def test_a_training_can_be_asked_for_and_followed(service: Server, tasks: list[s
 def test_index_without_a_model_has_the_parent_trained_and_is_forecast_from_it(
     settings: Settings, service: Server, tasks: list[str]
 ) -> None:
-    record_file(settings, PARENT).unlink()
+    Workspace.of(settings).record(PARENT).unlink()
     asked = service.operator.post("/predict-parent")
     assert asked.status_code == 202
     # whoever asks for the training itself is told of the same task
     assert service.operator.post("/train-parent").json()["task_id"] == asked.json()["task_id"]
     done = follow(service, asked.json()["task_id"])
     assert (done["status"], done["reason"]) == ("completed", None)
-    assert not record_file(settings, child_name(settings.parent_ticker)).exists()
+    assert not Workspace.of(settings).record(child_name(settings.parent_ticker)).exists()
     answer = service.client.post("/predict-parent").json()["result"]
     assert answer["ticker"] == settings.parent_ticker
     assert answer["model"]["kind"] in ("parent", "baseline")

@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 
 from stockcast import cache, forecasting
 from stockcast.api.schemas import Answer
+from stockcast.contracts.model_record import child_name
 from stockcast.errors import StockcastError
-from stockcast.models.records import child_name
 from stockcast.prices import snapshot
 from stockcast.settings import Settings, load_settings
 from tests.api.servers import AAPL, Server, same, write_record
@@ -56,7 +56,7 @@ def test_what_the_command_line_forecast_is_answered_from_the_cache(
     settings = own()
     made = forecasting.forecast(settings, "AAPL")
     answer = open_app(settings).post("/predict-child", json=AAPL)
-    assert answer.json()["result"] == {**made, "cached": True}
+    assert answer.json()["result"] == {**made.model_dump(mode="json"), "cached": True}
 
 
 def test_a_new_model_is_answered_at_once(own: Own, open_app: Open) -> None:
@@ -180,7 +180,7 @@ def test_a_computation_that_fails_is_not_run_a_second_time(
         calls.append(ticker)
         raise ZeroDivisionError
 
-    monkeypatch.setattr(forecasting, "compute", fail)
+    monkeypatch.setattr(forecasting, "_compute", fail)
     assert client.post("/predict-child", json=AAPL).status_code == 500
     assert calls == ["AAPL"]
 

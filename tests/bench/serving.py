@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stockcast import cache, forecasting
+from stockcast.contracts.model_record import ModelRecord, child_name
 from stockcast.models.bundle import load_bundle
 from stockcast.models.calibration import recalibrate
 from stockcast.models.inference import walk_forward
-from stockcast.models.records import child_name, load_record, record_file
 from stockcast.settings import HOME, Settings, load_settings
+from stockcast.workspace import Workspace
 from tests.bench.processes import command, watched
 from tests.bench.timing import Row, Time, limited, median, timed
 from tests.bench.training import CHILD, worlds
@@ -69,14 +70,14 @@ def _nothing_to_do(what: str, took: Time, ran: list[str]) -> Row:
 
 
 def _forecasts(settings: Settings) -> list[Row]:
-    served = forecasting.compute(settings, CHILD)["model"]
+    served = forecasting.compute(settings, CHILD).model
     as_it_is = _computed(settings, f"{served['kind']} by {served['strategy']} serves")
     try:
         forecasting.forecast(settings, CHILD)
         recalled = [timed(lambda: forecasting.forecast(settings, CHILD)) for _ in range(100)]
     finally:
         cache.stop(settings)
-    if not all(document["cached"] for _, document in recalled):
+    if not all(document.cached for _, document in recalled):
         raise RuntimeError("Expected every forecast but the first from the cache.")
     cached = median([took for took, _ in recalled])
     _let_the_network_serve(settings)
@@ -95,11 +96,11 @@ def _computed(settings: Settings, note: str) -> Row:
 
 def _let_the_network_serve(settings: Settings) -> None:
     """Rewrite the record of a root that is thrown away: a network is slower than a baseline."""
-    path = record_file(settings, child_name(CHILD))
-    record = load_record(path)
+    path = Workspace.of(settings).record(child_name(CHILD))
+    record = ModelRecord.load(path)
     folder = f"{record.name}/{record.candidate}"
     bundle = load_bundle(settings.state / "models" / folder)
     _, stock = worlds(settings, (settings.parent_ticker, CHILD))
     raw = walk_forward(bundle.fitted, stock.samples, stock.split.validation_start)
     _, state = recalibrate(raw, stock.close)
-    record.model_copy(update={"bundle": folder, "calibration": state.to_json()}).save(path)
+    record.model_copy(update={"bundle": folder, "calibration": state.contract()}).save(path)

@@ -16,10 +16,12 @@ from rich.console import Console
 from stockcast import cache
 from stockcast.cli import main, runs, views
 from stockcast.cli.output import console
+from stockcast.contracts.forecast import Forecast
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.healing.board import Board
 from stockcast.ledger import Ledger
-from stockcast.models.records import Record, record_file
 from stockcast.settings import load_settings
+from stockcast.workspace import Workspace
 
 Document = dict[str, Any]
 Output = pytest.CaptureFixture[str]
@@ -36,8 +38,12 @@ def answer(capfd: Output, *arguments: str) -> Any:
     return json.loads(capfd.readouterr().out)
 
 
+def typed(contract: Document) -> Forecast:
+    return Forecast.model_validate(contract)
+
+
 def test_fan_has_a_row_per_trading_day(contract: Document, capfd: Output) -> None:
-    console().print(views.fan(contract))
+    console().print(views.fan(typed(contract)))
     days = [line.split() for line in capfd.readouterr().out.splitlines() if "2013-02-2" in line]
     assert [day[0] for day in days[1:]] == [
         day["date"] for day in contract["predictions"]["full_forecast"]
@@ -49,7 +55,7 @@ def test_page_that_is_narrow_names_the_notebooks_below_the_table(
     root: Path, contract: Document, capfd: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "console", lambda: Console(width=80))
-    runs.show_forecasts(load_settings(overrides={"tickers": "AAPL"}), [contract])
+    runs.show_forecasts(load_settings(overrides={"tickers": "AAPL"}), [typed(contract)])
     table, _, path = capfd.readouterr().out.rstrip("\n").rpartition("\n")
     assert path == f"{root}/reports/sample/forecast/AAPL.ipynb"
     assert max(map(len, table.splitlines())) <= 80
@@ -58,22 +64,22 @@ def test_page_that_is_narrow_names_the_notebooks_below_the_table(
 
 def test_skill_is_positive_when_the_loss_is_below_the_naive_one(contract: Document) -> None:
     contract["skill"]["pinball_vs_naive"] = 0.97
-    assert views.skill(contract) == "+3.0%"
+    assert views.skill(typed(contract)) == "+3.0%"
 
 
 def test_skill_that_was_not_measured_is_a_dash(contract: Document) -> None:
     contract["skill"]["pinball_vs_naive"] = None
-    assert views.skill(contract) == "-"
+    assert views.skill(typed(contract)) == "-"
 
 
 def test_model_and_verdict_are_said_in_a_line_each(contract: Document) -> None:
     contract["cached"] = True
-    assert views.model_line(contract) == (
+    assert views.model_line(typed(contract)) == (
         "Model: child, version 3, by freeze, trained through 2009-12-31 (from the cache)."
     )
-    assert views.verdict_line(contract).startswith("Verdict: skilful. Its pinball loss")
+    assert views.verdict_line(typed(contract)).startswith("Verdict: skilful. Its pinball loss")
     contract["model"].update(kind="baseline", version="garch")
-    assert views.model_line(contract) == "Model: the garch baseline (from the cache)."
+    assert views.model_line(typed(contract)) == "Model: the garch baseline (from the cache)."
 
 
 @pytest.fixture
@@ -84,7 +90,7 @@ def scored(root: Path, contract: Document) -> list[Document]:
         for model in ("child", "naive")
         for horizon in (1, "all")
     ]
-    record = Record(
+    record = ModelRecord(
         name="child-AAPL",
         ticker="AAPL",
         data_hash=contract["data_hash"],
@@ -98,12 +104,14 @@ def scored(root: Path, contract: Document) -> list[Document]:
         baselines={},
         scorecard=rows,
     )
-    record.save(record_file(load_settings(), record.name))
+    record.save(Workspace.of(load_settings()).record(record.name))
     return rows
 
 
 def test_scorecard_as_json_has_every_row(scored: list[Document], capfd: Output) -> None:
-    assert answer(capfd, "scorecard") == scored
+    absent = {"width_80": None, "directional_accuracy": None, "pinball_vs_naive_ci95": None}
+    wanted = [{**row, **absent, "slice": "all"} for row in scored]
+    assert answer(capfd, "scorecard") == wanted
 
 
 def test_scorecard_shows_each_model_once(scored: list[Document], capfd: Output) -> None:
@@ -133,7 +141,7 @@ def test_model_file_that_is_corrupt_is_one_sentence(root: Path, capfd: Output) -
 def test_settle_writes_what_became_of_each_day(
     root: Path, contract: Document, capfd: Output
 ) -> None:
-    Ledger(load_settings()).append(contract)
+    Ledger(load_settings()).append(typed(contract))
     assert answer(capfd, "settle") == {"settled": {"AAPL": 5}, "failed": {}}
     assert answer(capfd, "settle") == {"settled": {"AAPL": 0}, "failed": {}}
 
@@ -142,7 +150,7 @@ def test_settle_goes_on_past_a_ticker_without_prices(
     root: Path, contract: Document, capfd: Output
 ) -> None:
     for ticker in ("AAAA", "AAPL"):
-        Ledger(load_settings()).append({**contract, "ticker": ticker})
+        Ledger(load_settings()).append(typed({**contract, "ticker": ticker}))
     assert main(["settle", "--json"]) == 2
     document = json.loads(capfd.readouterr().out)
     assert document["settled"] == {"AAPL": 5}
@@ -152,7 +160,7 @@ def test_settle_goes_on_past_a_ticker_without_prices(
 def test_ledger_as_json_has_null_for_what_is_not_known(
     root: Path, contract: Document, capfd: Output
 ) -> None:
-    Ledger(load_settings()).append(contract)
+    Ledger(load_settings()).append(typed(contract))
     document = answer(capfd, "ledger")
     assert [row["target_date"] for row in document["rows"]] == [
         day["date"] for day in contract["predictions"]["full_forecast"]
@@ -162,7 +170,7 @@ def test_ledger_as_json_has_null_for_what_is_not_known(
 
 
 def test_ledger_shows_a_row_per_ticker(root: Path, contract: Document, capfd: Output) -> None:
-    Ledger(load_settings()).append(contract)
+    Ledger(load_settings()).append(typed(contract))
     assert main(["ledger"]) == 0
     assert "AAPL" in capfd.readouterr().out
 

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stockcast.dashboard.products import forecast_file
+from stockcast.contracts.model_record import child_name
 from stockcast.files import read_json, write_json
-from stockcast.models.records import child_name, record_file
 from stockcast.pipeline.plans import pages
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 from tests.agents import worlds
 
 __all__ = ["HOSTILE", "place", "ran"]
@@ -23,7 +23,7 @@ HOSTILE = "Apple <script>window.pwned = 1</script><img src=x onerror='window.pwn
 def place(settings: Settings, ticker: str = "AAPL") -> None:
     """Put prices, forecast, record, report, drift, ledger and pages of ``ticker`` in place."""
     worlds.place(settings, ticker)
-    forecast = read_json(forecast_file(settings, ticker))
+    forecast = read_json(Workspace.of(settings).forecast(ticker))
     _record(settings, ticker, forecast)
     report, _ = worlds.written(settings, worlds.subject(1))
     report |= {"ticker": ticker, "headline": HOSTILE, "data_hash": forecast["data_hash"]}
@@ -57,7 +57,7 @@ def _record(settings: Settings, ticker: str, forecast: dict[str, Any]) -> None:
     figures = {"pinball_vs_naive": 0.95, "pinball_vs_garch": 0.99, "dm_p_naive": 0.01}
     more = {"dm_p_garch": 0.5, "coverage_80": 0.79, "coverage_90": 0.9}
     write_json(
-        record_file(settings, child_name(ticker)),
+        Workspace.of(settings).record(child_name(ticker)),
         {
             "name": child_name(ticker),
             "ticker": ticker,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
+from stockcast.contracts.forecast import QUANTILES, Forecast
 from stockcast.dashboard import charts
 from stockcast.dashboard.products import read
 from stockcast.settings import Settings
 
 
 @pytest.fixture
-def forecast(placed: Settings) -> dict[str, Any]:
+def forecast(placed: Settings) -> Forecast:
     found = read(placed, "AAPL").forecast
     assert found is not None
     return found
@@ -25,7 +25,7 @@ def points(path: str) -> list[tuple[float, float]]:
 
 
 @pytest.mark.parametrize("key", charts.RANGES)
-def test_the_fan_keeps_to_its_frame(forecast: dict[str, Any], key: str) -> None:
+def test_the_fan_keeps_to_its_frame(forecast: Forecast, key: str) -> None:
     fan = charts.fan(forecast, key)
     paths = [fan.close, fan.median, *fan.naive, *(path for _, path in fan.bands)]
     for x, y in (point for path in paths for point in points(path)):
@@ -33,7 +33,7 @@ def test_the_fan_keeps_to_its_frame(forecast: dict[str, Any], key: str) -> None:
         assert 0 <= y <= 100
 
 
-def test_a_wider_interval_contains_a_narrower_one(forecast: dict[str, Any]) -> None:
+def test_a_wider_interval_contains_a_narrower_one(forecast: Forecast) -> None:
     fan = charts.fan(forecast, "1m")
     highest = [[y for _, y in points(path)] for _, path in fan.bands]
     assert [name for name, _ in fan.bands] == ["90", "80", "50"]
@@ -42,31 +42,33 @@ def test_a_wider_interval_contains_a_narrower_one(forecast: dict[str, Any]) -> N
         assert max(wide) > max(narrow)
 
 
-def test_the_fan_begins_at_the_last_close(forecast: dict[str, Any]) -> None:
+def test_the_fan_begins_at_the_last_close(forecast: Forecast) -> None:
     fan = charts.fan(forecast, "1m")
     assert points(fan.median)[0] == pytest.approx(points(fan.close)[-1], abs=0.01)
     assert (fan.today, fan.level) == pytest.approx(points(fan.close)[-1], abs=0.01)
 
 
-def test_each_day_is_told_in_words(forecast: dict[str, Any]) -> None:
+def test_each_day_is_told_in_words(forecast: Forecast) -> None:
     fan = charts.fan(forecast, "1m")
-    ahead = forecast["predictions"]["full_forecast"]
+    ahead = forecast.days
     assert len(fan.days) == 21 + len(ahead)
-    assert fan.days[-1][2].startswith(f"{ahead[-1]['date']}: median {ahead[-1]['q50']:,.2f} USD")
+    assert fan.days[-1][2].startswith(f"{ahead[-1].date}: median {ahead[-1].q50:,.2f} USD")
 
 
-def test_labels_of_prices_do_not_cover_one_another(forecast: dict[str, Any]) -> None:
+def test_labels_of_prices_do_not_cover_one_another(forecast: Forecast) -> None:
     fan = charts.fan(forecast, "6m")
     places = sorted(mark.at for mark in (*fan.y, *fan.ends))
     assert all(later - earlier > 5 for earlier, later in pairwise(places))
 
 
-def test_a_flat_history_has_a_fan(forecast: dict[str, Any]) -> None:
-    for day in forecast["predictions"]["historical"]:
+def test_a_flat_history_has_a_fan(forecast: Forecast) -> None:
+    flat = forecast.model_dump()
+    for day in flat["predictions"]["historical"]:
         day["close"] = 100.0
-    for day in (*forecast["predictions"]["full_forecast"], *forecast["naive"]["full_forecast"]):
-        day.update({name: 100.0 for name in day if name != "date"})
-    forecast["last_close"] = 100.0
+    for day in (*flat["predictions"]["full_forecast"], *flat["naive"]["full_forecast"]):
+        day.update(dict.fromkeys(("close", *QUANTILES), 100.0))
+    flat["last_close"] = 100.0
+    forecast = Forecast.model_validate(flat)
     assert charts.fan(forecast, "1m").median
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from stockcast.contracts.prices import SnapshotPointer
 from stockcast.dashboard import page, products
 from stockcast.files import read_json, write_json
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 from tests.dashboard.products import HOSTILE, place
 
 TILES = ("forecast", "skill", "drift", "report", "ledger", "stages")
@@ -25,7 +27,7 @@ def test_every_tile_names_its_notebook_and_the_hash_of_its_data(placed: Settings
     for notebook in ("forecast.py", "train_child.py", "drift.py", "report.py"):
         assert f'<span class="from">{notebook}</span>' in text
     assert known.prices is not None
-    assert text.count(known.prices["data_hash"]) >= 5
+    assert text.count(known.prices.data_hash) >= 5
     assert 'href="reports/forecast/AAPL.html"' in text
 
 
@@ -37,7 +39,7 @@ def test_a_headline_that_would_run_is_text(placed: Settings) -> None:
 
 
 def test_a_quote_ends_no_attribute(placed: Settings) -> None:
-    path = products.forecast_file(placed, "AAPL")
+    path = Workspace.of(placed).forecast("AAPL")
     write_json(path, read_json(path) | {"currency": """' onclick='x' " onclick="x" """})
     for attribute in re.findall(r"<[^>]*>", shown(placed)):
         assert " onclick=" not in re.sub(r"""="[^"]*"|='[^']*'""", "", attribute)
@@ -111,13 +113,18 @@ def test_the_age_of_prices_is_told_in_sessions(
     now = pd.Timestamp("2026-11-24 08:00", tz="UTC")
     monkeypatch.setattr(pd.Timestamp, "now", staticmethod(lambda tz=None: now))
     settings = sample_settings().model_copy(update={"source": "files"})
-    known = products.Dossier("AAPL", prices={"as_of": end, "asked": {}, "data_hash": "x"})
+    pointer = SnapshotPointer(
+        **{"ticker": "AAPL", "data_hash": "x", "path": "x.parquet", "source": "files"},
+        **{"currency": "USD", "rows": 9, "first": "2012-01-03", "as_of": end},
+        asked={"start": "2012-01-01", "as_of": None},
+    )
+    known = products.Dossier("AAPL", prices=pointer)
     assert page.freshness(settings, known)[0] == kind
     assert told in page.freshness(settings, known)[1]
 
 
 def test_a_verdict_without_skill_is_not_dressed_up(placed: Settings) -> None:
-    path = products.forecast_file(placed, "AAPL")
+    path = Workspace.of(placed).forecast("AAPL")
     document = read_json(path)
     document["verdict"] = {"skilful": False, "reason": "Refused: the loss is not surely below 1."}
     write_json(path, document)

@@ -6,6 +6,7 @@ import time
 
 from stockcast.dashboard import products
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 from tests.dashboard.products import failed, place, ran
 
 
@@ -43,7 +44,7 @@ def test_a_stage_without_a_record_is_missing(placed: Settings) -> None:
 
 
 def test_a_damaged_product_is_a_sentence(placed: Settings) -> None:
-    products.forecast_file(placed, "AAPL").write_text("{")
+    Workspace.of(placed).forecast("AAPL").write_text("{")
     known = products.read(placed, "AAPL")
     assert known.forecast is None
     assert known.faults["forecast"].startswith("Expected JSON in ")
@@ -59,9 +60,9 @@ def test_the_signature_changes_with_a_product_and_with_nothing_else(placed: Sett
 
 
 def test_five_hundred_tickers_cost_one_look_each(placed: Settings) -> None:
-    text = products.forecast_file(placed, "AAPL").read_text()
+    text = Workspace.of(placed).forecast("AAPL").read_text()
     for number in range(500):
-        products.forecast_file(placed, f"T{number}").write_text(text.replace("AAPL", f"T{number}"))
+        Workspace.of(placed).forecast(f"T{number}").write_text(text.replace("AAPL", f"T{number}"))
     begun = time.perf_counter()
     assert len(products.rows(placed)) == 501
     first = time.perf_counter() - begun

@@ -28,7 +28,7 @@ def test_forecast_that_was_asked_for_is_trained_and_cached_by_one_task(
     until(lambda: not (healing.status(settings, task.task_id) or task).running)
     (ended,) = healing.tasks(settings)
     assert (ended.status, ended.reason, ended.done) == ("completed", None, ended.total)
-    assert forecasting.forecast(settings, "FB")["cached"]
+    assert forecasting.forecast(settings, "FB").cached
     assert forecast_of(root, "FB") == forecast_of(finished.root, "FB")
     stop_cache(root)
 

@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from stockcast import cache, forecasting
+from stockcast.contracts.forecast import Forecast
 from stockcast.ledger import Ledger
 from stockcast.monitoring import intake, metrics
 from stockcast.prices import snapshot
@@ -178,23 +179,22 @@ def write_down(settings: Settings, ticker: str, sessions: int, width: float) -> 
     close, ledger = history.frame["close"], Ledger(settings)
     for place in range(-sessions - 5, -5):
         days = close.index[place + 1 :][:5]
-        scale = close.iloc[place] / today["last_close"]
+        scale = close.iloc[place] / today.last_close
         fan = [
             {
-                key: 1e-9 + scale * (today["last_close"] + width * (value - today["last_close"]))
-                for key, value in day.items()
-                if key != "date"
+                key: 1e-9 + scale * (today.last_close + width * (value - today.last_close))
+                for key, value in {"close": day.close, **day.quantiles()}.items()
             }
-            for day in today["predictions"]["full_forecast"]
+            for day in today.days
         ]
         dated = [{**day, "date": str(when.date())} for day, when in zip(fan, days, strict=True)]
         made = {
             "as_of": str(close.index[place].date()),
             "last_close": float(close.iloc[place]),
-            "predictions": {"full_forecast": dated},
+            "predictions": {"historical": [], "full_forecast": dated},
             "naive": {"full_forecast": dated},
         }
-        ledger.append({**today, **made})
+        ledger.append(Forecast.model_validate({**today.model_dump(), **made}))
     ledger.settle(ticker, close, history.data_hash)
 
 

@@ -13,15 +13,17 @@ import pandas as pd
 import pytest
 
 from stockcast import store, tracking
+from stockcast.contracts.model_record import ModelRecord, child_name
 from stockcast.features import MODEL_INPUTS
 from stockcast.models.bundle import load_bundle
-from stockcast.models.records import child_name, load_record, record_file
 from stockcast.prices.sample import SampleSource
 from stockcast.settings import Settings, load_settings
+from stockcast.workspace import Workspace
 from tests.endtoend.commands import SMALL, Answer, Document, copy_of, run, stockcast, stop_cache
 from tests.endtoend.conftest import Finished
 
 QUANTILES = ("q05", "q10", "q25", "q50", "q75", "q90", "q95")
+TAILS = ("q01", "q025", "q975", "q99")
 KEYS = {
     "ticker": str,
     "as_of": str,
@@ -35,6 +37,8 @@ KEYS = {
     "skill": dict,
     "predictions": dict,
 }
+#: Parts that came later, or that some forecasts lack.
+MORE = {"naive", "version", "events", "inputs", "risk"}
 PARTS = {
     "model": {"kind", "version", "strategy", "trained_through"},
     "verdict": {"skilful", "reason"},
@@ -45,7 +49,7 @@ NEXT_WEEK = ["2013-03-04", "2013-03-05", "2013-03-06", "2013-03-07", "2013-03-08
 
 
 def check_contract(document: Document) -> None:
-    assert set(document) - {"naive"} == set(KEYS)
+    assert set(document) - MORE == set(KEYS)
     for key, kind in KEYS.items():
         assert isinstance(document[key], kind), key
     for key, fields in PARTS.items():
@@ -56,7 +60,8 @@ def check_contract(document: Document) -> None:
     assert past[-1] == {"date": document["as_of"], "close": document["last_close"]}
     assert [day["date"] for day in days] == NEXT_WEEK
     for day in days:
-        assert set(day) == {"date", "close", *QUANTILES}
+        assert set(day) == {"date", "close", "event", *QUANTILES, *TAILS}
+        assert all(day[name] is None for name in ("event", *TAILS))
         assert day["close"] == day["q50"]
         assert all(low <= high for low, high in pairwise(day[name] for name in QUANTILES))
     json.dumps(document, allow_nan=False)
@@ -100,7 +105,7 @@ def test_short_history_gets_the_parents_forecast_with_a_reason(
     finished: Finished, asked: dict[str, list[Answer]]
 ) -> None:
     document = asked["FB"][0].document
-    parent = load_record(record_file(sample(finished), "parent"))
+    parent = ModelRecord.load(Workspace.of(sample(finished)).record("parent"))
     assert parent.verdict.skilful, "this test is about a parent that may serve"
     assert document["model"]["kind"] == "parent"
     assert document["model"]["version"] == parent.candidate
@@ -113,7 +118,7 @@ def test_refused_model_leaves_the_best_baseline_with_a_reason(
     finished: Finished, asked: dict[str, list[Answer]]
 ) -> None:
     document = asked["AAPL"][0].document
-    record = load_record(record_file(sample(finished), child_name("AAPL")))
+    record = ModelRecord.load(Workspace.of(sample(finished)).record(child_name("AAPL")))
     if record.verdict.skilful:
         assert document["model"]["kind"] == "child"
         assert document["skill"]["ci95"][1] < 1
@@ -125,9 +130,9 @@ def test_refused_model_leaves_the_best_baseline_with_a_reason(
 
 def test_child_is_of_the_strategy_that_validation_chose(finished: Finished) -> None:
     settings = sample(finished)
-    record = load_record(record_file(settings, child_name("AAPL")))
+    record = ModelRecord.load(Workspace.of(settings).record(child_name("AAPL")))
     bundle = load_bundle(settings.state / "models" / "child-AAPL" / record.candidate)
-    losses = {row["strategy"]: row["pinball"] for row in record.strategies}
+    losses = {row.strategy: row.pinball for row in record.strategies}
     assert set(losses) == {"zero_shot", "freeze", "fine_tune", "scratch"}
     assert losses[bundle.origin["strategy"]] == min(losses.values())
     trunk = load_bundle(settings.state / "models" / "parent" / bundle.origin["parent"])
@@ -141,7 +146,7 @@ def test_child_is_of_the_strategy_that_validation_chose(finished: Finished) -> N
 
 def test_parent_was_fitted_on_feasts_numbers_of_training_days_only(finished: Finished) -> None:
     settings = sample(finished)
-    record = load_record(record_file(settings, "parent"))
+    record = ModelRecord.load(Workspace.of(settings).record("parent"))
     bundle = load_bundle(settings.state / "models" / "parent" / record.candidate)
     last = pd.Timestamp(bundle.origin["trained_through"])
     assert last < bundle.split.validation_start < bundle.split.test_start
@@ -170,7 +175,7 @@ def test_scorecard_holds_test_days_only_and_naive_beside_every_model(finished: F
 def test_mlflow_knows_the_champion_that_serves(finished: Finished) -> None:
     settings = sample(finished)
     for name in ("parent", "child-AAPL", "child-FB"):
-        record = load_record(record_file(settings, name))
+        record = ModelRecord.load(Workspace.of(settings).record(name))
         champion = tracking.champion(settings, f"stockcast-{name}")
         serves_itself = record.bundle == f"{name}/{record.candidate}"
         assert (champion is not None) == serves_itself

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stockcast.contracts.model_record import ScorecardRow
 from stockcast.errors import BadInput
 from stockcast.evaluation import metrics, scorecard
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
@@ -20,7 +21,7 @@ CONTRACT = {
     "pinball_vs_naive", "pinball_vs_garch", "dm_p_naive", "dm_p_garch", "coverage_80",
     "coverage_90", "train_seconds",
 }  # fmt: skip
-EXTRA = {"width_80", "directional_accuracy", "pinball_vs_naive_ci95"}
+EXTRA = {"slice", "width_80", "directional_accuracy", "pinball_vs_naive_ci95"}
 CLOSE = noise(400, 1)
 ORIGINS = CLOSE.index[:-2]
 
@@ -34,7 +35,7 @@ def guess(scale: float = 1.0, origins: pd.DatetimeIndex = ORIGINS) -> QuantileFo
 
 def card(**models: QuantileForecasts) -> pd.DataFrame:
     rows = scorecard.rows("X", models, CLOSE, {"lstm": 2.5})
-    return pd.DataFrame(rows).set_index(["model", "horizon"])
+    return pd.DataFrame([row.model_dump() for row in rows]).set_index(["model", "horizon"])
 
 
 def all_models() -> dict[str, QuantileForecasts]:
@@ -43,10 +44,10 @@ def all_models() -> dict[str, QuantileForecasts]:
 
 def test_every_model_and_horizon_has_every_figure_of_the_contract() -> None:
     rows = scorecard.rows("X", all_models(), CLOSE)
-    assert {(row["model"], row["horizon"]) for row in rows} == {
+    assert {(row.model, row.horizon) for row in rows} == {
         (model, horizon) for model in all_models() for horizon in (1, 2, 3, 4, 5, "all")
     }
-    assert all(set(row) == CONTRACT | EXTRA for row in rows)
+    assert all(set(row.model_dump()) == CONTRACT | EXTRA for row in rows)
 
 
 def test_figures_are_those_of_the_metrics_on_what_is_known() -> None:
@@ -95,8 +96,9 @@ def test_only_origins_that_all_models_forecast_are_scored() -> None:
     assert set(table["n"]) == {len(ORIGINS) - 300}
 
 
-def plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    parsed: list[dict[str, Any]] = json.loads(json.dumps(rows, allow_nan=False))
+def plain(rows: list[ScorecardRow]) -> list[dict[str, Any]]:
+    documents = [row.model_dump(mode="json") for row in rows]
+    parsed: list[dict[str, Any]] = json.loads(json.dumps(documents, allow_nan=False))
     return parsed
 
 

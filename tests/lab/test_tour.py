@@ -10,7 +10,7 @@ import nbformat
 import papermill
 import pytest
 
-from stockcast.models.records import load_record
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.settings import HOME, load_settings
 
 #: Networks that learn nothing, quickly.
@@ -55,5 +55,5 @@ def test_the_tour_leaves_the_pipelines_products_alone(toured: tuple[Path, Any]) 
     state = load_settings("sample", {"root": str(toured[0])}).state
     for name in ("models/child-FB.json", "origins/child-FB.parquet"):
         assert (state / name).stat().st_mtime < (state / "lab" / name).stat().st_mtime
-    made, tried = (load_record(s / "models/child-FB.json") for s in (state, state / "lab"))
+    made, tried = (ModelRecord.load(s / "models/child-FB.json") for s in (state, state / "lab"))
     assert made.candidate != tried.candidate

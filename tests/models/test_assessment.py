@@ -31,20 +31,20 @@ def test_scores_are_of_the_test_period_and_of_outcomes_that_are_known() -> None:
     days = bars().index
     tested = int((days >= split_of(bars()).test_start).sum())
     for row in judged().scorecard:
-        ahead = HORIZON if row["horizon"] == "all" else row["horizon"]
-        assert row["n"] == tested - ahead, row
+        ahead = HORIZON if row.horizon == "all" else row.horizon
+        assert row.n == tested - ahead, row
     assert judged().test("child").origins[0] == split_of(bars()).test_start
 
 
 def test_figures_are_in_returns_where_a_last_value_forecast_explains_nothing() -> None:
     for model in ("child", "naive"):
-        assert abs(judged().figures(model)["r2_returns"]) < 0.1
+        assert abs(judged().figures(model).r2_returns) < 0.1
 
 
 def test_every_model_stands_beside_every_baseline() -> None:
-    assert {row["model"] for row in judged().scorecard} == {"child", "network", *BASELINES}
-    assert judged().figures("naive")["pinball_vs_naive"] == 1
-    assert judged().figures("child")["train_seconds"] == 1.5
+    assert {row.model for row in judged().scorecard} == {"child", "network", *BASELINES}
+    assert judged().figures("naive").pinball_vs_naive == 1
+    assert judged().figures("child").train_seconds == 1.5
     assert list(judged().ratios().columns) == ["ratio", "low", "high"]
     assert "naive" not in judged().ratios().index
 
@@ -55,18 +55,18 @@ def test_the_ratio_is_that_of_the_losses_of_the_same_days() -> None:
         losses(judged().test(model), close).dropna().to_numpy().mean()
         for model in ("child", "naive")
     )
-    assert judged().figures("child")["pinball_vs_naive"] == pytest.approx(ours / naive)
+    assert judged().figures("child").pinball_vs_naive == pytest.approx(ours / naive)
 
 
 def test_what_each_origin_was_worth_adds_up_to_the_scorecard() -> None:
     origins, row = judged().origins(), judged().figures("child")
-    assert len(origins) == row["n"]
+    assert len(origins) == row.n
     mean = origins.mean()
-    assert mean["pinball"] == pytest.approx(row["pinball"])
-    assert mean["absolute_error"] == pytest.approx(row["mae"])
-    assert mean["squared_error"] ** 0.5 == pytest.approx(row["rmse"])
-    assert mean["below_90"] - mean["below_10"] == pytest.approx(row["coverage_80"])
-    assert mean["pinball"] / mean["naive"] == pytest.approx(row["pinball_vs_naive"])
+    assert mean["pinball"] == pytest.approx(row.pinball)
+    assert mean["absolute_error"] == pytest.approx(row.mae)
+    assert mean["squared_error"] ** 0.5 == pytest.approx(row.rmse)
+    assert mean["below_90"] - mean["below_10"] == pytest.approx(row.coverage_80)
+    assert mean["pinball"] / mean["naive"] == pytest.approx(row.pinball_vs_naive)
 
 
 def test_the_fallback_is_chosen_on_validation_whatever_comes_later() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from stockcast.contracts.model_record import Calibration
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.scorecard import yearly_coverage
@@ -107,7 +107,7 @@ def test_residuals_of_outcomes_still_to_come_are_caught() -> None:
 
 
 def saved(state: CalibrationState) -> CalibrationState:
-    return CalibrationState.from_json(json.loads(json.dumps(state.to_json())))
+    return CalibrationState.of(Calibration.model_validate_json(state.contract().model_dump_json()))
 
 
 def test_going_on_from_a_saved_state_gives_what_one_walk_gives() -> None:
@@ -142,7 +142,7 @@ def test_asking_again_for_the_last_day_gives_the_same() -> None:
 def test_the_state_stays_small() -> None:
     _, state = recalibrate(base(), sample_close())
     assert len(state.waiting) == 5
-    assert len(json.dumps(state.to_json())) < 10_000
+    assert len(state.contract().model_dump_json()) < 10_000
 
 
 def test_no_interval_is_stretched_beyond_reason() -> None:
@@ -175,10 +175,11 @@ def test_what_does_not_fit_the_state_is_refused() -> None:
         recalibrate(lopsided, close)
 
 
-@pytest.mark.parametrize("document", [{}, {"levels": 3}, {"levels": [0.5], "factors": "x"}])
-def test_a_damaged_state_is_refused(document: dict[str, object]) -> None:
+@pytest.mark.parametrize("damage", [{"levels": [0.5]}, {"factors": [[0.0]]}, {"issued": []}])
+def test_a_state_whose_parts_do_not_fit_is_refused(damage: dict[str, object]) -> None:
+    _, state = recalibrate(base(), sample_close())
     with pytest.raises(BadInput, match="saved calibration"):
-        CalibrationState.from_json(document)
+        CalibrationState.of(state.contract().model_copy(update=damage))
 
 
 def test_a_baseline_with_notes_keeps_them() -> None:

@@ -14,16 +14,17 @@ import pytest
 import torch
 
 from stockcast import tracking
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.models import publishing
 from stockcast.models.assessment import Assessment, assess
 from stockcast.models.bundle import Bundle, load_bundle, make_bundle
 from stockcast.models.children import make_child, try_strategies
 from stockcast.models.inference import walk_forward
-from stockcast.models.records import Record, record_file
 from stockcast.models.splits import Split
 from stockcast.models.training import Fitted
 from stockcast.prices.history import PriceHistory, content_hash
 from stockcast.settings import Settings, load_settings
+from stockcast.workspace import Workspace
 from tests.models.worlds import SMALL, bars, fitted, samples_of, split_of
 
 
@@ -92,7 +93,7 @@ def name(request: pytest.FixtureRequest) -> str:
     return request.node.name.replace("_", "-")[:40]
 
 
-def publish(settings: Settings, name: str, who: str, split: Split | None = None) -> Record:
+def publish(settings: Settings, name: str, who: str, split: Split | None = None) -> ModelRecord:
     frame = calm() if who == "lucky" else bars()
     return publishing.publish(
         settings,
@@ -100,7 +101,7 @@ def publish(settings: Settings, name: str, who: str, split: Split | None = None)
         samples_of(frame),
         bundle_of(name, who, split),
         judged(who),
-        record_file(settings, name),
+        Workspace.of(settings).record(name),
     )
 
 
@@ -175,7 +176,7 @@ def test_a_refused_model_leaves_the_best_baseline_of_validation(
     assert (settings.state / "models" / name / record.candidate / "model.json").exists()
 
 
-def young(settings: Settings, parent_record: Record, parent: Bundle) -> Record:
+def young(settings: Settings, parent_record: ModelRecord, parent: Bundle) -> ModelRecord:
     """Publish a stock that is too young to be trained on, started from ``parent``."""
     frame = bars().iloc[-190:]
     samples, close = samples_of(frame, "YOUNG"), frame["close"]
@@ -196,7 +197,7 @@ def young(settings: Settings, parent_record: Record, parent: Bundle) -> Record:
         samples,
         make_child(children, parent, SMALL, samples),
         assessment,
-        record_file(settings, "child-YOUNG"),
+        Workspace.of(settings).record("child-YOUNG"),
         children=children,
         parent=parent_record,
     )
@@ -223,7 +224,7 @@ def test_a_trial_is_judged_and_recorded_beside_the_pipelines_and_changes_nothing
     settings: Settings, name: str
 ) -> None:
     first = publish(settings, name, "good")
-    record_before = record_file(settings, name).read_bytes()
+    record_before = Workspace.of(settings).record(name).read_bytes()
     frame = bars()
     trial = publishing.publish(
         settings,
@@ -234,7 +235,7 @@ def test_a_trial_is_judged_and_recorded_beside_the_pipelines_and_changes_nothing
         settings.state / "lab" / "models" / f"{name}.json",
     )
     assert trial.bundle == first.bundle, "the reigning champion defends itself against it"
-    assert record_file(settings, name).read_bytes() == record_before
+    assert Workspace.of(settings).record(name).read_bytes() == record_before
     assert champion(settings, name) == first.candidate
     runs = tracking.recent(settings, name)
     assert [run["mode"] for run in runs] == ["interactive", "pipeline"]

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from stockcast import cache, holds, pipeline
-from stockcast.models.records import load_record, record_file
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.monitoring.plants import BAR_FAULTS
 from stockcast.store import tables
+from stockcast.workspace import Workspace
 from tests.monitoring.worlds import TICKER, World, write_biased_forecasts
 
 #: Sessions before the end at which a fault begins.
@@ -97,7 +98,7 @@ def test_market_whose_volatility_doubled_has_the_parent_trained_again_once(world
 
     done = pipeline.run(world.settings, targets=["train_parent"])
     assert "train_parent" in done.ran
-    assert load_record(record_file(world.settings, "parent")).details["mark"] == mark
+    assert ModelRecord.load(Workspace.of(world.settings).record("parent")).details.mark == mark
     assert world.command("drift", "--no-pages") == 0
     document = world.document(market)
     assert document["action"]["kind"] == "cooldown"

@@ -16,6 +16,7 @@ from stockcast import prices
 from stockcast.cli import main
 from stockcast.ledger import QUANTILES, Ledger
 from stockcast.settings import Settings, load_settings
+from tests.documents import forecast
 from tests.workshop import SHORT, Workshop
 
 Document = dict[str, Any]
@@ -87,11 +88,18 @@ def write_biased_forecasts(settings: Settings, ticker: str, days: int, by: float
         day, last = close.index[at], float(close.iloc[at])
         fan = dict(zip(QUANTILES, last * np.exp(levels * sigma), strict=True))
         target = f"{day + pd.offsets.BDay():%Y-%m-%d}"
-        ledger.append(
-            {
-                **{"ticker": ticker, "as_of": f"{day:%Y-%m-%d}", "last_close": last},
-                **{"data_hash": "planted", "model": {"version": "planted", "kind": "child"}},
-                "verdict": {"skilful": True},
-                "predictions": {"full_forecast": [{"date": target, "close": fan["q50"], **fan}]},
-            }
+        ahead = [{"date": target, "close": fan["q50"], **fan}]
+        planted = forecast(
+            ticker=ticker,
+            as_of=day.date(),
+            last_close=last,
+            data_hash="planted",
+            model={
+                "kind": "child",
+                "version": "planted",
+                "strategy": "freeze",
+                "trained_through": None,
+            },
+            predictions={"historical": [], "full_forecast": ahead},
         )
+        ledger.append(planted)

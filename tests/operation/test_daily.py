@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from stockcast import cache, calendars, prices
+from stockcast.contracts.forecast import Forecast
 from stockcast.errors import StockcastError
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.forecasting import price_fan
@@ -27,25 +28,27 @@ from stockcast.pipeline.notebook import Failure
 from stockcast.pipeline.result import RunResult
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
+from tests import documents
 from tests.standins.yahoo import StandIn, sample_series, serving
 
 TICKERS = ("AAPL", "IBM")
 WEEK = ["2013-02-04", "2013-02-05", "2013-02-06", "2013-02-07", "2013-02-08", "2013-02-11"]
 
 
-def forecast(settings: Settings, history: PriceHistory) -> dict[str, Any]:
+def forecast(settings: Settings, history: PriceHistory) -> Forecast:
     changes = np.log(history.frame["close"]).diff().dropna().tail(500)
     spread = np.quantile(changes, LEVELS) * np.sqrt(np.arange(1, 6))[:, None]
     days = calendars.next_sessions(settings.exchange, history.as_of, 5)
-    return {
-        "ticker": history.ticker,
-        "as_of": f"{history.as_of:%Y-%m-%d}",
-        "last_close": history.last_close,
-        "data_hash": history.data_hash,
-        "model": {"kind": "baseline", "version": "naive"},
-        "verdict": {"skilful": False},
-        "predictions": {"full_forecast": price_fan(days, history.last_close, spread)},
-    }
+    naive = {"kind": "baseline", "version": "naive", "strategy": "naive"}
+    fan = price_fan(days, history.last_close, spread)
+    return documents.forecast(
+        ticker=history.ticker,
+        as_of=history.as_of.date(),
+        last_close=history.last_close,
+        data_hash=history.data_hash,
+        model={**naive, "trained_through": None},
+        predictions={"historical": (), "full_forecast": fan},
+    )
 
 
 def run(settings: Settings, **options: Any) -> RunResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator
@@ -105,7 +106,7 @@ def test_a_dividend_is_found_with_its_amount(get: Get) -> None:
     found = get("2005-02-08", "IBM").revisions
     assert [revision.kind for revision in found] == ["dividend"]
     assert "0.18" in found[0].sentence
-    assert found[0].date == "2005-02-08"
+    assert found[0].date == dt.date(2005, 2, 8)
 
 
 @pytest.mark.parametrize("day", ["2005-02-10", "2004-06-01"])
@@ -125,10 +126,8 @@ def test_revisions_are_told_with_the_models_they_touch(get: Get, on: Make) -> No
     get("2005-02-25")
     settings, history = on("2005-02-28", tickers="AAPL"), get("2005-02-28")
     pointer = snapshot.save(history, settings)
-    from stockcast.files import write_json
-
     told = account("AAPL", history.revisions, ["child-AAPL"])
-    write_json(pointer.with_name("revisions.json"), told)
+    told.save(pointer.with_name("revisions.json"))
     assert notices(settings) == [
         "AAPL: A split, 2 for 1, on 2005-02-28 changes the basis of all prices before. "
         "Models it touches: child-AAPL."

@@ -61,6 +61,8 @@ def test_the_pointer_says_what_it_points_at(history: PriceHistory, sample_settin
         "first": "2012-05-18",
         "as_of": "2013-03-01",
         "asked": {"start": "1999-01-01", "as_of": None},
+        "freshness": None,
+        "version": 1,
     }
 
 
@@ -69,7 +71,9 @@ def test_a_snapshot_is_in_use_for_the_days_it_was_made_for(
 ) -> None:
     assert snapshot.in_use(sample_settings(), "FB") is None
     snapshot.save(history, sample_settings())
-    assert snapshot.in_use(sample_settings(), "FB") == history.data_hash
+    found = snapshot.in_use(sample_settings(), "FB")
+    assert found is not None
+    assert found.data_hash == history.data_hash
     assert snapshot.in_use(sample_settings(as_of="2013-02-28"), "FB") is None
     assert snapshot.in_use(sample_settings(start="2001-01-01"), "FB") is None
 

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stockcast.contracts.forecast import Forecast, Served, Skill, Verdict
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.files import write_json, write_parquet, write_text
-from stockcast.models.records import Record, Served, Skill, Verdict
 from stockcast.review.history import Run, load
 from stockcast.settings import Settings
+from tests.documents import forecast
 
 NAIVE = 0.012
 DAYS = pd.bdate_range("2010-01-04", periods=400, name="origin")
@@ -106,7 +108,7 @@ class Made:
             write_json(folder / "prices" / f"{ticker}.json", {**about, "source": "sample"})
             return {"prices": f"{self.run_id}/prices/{ticker}.json"}
         if stage == "forecast":
-            write_json(folder / "forecasts" / f"{ticker}.json", _forecast(ticker))
+            _forecast(ticker).save(folder / "forecasts" / f"{ticker}.json")
             return {"forecast": f"{self.run_id}/forecasts/{ticker}.json"}
         if stage != "train_child":
             return {}
@@ -129,12 +131,12 @@ class Made:
         columns = {"pinball": loss, "absolute_error": 2 * loss, "squared_error": loss**2, **below}
         return pd.DataFrame({**columns, "naive": naive}, self.days)
 
-    def _record(self, ticker: str, origins: pd.DataFrame) -> Record:
+    def _record(self, ticker: str, origins: pd.DataFrame) -> ModelRecord:
         ratio = float(origins["pinball"].mean() / origins["naive"].mean())
         row = {"ticker": ticker, "model": "child", "horizon": "all", "n": len(origins)}
         figures = {"pinball": float(origins["pinball"].mean()), "pinball_vs_naive": ratio}
         ends = [ratio - 0.01, ratio + 0.01]
-        return Record(
+        return ModelRecord(
             name=f"child-{ticker}",
             ticker=ticker,
             data_hash=self.data_hash,
@@ -162,11 +164,7 @@ class Made:
 STATES = ("ran", "failed", "blocked")
 
 
-def _forecast(ticker: str) -> dict[str, Any]:
-    last = {"date": "2011-07-25", "q10": 95.0, "q50": 101.0, "q90": 106.0}
-    return {
-        "ticker": ticker,
-        "last_close": 100.0,
-        "currency": "USD",
-        "predictions": {"full_forecast": [last]},
-    }
+def _forecast(ticker: str) -> Forecast:
+    fan = {"q05": 94.0, "q10": 95.0, "q25": 98.0, "q50": 101.0, "q75": 103.0, "q90": 106.0}
+    last = {"date": "2011-07-25", "close": 101.0, **fan, "q95": 107.0}
+    return forecast(ticker=ticker, predictions={"historical": [], "full_forecast": [last]})

@@ -18,11 +18,12 @@ import numpy as np
 from stockcast.agents.names import company_of
 from stockcast.agents.subject import Document, Memory, Subject
 from stockcast.bars import has_range
+from stockcast.contracts.forecast import QUANTILE_NAMES, QUANTILES, ForecastDay
 
 __all__ = ["LEAN", "LEVELS", "Fact", "FactTable", "build", "health_of", "probability_of_rise"]
 
-#: Quantiles of the contract and their levels.
-LEVELS = {"q05": 0.05, "q10": 0.10, "q25": 0.25, "q50": 0.50, "q75": 0.75, "q90": 0.90, "q95": 0.95}
+#: Quantiles of every forecast and their levels.
+LEVELS = {name: level for level, name in QUANTILE_NAMES.items() if name in QUANTILES}
 
 #: Probability of a rise (per cent) from which the stance rule allows BULLISH; 100 less it, BEARISH.
 LEAN = 60.0
@@ -122,13 +123,13 @@ def build(subject: Subject) -> FactTable:
     return FactTable(maker.facts)
 
 
-def probability_of_rise(day: Document, last_close: float) -> float:
+def probability_of_rise(day: ForecastDay, last_close: float) -> float:
     """Return the probability (0 to 1) of a close above ``last_close`` on one forecast day.
 
     Log-returns are interpolated linearly between the quantiles; beyond the outermost ones half of
     what is left is taken, which keeps the figure between 2.5% and 97.5%.
     """
-    points = [(math.log(day[name] / last_close), level) for name, level in LEVELS.items()]
+    points = [(math.log(getattr(day, name) / last_close), level) for name, level in LEVELS.items()]
     if points[0][0] >= 0:
         return 1 - points[0][1] / 2 if points[0][0] > 0 else 1 - points[0][1]
     if points[-1][0] <= 0:
@@ -155,10 +156,10 @@ class _Maker:
         self.subject = subject
         self.forecast = subject.forecast
         self.facts: list[Fact] = []
-        self.as_of = str(self.forecast["as_of"])
-        self.currency = str(self.forecast["currency"])
-        self.last = float(self.forecast["last_close"])
-        self.days: list[Document] = list(self.forecast["predictions"]["full_forecast"])
+        self.as_of = str(self.forecast.as_of)
+        self.currency = self.forecast.currency
+        self.last = self.forecast.last_close
+        self.days = self.forecast.days
 
     def add(self, name: str, label: str, value: Any, unit: str, as_of: str | None = None) -> None:
         """Add a fact unless there is no value."""
@@ -186,48 +187,50 @@ class _Maker:
         return 100 * (price / self.last - 1)
 
     def identity(self) -> None:
-        model = self.forecast["model"]
+        model = self.forecast.model
         ticker = self.subject.ticker
         self.add("ticker", "Ticker", ticker, "text")
         self.add("company", "Company", company_of(ticker), "text")
         self.add("as_of", "Day of the report", self.as_of, "date")
         self.add("last_close", "Last close", self.last, self.currency)
-        self.add("model_kind", "Kind of model", model["kind"], "text")
-        self.add("model_version", "Version of the model", str(model["version"]), "text")
-        trained = model.get("trained_through")
-        self.add("trained_through", "Last day of the model's training", trained, "date")
+        self.add("model_kind", "Kind of model", model.kind, "text")
+        self.add("model_version", "Version of the model", model.version, "text")
+        trained = model.trained_through
+        label = "Last day of the model's training"
+        self.add("trained_through", label, trained and str(trained), "date")
 
     def forecast_days(self) -> None:
         self.add("horizon", "Trading days forecast", len(self.days), "days")
         for ahead, day in enumerate(self.days, start=1):
-            self.add(f"target_{ahead}", f"Trading day {ahead} ahead", day["date"], "date")
+            self.add(f"target_{ahead}", f"Trading day {ahead} ahead", str(day.date), "date")
         for ahead, day in enumerate(self.days, start=1):
             for name in LEVELS:
-                label = f"Forecast close on {day['date']}, {_quantile(name)}"
-                self.add(f"{name}_{ahead}", label, float(day[name]), self.currency)
+                label = f"Forecast close on {day.date}, {_quantile(name)}"
+                self.add(f"{name}_{ahead}", label, getattr(day, name), self.currency)
         for level, what in ((50, "q25 to q75"), (80, "q10 to q90"), (90, "q05 to q95")):
             self.add(f"level_{level}", f"Nominal level of the interval {what}", level, "%")
 
     def forecast_end(self) -> None:
         for ahead in sorted({1, len(self.days)}):
             day = self.days[ahead - 1]
-            when = f"by {day['date']}"
+            when = f"by {day.date}"
             rise = 100 * probability_of_rise(day, self.last)
             self.add(f"p_rise_{ahead}", f"Probability of a higher close {when}", rise, "%")
             self.add(f"p_fall_{ahead}", f"Probability of a lower close {when}", 100 - rise, "%")
             ends = (("median", "q50"), ("low", "q10"), ("high", "q90"))
             for name, of in ends:
                 label = f"Forecast move {when}, {_quantile(of)}"
-                self.add(f"{name}_move_{ahead}", label, self.move(day[of]), "%")
+                self.add(f"{name}_move_{ahead}", label, self.move(getattr(day, of)), "%")
         end = len(self.days)
+        last = self.forecast.last_day
         tails = (("tail_low", "q05"), ("tail_high", "q95"))
         for name, of in tails:
-            label = f"Forecast move by {self.days[-1]['date']}, {_quantile(of)}"
-            self.add(f"{name}_move_{end}", label, self.move(self.days[-1][of]), "%")
-        width = 100 * (self.days[-1]["q90"] - self.days[-1]["q10"]) / self.last
+            label = f"Forecast move by {last.date}, {_quantile(of)}"
+            self.add(f"{name}_move_{end}", label, self.move(getattr(last, of)), "%")
+        width = 100 * (last.q90 - last.q10) / self.last
         self.add(f"width_{end}", "Width of the 80% interval at the end, of the close", width, "%")
-        label = f"Expected size of the move by {self.days[-1]['date']}, either way"
-        self.add(f"expected_move_{end}", label, _expected_size(self.days[-1], self.last), "%")
+        label = f"Expected size of the move by {last.date}, either way"
+        self.add(f"expected_move_{end}", label, _expected_size(last, self.last), "%")
 
         self.add("rule_rise", "Probability of a rise from which BULLISH is allowed", LEAN, "%")
         self.add("rule_fall", "Probability of a rise up to which BEARISH is", 100 - LEAN, "%")
@@ -280,24 +283,24 @@ class _Maker:
             self.add("vol_window", "Days over which volatility is ranked", len(known), "days")
 
     def skill(self) -> None:
-        skill = self.forecast["skill"]
-        good = "yes" if self.forecast["verdict"]["skilful"] else "no"
+        skill = self.forecast.skill
+        good = "yes" if self.forecast.verdict.skilful else "no"
         self.add("skilful", "Beats the naive forecast out of sample", good, "text")
-        self.add("verdict", "Verdict on the model", self.forecast["verdict"]["reason"], "text")
-        against = skill.get("pinball_vs_naive")
+        self.add("verdict", "Verdict on the model", self.forecast.verdict.reason, "text")
+        against = skill.pinball_vs_naive
         self.add("skill_vs_naive", "Test loss over the naive forecast's", against, "ratio")
         self.add("skill_gain", "Test loss below the naive forecast's by", _gain(against), "%")
-        low, high = skill.get("ci95") or (None, None)
+        low, high = skill.ci95 or (None, None)
         self.add("skill_gain_low", "The same, lower end of its 95% interval", _gain(high), "%")
         self.add("skill_gain_high", "The same, upper end of its 95% interval", _gain(low), "%")
         if low is not None:
             self.add("level_95", "Level of the interval of the skill", 95, "%")
-        garch = skill.get("pinball_vs_garch")
+        garch = skill.pinball_vs_garch
         self.add("skill_vs_garch", "Test loss over GARCH's", garch, "ratio")
-        covered = skill.get("coverage_80")
+        covered = skill.coverage_80
         covered = None if covered is None else 100 * covered
         self.add("coverage_80", "Outcomes inside the 80% interval in the test", covered, "%")
-        self.add("backtest_n", "Forecasts scored in the test", skill.get("n"), "count")
+        self.add("backtest_n", "Forecasts scored in the test", skill.n, "count")
 
     def ledger(self) -> None:
         row = self.subject.ledger or {}
@@ -364,8 +367,8 @@ def _sessions(days: int) -> str:
     return "the last session" if days == 1 else f"the last {days} sessions"
 
 
-def _expected_size(day: Document, last_close: float) -> float:
+def _expected_size(day: ForecastDay, last_close: float) -> float:
     """Mean absolute move, per cent: the quantiles' own mean over an even grid of levels."""
-    moves = [100 * (day[name] / last_close - 1) for name in LEVELS]
+    moves = [100 * (getattr(day, name) / last_close - 1) for name in LEVELS]
     grid = np.interp(np.linspace(0.005, 0.995, 199), list(LEVELS.values()), moves)
     return float(np.abs(grid).mean())

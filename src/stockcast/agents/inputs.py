@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from stockcast.agents import news
 from stockcast.agents.names import company_of
 from stockcast.agents.subject import Document, Memory, Subject
+from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput, StockcastError
 from stockcast.files import read_json
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,30 +23,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Inputs", "gather", "measured", "read_forecast", "subject_of"]
 
-_NEEDED = ("ticker", "as_of", "last_close", "currency", "source", "data_hash", "model", "verdict")
-
 
 @dataclass(frozen=True)
 class Inputs:
     """What is cheap to read; enough to see whether a report can be reused."""
 
-    forecast: Document
+    forecast: Forecast
     drift: Document | None
     news: News
 
     def summary(self) -> str:
         """Return what the report is about, in words."""
         forecast = self.forecast
-        ticker = str(forecast["ticker"])
-        last = forecast["predictions"]["full_forecast"][-1]
-        skill = "skilful" if forecast["verdict"]["skilful"] else "without skill"
+        ticker, last = forecast.ticker, forecast.last_day
+        skill = "skilful" if forecast.verdict.skilful else "without skill"
         headlines = "; ".join(item.title for item in self.news.items[:5]) or "none"
         name = company_of(ticker) or ticker
         return (
-            f"Report on {name} ({ticker}) as of {forecast['as_of']}."
-            f" Last close {forecast['last_close']:.2f} {forecast['currency']}."
-            f" Forecast for {last['date']}: median {last['q50']:.2f}, 80% interval"
-            f" {last['q10']:.2f} to {last['q90']:.2f}; the model is {skill}."
+            f"Report on {name} ({ticker}) as of {forecast.as_of}."
+            f" Last close {forecast.last_close:.2f} {forecast.currency}."
+            f" Forecast for {last.date}: median {last.q50:.2f}, 80% interval"
+            f" {last.q10:.2f} to {last.q90:.2f}; the model is {skill}."
             f" Health: {self.health}. News: {headlines}"
         )
 
@@ -56,35 +55,33 @@ class Inputs:
         return health_of(self.drift) or "unknown"
 
 
-def read_forecast(settings: Settings, ticker: str) -> dict[str, Any]:
+def read_forecast(settings: Settings, ticker: str) -> Forecast:
     """Return the forecast that a report of ``ticker`` is to be written about.
 
     Raises:
         BadInput: there is none; a report needs one.
     """
-    path = settings.state / "forecasts" / f"{ticker}.json"
-    if not path.exists():
+    workspace = Workspace.of(settings)
+    found = workspace.read_forecast(ticker)
+    if found is None:
         raise BadInput(
-            f"Expected a forecast of {ticker} at {path}, got none; "
+            f"Expected a forecast of {ticker} at {workspace.forecast(ticker)}, got none; "
             f"stockcast forecast {ticker} makes one."
         )
-    return dict(read_json(path))
+    return found
 
 
-def gather(settings: Settings, ticker: str, forecast: Document) -> Inputs:
+def gather(settings: Settings, ticker: str, forecast: Forecast) -> Inputs:
     """Return the forecast with drift and news beside it.
 
     Raises:
         BadInput: it is no forecast of ``ticker``.
     """
-    missing = [key for key in _NEEDED if key not in forecast]
-    days = (forecast.get("predictions") or {}).get("full_forecast")
-    if missing or not days or forecast["ticker"] != ticker:
-        what = f"no {missing[0]}" if missing else "no days" if not days else forecast["ticker"]
+    if not forecast.days or forecast.ticker != ticker:
+        what = forecast.ticker if forecast.days else "no days"
         raise BadInput(f"Expected a forecast of {ticker}, got one with {what}.")
-    return Inputs(
-        forecast, _drift(settings, ticker), news.load(settings, ticker, forecast["as_of"])
-    )
+    told = news.load(settings, ticker, str(forecast.as_of))
+    return Inputs(forecast, _drift(settings, ticker), told)
 
 
 def subject_of(
@@ -96,9 +93,8 @@ def subject_of(
     Raises:
         BadInput: the prices that the forecast was made from are gone.
     """
-    ticker = str(inputs.forecast["ticker"])
-    row, rows = _ledger(settings, ticker, with_rows=bool(earlier))
-    as_of = str(inputs.forecast["as_of"])
+    row, rows = _ledger(settings, inputs.forecast.ticker, with_rows=bool(earlier))
+    as_of = str(inputs.forecast.as_of)
     return Subject(
         forecast=inputs.forecast,
         bars=measured(_bars(settings, inputs.forecast)),
@@ -121,7 +117,7 @@ def measured(bars: pd.DataFrame) -> pd.DataFrame:
 
 
 def _drift(settings: Settings, ticker: str) -> Document | None:
-    path = settings.state / "drift" / f"{ticker}.json"
+    path = Workspace.of(settings).drift(ticker)
     try:
         document = read_json(path) if path.exists() else None
     except BadInput:
@@ -129,18 +125,18 @@ def _drift(settings: Settings, ticker: str) -> Document | None:
     return document if isinstance(document, dict) else None
 
 
-def _bars(settings: Settings, forecast: Document) -> pd.DataFrame:
+def _bars(settings: Settings, forecast: Forecast) -> pd.DataFrame:
     """Return the prices that the forecast was made from, whatever has been ingested since."""
     from stockcast import prices
     from stockcast.prices import snapshot
 
-    wanted, pointer = forecast["data_hash"], snapshot.current(settings, forecast["ticker"])
-    kept = pointer.with_name(f"{wanted}.parquet")
-    history = snapshot.load(kept) if kept.exists() else prices.read(settings, forecast["ticker"])
+    ticker, wanted = forecast.ticker, forecast.data_hash
+    kept = Workspace.of(settings).snapshot(ticker, wanted)
+    history = snapshot.load(kept) if kept.exists() else prices.read(settings, ticker)
     if history.data_hash != wanted:
         raise BadInput(
-            f"Expected the prices {wanted} that {forecast['ticker']} was forecast from, got "
-            f"{history.data_hash}; stockcast forecast {forecast['ticker']} makes a new forecast."
+            f"Expected the prices {wanted} that {ticker} was forecast from, got "
+            f"{history.data_hash}; stockcast forecast {ticker} makes a new forecast."
         )
     return history.frame
 
@@ -148,7 +144,7 @@ def _bars(settings: Settings, forecast: Document) -> pd.DataFrame:
 def _ledger(
     settings: Settings, ticker: str, *, with_rows: bool
 ) -> tuple[Document | None, pd.DataFrame | None]:
-    if settings.ledger_url is None and not (settings.state / "ledger.db").exists():
+    if settings.ledger_url is None and not Workspace.of(settings).ledger.exists():
         return None, None
     from stockcast.ledger import Ledger
 

@@ -17,10 +17,12 @@ from stockcast.agents import inputs as sources
 from stockcast.agents import memory, prompts
 from stockcast.agents.inputs import Inputs
 from stockcast.agents.memory import Embedder, Outline, Shelf
+from stockcast.contracts.forecast import Forecast
 from stockcast.errors import StockcastError, Unavailable
 from stockcast.files import write_json
 from stockcast.locks import locked
 from stockcast.monitoring import metrics
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     from stockcast.agents.facts import FactTable
@@ -36,7 +38,7 @@ Report = dict[str, Any]
 Progress = Callable[[dict[str, Any]], None]
 
 #: What a report says of a forecast; a baseline's version is the same for every horizon.
-_STATED = ("model", "verdict", "skill", "predictions")
+_STATED = {"model", "verdict", "skill", "predictions"}
 
 _LOG = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ def write_report(
     settings: Settings,
     ticker: str,
     *,
-    forecast: Mapping[str, Any] | None = None,
+    forecast: Forecast | None = None,
     reuse: bool = True,
     progress: Progress = lambda event: None,
     now: Callable[[], float] = time.time,
@@ -55,7 +57,7 @@ def write_report(
     Args:
         settings: of the profile.
         ticker: whose report.
-        forecast: the forecast contract; by default the one of the ticker's last forecast.
+        forecast: what it is about; by default the one of the ticker's last forecast.
         reuse: whether a report in memory will do.
         progress: is told what each role does.
         now: the time, in seconds since 1970.
@@ -73,7 +75,7 @@ def write_report(
     outline = outline_of(settings, found)
     shelf = Shelf(settings, _embedders(settings), now)
     # whoever asks for the same report meanwhile waits, and then finds it
-    with locked(settings.state / "agents" / f"{ticker}.lock"):
+    with locked(Workspace.of(settings).agents / f"{ticker}.lock"):
         recall = shelf.recall(outline) if reuse else memory.Recall(None, "a new one was asked for")
         if recall.report is not None:
             metrics.report_written(settings, "memory", ticker=ticker)
@@ -98,15 +100,16 @@ def _count(settings: Settings, report: Report) -> None:
 
 def outline_of(settings: Settings, found: Inputs) -> Outline:
     """Return what the report is about, and what one to reuse must have been made from."""
-    model = found.forecast["model"]
+    model = found.forecast.model
+    stated = found.forecast.model_dump(mode="json", include=_STATED)
     return Outline(
-        ticker=str(found.forecast["ticker"]),
-        as_of=str(found.forecast["as_of"]),
+        ticker=found.forecast.ticker,
+        as_of=str(found.forecast.as_of),
         text=found.summary(),
         conditions={
-            "data_hash": str(found.forecast["data_hash"]),
-            "model_version": f"{model['kind']}:{model['version']}",
-            "forecast": _digest({key: found.forecast[key] for key in _STATED} | _stale(found)),
+            "data_hash": found.forecast.data_hash,
+            "model_version": f"{model.kind}:{model.version}",
+            "forecast": _digest(stated | _stale(found)),
             "news_hash": found.news.digest,
             "prompt_version": prompts.VERSION,
             "writer": _writer_of(settings),
@@ -117,8 +120,8 @@ def outline_of(settings: Settings, found: Inputs) -> Outline:
 
 def _stale(found: Inputs) -> dict[str, str]:
     """Return what has to be said of the age of the prices, if anything has."""
-    label = (found.forecast.get("freshness") or {}).get("label")
-    return {"freshness": str(label)} if label else {}
+    label = found.forecast.stale_label
+    return {"freshness": label} if label else {}
 
 
 def _digest(document: Any) -> str:
@@ -183,7 +186,7 @@ def _write(
     end = graph.run(
         start,
         _context(settings, progress),
-        checkpoints=settings.state / "agents" / f"{outline.ticker}.db",
+        checkpoints=Workspace.of(settings).agents / f"{outline.ticker}.db",
         key=_digest([start, outline.conditions]),
     )
     report = document_of(found, table, end, settings)
@@ -277,10 +280,14 @@ def _assemble(
     forecast, ruling = found.forecast, stance.rule(table)
     parts = {role: dict(part) for role, part in end["parts"].items()}
     report: Report = {
-        **{key: forecast[key] for key in ("ticker", "as_of", "currency", "source", "data_hash")},
+        "ticker": forecast.ticker,
+        "as_of": str(forecast.as_of),
+        "currency": forecast.currency,
+        "source": forecast.source,
+        "data_hash": forecast.data_hash,
         **_stale(found),
-        "last_close": float(forecast["last_close"]),
-        "model": {key: str(forecast["model"][key]) for key in ("kind", "version")},
+        "last_close": forecast.last_close,
+        "model": {"kind": forecast.model.kind, "version": forecast.model.version},
         "headline": checked.sections["headline"],
         "sections": checked.sections,
         "stance": end["stance"],

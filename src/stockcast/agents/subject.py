@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stockcast.agents.news import News
+from stockcast.contracts.forecast import Forecast
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,7 @@ class Subject:
     """The documents that one report is written from.
 
     Attributes:
-        forecast: the forecast contract.
+        forecast: what the report is about.
         bars: open, high, low, close, volume, rsi14, macd and sigma by day, up to the forecast's.
         ledger: the ticker's row of the ledger's summary, if it has one.
         drift: the drift document of the ticker, if there is one.
@@ -52,7 +53,7 @@ class Subject:
         memories: earlier reports, newest first.
     """
 
-    forecast: Document
+    forecast: Forecast
     bars: pd.DataFrame
     ledger: Document | None = None
     drift: Document | None = None
@@ -62,4 +63,4 @@ class Subject:
     @property
     def ticker(self) -> str:
         """Whose report it is."""
-        return str(self.forecast["ticker"])
+        return self.forecast.ticker

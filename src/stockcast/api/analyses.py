@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput
 from stockcast.files import read_json, write_json
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["analyse", "evaluate_latest"]
 
 
-def analyse(settings: Settings, ticker: str, forecast: Mapping[str, Any]) -> dict[str, Any]:
+def analyse(settings: Settings, ticker: str, forecast: Forecast) -> dict[str, Any]:
     """Return the report on ``forecast``: the last one while it holds, else a new one.
 
     Raises:
@@ -36,7 +37,7 @@ def evaluate_latest(settings: Settings, ticker: str) -> dict[str, Any] | None:
     """
     from stockcast import agents
 
-    scheduled = settings.state / "reports" / f"{ticker}.json"
+    scheduled = Workspace.of(settings).report(ticker)
     reports = [path for path in (_asked_for(settings, ticker), scheduled) if path.exists()]
     if not reports:
         return None
@@ -59,4 +60,4 @@ def evaluate_latest(settings: Settings, ticker: str) -> dict[str, Any] | None:
 
 def _asked_for(settings: Settings, ticker: str) -> Path:
     """Where the report that was asked for lies; the pipeline's own product stays as it is."""
-    return settings.state / "analyses" / f"{ticker}.json"
+    return Workspace.of(settings).analysis(ticker)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from stockcast.contracts.forecast import Forecast
 from stockcast.settings import parse_ticker
 
 __all__ = [
@@ -13,7 +14,6 @@ __all__ = [
     "Answer",
     "Check",
     "Component",
-    "Forecast",
     "Health",
     "Info",
     "Monitored",
@@ -70,84 +70,6 @@ class Accepted(BaseModel):
     status: Literal["training"]
     detail: str
     task_id: str
-
-
-class Close(BaseModel):
-    """A close that was traded."""
-
-    date: str
-    close: float
-
-
-class Fan(Close):
-    """The quantiles of a close to come; ``close`` is the median."""
-
-    q05: float
-    q10: float
-    q25: float
-    q50: float
-    q75: float
-    q90: float
-    q95: float
-
-
-class Predictions(BaseModel):
-    """Closes behind, quantiles ahead, by trading day of the exchange."""
-
-    historical: list[Close]
-    full_forecast: list[Fan]
-
-
-class NaiveForecast(BaseModel):
-    """The random walk's forecast of the same days."""
-
-    full_forecast: list[Fan]
-
-
-class Model(BaseModel):
-    """What made the forecast."""
-
-    kind: Literal["child", "parent", "baseline"]
-    version: str
-    strategy: str
-    trained_through: str | None
-
-
-class Verdict(BaseModel):
-    """Whether the model has earned its place."""
-
-    skilful: bool
-    reason: str
-
-
-class Skill(BaseModel):
-    """Test figures: ratios of pinball loss, below 1 is better; n origins."""
-
-    pinball_vs_naive: float | None
-    pinball_vs_garch: float | None
-    ci95: tuple[float, float] | None
-    coverage_80: float | None
-    n: int
-
-
-class Forecast(BaseModel):
-    """The forecast of one ticker, with what it is worth."""
-
-    ticker: str
-    as_of: str
-    last_close: float
-    currency: str
-    source: str
-    data_hash: str
-    cached: bool
-    model: Model
-    verdict: Verdict
-    skill: Skill
-    predictions: Predictions
-    naive: NaiveForecast
-    freshness: dict[str, Any] | None = Field(
-        None, description="How old the prices are, of a source that has new ones every session."
-    )
 
 
 class Answer(BaseModel):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import time
 from collections.abc import Callable
@@ -19,9 +18,12 @@ from stockcast.api import condition
 from stockcast.api.counting import Counter
 from stockcast.api.limits import Limits
 from stockcast.cache.aio import AsyncCache, Shared
+from stockcast.contracts.forecast import Forecast
+from stockcast.contracts.model_record import PARENT
 from stockcast.errors import StockcastError
 from stockcast.healing import Task
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["Service"]
 
@@ -120,34 +122,29 @@ class Service:
         import torch
 
         torch.set_num_threads(1)
-        for path in sorted((self.settings.state / "models").glob("child-*.json")):
-            with contextlib.suppress(StockcastError):  # whoever asks for it is told
-                forecasting.compute(self.settings, path.stem.removeprefix("child-"))
+        for name in Workspace.of(self.settings).record_names():
+            if name != PARENT:
+                with contextlib.suppress(StockcastError):  # whoever asks for it is told
+                    forecasting.compute(self.settings, name.removeprefix("child-"))
 
     def _forecast(self, ticker: str) -> bytes:
         files = tuple(map(str, forecasting.made_from(self.settings, ticker)))
         stamps = _stamps(files)  # before they are read: a later change shows
         key = forecasting.cache_key(self.settings, ticker)
-        document = forecasting.forecast(self.settings, ticker)
-        self._places[ticker] = _Place(
-            key, document["model"]["kind"], _more(document), files, stamps
-        )
-        return _encoded(document)
+        forecast = forecasting.forecast(self.settings, ticker)
+        self._places[ticker] = _Place(key, forecast.model.kind, _more(forecast), files, stamps)
+        return forecast.model_dump_json().encode()
 
 
-def _encoded(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
-
-
-def _more(document: dict[str, Any]) -> bytes:
+def _more(forecast: Forecast) -> bytes:
     """Return the part that is not cached: how old the prices are, the same until the next close."""
-    if "freshness" not in document:
+    if forecast.freshness is None:
         return b""
-    return b',"freshness":' + _encoded(document["freshness"])
+    return b',"freshness":' + forecast.freshness.model_dump_json().encode()
 
 
 def _beginning(ticker: str) -> bytes:
-    return f'{{"ticker":"{ticker}",'.encode()
+    return f'{{"version":{Forecast.LATEST},"ticker":"{ticker}",'.encode()
 
 
 def _stamps(files: tuple[str, ...]) -> tuple[Stamp, ...]:

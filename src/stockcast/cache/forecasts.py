@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import threading
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from stockcast.cache.connection import Connection, Health
 from stockcast.cache.flight import fly
 from stockcast.cache.server import EmbeddedServer
 from stockcast.cache.tasks import Tasks
+from stockcast.contracts.forecast import Forecast
 from stockcast.errors import Unavailable
 from stockcast.settings import Settings
 
@@ -40,28 +40,28 @@ class Cache:
         """Return the key under which the forecast of that ticker, data and model is kept."""
         return f"{self._prefix}:forecast:{ticker}:{data_hash}:{model_version}"
 
-    def get_forecast(self, ticker: str, data_hash: str, model_version: str) -> Document | None:
+    def get_forecast(self, ticker: str, data_hash: str, model_version: str) -> Forecast | None:
         """Return the forecast of that ticker, data and model; None if there is none to be had."""
         key = self.forecast_key(ticker, data_hash, model_version)
         try:
             found = self.connection.ask(lambda client: client.get(key))
-            document = json.loads(found) if isinstance(found, bytes) else None
-        except (Unavailable, ValueError):
+            forecast = Forecast.model_validate_json(found) if isinstance(found, bytes) else None
+        except (Unavailable, ValueError):  # or another version wrote it: it is made again
             return None
-        made_from = {"ticker": ticker, "data_hash": data_hash}
-        if isinstance(document, dict) and made_from.items() <= document.items():
-            return document
+        if forecast and (forecast.ticker, forecast.data_hash) == (ticker, data_hash):
+            return forecast
         return None
 
     def put_forecast(
-        self, ticker: str, data_hash: str, model_version: str, document: Document, ttl: int
+        self, ticker: str, data_hash: str, model_version: str, forecast: Forecast, ttl: int
     ) -> bool:
-        """Keep ``document`` for ``ttl`` seconds, not at all if that is 0; say whether it is kept.
+        """Keep ``forecast`` for ``ttl`` seconds, not at all if that is 0; say whether it is kept.
 
-        Give ``ttl`` what :func:`forecast_ttl` says.
+        It is kept as the service answers it, byte by byte. Give ``ttl`` what :func:`forecast_ttl`
+        says.
         """
         key = self.forecast_key(ticker, data_hash, model_version)
-        text = json.dumps(document, allow_nan=False, separators=(",", ":"))
+        text = forecast.model_dump_json()
         if ttl <= 0:
             return False
         try:
@@ -95,6 +95,21 @@ class Cache:
         """
         full = f"{self._prefix}:once:{self._scope}:{key}"
         return fly(self.connection, full, compute, recall, lease=lease, patience=patience)
+
+    def forecast_once(
+        self,
+        ticker: str,
+        compute: Callable[[], Forecast],
+        recall: Callable[[], Forecast | None],
+    ) -> Forecast:
+        """:meth:`once` for the forecast of ``ticker``."""
+
+        def known() -> Document | None:
+            found = recall()
+            return found.model_dump(mode="json") if found else None
+
+        made = self.once(f"forecast:{ticker}", lambda: compute().model_dump(mode="json"), known)
+        return Forecast.model_validate(made)
 
     @property
     def resting(self) -> bool:

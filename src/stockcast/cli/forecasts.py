@@ -17,6 +17,8 @@ from stockcast.errors import BadInput, StockcastError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from stockcast.contracts.forecast import Forecast
+    from stockcast.contracts.model_record import ScorecardRow
     from stockcast.settings import Settings
 
 __all__ = ["Ticker", "current_forecast"]
@@ -33,15 +35,15 @@ def forecast(
 
     settings = settings_for(profile, assignments)
     with results_only():
-        document = current_forecast(settings, parse_ticker(ticker))
+        found = current_forecast(settings, parse_ticker(ticker))
     if as_json:
-        print_json(document)
+        print_json(found.model_dump(mode="json"))
         return
-    console().print(views.fan(document))
-    typer.echo(f"{views.verdict_line(document)}\n{views.model_line(document)}")
+    console().print(views.fan(found))
+    typer.echo(f"{views.verdict_line(found)}\n{views.model_line(found)}")
 
 
-def current_forecast(settings: Settings, ticker: str) -> dict[str, Any]:
+def current_forecast(settings: Settings, ticker: str) -> Forecast:
     """Return the forecast of ``ticker``, training its model first when there is none.
 
     Raises:
@@ -84,18 +86,17 @@ def scorecard(
     settings = settings_for(profile, assignments)
     rows = _scores(settings)
     if as_json:
-        print_json(rows)
+        print_json([row.model_dump(mode="json") for row in rows])
     elif rows:
         console().print(views.scorecard(rows))
     else:
         typer.echo(f"No model was trained yet; stockcast run -p {settings.profile} does.")
 
 
-def _scores(settings: Settings) -> list[dict[str, Any]]:
-    from stockcast.models.records import load_record
+def _scores(settings: Settings) -> list[ScorecardRow]:
+    from stockcast.workspace import Workspace
 
-    records = sorted((settings.state / "models").glob("*.json"))
-    return [row for record in records for row in load_record(record).scorecard]
+    return [row for record in Workspace.of(settings).read_records() for row in record.scorecard]
 
 
 @app.command()

@@ -14,6 +14,7 @@ from stockcast.cli.output import console, fits, print_json, results_only, say
 from stockcast.errors import BadInput
 
 if TYPE_CHECKING:
+    from stockcast.contracts.forecast import Forecast
     from stockcast.pipeline import RunResult
     from stockcast.settings import Settings
 
@@ -46,12 +47,12 @@ def run(
     with results_only():
         result = pipeline.run(settings, force=force, jobs=jobs, cluster=cluster)
         page = _review(settings, result)
-    documents, checks = _forecasts(settings, result), _checks(settings)
+    forecasts, checks = _forecasts(settings, result), _checks(settings)
     if as_json:
         more = {"drift": checks, "review": str(page) if page else None}
-        print_json({**_run_document(result, documents), **more})
+        print_json({**_run_document(result, forecasts), **more})
     else:
-        show_forecasts(settings, documents)
+        show_forecasts(settings, forecasts)
         typer.echo("".join(f"{views.drift_line(check)}\n" for check in checks), nl=False)
     return result.exit_code
 
@@ -93,14 +94,14 @@ def require_known(settings: Settings) -> None:
         prices.fingerprint(settings, ticker)
 
 
-def _forecasts(settings: Settings, result: RunResult) -> list[dict[str, Any]]:
+def _forecasts(settings: Settings, result: RunResult) -> list[Forecast]:
     """Return the forecast of each ticker that this run left up to date, as the settings list them.
 
     A ticker whose tasks failed may still have the forecast of an earlier run, which would look
     like one of this run's.
     """
     from stockcast import holds
-    from stockcast.files import read_json
+    from stockcast.workspace import Workspace
 
     undone = result.failed.keys() | result.blocked.keys()
     current = [
@@ -108,8 +109,9 @@ def _forecasts(settings: Settings, result: RunResult) -> list[dict[str, Any]]:
         for ticker in settings.tickers
         if f"forecast-{ticker}" not in undone and holds.reason(settings, ticker) is None
     ]
-    paths = [settings.state / "forecasts" / f"{ticker}.json" for ticker in current]
-    return [read_json(path) for path in paths if path.exists()]
+    workspace = Workspace.of(settings)
+    found = (workspace.read_forecast(ticker) for ticker in current)
+    return [forecast for forecast in found if forecast is not None]
 
 
 def _checks(settings: Settings) -> list[dict[str, Any]]:
@@ -123,37 +125,34 @@ def _checks(settings: Settings) -> list[dict[str, Any]]:
     return [document for document in documents if document["health"] != HEALTHY]
 
 
-def _run_document(result: RunResult, documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _run_document(result: RunResult, forecasts: Sequence[Forecast]) -> dict[str, Any]:
     return {
         **result.document(),
         "ran": list(result.ran),
         "seconds_by_task": result.ran,
-        "forecasts": documents,
+        "forecasts": [forecast.model_dump(mode="json") for forecast in forecasts],
     }
 
 
-def show_forecasts(settings: Settings, documents: Sequence[dict[str, Any]]) -> None:
+def show_forecasts(settings: Settings, forecasts: Sequence[Forecast]) -> None:
     """Print the table of a run, and name the tickers that have no forecast."""
     from stockcast import holds
 
     notebooks = _notebooks(settings)
-    if documents:
-        page, complete = console(), views.forecasts(documents, notebooks)
+    if forecasts:
+        page, complete = console(), views.forecasts(forecasts, notebooks)
         if fits(complete, page):
             page.print(complete)
         else:  # a path that is folded cannot be copied
-            page.print(views.forecasts(documents, {}))
-            typer.echo("\n".join(notebooks[document["ticker"]] for document in documents))
-    missing = [ticker for ticker in settings.tickers if ticker not in _tickers(documents)]
+            page.print(views.forecasts(forecasts, {}))
+            typer.echo("\n".join(notebooks[forecast.ticker] for forecast in forecasts))
+    known = {forecast.ticker for forecast in forecasts}
+    missing = [ticker for ticker in settings.tickers if ticker not in known]
     if missing:
         typer.echo(f"No forecast of {', '.join(missing)}.")
     for ticker in missing:
         why = holds.reason(settings, ticker)
         typer.echo(f"{ticker} is held: {why}\n" if why else "", nl=False)
-
-
-def _tickers(documents: Sequence[dict[str, Any]]) -> set[str]:
-    return {document["ticker"] for document in documents}
 
 
 def _notebooks(settings: Settings) -> dict[str, str]:

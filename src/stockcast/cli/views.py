@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stockcast.cli.output import table
+from stockcast.contracts.forecast import QUANTILE_NAMES, QUANTILES, Forecast, quantile_name
+from stockcast.contracts.model_record import ScorecardRow
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,17 +27,6 @@ __all__ = [
 ]
 
 Document = Mapping[str, Any]
-
-#: The quantiles of the contract, in order, and the heading of each.
-FAN = {
-    "q05": "5%>",
-    "q10": "10%>",
-    "q25": "25%>",
-    "q50": "50%>",
-    "q75": "75%>",
-    "q90": "90%>",
-    "q95": "95%>",
-}
 
 #: Figures of the scorecard: heading, and digits behind the point.
 FIGURES = {
@@ -62,87 +53,80 @@ def number(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:,.{digits}f}"
 
 
-def skill(forecast: Document) -> str:
+def skill(forecast: Forecast) -> str:
     """Return how much lower the pinball loss is than the naive forecast's: positive is better."""
-    ratio = forecast["skill"]["pinball_vs_naive"]
+    ratio = forecast.skill.pinball_vs_naive
     return "-" if ratio is None else f"{1 - ratio:+.1%}"
 
 
-def aged(forecast: Document) -> str:
-    """Return how old the prices are, when the source has newer ones."""
-    old = (forecast.get("freshness") or {}).get("sessions_old")
-    return f" ({old} session{'s' * (old > 1)} old)" if old else ""
-
-
-def forecasts(documents: Sequence[Document], notebooks: Mapping[str, str]) -> Table:
+def forecasts(found: Sequence[Forecast], notebooks: Mapping[str, str]) -> Table:
     """Return one row per ticker; ``notebooks`` names the executed notebook of each."""
-    days = max(len(document["predictions"]["full_forecast"]) for document in documents)
+    days = max(len(forecast.days) for forecast in found)
     headings = ["ticker", "as of", "last close>", f"{days}-day\nmedian>", "80% interval>"]
     headings += ["skill\nagainst\nnaive>", "verdict", *(["notebook"] if notebooks else [])]
     return table(
         headings,
-        [_forecast_row(document, notebooks) for document in documents],
+        [_forecast_row(forecast, notebooks) for forecast in found],
     )
 
 
-def _forecast_row(document: Document, notebooks: Mapping[str, str]) -> list[str]:
-    last = document["predictions"]["full_forecast"][-1]
+def _forecast_row(forecast: Forecast, notebooks: Mapping[str, str]) -> list[str]:
+    last = forecast.last_day
     row = [
-        document["ticker"],
-        document["as_of"] + aged(document),
-        f"{document['last_close']:,.2f} {document['currency']}",
-        number(last["close"], 2),
-        f"{last['q10']:,.2f} to {last['q90']:,.2f}",
-        skill(document),
-        "skilful" if document["verdict"]["skilful"] else "no skill",
+        forecast.ticker,
+        f"{forecast.as_of}{forecast.aged}",
+        f"{forecast.last_close:,.2f} {forecast.currency}",
+        number(last.close, 2),
+        f"{last.q10:,.2f} to {last.q90:,.2f}",
+        skill(forecast),
+        "skilful" if forecast.verdict.skilful else "no skill",
     ]
-    return [*row, notebooks[document["ticker"]]] if notebooks else row
+    return [*row, notebooks[forecast.ticker]] if notebooks else row
 
 
-def fan(forecast: Document) -> Table:
+def fan(forecast: Forecast) -> Table:
     """Return the quantiles of each trading day ahead."""
+    shown = [level for level, name in QUANTILE_NAMES.items() if name in QUANTILES]
     return table(
-        ["date", *FAN.values()],
+        ["date", *(f"{100 * level:g}%>" for level in shown)],
         [
-            [day["date"], *(number(day[level], 2) for level in FAN)]
-            for day in forecast["predictions"]["full_forecast"]
+            [str(day.date), *(number(day.quantiles()[quantile_name(q)], 2) for q in shown)]
+            for day in forecast.days
         ],
-        title=f"{forecast['ticker']} closed at {forecast['last_close']:,.2f}"
-        f" {forecast['currency']} on {forecast['as_of']}",
+        title=f"{forecast.ticker} closed at {forecast.last_close:,.2f}"
+        f" {forecast.currency} on {forecast.as_of}",
     )
 
 
-def verdict_line(forecast: Document) -> str:
+def verdict_line(forecast: Forecast) -> str:
     """Return what the forecast is worth; a second line when its prices are old."""
-    word = "skilful" if forecast["verdict"]["skilful"] else "no skill"
-    label = (forecast.get("freshness") or {}).get("label")
-    return f"Verdict: {word}. {forecast['verdict']['reason']}" + (f"\n{label}" if label else "")
+    word = "skilful" if forecast.verdict.skilful else "no skill"
+    label = forecast.stale_label
+    return f"Verdict: {word}. {forecast.verdict.reason}" + (f"\n{label}" if label else "")
 
 
-def model_line(forecast: Document) -> str:
+def model_line(forecast: Forecast) -> str:
     """Return which model made the forecast, in one line."""
-    model = forecast["model"]
-    cached = " (from the cache)" if forecast["cached"] else ""
-    if model["kind"] == "baseline":
-        return f"Model: the {model['version']} baseline{cached}."
-    parts = [f"Model: {model['kind']}"]
-    parts += [f"version {model['version']}"] if model.get("version") else []
-    parts += [f"by {model['strategy']}"] if model.get("strategy") else []
-    parts += [f"trained through {model['trained_through']}"] if model.get("trained_through") else []
+    model = forecast.model
+    cached = " (from the cache)" if forecast.cached else ""
+    if model.kind == "baseline":
+        return f"Model: the {model.version} baseline{cached}."
+    parts = [f"Model: {model.kind}", f"version {model.version}", f"by {model.strategy}"]
+    parts += [f"trained through {model.trained_through}"] if model.trained_through else []
     return ", ".join(parts) + cached + "."
 
 
-def scorecard(rows: Sequence[Document]) -> Table:
+def scorecard(rows: Sequence[ScorecardRow]) -> Table:
     """Return the figures over all horizons of every ticker's models beside their baselines."""
     return table(
         ["ticker", "model", "n>", *(f"{heading}>" for heading, _ in FIGURES.values())],
-        [_scorecard_row(row) for row in rows if str(row["horizon"]) == "all"],
+        [_scorecard_row(row) for row in rows if (row.horizon, row.slice) == ("all", "all")],
     )
 
 
-def _scorecard_row(row: Document) -> list[str]:
-    figures = [number(row[key], digits) for key, (_, digits) in FIGURES.items()]
-    return [row["ticker"], row["model"], str(row["n"]), *figures]
+def _scorecard_row(row: ScorecardRow) -> list[str]:
+    figures = [number(getattr(row, key), digits) for key, (_, digits) in FIGURES.items()]
+    return [row.ticker, row.model, str(row.n), *figures]
 
 
 def ledger(rows: Sequence[Document]) -> Table:

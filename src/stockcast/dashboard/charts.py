@@ -7,15 +7,15 @@ Shares of the frame run from 0 to 100, y downwards.
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from stockcast.contracts.forecast import Close, Forecast, ForecastDay
 
 __all__ = ["RANGES", "Fan", "Mark", "Scale", "fan", "whisker"]
-
-Document = Mapping[str, Any]
 
 #: Sessions of history that a reader may choose from, and how they are called.
 RANGES = {"1m": ("1 month", 21), "3m": ("3 months", 63), "6m": ("6 months", 120)}
@@ -72,34 +72,34 @@ class Fan:
     days: tuple[tuple[float, float, str], ...]
 
 
-def fan(document: Document, key: str) -> Fan:
+def fan(forecast: Forecast, key: str) -> Fan:
     """Return the fan chart of a forecast over the range ``key`` of :data:`RANGES`."""
-    past = document["predictions"]["historical"][-RANGES[key][1] :]
-    ahead = document["predictions"]["full_forecast"]
-    naive = (document.get("naive") or {}).get("full_forecast") or []
-    last = float(document["last_close"])
-    scale = _scale([d["close"] for d in past], ahead, naive)
+    past, ahead = forecast.predictions.historical[-RANGES[key][1] :], forecast.days
+    naive = forecast.naive.full_forecast if forecast.naive else ()
+    last, end = forecast.last_close, forecast.last_day
+    scale = _scale([d.close for d in past], ahead, naive)
     step = (100 - END) / max(len(past) - 1 + len(ahead), 1)
     now = (len(past) - 1) * step
     xs = [now + step * k for k in range(len(ahead) + 1)]
 
-    def path(name: str, days: Sequence[Document] = ahead) -> list[tuple[float, float]]:
-        return list(zip(xs, [scale(v) for v in (last, *(d[name] for d in days))], strict=False))
+    def path(name: str, days: Sequence[ForecastDay] = ahead) -> list[tuple[float, float]]:
+        values = (last, *(d.quantiles()[name] for d in days))
+        return list(zip(xs, [scale(value) for value in values], strict=False))
 
     bands = tuple((name, _area(path(low), path(high))) for name, low, high in BANDS)
-    ends = _spread([Mark(scale(ahead[-1][q]), _price(ahead[-1][q])) for q in ("q90", "q50", "q10")])
+    ends = _spread([Mark(scale(q), _price(q)) for q in (end.q90, end.q50, end.q10)])
     return Fan(
         key=key,
-        close=_line([(k * step, scale(d["close"])) for k, d in enumerate(past)]),
+        close=_line([(k * step, scale(d.close)) for k, d in enumerate(past)]),
         median=_line(path("q50")),
         naive=tuple(_line(path(q, naive)) for q in ("q10", "q90")) if naive else (),
         bands=bands,
         today=round(now, 3),
         level=scale(last),
-        x=(*_dates(past, step, now), Mark(100 - END, _short(ahead[-1]["date"], 10))),
+        x=(*_dates(past, step, now), Mark(100 - END, _short(end.date))),
         y=_ticks(scale, ends),
         ends=ends,
-        days=_days(past, ahead, step, scale, str(document["currency"])),
+        days=_days(past, ahead, step, scale, forecast.currency),
     )
 
 
@@ -119,10 +119,12 @@ def whisker(
     return {"at": place(ratio), "low": place(low), "high": place(high)}
 
 
-def _scale(closes: Iterable[float], ahead: Sequence[Document], naive: Sequence[Document]) -> Scale:
+def _scale(
+    closes: Iterable[float], ahead: Sequence[ForecastDay], naive: Sequence[ForecastDay]
+) -> Scale:
     values = [*closes]
-    values += [day[q] for day in ahead for q in ("q05", "q95")]
-    values += [day[q] for day in naive for q in ("q10", "q90")]
+    values += [q for day in ahead for q in (day.q05, day.q95)]
+    values += [q for day in naive for q in (day.q10, day.q90)]
     low, high = min(values), max(values)
     room = (high - low) * MARGIN / (100 - 2 * MARGIN) or 1.0
     return Scale(low - room, high + room)
@@ -158,44 +160,46 @@ def _spread(marks: Sequence[Mark], gap: float = 6.5) -> tuple[Mark, ...]:
     )
 
 
-def _dates(past: Sequence[Document], step: float, now: float) -> tuple[Mark, ...]:
+def _dates(past: Sequence[Close], step: float, now: float) -> tuple[Mark, ...]:
     """The first day of months, or of weeks where the range is one month, and the last close."""
-    size = 7 if len(past) > 30 else 10
+    months = len(past) > 30
     marks = []
     for k, (before, day) in enumerate(itertools.pairwise(past), start=1):
-        new = before["date"][:size] != day["date"][:size]
-        if size == 10:
-            new = k % 5 == len(past) % 5 - 1
+        new = before.date.month != day.date.month if months else k % 5 == len(past) % 5 - 1
         if new and step * k < now - 9 and step * k > 3:
-            marks.append(Mark(round(step * k, 2), _short(day["date"], size)))
-    return (*marks, Mark(round(now, 2), _short(past[-1]["date"], 10)))
+            text = _MONTHS[day.date.month - 1] if months else _short(day.date)
+            marks.append(Mark(round(step * k, 2), text))
+    return (*marks, Mark(round(now, 2), _short(past[-1].date)))
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def _short(date: str, size: int) -> str:
-    month = _MONTHS[int(date[5:7]) - 1]
-    return f"{int(date[8:10])} {month}" if size == 10 else month
+def _short(date: dt.date) -> str:
+    return f"{date.day} {_MONTHS[date.month - 1]}"
 
 
 def _days(
-    past: Sequence[Document], ahead: Sequence[Document], step: float, scale: Scale, currency: str
+    past: Sequence[Close],
+    ahead: Sequence[ForecastDay],
+    step: float,
+    scale: Scale,
+    currency: str,
 ) -> tuple[tuple[float, float, str], ...]:
     then = [
         (
             round(k * step, 2),
-            scale(d["close"]),
-            f"{d['date']}: closed at {_price(d['close'])} {currency}",
+            scale(d.close),
+            f"{d.date}: closed at {_price(d.close)} {currency}",
         )
         for k, d in enumerate(past)
     ]
     soon = [
         (
             round((len(past) + k) * step, 2),
-            scale(d["q50"]),
-            f"{d['date']}: median {_price(d['q50'])} {currency}, "
-            f"80% from {_price(d['q10'])} to {_price(d['q90'])}",
+            scale(d.q50),
+            f"{d.date}: median {_price(d.q50)} {currency}, "
+            f"80% from {_price(d.q10)} to {_price(d.q90)}",
         )
         for k, d in enumerate(ahead)
     ]

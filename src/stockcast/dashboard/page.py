@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedErro
 from stockcast import calendars, tables
 from stockcast.agents.names import COMPANIES
 from stockcast.agents.state import SECTIONS
+from stockcast.contracts.forecast import Forecast
 from stockcast.dashboard import charts, products
 from stockcast.dashboard.products import Dossier
 from stockcast.errors import StockcastError
@@ -122,14 +123,14 @@ def freshness(settings: Settings, dossier: Dossier) -> tuple[str, str]:
     prices = dossier.prices
     if prices is None:
         return "bad", f"There are no prices of {dossier.ticker} yet."
-    end = f"Prices end on {prices['as_of']}"
-    if prices.get("asked", {}).get("as_of"):
+    end = f"Prices end on {prices.as_of}"
+    if prices.asked.as_of:
         return "quiet", f"{end}: a past day is replayed."
     if settings.source == "sample":
         return "quiet", f"{end}, as the sample does."
     try:
         last = calendars.last_closed_session(settings.exchange, pd.Timestamp.now("UTC"))
-        behind = len(calendars.sessions(settings.exchange, prices["as_of"], last)) - 1
+        behind = len(calendars.sessions(settings.exchange, prices.as_of, last)) - 1
     except StockcastError as error:
         return "quiet", f"{end}; their age is unknown: {error}"
     if behind <= 0:
@@ -147,19 +148,18 @@ def _forecast(settings: Settings, d: Dossier) -> Context:
     return {
         "company": _company(d.ticker),
         "freshness": freshness(settings, d),
-        "horizon": forecast["predictions"]["full_forecast"][-1] if forecast else None,
+        "horizon": forecast.last_day if forecast else None,
         "verdict": _verdict(forecast) if forecast else None,
         "fans": [charts.fan(forecast, key) for key in charts.RANGES] if forecast else [],
         "figures": _rows(tables.fan(forecast)) if forecast else None,
     }
 
 
-def _verdict(forecast: Mapping[str, Any]) -> tuple[str, str]:
+def _verdict(forecast: Forecast) -> tuple[str, str]:
     """Return a word and its kind: good, quiet or bad."""
-    if forecast["verdict"]["skilful"]:
+    if forecast.verdict.skilful:
         return "Skilful", "good"
-    kind = forecast["model"]["kind"]
-    if kind == "parent":
+    if forecast.model.kind == "parent":
         return "Unproven", "odd"
     return "No skill shown", "odd"
 
@@ -169,30 +169,27 @@ def _skill(settings: Settings, dossier: Dossier) -> Context:
 
 
 def _measured(dossier: Dossier) -> Context | None:
-    if dossier.forecast is None:
+    forecast = dossier.forecast
+    if forecast is None:
         return None
-    skill = dossier.forecast["skill"]
-    rows = dossier.record.scorecard if dossier.record else []
-    served = _served(dossier)
-    row = next((r for r in rows if r["model"] == served and r["horizon"] == "all"), {})
+    skill, served = forecast.skill, _served(forecast)
+    row = dossier.record.figures(served) if dossier.record else None
+    p = (row.dm_p_naive, row.dm_p_garch) if row else (None, None)
     others = [
-        ("naive", "a naive forecast", skill["pinball_vs_naive"], skill["ci95"]),
-        ("garch", "GARCH", skill["pinball_vs_garch"], None),
+        ("naive", "a naive forecast", skill.pinball_vs_naive, skill.ci95, p[0]),
+        ("garch", "GARCH", skill.pinball_vs_garch, None, p[1]),
     ]
+    held = ((80, skill.coverage_80), (90, row.coverage_90 if row else None))
     return {
-        **skill,
+        "n": skill.n,
         "against": [
-            _against(label, ratio, interval, row.get(f"dm_p_{name}"))
-            for name, label, ratio, interval in others
+            _against(label, ratio, interval, chance)
+            for name, label, ratio, interval, chance in others
             if name != served and ratio is not None
         ],
-        "coverage": [
-            (level, realised)
-            for level, realised in ((80, skill["coverage_80"]), (90, row.get("coverage_90")))
-            if realised is not None
-        ],
-        "model": dossier.forecast["model"],
-        "reason": dossier.forecast["verdict"]["reason"],
+        "coverage": [(level, realised) for level, realised in held if realised is not None],
+        "model": forecast.model,
+        "reason": forecast.verdict.reason,
     }
 
 
@@ -203,10 +200,10 @@ def _against(name: str, ratio: float, interval: Sequence[float] | None, p: float
     return {"name": name, "ratio": ratio, "interval": interval, "p": p, "sure": sure, "at": place}
 
 
-def _served(dossier: Dossier) -> str:
+def _served(forecast: Forecast) -> str:
     """The scorecard's name of what serves."""
-    model: Mapping[str, str] = (dossier.forecast or {})["model"]
-    return model["strategy"] if model["kind"] == "baseline" else model["kind"]
+    model = forecast.model
+    return model.strategy if model.kind == "baseline" else model.kind
 
 
 def _scorecard(dossier: Dossier) -> Context | None:
@@ -357,8 +354,7 @@ def _better(ratio: float) -> str:
     return f"{abs(gain):.1f}% {'lower' if gain >= 0 else 'higher'}"
 
 
-def _day(date: str) -> str:
-    day = dt.date.fromisoformat(date)
+def _day(day: dt.date) -> str:
     return f"{day.day} {day:%b %Y}"
 
 

@@ -13,18 +13,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stockcast.contracts.forecast import Forecast
+from stockcast.contracts.model_record import ModelRecord, child_name
+from stockcast.contracts.prices import SnapshotPointer
 from stockcast.errors import BadInput, StockcastError
 from stockcast.files import read_json
-from stockcast.models.records import Record, child_name, load_record, record_file
 from stockcast.pipeline.plans import pages, read_pipeline
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from stockcast.ledger import Ledger
 
-__all__ = ["Dossier", "Row", "StageState", "forecast_file", "read", "rows", "signature", "tickers"]
+__all__ = ["Dossier", "Row", "StageState", "read", "rows", "signature", "tickers"]
 
 Document = dict[str, Any]
 
@@ -57,9 +60,9 @@ class Dossier:
     """All that the products say of one ticker. A part that there is none of is None."""
 
     ticker: str
-    prices: Document | None = None
-    forecast: Document | None = None
-    record: Record | None = None
+    prices: SnapshotPointer | None = None
+    forecast: Forecast | None = None
+    record: ModelRecord | None = None
     report: Document | None = None
     drift: Document | None = None
     ledger: pd.DataFrame | None = None  #: as Ledger.rows gives it
@@ -71,12 +74,12 @@ class Dossier:
         """The state of the stage whose notebook is ``name``, if the pipeline has it."""
         return next((stage for stage in self.stages if stage.stage == name), None)
 
-    def outdated(self, part: Document | Record | None) -> bool:
+    def outdated(self, part: Document | Forecast | ModelRecord | None) -> bool:
         """Whether ``part`` was made from other prices than those in use."""
         if part is None or self.prices is None:
             return False
-        made_from = part.data_hash if isinstance(part, Record) else part.get("data_hash")
-        return bool(made_from != self.prices["data_hash"])
+        made_from = part.get("data_hash") if isinstance(part, dict) else part.data_hash
+        return bool(made_from != self.prices.data_hash)
 
 
 @dataclass(frozen=True)
@@ -107,14 +110,14 @@ def read(settings: Settings, ticker: str) -> Dossier:
             return None
 
     ledger, summary = _ledger(settings, ticker, faults)
-    state = settings.state
+    workspace = Workspace.of(settings)
     return Dossier(
         ticker=ticker,
-        prices=part("prices", state / "prices" / ticker / "current.json"),
-        forecast=part("forecast", forecast_file(settings, ticker)),
-        record=part("record", record_file(settings, child_name(ticker)), load_record),
-        report=part("report", state / "reports" / f"{ticker}.json"),
-        drift=part("drift", state / "drift" / f"{ticker}.json"),
+        prices=part("prices", workspace.price_pointer(ticker), SnapshotPointer.load),
+        forecast=part("forecast", workspace.forecast(ticker), Forecast.load),
+        record=part("record", workspace.record(child_name(ticker)), ModelRecord.load),
+        report=part("report", workspace.report(ticker)),
+        drift=part("drift", workspace.drift(ticker)),
         ledger=ledger,
         summary=summary,
         stages=tuple(_stages(settings, ticker)),
@@ -122,39 +125,33 @@ def read(settings: Settings, ticker: str) -> Dossier:
     )
 
 
-def forecast_file(settings: Settings, ticker: str) -> Path:
-    """Where the forecast of ``ticker`` lies."""
-    return settings.state / "forecasts" / f"{ticker}.json"
-
-
 def tickers(settings: Settings) -> list[str]:
     """The profile's tickers in their order, then every other that has a forecast."""
-    there = sorted(path.stem for path in (settings.state / "forecasts").glob("[!.]*.json"))
-    return list(dict.fromkeys([*settings.tickers, *there]))
+    return list(dict.fromkeys([*settings.tickers, *Workspace.of(settings).forecast_tickers()]))
 
 
 def rows(settings: Settings) -> list[Row]:
     """One row per ticker that has a usable forecast."""
     found = []
     for ticker in tickers(settings):
-        path = forecast_file(settings, ticker)
+        path = Workspace.of(settings).forecast(ticker)
         try:
             found.append(_row(path, path.stat().st_mtime_ns))
-        except (BadInput, OSError, KeyError, IndexError, TypeError):
+        except (BadInput, OSError):
             continue  # a forecast that is missing or damaged is told on the ticker's own page
     return found
 
 
 def signature(settings: Settings, ticker: str) -> tuple[int, ...]:
     """A value that changes when a product of ``ticker`` does; costs a few file lookups."""
-    state = settings.state
+    workspace = Workspace.of(settings)
     files = [
-        state / "prices" / ticker / "current.json",
-        forecast_file(settings, ticker),
-        record_file(settings, child_name(ticker)),
-        state / "reports" / f"{ticker}.json",
-        state / "drift" / f"{ticker}.json",
-        state / "forecasts",  # a new ticker's forecast changes the folder
+        workspace.price_pointer(ticker),
+        workspace.forecast(ticker),
+        workspace.record(child_name(ticker)),
+        workspace.report(ticker),
+        workspace.drift(ticker),
+        workspace.forecast(ticker).parent,  # a new ticker's forecast changes the folder
     ]
     for page in _pages(settings, ticker).values():
         files += [_sidecar(page), _failed(page)]
@@ -178,19 +175,19 @@ def _changed(path: Path) -> int:
 
 @functools.lru_cache(maxsize=10_000)
 def _row(path: Path, _changed_at: int) -> Row:
-    document = read_json(path)
-    last = document["predictions"]["full_forecast"][-1]
+    forecast = Forecast.load(path)
+    last = forecast.last_day
     return Row(
-        ticker=document["ticker"],
-        as_of=document["as_of"],
-        last_close=document["last_close"],
-        currency=document["currency"],
-        until=last["date"],
-        q10=last["q10"],
-        q50=last["q50"],
-        q90=last["q90"],
-        skilful=document["verdict"]["skilful"],
-        kind=document["model"]["kind"],
+        ticker=forecast.ticker,
+        as_of=str(forecast.as_of),
+        last_close=forecast.last_close,
+        currency=forecast.currency,
+        until=str(last.date),
+        q10=last.q10,
+        q50=last.q50,
+        q90=last.q90,
+        skilful=forecast.verdict.skilful,
+        kind=forecast.model.kind,
     )
 
 
@@ -211,7 +208,7 @@ def _ledger(
 
 def _has_ledger(settings: Settings) -> bool:
     """Whether there is one: opening it would make it, which is not for a reader to do."""
-    return settings.ledger_url is not None or (settings.state / "ledger.db").exists()
+    return settings.ledger_url is not None or Workspace.of(settings).ledger.exists()
 
 
 @functools.lru_cache(maxsize=4)

@@ -16,6 +16,7 @@ import ipywidgets as widgets
 from stockcast.dashboard import page, products
 from stockcast.errors import StockcastError
 from stockcast.settings import Settings, parse_ticker
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     from stockcast.healing import Task
@@ -91,7 +92,7 @@ class Session:
         self.ticker, self._task = ticker, None
         self.notice.value = ""
         self.refresh()
-        if not products.forecast_file(self._settings, ticker).exists():
+        if not Workspace.of(self._settings).forecast(ticker).exists():
             self._heal(ticker)
 
     def refresh(self) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from stockcast.contracts.forecast import QUANTILES
 from stockcast.evaluation import metrics
 from stockcast.evaluation.quantiles import LEVELS
 
 __all__ = ["FORECAST", "NAIVE_QUANTILES", "QUANTILES", "summarise"]
 
-#: Names of the quantiles, in the forecast's JSON and in the ledger's columns.
-QUANTILES = tuple(f"q{round(level * 100):02d}" for level in LEVELS)
+#: The ledger's columns of the naive forecast's quantiles.
 NAIVE_QUANTILES = tuple(f"naive_{name}" for name in QUANTILES)
 
 #: What names a forecast, all its horizons together.

@@ -5,40 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stockcast.contracts.model_record import ScorecardRow
 from stockcast.errors import BadInput
 from stockcast.evaluation import metrics
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.significance import MIN_LOSSES, diebold_mariano, ratio_interval
 from stockcast.evaluation.walkforward import outcomes
 
-__all__ = ["FIGURES", "REFERENCES", "rows", "yearly_coverage"]
+__all__ = ["REFERENCES", "rows", "yearly_coverage"]
 
 #: The models that every other is held against.
 REFERENCES = ("naive", "garch")
-
-#: What a row says beside ticker, model, horizon, n and train_seconds.
-FIGURES = (
-    "mse",
-    "rmse",
-    "mae",
-    "r2_returns",
-    "pinball",
-    "pinball_vs_naive",
-    "pinball_vs_garch",
-    "dm_p_naive",
-    "dm_p_garch",
-    "coverage_80",
-    "coverage_90",
-    "width_80",
-    "directional_accuracy",
-    "pinball_vs_naive_ci95",
-)
 
 Floats = NDArray[np.float64]
 
@@ -61,7 +44,7 @@ def rows(
     forecasts: Mapping[str, QuantileForecasts],
     close: pd.Series,
     train_seconds: Mapping[str, float | None] | None = None,
-) -> list[dict[str, Any]]:
+) -> list[ScorecardRow]:
     """Score each model at horizons 1 … and ``"all"``, on the origins that all of them forecast.
 
     Ratios and p-values are against the models named ``naive`` and ``garch``: a ratio of 1 and no
@@ -76,13 +59,19 @@ def rows(
     if len(shapes) != 1:
         raise BadInput(f"Expected models with one horizon and set of levels, got {len(shapes)}.")
     steps = list(range(shapes.pop()[1]))
-    views: dict[int | str, list[int]] = {step + 1: [step] for step in steps} | {"all": steps}
+    views: dict[int | Literal["all"], list[int]] = {step + 1: [step] for step in steps}
+    views["all"] = steps
     known = {name: _known(forecasts, close, chosen) for name, chosen in views.items()}
     seconds = train_seconds or {}
     return [
-        {"ticker": ticker, "model": model, "horizon": horizon, "n": len(view.y)}
-        | (_figures(model, view) if len(view.y) else dict.fromkeys(FIGURES))
-        | {"train_seconds": seconds.get(model)}
+        ScorecardRow(
+            ticker=ticker,
+            model=model,
+            horizon=horizon,
+            n=len(view.y),
+            train_seconds=seconds.get(model),
+            **(_figures(model, view) if len(view.y) else {}),
+        )
         for model in forecasts
         for horizon, view in known.items()
     ]
@@ -120,7 +109,7 @@ def _known(
 
 
 def _figures(model: str, known: _Known) -> dict[str, Any]:
-    """Return one model's :data:`FIGURES`; None where a figure is not defined."""
+    """Return one model's figures; None where one is not defined."""
     forecast, y = known.forecasts[model], known.y.ravel()
     median = forecast.median[:, known.steps].ravel()
     low_80, high_80 = (end[:, known.steps].ravel() for end in forecast.interval(0.8))
@@ -159,11 +148,11 @@ def _p_value(model: str, reference: str, known: _Known) -> float | None:
     )
 
 
-def _interval(model: str, known: _Known) -> list[float] | None:
+def _interval(model: str, known: _Known) -> tuple[float, float] | None:
     if _ratio(model, "naive", known) is None or model == "naive" or len(known.y) < MIN_LOSSES:
         return None
     own, naive = known.losses[model], known.losses["naive"]
-    return list(ratio_interval(own, naive, horizon=known.steps[-1] + 1))
+    return ratio_interval(own, naive, horizon=known.steps[-1] + 1)
 
 
 def _undefined(value: Any) -> bool:

@@ -133,6 +133,6 @@ def _cache(settings: Settings, ticker: str) -> str | None:
     from stockcast import forecasting
 
     for _ in range(2):  # the first one may have to make it
-        if forecasting.forecast(settings, ticker)["cached"]:
+        if forecasting.forecast(settings, ticker).cached:
             return None
     return "The forecast is made, but the cache does not keep it; stockcast doctor says why."

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from stockcast.contracts.model_record import ScorecardRow
 from stockcast.evaluation import scorecard
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import losses, paired_losses, per_origin
@@ -59,7 +59,7 @@ class Assessment:
     split: Split
     forecasts: dict[str, QuantileForecasts]
     calibrations: dict[str, CalibrationState]
-    scorecard: list[dict[str, Any]]
+    scorecard: list[ScorecardRow]
     verdict: gate.Verdict
     candidate: str
     fallback: str
@@ -68,10 +68,12 @@ class Assessment:
         """Forecasts of the test period."""
         return _test(self.forecasts[model], self.split)
 
-    def figures(self, model: str) -> dict[str, Any]:
-        """The scorecard's row of ``model`` over all horizons."""
-        rows = [r for r in self.scorecard if r["model"] == model and r["horizon"] == "all"]
-        return rows[0] if rows else {}
+    def figures(self, model: str) -> ScorecardRow | None:
+        """The scorecard's row of ``model`` over all horizons and origins."""
+        return next((row for row in self._overall() if row.model == model), None)
+
+    def _overall(self) -> list[ScorecardRow]:
+        return [row for row in self.scorecard if (row.horizon, row.slice) == ("all", "all")]
 
     def origins(self) -> pd.DataFrame:
         """What each test forecast of the candidate was worth, beside the naive one's loss: what a
@@ -81,16 +83,17 @@ class Assessment:
 
     def ratios(self) -> pd.DataFrame:
         """Pinball loss against naive with its 95% interval: index model; ratio, low, high."""
-        rows = [r for r in self.scorecard if r["horizon"] == "all" and r["model"] != "naive"]
         table = {
-            row["model"]: [row["pinball_vs_naive"], *row["pinball_vs_naive_ci95"]] for row in rows
+            row.model: [row.pinball_vs_naive, *row.pinball_vs_naive_ci95]
+            for row in self._overall()
+            if row.pinball_vs_naive_ci95
         }
         return pd.DataFrame.from_dict(table, orient="index", columns=["ratio", "low", "high"])
 
     def table(self) -> pd.DataFrame:
         """The scorecard over all horizons, one line per model."""
         shown = ["pinball_vs_naive", "pinball_vs_garch", "dm_p_naive", "coverage_80", "coverage_90"]
-        rows = [row for row in self.scorecard if row["horizon"] == "all"]
+        rows = [row.model_dump() for row in self._overall()]
         columns = ["model", "n", *shown, "mae", "r2_returns", "train_seconds"]
         table = pd.DataFrame(rows, columns=columns).set_index("model").astype(float).round(4)
         return table.astype({"n": int})

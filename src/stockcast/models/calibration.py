@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stockcast.contracts.model_record import Calibration
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import places
@@ -71,35 +71,34 @@ class CalibrationState:
         nothing = np.empty((0, horizon, len(p)))
         return cls(tuple(p.tolist()), factors, 0, pd.DatetimeIndex([]), nothing)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return a document that :meth:`from_json` reads back to the last bit."""
-        return {
-            "levels": list(self.levels),
-            "factors": self.factors.tolist(),
-            "outcomes": self.outcomes,
-            "waiting": [str(day.date()) for day in self.waiting],
-            "issued": self.issued.tolist(),
-        }
+    def contract(self) -> Calibration:
+        """Return a document that :meth:`of` reads back to the last bit."""
+        return Calibration(
+            levels=list(self.levels),
+            factors=self.factors.tolist(),
+            outcomes=self.outcomes,
+            waiting=[day.date() for day in self.waiting],
+            issued=self.issued.tolist(),
+        )
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> CalibrationState:
-        """Read what :meth:`to_json` wrote.
+    def of(cls, document: Calibration) -> CalibrationState:
+        """Read what :meth:`contract` wrote.
 
         Raises:
-            BadInput: it is something else.
+            BadInput: its parts do not fit each other.
         """
+        levels, waiting = tuple(document.levels), pd.DatetimeIndex(document.waiting)
         try:
-            levels = tuple(float(level) for level in document["levels"])
-            factors = np.array(document["factors"], float)
-            waiting = pd.DatetimeIndex(document["waiting"])
+            factors = np.array(document.factors, float)
             shape = (len(waiting), len(factors), len(levels))
-            issued = np.array(document["issued"], float).reshape(shape)
+            issued = np.array(document.issued, float).reshape(shape)
             known = factors.reshape(len(factors), len(levels) // 2)
-            return cls(levels, known, int(document["outcomes"]), waiting, issued)
-        except (KeyError, TypeError, ValueError) as error:
+        except ValueError as error:
             raise BadInput(
                 f"Expected a saved calibration, got one without sense: {error}."
             ) from None
+        return cls(levels, known, document.outcomes, waiting, issued)
 
 
 def recalibrate(

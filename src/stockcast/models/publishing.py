@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,13 @@ import pandas as pd
 
 from stockcast import tracking
 from stockcast.chart import Chart
+from stockcast.contracts.forecast import Served, Skill, Verdict
+from stockcast.contracts.model_record import (
+    Calibration,
+    Details,
+    ModelRecord,
+    StrategyRow,
+)
 from stockcast.errors import BadInput
 from stockcast.evaluation.walkforward import paired_losses
 from stockcast.marks import Mark
@@ -19,11 +26,11 @@ from stockcast.models.assessment import BASELINES, Assessment, assess
 from stockcast.models.bundle import Bundle, load_bundle, save_bundle
 from stockcast.models.children import Children
 from stockcast.models.inference import walk_forward
-from stockcast.models.records import Record, Served, Skill, Verdict, load_record, record_file
 from stockcast.models.samples import Samples
 from stockcast.monitoring import metrics
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["publish"]
 
@@ -37,10 +44,10 @@ def publish(
     path: Path,
     *,
     children: Children | None = None,
-    parent: Record | None = None,
+    parent: ModelRecord | None = None,
     mark: Mark | None = None,
     figures: Mapping[str, Chart] | None = None,
-) -> Record:
+) -> ModelRecord:
     """Keep the bundle, let the gate decide what serves, record the run, and write the record.
 
     A version is kept whether it serves or not, and none is ever overwritten. It serves if it beats
@@ -58,32 +65,32 @@ def publish(
         samples: the ticker's days, to ask a reigning champion with.
         bundle: the candidate.
         assessment: of the candidate.
-        path: the record to write; the one at :func:`records.record_file` names the reigning
+        path: the record to write; the one at :meth:`Workspace.record` names the reigning
             champion.
         children: every strategy, for a child.
         parent: the parent's record, for a child.
         mark: why the training was asked for, if it was.
         figures: what the run keeps to look at, by name.
     """
-    folder = save_bundle(bundle, settings.state / "models")
-    own = record_file(settings, bundle.name)
+    folder = save_bundle(bundle, Workspace.of(settings).models)
+    own = Workspace.of(settings).record(bundle.name)
     due = _due(own, mark)
     decided = _decide(settings, bundle, assessment, samples, own, children, parent)
-    record = Record(
+    record = ModelRecord(
         name=bundle.name,
         ticker=history.ticker,
         data_hash=history.data_hash,
-        as_of=str(history.as_of.date()),
+        as_of=history.as_of.date(),
         candidate=bundle.version,
         baselines=_latest(assessment),
-        scorecard=assessment.scorecard,
-        strategies=_rows(children.evidence) if children else [],
-        **decided,
+        scorecard=tuple(assessment.scorecard),
+        strategies=_strategies(children.evidence) if children else (),
+        **vars(decided),
     )
     run_id = _track(
         settings, bundle, folder, assessment, record, due, figures or {}, trial=path != own
     )
-    details = {"mlflow_run": run_id, "mark": mark, "retrained_for": due and due["reason"]}
+    details = Details(mlflow_run=run_id, mark=mark, retrained_for=due and due["reason"])
     record = record.model_copy(update={"details": details})
     record.save(path)
     kind = "child" if children else "parent"
@@ -92,15 +99,26 @@ def publish(
     return record
 
 
+@dataclass(frozen=True)
+class _Decision:
+    """The fields of the record that say what serves."""
+
+    bundle: str | None
+    served: Served
+    verdict: Verdict
+    skill: Skill
+    calibration: Calibration | None
+
+
 def _due(path: Path, mark: Mark | None) -> Mark | None:
     """The mark, unless the last training was for it already."""
     try:
-        return None if load_record(path).details.get("mark") == mark else mark
+        return None if ModelRecord.load(path).details.mark == mark else mark
     except BadInput:  # the first training
         return mark
 
 
-def _word(record: Record, candidate: Bundle) -> str:
+def _word(record: ModelRecord, candidate: Bundle) -> str:
     """What was decided on ``candidate``, as it is counted."""
     if record.bundle is None:
         return "refused"
@@ -116,9 +134,8 @@ def _decide(
     samples: Samples,
     path: Path,
     children: Children | None,
-    parent: Record | None,
-) -> dict[str, Any]:
-    """The fields of the record that say what serves."""
+    parent: ModelRecord | None,
+) -> _Decision:
     # What was assessed is the network the child started from: no other parent is vouched for.
     assessed = f"parent/{bundle.origin.get('parent')}"
     if children and children.too_short and parent and parent.bundle == assessed:
@@ -133,7 +150,7 @@ def _decide(
     return _fall_back(assessment, assessment.verdict.reason)
 
 
-def _defend(assessment: Assessment, samples: Samples, reigning: Bundle) -> dict[str, Any] | None:
+def _defend(assessment: Assessment, samples: Samples, reigning: Bundle) -> _Decision | None:
     """Serve the reigning champion if it still beats naive and the candidate is worse, else None."""
     raw = walk_forward(reigning.fitted, samples, assessment.split.validation_start)
     name = assessment.candidate
@@ -155,52 +172,54 @@ def _defend(assessment: Assessment, samples: Samples, reigning: Bundle) -> dict[
     return _serve(reigning, ours, reason)
 
 
-def _serve(bundle: Bundle, assessment: Assessment, reason: str) -> dict[str, Any]:
-    return {
-        "bundle": f"{bundle.name}/{bundle.version}",
-        "served": Served(
+def _serve(bundle: Bundle, assessment: Assessment, reason: str) -> _Decision:
+    return _Decision(
+        bundle=f"{bundle.name}/{bundle.version}",
+        served=Served(
             kind=bundle.origin["kind"],
             version=bundle.version,
             strategy=bundle.origin["strategy"],
             trained_through=bundle.origin["trained_through"],
         ),
-        "verdict": Verdict(skilful=True, reason=reason),
-        "skill": _skill(assessment, assessment.candidate),
-        "calibration": assessment.calibrations[assessment.candidate].to_json(),
-    }
+        verdict=Verdict(skilful=True, reason=reason),
+        skill=_skill(assessment, assessment.candidate),
+        calibration=assessment.calibrations[assessment.candidate].contract(),
+    )
 
 
-def _borrow(assessment: Assessment, reason: str, parent: Record) -> dict[str, Any]:
+def _borrow(assessment: Assessment, reason: str, parent: ModelRecord) -> _Decision:
     """Serve the parent's network: nothing can be trained or proven on so short a history."""
     why = f"{reason} This is the parent's forecast as it is, unproven for {assessment.ticker}."
-    return {
-        "bundle": parent.bundle,
-        "served": parent.served.model_copy(update={"strategy": "zero_shot"}),
-        "verdict": Verdict(skilful=False, reason=why),
-        "skill": _skill(assessment, "parent"),
-        "calibration": assessment.calibrations["parent"].to_json(),
-    }
+    return _Decision(
+        bundle=parent.bundle,
+        served=parent.served.model_copy(update={"strategy": "zero_shot"}),
+        verdict=Verdict(skilful=False, reason=why),
+        skill=_skill(assessment, "parent"),
+        calibration=assessment.calibrations["parent"].contract(),
+    )
 
 
-def _fall_back(assessment: Assessment, reason: str) -> dict[str, Any]:
+def _fall_back(assessment: Assessment, reason: str) -> _Decision:
     name = assessment.fallback
-    return {
-        "bundle": None,
-        "served": Served(kind="baseline", version=name, strategy=name, trained_through=None),
-        "verdict": Verdict(skilful=False, reason=f"{reason} The {name} baseline serves instead."),
-        "skill": _skill(assessment, name),
-        "calibration": None,
-    }
+    return _Decision(
+        bundle=None,
+        served=Served(kind="baseline", version=name, strategy=name, trained_through=None),
+        verdict=Verdict(skilful=False, reason=f"{reason} The {name} baseline serves instead."),
+        skill=_skill(assessment, name),
+        calibration=None,
+    )
 
 
 def _skill(assessment: Assessment, model: str) -> Skill:
     row = assessment.figures(model)
+    if row is None:
+        return Skill(pinball_vs_naive=None, pinball_vs_garch=None, ci95=None, coverage_80=None, n=0)
     return Skill(
-        pinball_vs_naive=row.get("pinball_vs_naive"),
-        pinball_vs_garch=row.get("pinball_vs_garch"),
-        ci95=row.get("pinball_vs_naive_ci95"),
-        coverage_80=row.get("coverage_80"),
-        n=row.get("n") or 0,
+        pinball_vs_naive=row.pinball_vs_naive,
+        pinball_vs_garch=row.pinball_vs_garch,
+        ci95=row.pinball_vs_naive_ci95,
+        coverage_80=row.coverage_80,
+        n=row.n,
     )
 
 
@@ -210,10 +229,10 @@ def _reigning(settings: Settings, path: Path, candidate: Bundle) -> Bundle | Non
     One that was fitted or chosen on days of today's test period is not: it would win unfairly.
     """
     try:
-        record = load_record(path)
-        if record.bundle in (None, f"{candidate.name}/{candidate.version}"):
+        record = ModelRecord.load(path)
+        if record.bundle is None or record.bundle == f"{candidate.name}/{candidate.version}":
             return None
-        champion = load_bundle(settings.state / "models" / str(record.bundle))
+        champion = load_bundle(Workspace.of(settings).bundle(record.bundle))
     except BadInput:
         return None
     same = champion.fitted.context == candidate.fitted.context
@@ -226,10 +245,10 @@ def _latest(assessment: Assessment) -> dict[str, list[list[float]]]:
     return {name: assessment.forecasts[name].values[-1].tolist() for name in BASELINES}
 
 
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    plain = table.reset_index().astype(object).where(table.reset_index().notna(), None)
-    rows: list[dict[str, Any]] = plain.to_dict("records")
-    return rows
+def _strategies(evidence: pd.DataFrame) -> tuple[StrategyRow, ...]:
+    table = evidence.reset_index()
+    plain = table.astype(object).where(table.notna(), None)
+    return tuple(StrategyRow.model_validate(row) for row in plain.to_dict("records"))
 
 
 def _track(
@@ -237,7 +256,7 @@ def _track(
     bundle: Bundle,
     folder: Path,
     assessment: Assessment,
-    record: Record,
+    record: ModelRecord,
     due: Mark | None,
     figures: Mapping[str, Chart],
     *,
@@ -279,4 +298,4 @@ def _renamed(epoch: dict[str, Any]) -> dict[str, float]:
 def _metrics(assessment: Assessment) -> dict[str, float | None]:
     row = assessment.figures(assessment.candidate)
     wanted = ("mse", "rmse", "mae", "r2_returns", "pinball", "pinball_vs_naive", "coverage_80")
-    return {key: row.get(key) for key in wanted}
+    return row.model_dump(include=set(wanted)) if row else {}

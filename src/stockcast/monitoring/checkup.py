@@ -9,11 +9,11 @@ from typing import Literal
 import pandas as pd
 
 from stockcast import calendars, features
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.errors import BadInput
 from stockcast.features import FEATURES
 from stockcast.files import read_json
 from stockcast.ledger import Ledger
-from stockcast.models.records import Record, load_record, record_file
 from stockcast.models.splits import split_days
 from stockcast.monitoring import promise, quality, served
 from stockcast.monitoring.documents import (
@@ -28,6 +28,7 @@ from stockcast.monitoring.inputs import Inputs, look_at_inputs
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.schema import Fault
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["LOOK_BACK", "Checkup", "examine", "training_end"]
 
@@ -60,7 +61,8 @@ def examine(
     ticker = history.ticker
     computed = features.compute(history.frame)
     # of other prices than these, it is out of date and not wrong: their ingestion renews it
-    same = snapshot.in_use(settings, ticker) == history.data_hash
+    pointer = snapshot.in_use(settings, ticker)
+    same = pointer is not None and pointer.data_hash == history.data_hash
     kept = served.stored(settings, ticker, history.as_of) if same else None
     seen = computed if kept is None else _as_served(kept.given, computed)
     record = _record(settings, ticker)
@@ -105,15 +107,16 @@ def _as_served(kept: pd.DataFrame, computed: pd.DataFrame) -> pd.DataFrame:
     return seen
 
 
-def _record(settings: Settings, ticker: str) -> Record | None:
-    path = record_file(settings, model_name(settings, ticker))
-    return load_record(path) if path.exists() else None
+def _record(settings: Settings, ticker: str) -> ModelRecord | None:
+    return Workspace.of(settings).read_record(model_name(settings, ticker))
 
 
-def training_end(settings: Settings, record: Record | None, history: PriceHistory) -> pd.Timestamp:
+def training_end(
+    settings: Settings, record: ModelRecord | None, history: PriceHistory
+) -> pd.Timestamp:
     """The first day that the model was not trained on; without a model, that one would not be."""
     if record is not None:
-        folder = settings.state / "models" / record.name / record.candidate
+        folder = Workspace.of(settings).bundle(f"{record.name}/{record.candidate}")
         split = read_json(folder / "model.json")["origin"]["split"]
         return pd.Timestamp(split["validation_start"])
     days, borders = history.frame.index, (settings.validation_start, settings.test_start)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from stockcast.contracts.model_record import child_name
 from stockcast.files import write_json
-from stockcast.models.records import child_name
 from stockcast.monitoring import metrics
 from stockcast.monitoring.health import Finding, Verdict, judge
 from stockcast.settings import Settings

@@ -16,10 +16,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from stockcast.contracts.forecast import QUANTILES
 from stockcast.evaluation.metrics import coverage, pinball, pit
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.ledger import QUANTILES
 from stockcast.monitoring.regression import YEAR
 
 __all__ = ["BIAS", "FEWEST", "LOCATION", "SPREAD", "figures", "scores", "table"]

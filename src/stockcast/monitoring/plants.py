@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from stockcast.ledger import QUANTILES
+from stockcast.contracts.forecast import QUANTILES
 from stockcast.schema import PRICES
 
 __all__ = ["BAR_FAULTS", "biased", "shifted"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.errors import BadInput
-from stockcast.models.records import Record
 from stockcast.monitoring import performance
 from stockcast.monitoring.health import GRAVE, Finding
 from stockcast.monitoring.performance import BIAS, FEWEST, LOCATION, SPREAD
@@ -40,7 +40,7 @@ class Forecasts:
 
 def look_at_forecasts(
     settings: Settings,
-    record: Record | None,
+    record: ModelRecord | None,
     history: PriceHistory,
     features: pd.DataFrame,
     ledger: pd.DataFrame,
@@ -77,7 +77,7 @@ def look_at_forecasts(
 
 def _rows(
     settings: Settings,
-    record: Record | None,
+    record: ModelRecord | None,
     history: PriceHistory,
     features: pd.DataFrame,
     ledger: pd.DataFrame,
@@ -93,13 +93,13 @@ def _rows(
     return performance.table(walk, ledger, history.frame["close"])
 
 
-def _promised(record: Record) -> dict[str, Any]:
+def _promised(record: ModelRecord) -> dict[str, Any]:
     """Test figures for the next day of what serves, as they were when it was trained."""
     kind = record.served.kind
     model = record.served.strategy if kind == "baseline" else kind
-    rows = [r for r in record.scorecard if r["model"] == model and str(r["horizon"]) == "1"]
-    wanted = ("n", "pinball", "pinball_vs_naive", "coverage_80")
-    return {key: rows[0].get(key) for key in wanted} if rows else {}
+    row = record.figures(model, 1)
+    wanted = {"n", "pinball", "pinball_vs_naive", "coverage_80"}
+    return row.model_dump(include=wanted) if row else {}
 
 
 def _ledger_figures(rows: pd.DataFrame, settled: pd.DataFrame) -> dict[str, Any]:

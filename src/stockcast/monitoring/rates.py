@@ -9,11 +9,11 @@ import pandas as pd
 
 from stockcast import prices
 from stockcast.errors import BadInput
-from stockcast.models.records import load_record, record_file
 from stockcast.monitoring.checkup import training_end
 from stockcast.monitoring.documents import model_name
 from stockcast.monitoring.replay import Replay, replay
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["measure", "summary"]
 
@@ -34,8 +34,7 @@ def measure(settings: Settings, planted: int = 25) -> list[Replay]:
     found, market = [], None
     for ticker in settings.all_tickers:
         history = prices.read(settings, ticker)
-        path = record_file(settings, model_name(settings, ticker))
-        record = load_record(path) if path.exists() else None
+        record = Workspace.of(settings).read_record(model_name(settings, ticker))
         end = training_end(settings, record, history)
         one = replay(settings, history, end=end, market=market, record=record, planted=planted)
         if ticker == settings.parent_ticker:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import pandas as pd
 
 from stockcast import holds, marks
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.errors import BadInput
 from stockcast.marks import Mark
-from stockcast.models.records import load_record, record_file
 from stockcast.monitoring.documents import Document
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["act", "training_task"]
 
@@ -82,11 +83,9 @@ _NO_MODEL = Mark(day="", reason="", at="")
 def _trained_for(settings: Settings, model: str) -> Mark | None:
     """The mark that the model was trained for last, if any."""
     try:
-        details = load_record(record_file(settings, model)).details
+        return ModelRecord.load(Workspace.of(settings).record(model)).details.mark
     except BadInput:
         return _NO_MODEL
-    found: Mark | None = details.get("mark")
-    return found
 
 
 def _words(action: Document) -> str:

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from stockcast import features, schema
+from stockcast.contracts.forecast import QUANTILES
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.features import MODEL_INPUTS
-from stockcast.ledger import QUANTILES
 from stockcast.models import baselines
-from stockcast.models.records import Record
 from stockcast.monitoring import performance, plants, quality, served
 from stockcast.monitoring.distances import DRIFTED_SHARE, distances, limits
 from stockcast.monitoring.inputs import usable_market
@@ -59,7 +59,7 @@ def replay(
     *,
     end: pd.Timestamp,
     market: pd.DataFrame | None = None,
-    record: Record | None = None,
+    record: ModelRecord | None = None,
     planted: int = 25,
     seed: int = 7,
 ) -> Replay | None:
@@ -98,7 +98,7 @@ class _World:
         history: PriceHistory,
         end: pd.Timestamp,
         market: pd.DataFrame | None,
-        record: Record | None,
+        record: ModelRecord | None,
     ) -> _World | None:
         bars = history.frame
         computed = features.compute(bars)
@@ -220,7 +220,7 @@ class _World:
 
 
 def _forecasts(
-    settings: Settings, history: PriceHistory, computed: pd.DataFrame, record: Record | None
+    settings: Settings, history: PriceHistory, computed: pd.DataFrame, record: ModelRecord | None
 ) -> pd.DataFrame:
     """Next-day forecasts with their outcomes, of all the history that allows them."""
     close, horizon = history.frame["close"], settings.horizon

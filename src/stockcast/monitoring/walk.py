@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.models import baselines
-from stockcast.models.records import Record
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["SESSIONS", "walked"]
 
@@ -27,7 +28,7 @@ _BASELINES: dict[str, Callable[..., QuantileForecasts]] = {
 
 def walked(
     settings: Settings,
-    record: Record,
+    record: ModelRecord,
     history: PriceHistory,
     features: pd.DataFrame,
     sessions: int = SESSIONS,
@@ -68,7 +69,7 @@ def _network(
     from stockcast.models.inference import walk_forward
     from stockcast.models.samples import make_samples
 
-    close, model = history.frame["close"], load_bundle(settings.state / "models" / bundle)
+    close, model = history.frame["close"], load_bundle(Workspace.of(settings).bundle(bundle))
     horizon = model.fitted.network.horizon
     samples = make_samples(history.ticker, features, close, horizon)
     start = max(close.index[-sessions:][0], model.split.validation_start)

@@ -11,14 +11,15 @@ from collections.abc import Callable
 import pandas as pd
 
 from stockcast.bars import completed
+from stockcast.contracts.prices import Freshness, PriceHistory
 from stockcast.errors import BadInput
 from stockcast.prices import accepted
 from stockcast.prices.adjust import adjust
 from stockcast.prices.files import FileSource
-from stockcast.prices.history import PriceHistory, content_hash
+from stockcast.prices.history import content_hash
 from stockcast.prices.live import LiveSource
 from stockcast.prices.sample import SampleSource
-from stockcast.prices.source import Freshness, RawPrices, Source
+from stockcast.prices.source import RawPrices, Source
 from stockcast.schema import check_prices, suspect_days
 from stockcast.settings import Settings, parse_ticker
 from stockcast.split_detection import SplitPolicy, Suspicion, rebased

@@ -14,9 +14,9 @@ from typing import Any
 
 import pandas as pd
 
+from stockcast.contracts.prices import Revision
 from stockcast.errors import BadInput
 from stockcast.files import read_json, write_json, write_table
-from stockcast.prices.revisions import Revision
 from stockcast.settings import Settings, parse_ticker
 
 __all__ = ["Archive", "Fetches", "folder", "keep_news", "news_of"]
@@ -64,7 +64,10 @@ class Archive:
             "currency": self.currency,
             "start": f"{self.start:%Y-%m-%d}",
             "whole": f"{self.whole:%Y-%m-%d}",
-            "revisions": {day: [list(each) for each in found] for day, found in kept.items()},
+            "revisions": {
+                day: [list(each.model_dump(mode="json").values()) for each in found]
+                for day, found in kept.items()
+            },
         }
         table = pa.Table.from_pandas(self.frame.reset_index(), preserve_index=False)
         table = table.replace_schema_metadata({_KEY: json.dumps(about).encode()})
@@ -84,7 +87,7 @@ class Archive:
             frame.index = pd.DatetimeIndex(frame.index, name="date").as_unit("ns")
             first, whole = (pd.Timestamp(about[key]) for key in ("start", "whole"))
             revisions = {
-                day: [Revision(*each) for each in found]
+                day: [_revision(*each) for each in found]
                 for day, found in about["revisions"].items()
             }
             return cls(frame, str(about["currency"]), first, whole, revisions)
@@ -92,6 +95,10 @@ class Archive:
             return None
         except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
             return None  # fetched anew, whole: nothing is lost but the time
+
+
+def _revision(kind: str, date: str, sentence: str) -> Revision:
+    return Revision.model_validate({"kind": kind, "date": date, "sentence": sentence})
 
 
 @dataclass(frozen=True)

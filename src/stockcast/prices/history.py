@@ -3,100 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 import pandas as pd
 
-from stockcast import bars
-from stockcast.prices.repairs import Repair, line
-from stockcast.prices.revisions import Revision
-from stockcast.prices.source import Freshness
+from stockcast.contracts.prices import PriceHistory
 from stockcast.schema import COLUMNS
-from stockcast.split_detection import SUSPECT
 
 __all__ = ["PriceHistory", "content_hash"]
-
-
-@dataclass(frozen=True, eq=False)
-class PriceHistory:
-    """Prices of one ticker up to ``as_of``, on the basis of that day.
-
-    Attributes:
-        ticker: whose prices.
-        frame: DatetimeIndex ``date``; float64 open, high, low, close, volume (schema.py).
-        source: name of the source they came from.
-        currency: ISO code.
-        data_hash: of ticker, dates and values; two histories are the same if and only if it is.
-        freshness: how old it is, of a source that has new prices every session.
-        revisions: what the source now says differently of earlier days.
-        suspect: days that seem to lie on another basis than those before. Prices before have been
-            put on theirs; a return over such a day is neither fitted on nor scored.
-        notes: what was done to the prices besides, in sentences.
-        repairs: what was put right in what the source gave.
-    """
-
-    ticker: str
-    frame: pd.DataFrame
-    source: str
-    currency: str
-    data_hash: str
-    freshness: Freshness | None = None
-    revisions: tuple[Revision, ...] = ()
-    suspect: tuple[pd.Timestamp, ...] = ()
-    notes: tuple[str, ...] = ()
-    repairs: tuple[Repair, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Let every column know the days that :func:`~stockcast.evaluation.walkforward.outcomes`
-        leaves out, so that none can be taken without them."""
-        if self.suspect:
-            self.frame.attrs[SUSPECT] = [f"{day:%Y-%m-%d}" for day in self.suspect]
-
-    @property
-    def as_of(self) -> pd.Timestamp:
-        """The day of the last bar."""
-        return self.frame.index[-1]
-
-    @property
-    def last_close(self) -> float:
-        """The close of that day, as it was traded."""
-        return float(self.frame["close"].iloc[-1])
-
-    @property
-    def has_range(self) -> bool:
-        """Whether the last bars have ranges; without, only closes were used."""
-        return bool(bars.has_range(self.frame).iloc[-1])
-
-    @property
-    def has_volume(self) -> bool:
-        """Whether the last bars have volumes."""
-        return bool(bars.has_volume(self.frame).iloc[-1])
-
-    @property
-    def inputs(self) -> dict[str, str | bool]:
-        """What is made from the prices: ``prices`` is ``ohlcv`` or ``close_only``."""
-        return {
-            "prices": "ohlcv" if self.has_range else "close_only",
-            "volume": self.has_volume,
-        }
-
-    def summary(self) -> pd.DataFrame:
-        """One row that says what this is."""
-        row = {
-            "source": self.source,
-            "first": f"{self.frame.index[0]:%Y-%m-%d}",
-            "as of": f"{self.as_of:%Y-%m-%d}",
-            "bars": len(self.frame),
-            "made of": f"{'OHLC' if self.has_range else 'close alone'}, "
-            f"{'volume' if self.has_volume else 'no volume'}",
-            "last close": f"{self.last_close:,.2f} {self.currency}",
-            "data hash": self.data_hash,
-        }
-        if self.freshness is not None:
-            row["freshness"] = self.freshness.label or "up to date"
-        if self.repairs:
-            row["repairs"] = line(self.repairs)
-        return pd.DataFrame([row], index=[self.ticker])
 
 
 def content_hash(ticker: str, frame: pd.DataFrame) -> str:

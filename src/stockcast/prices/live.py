@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from stockcast import calendars
+from stockcast.contracts.prices import Freshness
 from stockcast.errors import BadInput, DataFault, StockcastError, Unavailable
 from stockcast.files import write_json
 from stockcast.locks import locked, slot
@@ -22,7 +23,7 @@ from stockcast.monitoring import metrics
 from stockcast.prices import accepted, yahoo
 from stockcast.prices.archive import Archive, Fetches, folder, keep_news
 from stockcast.prices.revisions import agree, differences
-from stockcast.prices.source import Freshness, RawPrices
+from stockcast.prices.source import RawPrices
 from stockcast.prices.yahoo import Quotes, YahooFault
 from stockcast.schema import check_prices
 from stockcast.settings import Settings
@@ -220,7 +221,7 @@ class LiveSource:
                 f"(setting oldest_prices), got them as of {last:%Y-%m-%d}, {old} sessions before "
                 f"{session:%Y-%m-%d}. {why}".strip()
             )
-        return Freshness(f"{last:%Y-%m-%d}", f"{session:%Y-%m-%d}", old, why)
+        return Freshness(last=last.date(), expected=session.date(), sessions_old=old, why=why)
 
 
 def _without_prices(ticker: str, fault: StockcastError) -> StockcastError:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from stockcast.contracts.prices import Revisions, SnapshotPointer
 from stockcast.errors import BadInput
-from stockcast.files import read_json
-from stockcast.prices import snapshot
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["aged", "notices"]
 
@@ -25,29 +25,28 @@ def notices(settings: Settings) -> list[str]:
 
 def aged(settings: Settings, ticker: str) -> list[str]:
     """The sentence on the age of the ticker's prices, if they are not the newest."""
-    try:
-        label = (snapshot.freshness(settings, ticker) or {}).get("label")
-    except BadInput:
-        return []  # its ingest task says what is wrong
+    pointer = _pointer(settings, ticker)
+    label = pointer.freshness.label if pointer and pointer.freshness else ""
     return [f"{ticker}: {label}"] if label else []
 
 
 def _noted(settings: Settings, ticker: str) -> list[str]:
     """What was done to the prices at the last ingest."""
+    pointer = _pointer(settings, ticker)
+    return [f"{ticker} {note}" for note in pointer.notes] if pointer else []
+
+
+def _pointer(settings: Settings, ticker: str) -> SnapshotPointer | None:
     try:
-        found = read_json(snapshot.current(settings, ticker))
-        return [f"{ticker} {note}" for note in found.get("notes", [])]
-    except (BadInput, AttributeError):
-        return []  # it has not been ingested
+        return Workspace.of(settings).read_pointer(ticker)
+    except BadInput:
+        return None  # its ingest task says what is wrong
 
 
 def _changed(settings: Settings, ticker: str) -> list[str]:
     try:
-        found = read_json(snapshot.current(settings, ticker).with_name("revisions.json"))
-        touched = ", ".join(found["models"]) or "none yet"
-        return [
-            f"{ticker}: {each['sentence']} Models it touches: {touched}."
-            for each in found["revisions"]
-        ]
-    except (BadInput, KeyError, TypeError):
+        found = Revisions.load(Workspace.of(settings).revisions(ticker))
+    except BadInput:
         return []  # it has not been ingested
+    touched = ", ".join(found.models) or "none yet"
+    return [f"{ticker}: {each.sentence} Models it touches: {touched}." for each in found.revisions]

@@ -6,17 +6,14 @@ What no rule covers is left as it is, for the checks of :mod:`stockcast.schema` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from stockcast import calendars
+from stockcast.contracts.prices import Repair
 from stockcast.schema import PRICES
 
-__all__ = ["RULES", "Repair", "line", "mend", "repair"]
+__all__ = ["RULES", "mend", "repair"]
 
 #: Share of the bars in which a value may be missing; one always may.
 MISSING_SHARE = 0.01
@@ -41,25 +38,6 @@ RULES = {
 }
 
 
-@dataclass(frozen=True)
-class Repair:
-    """One kind of thing that was put right.
-
-    Attributes:
-        kind: a key of :data:`RULES`.
-        count: how many rows it concerned.
-        sentence: the rule and the count, for people.
-    """
-
-    kind: str
-    count: int
-    sentence: str
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return asdict(self)
-
-
 def repair(kind: str, count: int) -> tuple[Repair, ...]:
     """One repair; none if ``count`` is 0."""
     if not count:
@@ -68,13 +46,7 @@ def repair(kind: str, count: int) -> tuple[Repair, ...]:
     said = RULES[kind].format(
         count=count, s="s" * many, ies="ies" if many else "y", are="are" if many else "is"
     )
-    return (Repair(kind, count, said),)
-
-
-def line(repairs: Iterable[Repair]) -> str:
-    """All of them in one line; empty when there are none."""
-    said = "; ".join(each.sentence for each in repairs)
-    return f"Repaired: {said}." if said else ""
+    return (Repair(kind=kind, count=count, sentence=said),)
 
 
 def mend(frame: pd.DataFrame, exchange: str) -> tuple[pd.DataFrame, tuple[Repair, ...]]:

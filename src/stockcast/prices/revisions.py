@@ -8,12 +8,14 @@ comparing what was kept with what came, on the days that both have.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["Revision", "account", "agree", "differences"]
+from stockcast.contracts.prices import Revision, Revisions
+
+__all__ = ["account", "agree", "differences"]
 
 #: Relative differences below these are the noise of a source's floats: of prices as traded, and of
 #: the adjusted close (the smallest dividends are 1e-4 of the price).
@@ -22,28 +24,10 @@ NOISE, ADJUSTED_NOISE = 1e-5, 2e-5
 _TRADED = ["open", "high", "low", "close"]
 
 
-class Revision(NamedTuple):
-    """One thing that the source changed.
-
-    Attributes:
-        kind: what it is.
-        date: the day that it is about, the first one of several.
-        sentence: what happened, for people.
-    """
-
-    kind: Literal["split", "dividend", "correction"]
-    date: str
-    sentence: str
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return self._asdict()
-
-
-def account(ticker: str, found: Sequence[Revision], models: Sequence[str]) -> dict[str, Any]:
+def account(ticker: str, found: Sequence[Revision], models: Sequence[str]) -> Revisions:
     """What is kept of the revisions of ``ticker``: they, and the models that they touch."""
-    touched = list(models) if found else []
-    return {"ticker": ticker, "revisions": [r.document() for r in found], "models": touched}
+    touched = tuple(models) if found else ()
+    return Revisions(ticker=ticker, revisions=tuple(found), models=touched)
 
 
 def agree(kept: pd.DataFrame, came: pd.DataFrame) -> bool:
@@ -82,7 +66,7 @@ def _events(kept: pd.DataFrame, came: pd.DataFrame) -> list[Revision]:
         fresh = column[unknown[:, new.columns.get_loc(kind)] & (column > 0)]
         for day, value in fresh.items():
             text = f"{what.format(value)} on {day:%Y-%m-%d} changes the basis of all prices before."
-            found.append(Revision(kind, f"{day:%Y-%m-%d}", text))
+            found.append(Revision(kind=kind, date=day.date(), sentence=text))
     return found
 
 
@@ -101,7 +85,8 @@ def _corrections(kept: pd.DataFrame, came: pd.DataFrame) -> list[Revision]:
     if not parts:
         return []
     first = min(index[0] for index in (days, gone, new) if len(index))
-    return [Revision("correction", f"{first:%Y-%m-%d}", f"The source {' and '.join(parts)}.")]
+    told = f"The source {' and '.join(parts)}."
+    return [Revision(kind="correction", date=first.date(), sentence=told)]
 
 
 def _days(days: pd.DatetimeIndex) -> str:

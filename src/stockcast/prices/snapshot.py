@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from stockcast.contracts.prices import Asked, PriceHistory, SnapshotPointer
 from stockcast.errors import BadInput
-from stockcast.files import read_json, write_json, write_table
+from stockcast.files import write_table
 from stockcast.monitoring import metrics
-from stockcast.prices.history import PriceHistory, content_hash
+from stockcast.prices.history import content_hash
 from stockcast.schema import COLUMNS
-from stockcast.settings import Settings, parse_ticker
+from stockcast.settings import Settings
 from stockcast.split_detection import SUSPECT
+from stockcast.workspace import Workspace
 
-__all__ = ["current", "freshness", "in_use", "load", "save"]
+__all__ = ["current", "in_use", "load", "save"]
 
 #: Where the parquet's own metadata say what its columns do not.
 _KEY = b"stockcast"
@@ -29,7 +30,7 @@ _KEYS = ("ticker", "source", "currency", "data_hash")
 
 def current(settings: Settings, ticker: str) -> Path:
     """The pointer to the snapshot of ``ticker`` in use, whether it exists yet or not."""
-    return settings.state / "prices" / parse_ticker(ticker) / "current.json"
+    return Workspace.of(settings).price_pointer(ticker)
 
 
 def save(history: PriceHistory, settings: Settings) -> Path:
@@ -44,7 +45,7 @@ def save(history: PriceHistory, settings: Settings) -> Path:
     parquet = pointer.with_name(f"{history.data_hash}.parquet")
     if not _intact(parquet):
         _write(history, parquet)
-    write_json(pointer, {**_describe(history, parquet), "asked": _asked(settings)})
+    _describe(history, parquet, settings).save(pointer)
     metrics.rows_ingested(settings, history.ticker, len(history.frame))
     if history.freshness and history.freshness.sessions_old:
         why = history.freshness.label
@@ -52,27 +53,14 @@ def save(history: PriceHistory, settings: Settings) -> Path:
     return pointer
 
 
-def in_use(settings: Settings, ticker: str) -> str | None:
-    """The hash of the snapshot in use; None if there is none for the days the settings ask for."""
-    pointer = current(settings, ticker)
-    if not pointer.exists():
-        return None
-    found = read_json(pointer)
-    if not isinstance(found, dict) or found.get("asked") != _asked(settings):
-        return None
-    return str(found.get("data_hash"))
-
-
-def freshness(settings: Settings, ticker: str) -> dict[str, Any] | None:
-    """How old the snapshot in use is, as ``source.Freshness`` documents it; None if no source said.
+def in_use(settings: Settings, ticker: str) -> SnapshotPointer | None:
+    """Which snapshot is in use; None if there is none for the days the settings ask for.
 
     Raises:
         BadInput: the pointer cannot be read.
     """
-    pointer = current(settings, ticker)
-    found = read_json(pointer) if pointer.exists() else None
-    said = found.get("freshness") if isinstance(found, dict) else None
-    return said if isinstance(said, dict) else None
+    found = Workspace.of(settings).read_pointer(ticker)
+    return found if found is not None and found.asked == _asked(settings) else None
 
 
 def load(path: Path) -> PriceHistory:
@@ -83,40 +71,32 @@ def load(path: Path) -> PriceHistory:
     """
     if path.suffix != ".json":
         return _read(path)
-    pointer = read_json(path)
-    try:
-        name, data_hash = str(pointer["path"]), str(pointer["data_hash"])
-    except (KeyError, TypeError):
-        raise BadInput(
-            f"Expected a pointer to a price snapshot in {path}, got another JSON."
-        ) from None
-    history = _read(path.parent / Path(name).name)
-    if history.data_hash != data_hash:
-        raise BadInput(f"Expected prices {data_hash} at {path}, got {history.data_hash}.")
+    pointer = SnapshotPointer.load(path)
+    history = _read(path.parent / Path(pointer.path).name)
+    if history.data_hash != pointer.data_hash:
+        raise BadInput(f"Expected prices {pointer.data_hash} at {path}, got {history.data_hash}.")
     return history
 
 
-def _describe(history: PriceHistory, parquet: Path) -> dict[str, Any]:
-    return {
-        "ticker": history.ticker,
-        "data_hash": history.data_hash,
-        "path": parquet.name,
-        "source": history.source,
-        "currency": history.currency,
-        "inputs": history.inputs,
-        "rows": len(history.frame),
-        "first": f"{history.frame.index[0]:%Y-%m-%d}",
-        "as_of": f"{history.as_of:%Y-%m-%d}",
-        **({"notes": list(history.notes)} if history.notes else {}),
-        **({"freshness": history.freshness.document()} if history.freshness else {}),
-    }
+def _describe(history: PriceHistory, parquet: Path, settings: Settings) -> SnapshotPointer:
+    return SnapshotPointer(
+        ticker=history.ticker,
+        data_hash=history.data_hash,
+        path=parquet.name,
+        source=history.source,
+        currency=history.currency,
+        inputs=history.inputs,
+        rows=len(history.frame),
+        first=history.frame.index[0].date(),
+        as_of=history.as_of.date(),
+        notes=history.notes,
+        freshness=history.freshness,
+        asked=_asked(settings),
+    )
 
 
-def _asked(settings: Settings) -> dict[str, str | None]:
-    return {
-        "start": str(settings.start),
-        "as_of": str(settings.as_of) if settings.as_of else None,
-    }
+def _asked(settings: Settings) -> Asked:
+    return Asked(start=settings.start, as_of=settings.as_of)
 
 
 def _write(history: PriceHistory, parquet: Path) -> None:

@@ -4,43 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import pandas as pd
 
+from stockcast.contracts.prices import Freshness, Repair, Revision
 from stockcast.errors import BadInput
-from stockcast.prices.repairs import Repair
-from stockcast.prices.revisions import Revision
 
 __all__ = ["Freshness", "RawPrices", "Source", "unknown_ticker"]
-
-
-class Freshness(NamedTuple):
-    """How old the prices of a source are that has new ones every session.
-
-    Attributes:
-        last: day of the last bar.
-        expected: the session whose bar should be the last.
-        sessions_old: sessions after ``last`` up to ``expected``; 0 when nothing is missing.
-        why: why it is, when something is missing.
-    """
-
-    last: str
-    expected: str
-    sessions_old: int
-    why: str = ""
-
-    @property
-    def label(self) -> str:
-        """What has to stand beside whatever is made from the prices; empty when nothing has to."""
-        if not self.sessions_old:
-            return ""
-        many = f"{self.sessions_old} session{'s' * (self.sessions_old > 1)}"
-        return f"Prices as of {self.last}, {many} old. {self.why}".strip()
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return {**self._asdict(), "label": self.label}
 
 
 class RawPrices(NamedTuple):

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stockcast.contracts.prices import Repair
 from stockcast.errors import BadInput, DataFault
 from stockcast.prices import values
 from stockcast.prices.headings import flat_field
-from stockcast.prices.repairs import Repair, mend, repair
+from stockcast.prices.repairs import mend, repair
 from stockcast.prices.sheets import Sheet, read_sheet
 from stockcast.prices.spellings import FIELDS, SPELLINGS, roles, ticker_of, vendor
 

@@ -11,7 +11,7 @@ from stockcast.review.judging import METRICS, Judged, Metric, judge, pooled
 if TYPE_CHECKING:
     import pandas as pd
 
-    from stockcast.models.records import Record
+    from stockcast.contracts.model_record import ModelRecord
 
 __all__ = ["compare", "sentence", "trained"]
 
@@ -52,7 +52,7 @@ def compare(a: Run, b: Run, metrics: Sequence[Metric] = METRICS) -> Document:
     return {"verdict": sentence(document), **document}
 
 
-def trained(run: Run) -> dict[str, tuple[str, Record]]:
+def trained(run: Run) -> dict[str, tuple[str, ModelRecord]]:
     """Every decision of a run: name of the task -> the stage and the record."""
     found = {}
     for name, task in run.tasks.items():
@@ -155,7 +155,7 @@ def _model(a: Run, b: Run, name: str) -> Iterator[Document]:
         yield row
 
 
-def _decision(record: Record) -> Document:
+def _decision(record: ModelRecord) -> Document:
     return {
         "candidate": record.candidate,
         "serves": f"{record.served.kind} ({record.served.strategy})",
@@ -181,21 +181,21 @@ def _metrics(a: Run, b: Run, name: str, metrics: Sequence[Metric]) -> list[Docum
     return [{**about, **row.document()} for row in judged]
 
 
-def _candidate(record: Record) -> str:
+def _candidate(record: ModelRecord) -> str:
     """The scorecard's name of the model that was trained last."""
     return "parent" if record.name == "parent" else "child"
 
 
-def _row(record: Record) -> Document:
-    wanted = _candidate(record)
-    rows = (r for r in record.scorecard if r["model"] == wanted and r["horizon"] == "all")
-    return next(rows, {})
+def _row(record: ModelRecord) -> Document:
+    row = record.figures(_candidate(record))
+    return row.model_dump() if row else {}
 
 
-def _horizon(a: Record, b: Record) -> int | None:
+def _horizon(a: ModelRecord, b: ModelRecord) -> int | None:
     """The number of days ahead that both forecast; None when they differ."""
     ahead = {
-        max((r["horizon"] for r in x.scorecard if r["horizon"] != "all"), default=0) for x in (a, b)
+        max((row.horizon for row in each.scorecard if row.horizon != "all"), default=0)
+        for each in (a, b)
     }
     return ahead.pop() if len(ahead) == 1 else None
 

@@ -141,16 +141,18 @@ def _model_figures(run: Run, task: Mapping[str, Any]) -> Document:
 
 
 def _forecast_figures(run: Run, task: Mapping[str, Any]) -> Document:
-    document = run.product(task, "forecast")
-    try:
-        close, last = document["last_close"], document["predictions"]["full_forecast"][-1]
-        ends = {
-            name: last[level] / close - 1
-            for name, level in (("move", "q50"), ("low", "q10"), ("high", "q90"))
-        }
-    except (KeyError, IndexError, TypeError, ZeroDivisionError):
+    forecast = run.forecast(task)
+    if forecast is None:
         return {}
-    return {**ends, "close": close, "currency": document.get("currency", ""), "until": last["date"]}
+    close, last = forecast.last_close, forecast.last_day
+    return {
+        "move": last.q50 / close - 1,
+        "low": last.q10 / close - 1,
+        "high": last.q90 / close - 1,
+        "close": close,
+        "currency": forecast.currency,
+        "until": str(last.date),
+    }
 
 
 def lists(run: Run) -> Document:

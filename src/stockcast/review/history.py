@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput
 from stockcast.files import read_json
 from stockcast.settings import Settings
@@ -14,7 +15,7 @@ from stockcast.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from stockcast.models.records import Record
+    from stockcast.contracts.model_record import ModelRecord
 
 __all__ = ["LATEST", "PREVIOUS", "Run", "find", "load", "recent"]
 
@@ -66,13 +67,21 @@ class Run:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def record(self, task: Mapping[str, Any]) -> Record | None:
+    def record(self, task: Mapping[str, Any]) -> ModelRecord | None:
         """The decision of a training task, if it is one."""
-        from stockcast.models.records import load_record
+        from stockcast.contracts.model_record import ModelRecord
 
         path = self._copy(task, "model")
         try:
-            return load_record(path) if path else None
+            return ModelRecord.load(path) if path else None
+        except BadInput:
+            return None
+
+    def forecast(self, task: Mapping[str, Any]) -> Forecast | None:
+        """The forecast of a task, if it made one that can be read."""
+        path = self._copy(task, "forecast")
+        try:
+            return Forecast.load(path) if path else None
         except BadInput:
             return None
 
@@ -93,7 +102,7 @@ class Run:
         path = self.path.parent / CODE / digest
         return path.read_text("utf-8", "replace") if path.is_file() else ""
 
-    def epochs(self, record: Record) -> list[dict[str, float]]:
+    def epochs(self, record: ModelRecord) -> list[dict[str, float]]:
         """Training and validation loss per epoch of a record's candidate."""
         folder = self.path.parents[1] / "models" / record.name / record.candidate
         try:

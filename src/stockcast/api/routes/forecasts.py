@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -14,6 +13,7 @@ from stockcast.api.callers import Refused
 from stockcast.api.routes.training import accepted
 from stockcast.api.schemas import Accepted, Answer, Problem, ReportAnswer, TickerRequest
 from stockcast.api.service import Service
+from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput
 from stockcast.forecasting import NoModel
 
@@ -44,7 +44,7 @@ def router(service: Service) -> APIRouter:
         """Return the analyst's report: the last one while it holds, else a new one."""
         settings, ticker = service.settings, asked.ticker
         try:
-            forecast = json.loads(await service.forecast(ticker))
+            forecast = Forecast.model_validate_json(await service.forecast(ticker))
         except NoModel as missing:
             return await _heal(service, request, ticker, missing)
         report = await service.work(lambda: analyses.analyse(settings, ticker, forecast), "long")

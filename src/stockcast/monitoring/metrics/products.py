@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stockcast.contracts.forecast import Forecast
+from stockcast.contracts.model_record import PARENT, ModelRecord, child_name
+from stockcast.contracts.prices import SnapshotPointer
 from stockcast.errors import StockcastError
 from stockcast.files import read_json
 from stockcast.monitoring.metrics.catalogue import HEALTH
 from stockcast.monitoring.metrics.totals import Key
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["cache_gauge", "product_gauges"]
 
@@ -54,14 +58,15 @@ def cache_gauge(settings: Settings, *, start: bool) -> dict[Key, float]:
 
 def _per_ticker(settings: Settings, tickers: Sequence[str]) -> Iterator[Callable[[], Gauges]]:
     """Yield a reader of each product that is there."""
+    workspace = Workspace.of(settings)
     for ticker in tickers:
-        model = "parent" if ticker == settings.parent_ticker else f"child-{ticker}"
+        model = PARENT if ticker == settings.parent_ticker else child_name(ticker)
         places = (
-            (settings.state / "prices" / ticker / "current.json", _prices),
-            (settings.state / "models" / f"{model}.json", _record),
-            (settings.state / "forecasts" / f"{ticker}.json", _forecast),
-            (settings.state / "reports" / f"{ticker}.json", _report),
-            (settings.state / "drift" / f"{ticker}.json", _drift),
+            (workspace.price_pointer(ticker), _prices),
+            (workspace.record(model), _record),
+            (workspace.forecast(ticker), _forecast),
+            (workspace.report(ticker), _report),
+            (workspace.drift(ticker), _drift),
         )
         for path, tell in places:
             if path.exists():
@@ -81,19 +86,22 @@ def _told(
     return tuple(tell(ticker, read_json(path)))
 
 
-def _prices(ticker: str, pointer: Document) -> Gauges:
-    yield ("stockcast_last_bar_timestamp_seconds", (ticker,)), _seconds(pointer["as_of"])
+def _prices(ticker: str, document: Document) -> Gauges:
+    pointer = SnapshotPointer.model_validate(document)
+    yield ("stockcast_last_bar_timestamp_seconds", (ticker,)), _seconds(pointer.as_of)
 
 
-def _record(ticker: str, record: Document) -> Gauges:
-    skill = record["skill"]
-    yield ("stockcast_model_skilful", (ticker,)), record["verdict"]["skilful"]
-    yield ("stockcast_pinball_vs_naive_ratio", (ticker, "test")), skill["pinball_vs_naive"]
-    yield ("stockcast_coverage_ratio", (ticker, "80", "test")), skill["coverage_80"]
+def _record(ticker: str, document: Document) -> Gauges:
+    record = ModelRecord.model_validate(document)
+    skill = record.skill
+    yield ("stockcast_model_skilful", (ticker,)), record.verdict.skilful
+    yield ("stockcast_pinball_vs_naive_ratio", (ticker, "test")), skill.pinball_vs_naive
+    yield ("stockcast_coverage_ratio", (ticker, "80", "test")), skill.coverage_80
 
 
-def _forecast(ticker: str, forecast: Document) -> Gauges:
-    yield ("stockcast_forecast_timestamp_seconds", (ticker,)), _seconds(forecast["as_of"])
+def _forecast(ticker: str, document: Document) -> Gauges:
+    forecast = Forecast.model_validate(document)
+    yield ("stockcast_forecast_timestamp_seconds", (ticker,)), _seconds(forecast.as_of)
 
 
 def _report(ticker: str, report: Document) -> Gauges:
@@ -110,13 +118,13 @@ def _drift(ticker: str, document: Document) -> Gauges:
     yield ("stockcast_drift_share_ratio", (ticker,)), document["share_drifted"]
 
 
-def _seconds(day: str) -> float:
-    return dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC).timestamp()
+def _seconds(day: dt.date) -> float:
+    return dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp()
 
 
 def _ledger(settings: Settings, tickers: Sequence[str]) -> Iterator[Callable[[], Gauges]]:
     """Yield a reader of the ledger, unless asking would make one."""
-    if settings.ledger_url or (settings.state / "ledger.db").exists():
+    if settings.ledger_url or Workspace.of(settings).ledger.exists():
         yield lambda: _realised(settings, tickers)
 
 
@@ -150,9 +158,6 @@ def _summary(
 
 def _newest(settings: Settings, tickers: Sequence[str]) -> dt.date | None:
     """The day of the newest bar ingested: what is due later cannot be known yet."""
-    days = []
-    for ticker in tickers:
-        path = settings.state / "prices" / ticker / "current.json"
-        if path.exists():
-            days.append(dt.date.fromisoformat(read_json(path)["as_of"]))
-    return max(days, default=None)
+    workspace = Workspace.of(settings)
+    pointers = (workspace.read_pointer(ticker) for ticker in tickers)
+    return max((pointer.as_of for pointer in pointers if pointer), default=None)

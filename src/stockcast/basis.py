@@ -1,0 +1,100 @@
+"""What the forecast of one ticker is made from, each product read once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from stockcast import holds, prices
+from stockcast.contracts.model_record import PARENT, ModelRecord, child_name
+from stockcast.contracts.prices import Freshness
+from stockcast.errors import StockcastError
+from stockcast.prices import snapshot
+from stockcast.settings import Settings
+from stockcast.workspace import Workspace
+
+__all__ = ["Basis", "NoModel", "files", "from_parent"]
+
+
+class NoModel(StockcastError):
+    """Nothing is trained for the ticker yet, or only for other prices than today's."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """A model's record that was made from the prices in use.
+
+    Attributes:
+        ticker: whose forecast.
+        record: of the model that serves.
+        freshness: how old the prices are, of a source that has new ones every session.
+        workspace: where its snapshot and its bundle lie.
+    """
+
+    ticker: str
+    record: ModelRecord
+    freshness: Freshness | None
+    workspace: Workspace
+
+    @classmethod
+    def read(cls, settings: Settings, ticker: str) -> Basis:
+        """Read what there is of ``ticker``.
+
+        Raises:
+            NoModel: the ticker has no model for the prices in use; training it makes one.
+            DataFault: its data cannot be believed, and are held until they are corrected.
+            BadInput: a product cannot be read.
+        """
+        holds.require_none(settings, ticker)
+        workspace = Workspace.of(settings)
+        record = workspace.read_record(_name(settings, ticker))
+        if record is None:
+            raise NoModel(
+                f"There is no model of {ticker} yet; `stockcast run -t {ticker}` trains one."
+            )
+        pointer = snapshot.in_use(settings, ticker)
+        if pointer is None or pointer.data_hash != record.data_hash:
+            raise NoModel(
+                f"The model of {ticker} was assessed on prices up to {record.as_of}, not on those "
+                f"asked for; `stockcast run -t {ticker}` brings it up to date."
+            )
+        _require_newest(settings, ticker, pointer.freshness)
+        return cls(ticker, record, pointer.freshness, workspace)
+
+    @property
+    def identity(self) -> str:
+        """What serves, and a hash of all that a forecast takes from the record.
+
+        The version alone does not tell: ``garch`` has the same one for every horizon and verdict.
+        """
+        used = self.record.model_dump_json(exclude={"details", "scorecard", "strategies"})
+        digest = hashlib.sha256(used.encode()).hexdigest()[:12]
+        return f"{self.record.served.version}-{digest}"
+
+
+def from_parent(settings: Settings, ticker: str) -> bool:
+    """Whether the parent itself forecasts ``ticker``: the index, unless it has a child."""
+    own = Workspace.of(settings).record(child_name(ticker))
+    return ticker == settings.parent_ticker and not own.exists()
+
+
+def files(settings: Settings, ticker: str) -> tuple[Path, ...]:
+    """The files that a basis is read from; while they stay as they are, so does it."""
+    workspace = Workspace.of(settings)
+    names = (child_name(ticker), *((PARENT,) if ticker == settings.parent_ticker else ()))
+    records = (workspace.record(name) for name in names)
+    return (*records, workspace.price_pointer(ticker), workspace.hold(ticker))
+
+
+def _name(settings: Settings, ticker: str) -> str:
+    return PARENT if from_parent(settings, ticker) else child_name(ticker)
+
+
+def _require_newest(settings: Settings, ticker: str, known: Freshness | None) -> None:
+    wanted = prices.wanted(settings) if known else None
+    if known and wanted is not None and known.expected < wanted.date():
+        raise NoModel(
+            f"The prices of {ticker} were fetched for {known.expected}, and "
+            f"{wanted:%Y-%m-%d} has closed since; `stockcast run -t {ticker}` fetches them."
+        )

@@ -1,0 +1,268 @@
+"""A forecast: the quantiles of the closes to come, what made them and what it is worth."""
+
+from __future__ import annotations
+
+import datetime as dt
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from stockcast.contracts.base import Contract, Product
+from stockcast.contracts.prices import Freshness, PriceInputs
+
+__all__ = [
+    "QUANTILES",
+    "QUANTILE_NAMES",
+    "TAILS",
+    "Close",
+    "Forecast",
+    "ForecastDay",
+    "ForecastEvent",
+    "Inputs",
+    "NaiveForecast",
+    "Predictions",
+    "Price",
+    "Risk",
+    "Served",
+    "Skill",
+    "TailRisk",
+    "Verdict",
+    "quantile_name",
+]
+
+#: The field of each level, in order. The outer four are None until the tails are made.
+QUANTILE_NAMES: dict[float, str] = {
+    0.01: "q01",
+    0.025: "q025",
+    0.05: "q05",
+    0.10: "q10",
+    0.25: "q25",
+    0.50: "q50",
+    0.75: "q75",
+    0.90: "q90",
+    0.95: "q95",
+    0.975: "q975",
+    0.99: "q99",
+}
+#: Quantiles that a forecast may lack.
+TAILS = ("q01", "q025", "q975", "q99")
+#: Quantiles of every forecast.
+QUANTILES = tuple(name for name in QUANTILE_NAMES.values() if name not in TAILS)
+
+
+def quantile_name(level: float) -> str:
+    """The field that holds the quantile of ``level``.
+
+    Raises:
+        KeyError: no forecast has that level.
+    """
+    return QUANTILE_NAMES[level]
+
+
+Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Served(Contract):
+    """The model behind a forecast.
+
+    Attributes:
+        kind: a stock's own model, the parent, or a baseline.
+        version: hash of a model's content; name of a baseline.
+        strategy: how a child came from the parent, ``scratch``, or the baseline's name.
+        trained_through: last day that the model learned from.
+    """
+
+    kind: Literal["child", "parent", "baseline"]
+    version: str
+    strategy: str
+    trained_through: dt.date | None
+
+
+class Verdict(Contract):
+    """Whether the model has earned its place, and a sentence that says why or why not."""
+
+    skilful: bool
+    reason: str
+
+
+class Skill(Contract):
+    """Test figures of what serves: ratios of pinball loss, below 1 is better; n origins."""
+
+    pinball_vs_naive: float | None
+    pinball_vs_garch: float | None
+    ci95: tuple[float, float] | None
+    coverage_80: float | None
+    n: int
+
+
+class Close(Contract):
+    """A close that was traded."""
+
+    date: dt.date
+    close: Price
+
+
+class ForecastDay(Close):
+    """The quantiles of a close to come; ``close`` is the median.
+
+    ``event`` is the kind of event that the day's session answers: results announced after the
+    close belong to the next session.
+    """
+
+    q01: Price | None = None
+    q025: Price | None = None
+    q05: Price
+    q10: Price
+    q25: Price
+    q50: Price
+    q75: Price
+    q90: Price
+    q95: Price
+    q975: Price | None = None
+    q99: Price | None = None
+    event: str | None = None
+
+    def quantiles(self) -> dict[str, float]:
+        """The quantiles there are, by name, in order."""
+        found = {name: getattr(self, name) for name in QUANTILE_NAMES.values()}
+        return {name: value for name, value in found.items() if value is not None}
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        values = list(self.quantiles().values())
+        if any(low > high for low, high in pairwise(values)):
+            raise ValueError(f"the quantiles of {self.date} cross")
+        return self
+
+
+class Predictions(Contract):
+    """Closes behind, quantiles ahead, by trading day of the exchange."""
+
+    historical: tuple[Close, ...]
+    full_forecast: tuple[ForecastDay, ...]
+
+
+class NaiveForecast(Contract):
+    """The random walk's forecast of the same days."""
+
+    full_forecast: tuple[ForecastDay, ...]
+
+
+class ForecastEvent(Contract):
+    """A known event near the forecast.
+
+    Attributes:
+        date: the calendar day, as announced.
+        kind: what is announced, such as ``results``.
+        when: before the open (bmo), after the close (amc), or None.
+        source: where the date comes from.
+        inside_horizon: whether a session of the forecast answers it.
+        announced_assumed: nobody said since when the date was known.
+    """
+
+    date: dt.date
+    kind: str
+    when: Literal["bmo", "amc"] | None
+    source: str
+    inside_horizon: bool
+    announced_assumed: bool = False
+
+
+class Inputs(PriceInputs):
+    """What the forecast was made from.
+
+    Attributes:
+        calendar: whether dates of events were known.
+        market: ticker of the index whose prices were used beside the stock's own.
+    """
+
+    calendar: bool = False
+    market: str | None = None
+
+
+class TailRisk(Contract):
+    """A loss by the end of one day, as a share of the last close, at confidence 95, 97.5, 99%."""
+
+    date: dt.date
+    p95: float
+    p975: float
+    p99: float
+
+
+class Risk(Contract):
+    """The risk of holding one share; losses are positive.
+
+    Attributes:
+        value_at_risk: the loss that is exceeded with the remaining probability, by day.
+        expected_shortfall: the mean loss beyond it, by day.
+        volatility_annual: standard deviation of log-returns over a year.
+    """
+
+    value_at_risk: tuple[TailRisk, ...]
+    expected_shortfall: tuple[TailRisk, ...]
+    volatility_annual: float
+
+
+class Forecast(Product):
+    """The forecast of one ticker, with what it is worth.
+
+    Attributes:
+        as_of: day of the last bar it was made from.
+        last_close: the close of that day, in ``currency``.
+        source: name of the source of the prices.
+        data_hash: of the price snapshot.
+        cached: whether it came from the cache.
+        model, verdict, skill: what made it, whether that earned its place, and its test figures.
+        predictions: the forecast.
+        naive: the random walk's beside it.
+        events: known events near the forecast, in order.
+        inputs: what it was made from; None in a document that did not say.
+        risk: tail losses, once the tails are made.
+        freshness: how old the prices are, of a source that has new ones every session.
+    """
+
+    CALLED = "forecast"
+
+    ticker: str
+    as_of: dt.date
+    last_close: Price
+    currency: str
+    source: str
+    data_hash: str
+    cached: bool
+    model: Served
+    verdict: Verdict
+    skill: Skill
+    events: tuple[ForecastEvent, ...] = ()
+    inputs: Inputs | None = None
+    risk: Risk | None = None
+    predictions: Predictions
+    naive: NaiveForecast | None = None
+    freshness: Annotated[Freshness | None, Field(exclude_if=lambda known: known is None)] = None
+
+    @property
+    def days(self) -> tuple[ForecastDay, ...]:
+        """The days ahead."""
+        return self.predictions.full_forecast
+
+    @property
+    def last_day(self) -> ForecastDay:
+        """The last day ahead."""
+        return self.days[-1]
+
+    @property
+    def sessions_old(self) -> int:
+        """Sessions that the prices lack; 0 of a source that is as it is."""
+        return self.freshness.sessions_old if self.freshness else 0
+
+    @property
+    def aged(self) -> str:
+        """How old the prices are, in brackets; empty when they are not."""
+        old = self.sessions_old
+        return f" ({old} session{'s' * (old > 1)} old)" if old else ""
+
+    @property
+    def stale_label(self) -> str:
+        """What has to stand beside the forecast when its prices are old; else empty."""
+        return self.freshness.label if self.freshness else ""

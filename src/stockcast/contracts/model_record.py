@@ -1,0 +1,161 @@
+"""What a training stage decided: which model serves a name, why, and how good it has been.
+
+A record is the stage's product. It names the bundle that serves, or the baseline that does when no
+model has earned the place, and carries all that a forecast of the same data needs besides the
+context: the calibration after the last known outcome, and the baselines' forecasts of the day.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+from typing_extensions import TypedDict
+
+from stockcast.contracts.base import Contract, Product
+from stockcast.contracts.forecast import Served, Skill, Verdict
+
+__all__ = [
+    "PARENT",
+    "Calibration",
+    "Details",
+    "Mark",
+    "ModelRecord",
+    "ScorecardRow",
+    "StrategyRow",
+    "child_name",
+]
+
+#: The name of the model that children start from.
+PARENT = "parent"
+
+Slice = Literal["all", "event", "quiet"]
+
+
+def child_name(ticker: str) -> str:
+    """The name of a ticker's own model."""
+    return f"child-{ticker}"
+
+
+class Mark(TypedDict):
+    """The day whose prices showed it (ISO), a sentence that says what, and when it was set."""
+
+    day: str
+    reason: str
+    at: str
+
+
+class Calibration(Contract):
+    """State of the recalibration, as :class:`stockcast.models.calibration.CalibrationState` has it.
+
+    Attributes:
+        levels: (k,) of the forecasts.
+        factors: (horizon, k // 2) log-factors, the outermost interval first.
+        outcomes: how many were learned from.
+        waiting: (m,) the last origins, oldest first.
+        issued: (m, horizon, k) the quantiles given at those.
+    """
+
+    levels: list[float]
+    factors: list[list[float]]
+    outcomes: int
+    waiting: list[dt.date]
+    issued: list[list[list[float]]]
+
+
+class ScorecardRow(Contract):
+    """Figures of one model at one horizon over the test period; None where one is not defined.
+
+    Attributes:
+        model: ``child``, ``parent``, a strategy, ``network`` (without its partner) or a baseline.
+        horizon: sessions ahead, or ``all`` pooled.
+        n: origins.
+        mse, rmse, mae, r2_returns, directional_accuracy: of the median, in log-returns.
+        pinball: mean loss over the levels, in log-returns.
+        pinball_vs_naive, pinball_vs_garch: ratios of it, below 1 is better.
+        pinball_vs_naive_ci95: 95% interval of the first ratio.
+        dm_p_naive, dm_p_garch: Diebold-Mariano p-values.
+        coverage_80, coverage_90, width_80: of the central intervals.
+        train_seconds: how long the training took.
+        slice: all origins, those with a known event inside the horizon, or the others.
+    """
+
+    ticker: str
+    model: str
+    horizon: int | Literal["all"]
+    n: int
+    mse: float | None = None
+    rmse: float | None = None
+    mae: float | None = None
+    r2_returns: float | None = None
+    pinball: float | None = None
+    pinball_vs_naive: float | None = None
+    pinball_vs_garch: float | None = None
+    dm_p_naive: float | None = None
+    dm_p_garch: float | None = None
+    coverage_80: float | None = None
+    coverage_90: float | None = None
+    width_80: float | None = None
+    directional_accuracy: float | None = None
+    pinball_vs_naive_ci95: tuple[float, float] | None = None
+    train_seconds: float | None = None
+    slice: Slice = "all"
+
+
+class StrategyRow(Contract):
+    """Validation figures of one way to train a child; a ratio above 1 means negative transfer."""
+
+    strategy: str
+    pinball: float | None
+    against_scratch: float | None
+    best_epoch: int | None
+    seconds: float | None
+
+
+class Details(Contract):
+    """What only people read: the run in MLflow, and what the training was asked for."""
+
+    mlflow_run: str | None = None
+    mark: Mark | None = None
+    retrained_for: str | None = None
+
+
+class ModelRecord(Product):
+    """One training stage's decision.
+
+    Attributes:
+        name: ``parent`` or ``child-<TICKER>``.
+        ticker: whose prices.
+        data_hash: of the snapshot it was assessed on.
+        as_of: that snapshot's last day.
+        candidate: version of the bundle trained last, whether it serves or not.
+        bundle: ``<name>/<version>`` of the bundle that serves; None when a baseline does.
+        served, verdict, skill: what serves, whether it earned its place, and its test figures.
+        calibration: state of the recalibration after the last known outcome; None for a baseline.
+        baselines: log-return quantiles (horizon, levels) of each baseline, made on ``as_of``.
+        scorecard: test figures of every model beside its baselines.
+        strategies: validation figures of every way the child was trained.
+        details: what only people read.
+    """
+
+    CALLED = "model record"
+
+    name: str
+    ticker: str
+    data_hash: str
+    as_of: dt.date
+    candidate: str
+    bundle: str | None
+    served: Served
+    verdict: Verdict
+    skill: Skill
+    calibration: Calibration | None
+    baselines: dict[str, list[list[float]]]
+    scorecard: tuple[ScorecardRow, ...]
+    strategies: tuple[StrategyRow, ...] = ()
+    details: Details = Details()
+
+    def figures(self, model: str, horizon: int | str = "all") -> ScorecardRow | None:
+        """The scorecard's row of ``model`` over all origins; None if there is none."""
+        rows = (row for row in self.scorecard if row.slice == "all")
+        return next((row for row in rows if row.model == model and row.horizon == horizon), None)

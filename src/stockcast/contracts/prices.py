@@ -1,0 +1,238 @@
+"""Prices of one ticker: the history in use, how old it is, and what its source revised."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import computed_field, model_validator
+
+from stockcast.contracts.base import Contract, Product
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Asked",
+    "Freshness",
+    "PriceHistory",
+    "PriceInputs",
+    "Repair",
+    "Revision",
+    "Revisions",
+    "SnapshotPointer",
+]
+
+
+class Freshness(Contract):
+    """How old the prices of a source are that has new ones every session.
+
+    Attributes:
+        last: day of the last bar.
+        expected: the session whose bar should be the last.
+        sessions_old: sessions after ``last`` up to ``expected``; 0 when nothing is missing.
+        why: why it is, when something is missing.
+    """
+
+    last: dt.date
+    expected: dt.date
+    sessions_old: int
+    why: str = ""
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def label(self) -> str:
+        """What has to stand beside whatever is made from the prices; empty when nothing has to."""
+        if not self.sessions_old:
+            return ""
+        many = f"{self.sessions_old} session{'s' * (self.sessions_old > 1)}"
+        return f"Prices as of {self.last}, {many} old. {self.why}".strip()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_label(cls, document: Any) -> Any:
+        if isinstance(document, dict):
+            return {key: value for key, value in document.items() if key != "label"}
+        return document
+
+
+class Revision(Contract):
+    """One thing that the source changed.
+
+    Attributes:
+        kind: what it is.
+        date: the day that it is about, the first one of several.
+        sentence: what happened, for people.
+    """
+
+    kind: Literal["split", "dividend", "correction"]
+    date: dt.date
+    sentence: str
+
+
+class Repair(Contract):
+    """One kind of thing that was put right.
+
+    Attributes:
+        kind: which rule it was put right by.
+        count: how many rows it concerned.
+        sentence: the rule and the count, for people.
+    """
+
+    kind: str
+    count: int
+    sentence: str
+
+
+class Revisions(Product):
+    """What the source revised of one ticker, and the models that had learned from those days."""
+
+    CALLED = "list of revisions"
+
+    ticker: str
+    revisions: tuple[Revision, ...]
+    models: tuple[str, ...]
+
+
+class Asked(Contract):
+    """The span of days that the settings asked for."""
+
+    start: dt.date
+    as_of: dt.date | None
+
+
+class PriceInputs(Contract):
+    """What can be made from prices.
+
+    Attributes:
+        prices: full bars, or closes alone.
+        volume: whether the bars have a volume.
+    """
+
+    prices: Literal["ohlcv", "close_only"] = "ohlcv"
+    volume: bool = True
+
+
+class SnapshotPointer(Product):
+    """``current.json``: which snapshot of a ticker is in use.
+
+    Attributes:
+        data_hash: of the snapshot's content.
+        path: the snapshot's file name, in the pointer's folder.
+        inputs: what can be made from the prices.
+        rows, first, as_of: its bars, and the days of the first and the last one.
+        notes: what was done to the prices besides adjusting them, in sentences.
+        freshness: how old it is, of a source that has new prices every session.
+        asked: the days that it was made for.
+    """
+
+    CALLED = "pointer to a price snapshot"
+
+    ticker: str
+    data_hash: str
+    path: str
+    source: str
+    currency: str
+    inputs: PriceInputs = PriceInputs()
+    rows: int
+    first: dt.date
+    as_of: dt.date
+    notes: tuple[str, ...] = ()
+    freshness: Freshness | None = None
+    asked: Asked
+
+
+@dataclass(frozen=True, eq=False)
+class PriceHistory:
+    """Prices of one ticker up to ``as_of``, on the basis of that day.
+
+    Attributes:
+        ticker: whose prices.
+        frame: DatetimeIndex ``date``; float64 open, high, low, close, volume (schema.py).
+        source: name of the source they came from.
+        currency: ISO code.
+        data_hash: of ticker, dates and values; two histories are the same if and only if it is.
+        freshness: how old it is, of a source that has new prices every session.
+        revisions: what the source now says differently of earlier days.
+        suspect: days that seem to lie on another basis than those before. Prices before have been
+            put on theirs; a return over such a day is neither fitted on nor scored.
+        notes: what was done to the prices besides, in sentences.
+        repairs: what was put right in what the source gave.
+    """
+
+    ticker: str
+    frame: pd.DataFrame
+    source: str
+    currency: str
+    data_hash: str
+    freshness: Freshness | None = None
+    revisions: tuple[Revision, ...] = ()
+    suspect: tuple[pd.Timestamp, ...] = ()
+    notes: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Let every column know the days that :func:`~stockcast.evaluation.walkforward.outcomes`
+        leaves out, so that none can be taken without them."""
+        if self.suspect:
+            from stockcast.split_detection import SUSPECT
+
+            self.frame.attrs[SUSPECT] = [f"{day:%Y-%m-%d}" for day in self.suspect]
+
+    @property
+    def as_of(self) -> pd.Timestamp:
+        """The day of the last bar."""
+        return self.frame.index[-1]
+
+    @property
+    def last_close(self) -> float:
+        """The close of that day, as it was traded."""
+        return float(self.frame["close"].iloc[-1])
+
+    @property
+    def has_range(self) -> bool:
+        """Whether the last bars have ranges; without, only closes were used."""
+        from stockcast import bars
+
+        return bool(bars.has_range(self.frame).iloc[-1])
+
+    @property
+    def has_volume(self) -> bool:
+        """Whether the last bars have volumes."""
+        from stockcast import bars
+
+        return bool(bars.has_volume(self.frame).iloc[-1])
+
+    @property
+    def inputs(self) -> PriceInputs:
+        """What can be made from the prices."""
+        return PriceInputs(
+            prices="ohlcv" if self.has_range else "close_only", volume=self.has_volume
+        )
+
+    @property
+    def repaired(self) -> str:
+        """What was put right, in one line; empty when nothing was."""
+        said = "; ".join(each.sentence for each in self.repairs)
+        return f"Repaired: {said}." if said else ""
+
+    def summary(self) -> pd.DataFrame:
+        """One row that says what this is."""
+        import pandas as pd
+
+        row = {
+            "source": self.source,
+            "first": f"{self.frame.index[0]:%Y-%m-%d}",
+            "as of": f"{self.as_of:%Y-%m-%d}",
+            "bars": len(self.frame),
+            "made of": f"{'OHLC' if self.has_range else 'close alone'}, "
+            f"{'volume' if self.has_volume else 'no volume'}",
+            "last close": f"{self.last_close:,.2f} {self.currency}",
+            "data hash": self.data_hash,
+        }
+        if self.freshness is not None:
+            row["freshness"] = self.freshness.label or "up to date"
+        if self.repairs:
+            row["repairs"] = self.repaired
+        return pd.DataFrame([row], index=[self.ticker])

@@ -1,0 +1,108 @@
+"""The tables of the ledger, the triggers that guard them, and what brings older ones up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from stockcast.contracts.forecast import QUANTILES, TAILS
+from stockcast.evaluation.realised import FORECAST, NAIVE_QUANTILES
+
+__all__ = [
+    "FORECASTS",
+    "IDENTITY",
+    "METADATA",
+    "NAIVE_TAILS",
+    "OUTCOMES",
+    "additions",
+    "bring_up_to_date",
+    "guards",
+    "lacking",
+]
+
+METADATA = sa.MetaData()
+IDENTITY = (*FORECAST, "horizon")
+NAIVE_TAILS = tuple(f"naive_{name}" for name in TAILS)
+
+FORECASTS = sa.Table(
+    "forecasts",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("ticker", sa.String(24), nullable=False),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("model_version", sa.String(100), nullable=False),
+    sa.Column("data_hash", sa.String(64), nullable=False),
+    sa.Column("horizon", sa.Integer, nullable=False),
+    sa.Column("target_date", sa.Date, nullable=False),
+    sa.Column("model_kind", sa.String(20), nullable=False),
+    sa.Column("skilful", sa.Boolean, nullable=False),
+    sa.Column("last_close", sa.Double, nullable=False),
+    *(sa.Column(name, sa.Double, nullable=False) for name in QUANTILES),
+    *(sa.Column(name, sa.Double) for name in NAIVE_QUANTILES),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    *(sa.Column(name, sa.Double) for name in (*TAILS, *NAIVE_TAILS)),
+    sa.Column("event", sa.String(40)),  # what the day's session answers, if anything
+    sa.UniqueConstraint(*IDENTITY),
+    sa.CheckConstraint("target_date > as_of"),
+)
+
+OUTCOMES = sa.Table(
+    "outcomes",
+    METADATA,
+    sa.Column("forecast_id", sa.ForeignKey(FORECASTS.c.id), primary_key=True, autoincrement=False),
+    sa.Column("log_return", sa.Double, nullable=False),
+    sa.Column("close", sa.Double, nullable=False),
+    sa.Column("settled_with", sa.String(64), nullable=False),
+    sa.Column("settled_at", sa.DateTime, nullable=False),
+)
+
+
+def lacking(connection: sa.Connection) -> list[str]:
+    """Names of the columns that the ledger of an earlier version lacks."""
+    there = {column["name"] for column in sa.inspect(connection).get_columns(FORECASTS.name)}
+    return [column.name for column in FORECASTS.c if column.name not in there]
+
+
+def bring_up_to_date(connection: sa.Connection) -> list[str]:
+    """Give a ledger of an earlier version its new columns, all nullable; return their names.
+
+    No row is touched, so the triggers that guard the rows stay in force.
+    """
+    names = lacking(connection)
+    for statement in additions(names, connection.dialect):
+        connection.exec_driver_sql(statement)
+    return names
+
+
+def additions(names: list[str], dialect: sa.Dialect) -> Iterator[str]:
+    """Yield the statements that add these columns of an earlier version."""
+    guard = "IF NOT EXISTS " if dialect.name == "postgresql" else ""  # another may add it meanwhile
+    for name in names:
+        kind = FORECASTS.c[name].type.compile(dialect)
+        yield f"ALTER TABLE {FORECASTS.name} ADD COLUMN {guard}{name} {kind}"
+    if names and dialect.name == "postgresql":  # SQLite minds no length
+        kind = FORECASTS.c.ticker.type.compile(dialect)
+        yield f"ALTER TABLE {FORECASTS.name} ALTER COLUMN ticker TYPE {kind}"
+
+
+def guards() -> Iterator[str]:
+    """Yield the triggers that make a table append-only, REPLACE included."""
+    same = {
+        "forecasts": "id = NEW.id OR ("
+        + " AND ".join(f"{name} = NEW.{name}" for name in IDENTITY)
+        + ")",
+        "outcomes": "forecast_id = NEW.forecast_id",
+    }
+    for table, twin in same.items():
+        for verb in ("UPDATE", "DELETE"):
+            yield (
+                f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
+                " BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+            )
+        # REPLACE deletes without asking the trigger above, so a second row is stopped here.
+        exists = f"EXISTS (SELECT 1 FROM {table} WHERE {twin})"  # our names  # noqa: S608  # nosec B608
+        yield (
+            f"CREATE TRIGGER IF NOT EXISTS {table}_no_replace BEFORE INSERT ON {table}"
+            f" WHEN {exists} BEGIN SELECT RAISE(IGNORE); END"
+        )

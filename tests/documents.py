@@ -1,0 +1,50 @@
+"""A forecast of the tests' own making, for tests that ask what is done with one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stockcast.contracts.forecast import QUANTILES, Forecast
+
+__all__ = ["forecast", "forecast_document"]
+
+FACTORS = (0.9, 0.94, 0.98, 1.0, 1.02, 1.06, 1.1)
+
+
+def forecast_document(**changes: Any) -> dict[str, Any]:
+    """A forecast as JSON has it; ``changes`` replace whole parts of it."""
+    fan = {name: 100.0 * factor for name, factor in zip(QUANTILES, FACTORS, strict=True)}
+    days = ("2013-03-04", "2013-03-05")
+    return {
+        "ticker": "AAPL",
+        "as_of": "2013-03-01",
+        "last_close": 100.0,
+        "currency": "USD",
+        "source": "sample",
+        "data_hash": "0123456789abcdef",
+        "cached": False,
+        "model": {
+            "kind": "child",
+            "version": "0123456789ab",
+            "strategy": "freeze",
+            "trained_through": "2008-05-22",
+        },
+        "verdict": {"skilful": True, "reason": "Accepted."},
+        "skill": {
+            "pinball_vs_naive": 0.97,
+            "pinball_vs_garch": 1.01,
+            "ci95": [0.95, 0.99],
+            "coverage_80": 0.81,
+            "n": 700,
+        },
+        "predictions": {
+            "historical": [{"date": "2013-03-01", "close": 100.0}],
+            "full_forecast": [{"date": day, "close": fan["q50"], **fan} for day in days],
+        },
+        **changes,
+    }
+
+
+def forecast(**changes: Any) -> Forecast:
+    """The contract of :func:`forecast_document`."""
+    return Forecast.model_validate(forecast_document(**changes))
