@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from stockcast import cache, store
+from stockcast.contracts.forecast import Inputs
 from stockcast.features import MODEL_INPUTS, compute
 from stockcast.monitoring.checkup import examine
 from stockcast.monitoring.inputs import look_at_inputs
@@ -45,11 +46,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 @pytest.mark.parametrize("ticker", KEPT)
 def test_a_stock_that_lacks_something_is_forecast_and_checked(shop: Workshop, ticker: str) -> None:
     shop.train_child(ticker, "zero_shot")
-    days = shop.forecast(ticker)["predictions"]["full_forecast"]
-    assert all(day["q10"] < day["q50"] < day["q90"] for day in days)
+    made = shop.forecast(ticker)
+    assert all(day.q10 < day.q50 < day.q90 for day in made.days)
     history = snapshot.load(snapshot.current(shop.settings, ticker))
     index = snapshot.load(snapshot.current(shop.settings, "SPX"))
     document = examine(shop.settings, history, index.frame).document
+    assert made.inputs == Inputs(**history.inputs.model_dump())
     json.dumps(document, allow_nan=False)
     assert not document["stop"], document["reasons"]
 

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 
 from stockcast import cache, forecasting
 from stockcast.api.schemas import Answer
+from stockcast.basis import Basis
 from stockcast.contracts.model_record import child_name
 from stockcast.errors import StockcastError
 from stockcast.prices import snapshot
@@ -176,8 +177,8 @@ def test_a_computation_that_fails_is_not_run_a_second_time(
     client = open_app(own())
     calls: list[str] = []
 
-    def fail(settings: Settings, ticker: str) -> None:
-        calls.append(ticker)
+    def fail(settings: Settings, basis: Basis) -> None:
+        calls.append(basis.ticker)
         raise ZeroDivisionError
 
     monkeypatch.setattr(forecasting, "_compute", fail)

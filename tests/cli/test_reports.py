@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from stockcast.agents import ollama
 from stockcast.cli import main, reports
-from stockcast.files import read_json
+from stockcast.contracts.forecast import Forecast
 from stockcast.settings import Settings, load_settings
+from stockcast.workspace import Workspace
 from tests.agents import worlds
 from tests.standins import ollama as standin
 
@@ -25,8 +25,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow_uri: str) -> Pa
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
     worlds.place(load_settings("sample", {"root": str(tmp_path)}))
 
-    def made(settings: Settings, ticker: str) -> dict[str, Any]:
-        return dict(read_json(settings.state / "forecasts" / f"{ticker}.json"))
+    def made(settings: Settings, ticker: str) -> Forecast | None:
+        return Workspace.of(settings).read_forecast(ticker)
 
     monkeypatch.setattr(reports, "current_forecast", made)
     return tmp_path
