@@ -32,7 +32,9 @@ def labelled(pattern: str) -> Callable[[Reading], Reading]:
 
 def days_of(about: Subject) -> pd.DataFrame:
     """The forecast days, by date."""
-    return pd.DataFrame(about.forecast["predictions"]["full_forecast"]).set_index("date")
+    return pd.DataFrame([day.model_dump(mode="json") for day in about.forecast.days]).set_index(
+        "date"
+    )
 
 
 def close_of(about: Subject) -> pd.Series:
@@ -51,7 +53,7 @@ def _told(*path: str) -> Reading:
     """What the forecast says under a path of keys."""
 
     def read(about: Subject, _: re.Match[str]) -> Any:
-        found: Any = about.forecast
+        found: Any = about.forecast.model_dump(mode="json")
         for key in path:
             found = found[key]
         return found
@@ -110,20 +112,20 @@ labelled(r"Volume against its (\d+)-day average")(
     lambda about, m: about.bars["volume"].iloc[-1] / about.bars["volume"].iloc[-int(m[1]) :].mean()
 )
 labelled("Beats the naive forecast out of sample")(
-    lambda about, _: "yes" if about.forecast["verdict"]["skilful"] else "no"
+    lambda about, _: "yes" if about.forecast.verdict.skilful else "no"
 )
 labelled("Test loss below the naive forecast's by")(
-    lambda about, _: 100 - 100 * about.forecast["skill"]["pinball_vs_naive"]
+    lambda about, _: 100 - 100 * about.forecast.skill.pinball_vs_naive
 )
 labelled(r"The same, lower end of its 95% interval")(
-    lambda about, _: 100 - 100 * max(about.forecast["skill"]["ci95"])
+    lambda about, _: 100 - 100 * max(about.forecast.skill.ci95)
 )
 labelled(r"The same, upper end of its 95% interval")(
-    lambda about, _: 100 - 100 * min(about.forecast["skill"]["ci95"])
+    lambda about, _: 100 - 100 * min(about.forecast.skill.ci95)
 )
 labelled("Level of the interval of the skill")(lambda *_: 95)
 labelled(r"Outcomes inside the (\d+)% interval in the test")(
-    lambda about, m: 100 * about.forecast["skill"][f"coverage_{m[1]}"]
+    lambda about, m: 100 * getattr(about.forecast.skill, f"coverage_{m[1]}")
 )
 labelled("Forecasts in the ledger")(lambda about, _: about.ledger["forecasts"])
 labelled("Outcomes settled in the ledger")(lambda about, _: about.ledger["settled"])

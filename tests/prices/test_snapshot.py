@@ -61,6 +61,7 @@ def test_the_pointer_says_what_it_points_at(history: PriceHistory, sample_settin
         "first": "2012-05-18",
         "as_of": "2013-03-01",
         "asked": {"start": "1999-01-01", "as_of": None},
+        "notes": [],
         "freshness": None,
         "version": 1,
     }
