@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast.prices.repairs import line, mend
+from stockcast.contracts.prices import repaired
+from stockcast.prices.repairs import mend
 
 Damage = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -117,7 +118,7 @@ def test_a_missing_adjusted_close_keeps_the_adjustment_of_the_day_before(
 def test_a_bar_without_a_close_is_left_out(whole: pd.DataFrame) -> None:
     mended, repairs = mend(without("close", 100)(whole), "XNYS")
     assert whole.index.difference(mended.index).tolist() == [whole.index[100]]
-    assert line(repairs) == "Repaired: 1 bar without a close left out."
+    assert repaired(repairs) == "Repaired: 1 bar without a close left out."
 
 
 @pytest.mark.parametrize("column", ["open", "high", "low", "volume", "adj_close"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,7 @@ __all__ = [
     "Revision",
     "Revisions",
     "SnapshotPointer",
+    "repaired",
 ]
 
 
@@ -83,6 +85,12 @@ class Repair(Contract):
     kind: str
     count: int
     sentence: str
+
+
+def repaired(repairs: Iterable[Repair]) -> str:
+    """All of them in one line; empty when there are none."""
+    said = "; ".join(each.sentence for each in repairs)
+    return f"Repaired: {said}." if said else ""
 
 
 class Revisions(Product):
@@ -211,12 +219,6 @@ class PriceHistory:
             prices="ohlcv" if self.has_range else "close_only", volume=self.has_volume
         )
 
-    @property
-    def repaired(self) -> str:
-        """What was put right, in one line; empty when nothing was."""
-        said = "; ".join(each.sentence for each in self.repairs)
-        return f"Repaired: {said}." if said else ""
-
     def summary(self) -> pd.DataFrame:
         """One row that says what this is."""
         import pandas as pd
@@ -234,5 +236,5 @@ class PriceHistory:
         if self.freshness is not None:
             row["freshness"] = self.freshness.label or "up to date"
         if self.repairs:
-            row["repairs"] = self.repaired
+            row["repairs"] = repaired(self.repairs)
         return pd.DataFrame([row], index=[self.ticker])
