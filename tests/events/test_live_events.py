@@ -186,6 +186,11 @@ SAID = {
 }
 
 
+@pytest.mark.fault(
+    "EDGAR refuses, limits, fails, is slow, hangs up, or sends garbage",
+    "the forecast, with the dates of results kept from before, and a sentence",
+    "by itself, at the next fetch",
+)
 @pytest.mark.parametrize("fault", edgars.FAULTS)
 def test_whatever_edgar_does_what_is_kept_is_used_and_that_is_said(
     fault: str, get: Get, sec: edgars.StandIn

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pandas as pd
+
 from stockcast.contracts.event import EVENTS_FILE, Event, EventCalendar
 from stockcast.errors import BadInput
+from stockcast.events import calendar
 from stockcast.events.files import FileEvents
 from stockcast.events.live import LiveEvents
 from stockcast.events.sample import SampleEvents
@@ -28,6 +31,7 @@ __all__ = [
     "load",
     "notices",
     "read",
+    "resolved",
     "source_of",
 ]
 
@@ -104,11 +108,29 @@ def load(settings: Settings, ticker: str) -> EventCalendar:
     return EventCalendar.load(path) if path.exists() else without(ticker, "none", "not ingested")
 
 
+def resolved(settings: Settings, ticker: str, bars: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The ingested events of ``ticker`` by the sessions that answer them.
+
+    Args:
+        settings: exchange and what says where products lie are used.
+        ticker: whose.
+        bars: columns close and sigma by day, from which a missing ``when`` is inferred.
+
+    Returns:
+        The columns of :func:`stockcast.events.calendar.resolve`.
+
+    Raises:
+        BadInput: what is kept cannot be read.
+    """
+    return calendar.resolve(load(settings, ticker).events, settings.exchange, bars)
+
+
 def notices(settings: Settings) -> list[str]:
     """What is to be said of the dates in use, of each ticker that is forecast, in sentences."""
     workspace = Workspace.of(settings)
     there = [each for each in settings.tickers if workspace.events(each).exists()]
-    return [note for ticker in there for note in load(settings, ticker).notes]
+    told = (note for ticker in there for note in load(settings, ticker).notes)
+    return list(dict.fromkeys(told))
 
 
 def check(settings: Settings) -> list[str]:
