@@ -32,9 +32,8 @@ def labelled(pattern: str) -> Callable[[Reading], Reading]:
 
 def days_of(about: Subject) -> pd.DataFrame:
     """The forecast days, by date."""
-    return pd.DataFrame([day.model_dump(mode="json") for day in about.forecast.days]).set_index(
-        "date"
-    )
+    days = [day.model_dump(mode="json") for day in about.forecast.days]
+    return pd.DataFrame(days).set_index("date")
 
 
 def close_of(about: Subject) -> pd.Series:
@@ -178,7 +177,7 @@ def outcome(about: Subject, _: re.Match[str]) -> set[str]:
 @labelled(r"Probability of a (higher|lower) close by (\S+)")
 def probability(about: Subject, found: re.Match[str]) -> float:
     """Read off the quantiles: exact at each of them, and between its neighbours elsewhere."""
-    day = days_of(about).loc[found[2]].to_dict()
+    day = next(day for day in about.forecast.days if str(day.date) == found[2])
     rise = 100 * probability_of_rise(day, close_of(about).iloc[-1])
     below = [int(name[1:]) for name in worlds.NORMAL if day[name] <= close_of(about).iloc[-1]]
     above = [int(name[1:]) for name in worlds.NORMAL if day[name] >= close_of(about).iloc[-1]]
