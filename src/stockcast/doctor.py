@@ -19,6 +19,7 @@ from stockcast.deadline import within
 from stockcast.errors import BadInput, StockcastError, Unavailable
 from stockcast.masking import mask
 from stockcast.settings import HOME, Settings, env_file
+from stockcast.workspace import Workspace
 
 __all__ = ["CHECKS", "Check", "Finding", "Observation", "examine"]
 
@@ -241,7 +242,7 @@ def _mlflow(settings: Settings) -> Observation:
     uri = settings.mlflow_tracking_uri
     if uri and _mlflow_mode(settings) == "remote":
         return Observation(_mlflow_server(mask(uri)), f"answers at {mask(uri)}")
-    database = settings.state / "mlflow" / "mlflow.db"
+    database = Workspace.of(settings).mlflow_database
     if not (uri or database.exists()):
         return Observation(release, f"none yet; a run makes {database}")
     from stockcast.tracking.store import local
@@ -268,7 +269,7 @@ def _mlflow_server(uri: str) -> str:
 def _ledger(settings: Settings) -> Observation:
     from stockcast.ledger import Ledger
 
-    database = settings.state / "ledger.db"
+    database = Workspace.of(settings).ledger
     if settings.ledger_url is None and not database.exists():
         return Observation(_installed("SQLAlchemy"), f"none yet; a run makes {database}")
     rows = Ledger(settings).rows()
@@ -281,7 +282,7 @@ def _redis(settings: Settings) -> Observation:
 
     with contextlib.ExitStack() as stack:
         place = ""
-        if _redis_mode(settings) == "embedded" and not (settings.state / "redis").exists():
+        if _redis_mode(settings) == "embedded" and not Workspace.of(settings).redis.exists():
             trial = stack.enter_context(tempfile.TemporaryDirectory(prefix="stockcast-doctor-"))
             settings = settings.model_copy(update={"root": Path(trial)})
             stack.callback(cache.stop, settings)  # nothing of a look stays
@@ -315,7 +316,7 @@ def _qdrant(settings: Settings) -> Observation:
     from stockcast.agents import memory
 
     release = _installed("qdrant-client")
-    folder = settings.state / "qdrant"
+    folder = Workspace.of(settings).qdrant
     if not (settings.qdrant_url or folder.exists()):
         return Observation(release, f"none yet; a report makes {folder}")
     return Observation(release, mask(memory.probe(settings), settings))
@@ -344,7 +345,7 @@ def _secrets(settings: Settings) -> Observation:
 
 
 def _disk(settings: Settings) -> Observation:
-    folder = _existing(settings.state)
+    folder = _existing(Workspace.of(settings).state)
     free = shutil.disk_usage(folder).free
     detail = f"{free / 1e9:,.1f} GB free at {settings.root}"
     if free < NEEDED_BYTES:

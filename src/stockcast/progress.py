@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from stockcast.files import write_text
 from stockcast.settings import Settings, load_settings
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:  # who watches a run must not wait for torch
     from stockcast.models.training import Epoch
@@ -67,7 +68,7 @@ def by_strategy(task: str) -> Callable[[str, int], Callable[[Epoch], None]]:
 
 def folder(settings: Settings, run_id: str) -> Path:
     """Where the notebooks of a run note how far they are."""
-    return settings.state / "runs" / f".{run_id}"
+    return Workspace.of(settings).runs / f".{run_id}"
 
 
 def read(noted: Path, task: str) -> Epochs | None:

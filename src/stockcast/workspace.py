@@ -48,6 +48,32 @@ class Workspace:
         """Executed notebooks and pages."""
         return self.root / "reports" / self.profile
 
+    def product(self, below: str) -> Path:
+        """A product that pipeline.yaml names."""
+        return self.state / below
+
+    def page(self, stage: str, ticker: str | None = None) -> Path:
+        """An executed notebook and its page, without their suffixes."""
+        return self.reports / stage / ticker if ticker else self.reports / stage
+
+    @property
+    def index(self) -> Path:
+        """The page of the last run."""
+        return self.reports / "index.html"
+
+    @property
+    def run_pages(self) -> Path:
+        """A folder for each of the last runs, with its page."""
+        return self.reports / "runs"
+
+    def run_page(self, run_id: str) -> Path:
+        """The page of a run."""
+        return self.run_pages / run_id / "index.html"
+
+    def comparison(self, before: str, after: str) -> Path:
+        """The page that compares two runs."""
+        return self.reports / "compare" / f"{before}..{after}.html"
+
     # prices and features
 
     def price_pointer(self, ticker: str) -> Path:
@@ -174,6 +200,11 @@ class Workspace:
     def mlflow(self) -> Path:
         """The embedded tracking store."""
         return self.state / "mlflow"
+
+    @property
+    def mlflow_database(self) -> Path:
+        """The tracking store's database."""
+        return self.mlflow / "mlflow.db"
 
     @property
     def redis(self) -> Path:

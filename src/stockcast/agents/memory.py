@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from stockcast.agents import embedding, points
 from stockcast.errors import Unavailable
 from stockcast.locks import locked
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     from stockcast.settings import Settings
@@ -316,7 +317,7 @@ def probe(settings: Settings) -> str:
         names = [found.name for found in client.get_collections().collections]
         ours = [name for name in names if name.startswith(COLLECTION)]
         count = sum(client.count(name).count for name in ours)
-    where = settings.qdrant_url or str(settings.state / "qdrant")
+    where = settings.qdrant_url or str(Workspace.of(settings).qdrant)
     return f"{count} reports at {where}"
 
 
@@ -363,8 +364,8 @@ def _embedded(settings: Settings) -> Iterator[Any]:
     from qdrant_client.local.qdrant_local import QdrantLocal
 
     points.guard()
-    folder = settings.state / "qdrant"
-    with locked(settings.state / "qdrant.lock"):
+    folder = Workspace.of(settings).qdrant
+    with locked(folder.with_name("qdrant.lock")):
         try:
             client = QdrantLocal(location=str(folder))
         except DAMAGE:

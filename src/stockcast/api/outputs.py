@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["LONGEST", "PRODUCTS", "listing"]
 
@@ -20,10 +21,11 @@ LONGEST = 5000
 
 def listing(settings: Settings, ticker: str | None = None) -> dict[str, Any]:
     """Return the files of products and reports, by path below the root; those of one ticker."""
-    roots = [settings.state / name for name in PRODUCTS]
+    workspace = Workspace.of(settings)
+    roots = [workspace.state / name for name in PRODUCTS]
     found = [
         _entry(settings.root, entry)
-        for root in (*roots, settings.reports)
+        for root in (*roots, workspace.reports)
         for entry in _files(root)
         if ticker is None or ticker in _names(entry)
     ]

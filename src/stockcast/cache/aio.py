@@ -22,6 +22,7 @@ from stockcast.cache.connection import PAUSE
 from stockcast.cache.server import EmbeddedServer
 from stockcast.errors import Unavailable
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["BUDGET", "AsyncCache", "Shared"]
 
@@ -107,7 +108,7 @@ class AsyncCache:
 def _embedded(settings: Settings) -> EmbeddedServer | None:
     if settings.redis_url or settings.redis_host:
         return None
-    server = EmbeddedServer(settings.state / "redis")
+    server = EmbeddedServer(Workspace.of(settings).redis)
     with contextlib.suppress(Unavailable):
         if not server.listens():  # one that hangs must not hold up the loop
             server.ensure()

@@ -17,6 +17,7 @@ from stockcast.deadline import within
 from stockcast.errors import BadInput, Unavailable
 from stockcast.masking import mask
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["BUDGET", "PAUSE", "Connection", "Health"]
 
@@ -75,7 +76,7 @@ class Connection:
         if settings.redis_host:
             host, port = settings.redis_host, settings.redis_port
             return cls(redis.Redis(host, port, **_OPTIONS), f"redis://{host}:{port}")
-        return cls._embedded(EmbeddedServer(settings.state / "redis"))
+        return cls._embedded(EmbeddedServer(Workspace.of(settings).redis))
 
     @classmethod
     def _embedded(cls, server: EmbeddedServer) -> Connection:

@@ -15,6 +15,7 @@ from stockcast.cache.tasks import Tasks
 from stockcast.contracts.forecast import Forecast
 from stockcast.errors import Unavailable
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +133,7 @@ def connect(settings: Settings) -> Cache:
     key = (
         os.getpid(),
         settings.redis_url or (settings.redis_host, settings.redis_port),
-        settings.state,
+        Workspace.of(settings).state,
     )
     with _opening:
         if key not in _open:
@@ -146,15 +147,15 @@ def running(settings: Settings) -> bool:
     """Say whether there is a server that can be asked without starting one: remote, or at work."""
     if settings.redis_url or settings.redis_host:
         return True
-    return EmbeddedServer(settings.state / "redis").answers()
+    return EmbeddedServer(Workspace.of(settings).redis).answers()
 
 
 def stop(settings: Settings) -> bool:
     """Stop the profile's embedded server, keeping its data; say whether one was running."""
     with _opening:
-        for key in [key for key in _open if key[-1] == settings.state]:
+        for key in [key for key in _open if key[-1] == Workspace.of(settings).state]:
             del _open[key]
-    return EmbeddedServer(settings.state / "redis").stop()
+    return EmbeddedServer(Workspace.of(settings).redis).stop()
 
 
 def seconds_to_live(limit: int, now: pd.Timestamp, next_close: pd.Timestamp) -> int:

@@ -59,7 +59,9 @@ def run(
 
 def _review(settings: Settings, result: RunResult) -> Path | None:
     """Write the run's page, unless the run did nothing and the last one's is there."""
-    index = settings.reports / "index.html"
+    from stockcast.workspace import Workspace
+
+    index = Workspace.of(settings).index
     if index.exists() and not (result.ran or result.failed):
         return index
     from stockcast import review
@@ -156,8 +158,14 @@ def show_forecasts(settings: Settings, forecasts: Sequence[Forecast]) -> None:
 
 
 def _notebooks(settings: Settings) -> dict[str, str]:
-    folder = settings.reports / "forecast"
-    return {ticker: views.shown_path(folder / f"{ticker}.ipynb") for ticker in settings.tickers}
+    from stockcast.workspace import Workspace
+
+    workspace = Workspace.of(settings)
+    pages = {ticker: workspace.page("forecast", ticker) for ticker in settings.tickers}
+    return {
+        ticker: views.shown_path(page.with_name(f"{page.name}.ipynb"))
+        for ticker, page in pages.items()
+    }
 
 
 @app.command()
@@ -194,11 +202,13 @@ def reset(
 ) -> None:
     """Remove the products and reports of a profile; its ledger of forecasts is moved aside."""
     from stockcast import cache, pipeline
+    from stockcast.workspace import Workspace
 
     settings = settings_for(profile, assignments)
+    workspace = Workspace.of(settings)
     if not yes:
         raise BadInput(
-            f"Expected --yes to remove {settings.state} and {settings.reports}, got none."
+            f"Expected --yes to remove {workspace.state} and {workspace.reports}, got none."
         )
     with results_only():
         cache.stop(settings)  # or its server would live on in a folder that is gone

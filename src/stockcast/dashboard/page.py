@@ -24,6 +24,7 @@ from stockcast.dashboard import charts, products
 from stockcast.dashboard.products import Dossier
 from stockcast.errors import StockcastError
 from stockcast.settings import HOME, Settings
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     from stockcast.healing import Task
@@ -78,7 +79,7 @@ def overview(settings: Settings) -> str:
             for row in rows
         ],
         reach=100 * reach,
-        page=(settings.reports / "analysis.html").exists(),
+        page=Workspace.of(settings).page("analysis").with_suffix(".html").exists(),
         missing=[t for t in settings.tickers if t not in {row.ticker for row in rows}],
     )
 

@@ -252,7 +252,7 @@ def _stage(
             about.get("failure", {}).get("message", "Its last run failed."),
             _moment(about.get("finished_at")),
             about.get("seconds"),
-            _below(settings.reports, shown),
+            _below(Workspace.of(settings).reports, shown),
         )
     recorded = records[task]
     if not recorded:
@@ -269,7 +269,7 @@ def _stage(
         f"{newer[0]} has run since." if newer else "",
         dt.datetime.fromtimestamp(recorded["timestamp"], dt.UTC),
         recorded.get("seconds"),
-        _below(settings.reports, page),
+        _below(Workspace.of(settings).reports, page),
     )
 
 

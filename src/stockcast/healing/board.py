@@ -25,6 +25,7 @@ from stockcast.files import read_json, write_json
 from stockcast.healing.task import Kind, Task, is_id
 from stockcast.locks import locked, open_lock, take
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["GONE", "KEPT", "LEASE", "LIMIT", "Board"]
 
@@ -46,7 +47,7 @@ class Board:
     """The tasks of one root."""
 
     def __init__(self, settings: Settings) -> None:
-        self.folder = settings.state / "tasks"
+        self.folder = Workspace.of(settings).tasks
         self._settings = settings
 
     def begin(self, kind: Kind, ticker: str) -> tuple[Task, int | None]:

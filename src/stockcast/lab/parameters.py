@@ -14,6 +14,7 @@ from typing import Any
 from stockcast.errors import BadInput
 from stockcast.pipeline.plans import PIPELINE, Pipeline, TaskPlan, plan, read_pipeline
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["FOLDER", "cell", "parameters", "products", "task_of"]
 
@@ -53,9 +54,9 @@ def _stage(pipeline: Pipeline, notebook: Path) -> Mapping[str, Any] | None:
 
 def products(settings: Settings, task: TaskPlan) -> dict[str, str]:
     """Return where the notebook of ``task`` is to write in JupyterLab, by key."""
-    state = settings.state
+    workspace = Workspace.of(settings)
     return {
-        key: str(state / FOLDER / Path(path).relative_to(state))
+        key: str(workspace.lab / Path(path).relative_to(workspace.state))
         for key, path in _declared(task).items()
     }
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from stockcast.errors import BadInput, StockcastError
 from stockcast.lab.notebooks import inject
-from stockcast.lab.parameters import FOLDER, products, task_of
+from stockcast.lab.parameters import products, task_of
 from stockcast.settings import HOME, Settings
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ def try_out(
     if task is None:
         raise BadInput(f"Expected a stage of pipeline.yaml, got {stage!r}.")
     node = inject(jupytext.read(source), source, settings, ticker, changes)
-    output = settings.state / FOLDER / f"{task.name}.ipynb"
+    output = Workspace.of(settings).lab / f"{task.name}.ipynb"
     kernels = Kernels(settings, "", "")  # a run of its own has an id; this is none
     try:
         execute(task.name, node, output, kernels)

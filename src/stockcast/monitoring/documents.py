@@ -10,6 +10,7 @@ from stockcast.files import write_json
 from stockcast.monitoring import metrics
 from stockcast.monitoring.health import Finding, Verdict, judge
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = [
     "Document",
@@ -32,12 +33,12 @@ def model_name(settings: Settings, ticker: str) -> str:
 
 def document_file(settings: Settings, ticker: str) -> Path:
     """Where the drift document of ``ticker`` lies."""
-    return settings.state / "drift" / f"{ticker}.json"
+    return Workspace.of(settings).drift(ticker)
 
 
 def page_file(settings: Settings, ticker: str) -> Path:
     """Where Evidently's page on ``ticker`` lies, if the document says that there is one."""
-    return settings.state / "drift" / f"{ticker}.html"
+    return Workspace.of(settings).drift_page(ticker)
 
 
 def identity(settings: Settings, ticker: str, as_of: str | None, data_hash: str | None) -> Document:

@@ -24,6 +24,7 @@ from stockcast.operation import notification, sessions
 from stockcast.operation.settlement import settle
 from stockcast.prices.notices import aged
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     from stockcast.pipeline import RunResult
@@ -197,7 +198,7 @@ def _pipeline(settings: Settings, **options: Any) -> RunResult:
 
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
-    lock = open_lock(settings.state / "daily.lock")
+    lock = open_lock(Workspace.of(settings).daily_lock)
     try:
         if not take(lock):
             raise Busy(f"Another scheduled run of profile {settings.profile} is at work.")

@@ -20,6 +20,7 @@ import pandas as pd
 
 from stockcast import calendars
 from stockcast.settings import HOME, Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["DELAY", "Start", "crontab", "github_workflow", "starts", "systemd_units"]
 
@@ -60,12 +61,12 @@ def starts(
 def crontab(settings: Settings, options: Sequence[str]) -> str:
     """Lines for ``crontab -e``, in the time zone of this machine."""
     command = shlex.join(_command(settings, options)).replace("%", r"\%")  # % ends cron's line
-    log = shlex.quote(str(settings.state / "daily.log")).replace("%", r"\%")
+    log = shlex.quote(str(Workspace.of(settings).daily_log)).replace("%", r"\%")
     lines = [
         f"{start.minute} {start.hour} * * {_cron_days(start.weekdays)} {command} >> {log} 2>&1"
         for start in starts(settings.exchange)
     ]
-    folder = shlex.quote(str(settings.state))
+    folder = shlex.quote(str(Workspace.of(settings).state))
     return "\n".join(
         [
             f"# stockcast, profile {settings.profile}: after each close of {settings.exchange}.",

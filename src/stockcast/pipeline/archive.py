@@ -22,6 +22,7 @@ from stockcast.masking import mask
 from stockcast.pipeline.closure import digest
 from stockcast.pipeline.execution import failed_paths
 from stockcast.settings import HOME, Settings
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     from ploomber import DAG
@@ -43,7 +44,7 @@ _PACKAGES = ("torch", "numpy", "pandas", "scipy", "arch", "feast", "mlflow", "la
 
 def write(settings: Settings, dag: DAG, result: RunResult) -> Path:
     """Write the record of a run, ``runs/<run id>.json``, and keep what it refers to."""
-    runs = settings.state / "runs"
+    runs = Workspace.of(settings).runs
     by_stage: dict[str, list[Stage]] = {}
     for task in dag.values():
         by_stage.setdefault(task.plan.stage, []).append(task)
@@ -139,7 +140,7 @@ def _task(
         "finished_at": at,
         "made_by": maker,
         "params": {k: v for k, v in task.recipe.params.items() if k not in shared},
-        "page": page.relative_to(settings.reports).as_posix(),
+        "page": page.relative_to(Workspace.of(settings).reports).as_posix(),
         "products": _copies(settings, task, str(maker)) if maker else {},
     }
 
@@ -153,11 +154,11 @@ def _state(name: str, result: RunResult) -> str:
 
 def _copies(settings: Settings, task: Stage, maker: str) -> dict[str, str]:
     """Keep the task's small products, and return where, below ``runs/``."""
-    runs, found = settings.state / "runs", {}
+    runs, found = Workspace.of(settings).runs, {}
     for key in _KEPT:
         path = task.plan.products.get(key)
         if path is not None and path.is_file():
-            copy = Path(maker) / path.relative_to(settings.state)
+            copy = Path(maker) / path.relative_to(Workspace.of(settings).state)
             share(path, runs / copy)
             found[key] = copy.as_posix()
     return found

@@ -21,6 +21,7 @@ from stockcast import marks
 from stockcast.errors import BadInput
 from stockcast.masking import mask
 from stockcast.settings import HOME, Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["PIPELINE", "Pipeline", "TaskPlan", "pages", "plan", "read_pipeline", "task_names"]
 
@@ -216,6 +217,7 @@ def _task(
     kind = _kind(stage)
     report = _report(settings, kind, ticker)
     params = stage.get("params") or {}
+    workspace, named = Workspace.of(settings), stage.get("products") or {}
     return TaskPlan(
         name=name,
         stage=kind,
@@ -228,7 +230,7 @@ def _task(
         products={
             "nb": report.with_name(report.name + ".ipynb"),
             "html": report.with_name(report.name + ".html"),
-            **{k: settings.state / fill(p) for k, p in (stage.get("products") or {}).items()},
+            **{key: workspace.product(fill(p)) for key, p in named.items()},
         },
         keeps=tuple(map(fill, stage.get("keeps") or ())),
     )
@@ -240,7 +242,7 @@ def _kind(stage: Mapping[str, Any]) -> str:
 
 def _report(settings: Settings, kind: str, ticker: str | None) -> Path:
     """Where a task leaves its executed notebook and its page, without their suffixes."""
-    return settings.reports / kind / ticker if ticker else settings.reports / kind
+    return Workspace.of(settings).page(kind, ticker)
 
 
 def _upstream(

@@ -31,8 +31,9 @@ class Reset(NamedTuple):
 
 def generated(settings: Settings) -> list[Path]:
     """Return the folders that hold everything generated for the profile, if they exist."""
+    workspace = Workspace.of(settings)
     return [
-        path for path in (settings.state, settings.reports) if path.is_symlink() or path.exists()
+        path for path in (workspace.state, workspace.reports) if path.is_symlink() or path.exists()
     ]
 
 

@@ -18,6 +18,7 @@ from stockcast.contracts.prices import Revision
 from stockcast.errors import BadInput
 from stockcast.files import read_json, write_json, write_table
 from stockcast.settings import Settings, parse_ticker
+from stockcast.workspace import Workspace
 
 __all__ = ["Archive", "Fetches", "folder", "keep_news", "news_of"]
 
@@ -29,7 +30,7 @@ _HEADLINES = 200
 
 def folder(settings: Settings, ticker: str) -> Path:
     """Where everything about ``ticker`` is kept."""
-    return settings.state / "vendor" / parse_ticker(ticker)
+    return Workspace.of(settings).vendor / parse_ticker(ticker)
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,7 @@ from stockcast.prices.source import RawPrices
 from stockcast.prices.yahoo import Quotes, YahooFault
 from stockcast.schema import check_prices
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["LiveSource"]
 
@@ -160,7 +161,7 @@ class LiveSource:
 
         budget, outage = (
             self._settings.yahoo_budget,
-            self._settings.state / "vendor" / "outage.json",
+            Workspace.of(self._settings).vendor / "outage.json",
         )
         once = _is_recent(outage)
         end = time.monotonic() + budget
@@ -173,8 +174,12 @@ class LiveSource:
             reraise=True,
         )
         try:
+            vendor = Workspace.of(self._settings).vendor
             for attempt in policy:
-                with attempt, slot(self._settings.state / "vendor", self._settings.yahoo_parallel):
+                with (
+                    attempt,
+                    slot(vendor, self._settings.yahoo_parallel),
+                ):
                     answer = ask(max(end - time.monotonic(), self._settings.yahoo_timeout))
         except YahooFault as fault:
             if fault.transient and not once:
@@ -198,7 +203,7 @@ class LiveSource:
         """Add to the headlines that are kept; prices do not wait for them."""
         settings = self._settings
         try:
-            with slot(settings.state / "vendor", settings.yahoo_parallel):
+            with slot(Workspace.of(settings).vendor, settings.yahoo_parallel):
                 items = yahoo.fetch_news(settings, ticker, settings.yahoo_timeout)
         except YahooFault:
             return  # those that are kept will do

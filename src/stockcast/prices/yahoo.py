@@ -24,6 +24,7 @@ import pandas as pd
 
 from stockcast.errors import StockcastError
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = [
     "COLUMNS",
@@ -213,7 +214,7 @@ def _asking(settings: Settings, ticker: str, seconds: float) -> Iterator[tuple[A
     session = _session(settings.yahoo_url, settings.yahoo_timeout)
     session.deadline = time.monotonic() + seconds
     session.status = session.server_time = session.answer = None
-    folder = settings.state / "vendor" / "yfinance"
+    folder = Workspace.of(settings).vendor / "yfinance"
     folder.mkdir(parents=True, exist_ok=True)
     yfinance.set_tz_cache_location(str(folder))
     yfinance.config.debug.hide_exceptions = False

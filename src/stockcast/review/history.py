@@ -11,6 +11,7 @@ from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput
 from stockcast.files import read_json
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +134,7 @@ def load(path: Path) -> Run:
 
 def recent(settings: Settings) -> list[Path]:
     """The records of the profile's runs, the newest first."""
-    return sorted((settings.state / "runs").glob("*.json"), reverse=True)
+    return sorted(Workspace.of(settings).runs.glob("*.json"), reverse=True)
 
 
 def find(settings: Settings, word: str) -> Run:

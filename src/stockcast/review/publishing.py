@@ -15,6 +15,7 @@ from stockcast.review.comparison import compare
 from stockcast.review.history import Run, load, recent
 from stockcast.review.judging import METRICS, Metric
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["publish", "publish_comparison"]
 
@@ -34,18 +35,18 @@ def publish(settings: Settings) -> Path | None:
     if not runs:
         return None
     last = runs[0]
-    folder = settings.reports / "runs" / last.id
+    folder = Workspace.of(settings).run_page(last.id).parent
     _keep_notebooks(settings, last, folder)
     since, comparison = _since(settings, runs)
     for path, prefix in (
         (folder / "index.html", ""),
-        (settings.reports / "index.html", f"runs/{last.id}/"),
+        (Workspace.of(settings).index, f"runs/{last.id}/"),
     ):
         up = "" if prefix else "../../"
         earlier = [_line(settings, run, up) for run in runs[1:]]
         write_text(path, pages.index(last, prefix, up, since, comparison, earlier))
     _forget(settings, runs)
-    return settings.reports / "index.html"
+    return Workspace.of(settings).index
 
 
 def publish_comparison(settings: Settings, a: Run, b: Run) -> tuple[dict[str, Any], Path]:
@@ -57,7 +58,7 @@ def _publish(
     settings: Settings, a: Run, b: Run, metrics: Sequence[Metric]
 ) -> tuple[dict[str, Any], Path]:
     document = compare(a, b, metrics)
-    path = settings.reports / "compare" / f"{a.id}..{b.id}.html"
+    path = Workspace.of(settings).comparison(a.id, b.id)
     write_text(path, pages.comparison(document, a, b))
     return document, path
 
@@ -70,7 +71,7 @@ def _since(settings: Settings, runs: list[Run]) -> tuple[dict[str, Any] | None, 
     for before in runs[1:]:
         if before.tasks.keys() & last.tasks.keys():
             document, path = _publish(settings, before, last, metrics)
-            return document, path.relative_to(settings.reports).as_posix()
+            return document, path.relative_to(Workspace.of(settings).reports).as_posix()
     return None, None
 
 
@@ -86,18 +87,18 @@ def _keep_notebooks(settings: Settings, run: Run, folder: Path) -> None:
     """Give the run's page its own executed notebooks: links to files that are never written again,
     so that a notebook which many runs share takes its place once."""
     for task in run.tasks.values():
-        page, copy = settings.reports / task["page"], folder / task["page"]
+        page, copy = Workspace.of(settings).reports / task["page"], folder / task["page"]
         if page.is_file():
             share(page, copy)
 
 
 def _line(settings: Settings, run: Run, up: str) -> dict[str, Any]:
-    kept = (settings.reports / "runs" / run.id / "index.html").is_file()
+    kept = Workspace.of(settings).run_page(run.id).is_file()
     return {"run": run, "page": f"{up}runs/{run.id}/index.html" if kept else None}
 
 
 def _forget(settings: Settings, runs: list[Run]) -> None:
     kept = {run.id for run in runs[: settings.keep_runs]}
-    for folder in (settings.reports / "runs").iterdir():
+    for folder in Workspace.of(settings).run_pages.iterdir():
         if folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)

@@ -23,6 +23,7 @@ from stockcast.errors import BadInput
 from stockcast.files import replacing
 from stockcast.locks import locked
 from stockcast.settings import HOME, Settings
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -37,7 +38,7 @@ _ALONE = threading.Lock()
 
 def folder(settings: Settings) -> Path:
     """Where the registry and the online store of the profile lie."""
-    return settings.state / "feast"
+    return Workspace.of(settings).feast
 
 
 def open_store(settings: Settings) -> FeatureStore:
@@ -108,7 +109,7 @@ def _register(settings: Settings) -> None:
             return
         with replacing(home / "registry.db") as temporary:
             temporary.unlink()
-            objects = _load_definitions().definitions(settings.state)
+            objects = _load_definitions().definitions(Workspace.of(settings).state)
             with answering(settings):
                 _feature_store(settings, temporary).apply(list(objects))
         with replacing(home / "registered") as temporary:
@@ -148,7 +149,7 @@ def _definitions_hash(settings: Settings) -> str:
     """Changes when a registration would: definitions, feature names, place."""
     from stockcast.features import FEATURES
 
-    digest = hashlib.sha256(repr((FEATURES, str(settings.state))).encode())
+    digest = hashlib.sha256(repr((FEATURES, str(Workspace.of(settings).state))).encode())
     for name in ("feature_store.yaml", "features.py"):
         digest.update(_repo(name).read_bytes())
     return digest.hexdigest()

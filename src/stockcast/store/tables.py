@@ -16,8 +16,9 @@ from stockcast import bars
 from stockcast.errors import BadInput
 from stockcast.features import bars as formulas
 from stockcast.files import write_table
-from stockcast.settings import Settings, parse_ticker
+from stockcast.settings import Settings
 from stockcast.store.log import COLUMNS, recompute
+from stockcast.workspace import Workspace
 
 __all__ = [
     "add_context",
@@ -36,12 +37,12 @@ _FORMULAS = b"stockcast.features"
 
 def features_file(settings: Settings, ticker: str) -> Path:
     """The log of the ticker's feature rows, whether it exists yet or not."""
-    return settings.state / "features" / f"{parse_ticker(ticker)}.parquet"
+    return Workspace.of(settings).features(ticker)
 
 
 def context_file(settings: Settings, ticker: str) -> Path:
     """The contexts of the ticker, one row for each day published, whether it exists or not."""
-    return settings.state / "context" / f"{parse_ticker(ticker)}.parquet"
+    return Workspace.of(settings).context(ticker)
 
 
 def days(path: Path) -> pd.DatetimeIndex:

@@ -21,6 +21,7 @@ from stockcast.settings import Settings
 from stockcast.tracking.parcels import deliver, ended, pack
 from stockcast.tracking.runs import SENT
 from stockcast.tracking.store import Store, brief, failures, local, server
+from stockcast.workspace import Workspace
 
 __all__ = ["Synced", "sync"]
 
@@ -48,7 +49,7 @@ def sync(settings: Settings) -> Synced:
     """
     theirs, ours = server(settings), local(settings)
     done = Synced(mask(theirs.uri, settings))
-    with locked(settings.state / "mlflow" / "sync.lock"):
+    with locked(Workspace.of(settings).mlflow / "sync.lock"):
         try:
             for run in list(_unsent(ours, theirs.uri)):
                 _send(ours, theirs, run, done)

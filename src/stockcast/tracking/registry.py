@@ -21,6 +21,7 @@ from stockcast.tracking.store import (
     refusal,
     stores,
 )
+from stockcast.workspace import Workspace
 
 __all__ = [
     "ModelVersion",
@@ -66,7 +67,7 @@ def register(
     """
     store = holder(settings, run_id) or local(settings)
     words = {**plain(tags or {}, settings), "bundle": bundle}
-    with locked(settings.state / "mlflow" / "registry.lock"):
+    with locked(Workspace.of(settings).mlflow / "registry.lock"):
         try:
             return _register(store, name, run_id, folder, words)
         except failures() as error:

@@ -20,6 +20,7 @@ from stockcast.locks import locked
 from stockcast.masking import mask
 from stockcast.settings import Settings
 from stockcast.tracking import dagshub
+from stockcast.workspace import Workspace
 
 __all__ = [
     "Store",
@@ -114,7 +115,7 @@ def local(settings: Settings) -> Store:
         StockcastError: it cannot be used.
     """
     named = settings.mlflow_tracking_uri
-    database = settings.state / "mlflow" / "mlflow.db"
+    database = Workspace.of(settings).mlflow_database
     uri = named if named and not _is_server(named) else f"sqlite:///{database}"
     expected = failures()
     try:
@@ -201,7 +202,7 @@ def _pause(settings: Settings, uri: str, error: BaseException) -> None:
         "MLflow at %s cannot be used (%s); recording in %s instead.",
         mask(uri, settings),
         brief(settings, error),
-        settings.state / "mlflow",
+        Workspace.of(settings).mlflow,
     )
 
 
@@ -252,7 +253,7 @@ def _experiment(client: Any, settings: Settings, *, remote: bool = False) -> str
     name = _experiment_name(settings)
     found = client.get_experiment_by_name(name)
     if found is None:
-        artifacts = None if remote else (settings.state / "mlflow" / "artifacts").as_uri()
+        artifacts = None if remote else (Workspace.of(settings).mlflow / "artifacts").as_uri()
         try:
             return str(client.create_experiment(name, artifact_location=artifacts))
         except failures() as error:

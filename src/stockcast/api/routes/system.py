@@ -13,6 +13,7 @@ from stockcast.api.outputs import listing
 from stockcast.api.schemas import Health, Info, Outputs, Problem, Removed, Ticker
 from stockcast.api.service import Service
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["router"]
 
@@ -91,10 +92,11 @@ def router(service: Service) -> APIRouter:
                 "`stockcast reset --yes` does it where the service runs.",
             )
         if confirm != settings.profile:
+            workspace = Workspace.of(settings)
             raise Refused(
                 428,
-                f"This removes {settings.state} and {settings.reports} and moves the ledger aside. "
-                f"Ask again with ?confirm={settings.profile} if that is meant.",
+                f"This removes {workspace.state} and {workspace.reports} and moves the "
+                f"ledger aside. Ask again with ?confirm={settings.profile} if that is meant.",
             )
         return await service.work(lambda: _reset(settings), "long")
 

@@ -10,6 +10,7 @@ from stockcast.masking import mask
 from stockcast.monitoring.metrics import client
 from stockcast.monitoring.metrics.recording import fell_back
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["publish", "push", "serve", "textfile", "write_textfile"]
 
@@ -18,7 +19,7 @@ _LOG = logging.getLogger(__name__)
 
 def textfile(settings: Settings) -> Path:
     """Where the textfile lies, for node_exporter's textfile collector."""
-    return settings.state / "metrics" / "stockcast.prom"
+    return Workspace.of(settings).metrics / "stockcast.prom"
 
 
 def write_textfile(settings: Settings) -> Path | None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 from stockcast.errors import StockcastError
 from stockcast.settings import Settings
 from stockcast.sqlite import keep_log
+from stockcast.workspace import Workspace
 
 __all__ = ["Key", "Totals", "totals_of"]
 
@@ -126,7 +127,7 @@ def totals_of(settings: Settings) -> Totals:
 
     A connection must not cross a fork, so a forked process never meets its parent's.
     """
-    path = settings.state / "metrics" / "totals.db"
+    path = Workspace.of(settings).metrics / "totals.db"
     return _open_here.setdefault((os.getpid(), path), Totals(path))
 
 

@@ -27,6 +27,7 @@ from stockcast.pipeline.plans import TaskPlan
 from stockcast.prices import accepted
 from stockcast.prices.files import FileSource
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["Luggage", "arrive", "depart"]
 
@@ -122,7 +123,7 @@ class Luggage:
         return [*self._patterns(plan), *map(self._below, (*pages, *failed_paths(plan)))]
 
     def _patterns(self, plan: TaskPlan) -> list[str]:
-        state = self._below(self._settings.state)
+        state = self._below(Workspace.of(self._settings).state)
         return [*self._products(plan), *(f"{state}/{kept}" for kept in plan.keeps)]
 
     def _products(self, plan: TaskPlan) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any
 from stockcast.ledger import Ledger
 from stockcast.monitoring.metrics.totals import totals_of
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["begin", "bring", "brought", "elsewhere", "rows_for"]
 
@@ -41,7 +42,8 @@ def rows_for(settings: Settings, ticker: str | None) -> list[Document]:
 
 def begin(settings: Settings, rows: list[Document]) -> None:
     """Have the databases hold ``rows`` and nothing else."""
-    for file in [*settings.state.glob("ledger.db*"), *(settings.state / "metrics").glob("*")]:
+    workspace = Workspace.of(settings)
+    for file in [*workspace.state.glob("ledger.db*"), *workspace.metrics.glob("*")]:
         file.unlink()
     if _own_ledger(settings):
         Ledger(settings).merge(rows)
@@ -79,7 +81,7 @@ def _begin_mlflow(settings: Settings) -> None:
     """Put an empty store in the place of what is there; making one takes MLflow seconds."""
     from stockcast.tracking.store import local
 
-    place = settings.state / "mlflow"
+    place = Workspace.of(settings).mlflow
     database, empty = place / "mlflow.db", place / "empty.db"
     if not empty.exists():
         local(settings)

@@ -22,6 +22,7 @@ from stockcast.pipeline.kernels import Stopped
 from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.plans import TaskPlan
 from stockcast.settings import HOME, Settings, is_secret
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     from stockcast.pipeline.cluster.luggage import Luggage
@@ -55,7 +56,7 @@ class Workers:
         self._stopped = self._alone = self._copies = False
         self._plans: dict[str, TaskPlan] = {}
         self._token = secrets.token_hex(16)
-        self._place = settings.state / "runs" / f".{run_id}.token"
+        self._place = Workspace.of(settings).runs / f".{run_id}.token"
         self._cluster = connect(cluster, self._most)
         self._folder = Path(tempfile.mkdtemp(prefix=".stockcast-run-"))
         try:
