@@ -6,10 +6,11 @@ so; prices do not wait for dates.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ OUTAGE = 300.0
 #: A second announcement within so many days repeats or amends the first; a form 8-K is due within
 #: four business days of what it reports.
 _WEEK, _DUE = dt.timedelta(days=7), dt.timedelta(days=6)
+_HOUR = dt.timedelta(hours=1)
 
 
 def _utc() -> pd.Timestamp:
@@ -142,33 +144,34 @@ class LiveEvents:
             return _noted(kept, "EDGAR is not asked without an edgar_contact")
         if calendars.zone(settings.exchange) != edgar.ZONE:
             return _noted(kept, "EDGAR has US stocks alone")
-        mark = Workspace.of(settings).edgar / "outage.json"
+        since = start = max(settings.start, edgar.FIRST_DAY)
+        if kept.since and kept.through and kept.since <= start:
+            start, since = kept.since, kept.through
+        with self._unless_it_rests():
+            company = kept.company or edgar.company_of(settings, ticker)
+            found = [] if company is None else edgar.filings(settings, company, since)
+        if company is None:
+            return _noted(kept, f"EDGAR lists no company of ticker {ticker}")
+        kept = kept.model_copy(update={"company": company, "since": start})
+        return _with_filings(ticker, kept, found, settings.exchange)
+
+    @contextlib.contextmanager
+    def _unless_it_rests(self) -> Iterator[None]:
+        """Ask EDGAR, unless it refused or did not answer a moment ago.
+
+        Raises:
+            EdgarFault: it did; or it does now, which everybody is to know.
+        """
+        mark = Workspace.of(self._settings).edgar / "outage.json"
         if _is_recent(mark):
             raise edgar.EdgarFault("resting")
         try:
-            company = kept.company or edgar.company_of(settings, ticker)
-            if company is None:
-                return _noted(kept, f"EDGAR lists no company of ticker {ticker}")
-            start = max(settings.start, edgar.FIRST_DAY)
-            whole = kept.since is None or kept.through is None or start < kept.since
-            since = start if whole or kept.through is None else kept.through
-            found = edgar.filings(settings, company, since)
+            yield
         except edgar.EdgarFault as fault:
             if fault.kind != "garbage":
                 write_json(mark, {"why": str(fault)})
             raise
         mark.unlink(missing_ok=True)
-        clock = edgar.clock_of(found) or kept.clock
-        past = _announcements(ticker, found, clock, settings.exchange)
-        update = {
-            "past": _apart([*_without_days(kept.past, past), *past]),
-            "company": company,
-            "clock": clock,
-            "since": start if whole else kept.since,
-            "through": max((filing.filed for filing in found), default=kept.through),
-        }
-        kept = kept.model_copy(update=update)
-        return kept if kept.past else _noted(kept, _why_none(ticker, found))
 
     def _coming(self, ticker: str, kept: Learned) -> Learned:
         """With the next day that Yahoo names.
@@ -208,6 +211,21 @@ def _why_none(ticker: str, found: Sequence[edgar.Filing]) -> str:
     return f"EDGAR has no results of {ticker}"
 
 
+def _with_filings(
+    ticker: str, kept: Learned, found: Sequence[edgar.Filing], exchange: str
+) -> Learned:
+    """With the results that the filings announce."""
+    clock = edgar.clock_of(found) or kept.clock
+    past = _announcements(ticker, found, clock, exchange)
+    update = {
+        "past": _apart([*_without_days(kept.past, past), *past]),
+        "clock": clock,
+        "through": max((filing.filed for filing in found), default=kept.through),
+    }
+    kept = kept.model_copy(update=update)
+    return kept if kept.past else _noted(kept, _why_none(ticker, found))
+
+
 def _announcements(
     ticker: str, found: Iterable[edgar.Filing], clock: str | None, exchange: str
 ) -> list[Event]:
@@ -222,7 +240,7 @@ def _announcements(
             continue
         day, when = filing.filed, None
         if clock is not None:
-            instant = filing.accepted.tz_localize(clock)
+            instant = filing.accepted.tz_localize(clock, ambiguous=True, nonexistent=_HOUR)
             day, when = instant.tz_convert(edgar.ZONE).date(), wording.slot(instant, exchange)
         reported = filing.reported
         if reported and dt.timedelta() < day - reported <= _DUE:
