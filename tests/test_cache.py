@@ -543,6 +543,26 @@ def test_waiter_takes_over_from_a_process_that_was_killed(
     assert json.loads(second.communicate()[0]) == {"by": second.pid}
 
 
+@pytest.mark.fault(
+    "A claim in Redis that never ends, or only in hours",
+    "whoever wants the same waits for one lease, and then computes it",
+    "by itself",
+)
+@pytest.mark.parametrize("seconds", [None, 3600])
+def test_claim_without_an_end_ends_after_a_lease(here: Cache, seconds: int | None) -> None:
+    claims: list[bytes] = []
+
+    def look() -> dict[str, int]:
+        claims.extend(raw(here, lambda client: client.keys("*:once:*")))
+        return {"a": 0}
+
+    assert here.once("forecast:AAPL", look) == {"a": 0}
+    assert raw(here, lambda client: client.set(claims[0], "nobody", ex=seconds))
+    began = time.monotonic()
+    assert here.once("forecast:AAPL", lambda: {"a": 1}, lease=1, patience=20) == {"a": 1}
+    assert 0.5 < time.monotonic() - began < 10
+
+
 def test_claim_outlasts_its_lease_while_its_holder_works(
     here: Cache, settings: Settings, worker: Worker
 ) -> None:

@@ -91,6 +91,29 @@ def test_forecasts_go_on_while_redis_is_gone_and_are_cached_when_it_is_back(
     assert components(client.get("/health"))["redis"]
 
 
+@pytest.mark.fault(
+    "Redis answers and refuses writes: full, a replica, or without a disk",
+    "forecasts, computed each time; `degraded` and Redis's own reason in /health and doctor",
+    "by itself, when Redis takes writes again",
+)
+def test_redis_that_refuses_writes_is_not_called_healthy(
+    own: Own, open_app: Open, redis: Callable[[], tuple[subprocess.Popen[bytes], int]]
+) -> None:
+    _, port = redis()
+    settings = own(redis_host="127.0.0.1", redis_port=port, forecasts_per_hour=100)
+    client = open_app(settings)
+    assert components(client.get("/health"))["redis"]
+    subprocess.run(["redis-cli", "-p", str(port), "config", "set", "maxmemory", "1"], check=True)
+    health = client.get("/health")
+    assert health.json()["status"] == "degraded"
+    (told,) = (part for part in health.json()["components"] if part["name"] == "redis")
+    assert not told["ok"]
+    assert "refuses" in told["detail"]
+    assert [_cached(client) for _ in range(2)] == [False, False]
+    subprocess.run(["redis-cli", "-p", str(port), "config", "set", "maxmemory", "0"], check=True)
+    assert components(client.get("/health"))["redis"]
+
+
 def test_the_embedded_redis_is_started_again_when_it_was_killed(own: Own, open_app: Open) -> None:
     settings = own()
     client = open_app(settings)

@@ -7,6 +7,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -384,3 +385,19 @@ def test_too_many_visitors_get_a_still(served: Served) -> None:
     assert "Too many visitors at once" in text
     assert 'class="fan"' in text
     assert '"kernelId"' not in text
+
+
+@pytest.mark.fault(
+    "14 visitors at the same moment, of whom 3 may have a kernel",
+    "3 live pages, and 11 that are as of now and say so",
+    "by itself: who comes when a visitor has left gets a live page",
+)
+@pytest.mark.parametrize("preheated", ["0", "1"])
+def test_visitors_who_come_at_once_share_the_places(served: Served, preheated: str) -> None:
+    options = ("--visitors", "3", "--preheated", preheated)
+    with serving(served.root, *options) as crowded, ThreadPoolExecutor(14) as pool:
+        pages = [text for _, text in pool.map(lambda _: crowded.get(), range(14))]
+        assert sum('"kernelId"' in text for text in pages) == 3
+        assert sum("Too many visitors at once" in text for text in pages) == 11
+        kernels = json.loads(crowded.get("/health")[1])["kernels"]
+        assert kernels <= 3 + int(preheated)

@@ -192,6 +192,23 @@ def test_oldest_tasks_are_forgotten(here: Board, monkeypatch: pytest.MonkeyPatch
     assert len(list(here.folder.glob("*.log"))) == 3
 
 
+@pytest.mark.fault(
+    "Redis tells of 40 tasks at work that nobody is at work on",
+    "a training is started all the same; the false ones are listed until their claims end",
+    "by itself",
+)
+def test_tasks_that_only_redis_tells_of_block_no_training(here: Board, settings: Settings) -> None:
+    os.close(begun(here, "IBM")[1])  # a root without tasks asks no Redis
+    shared = cache.connect(settings).tasks
+    for number in range(40):
+        forged = Task.new("forecast", f"F{number}")
+        record = {**forged.document(), "host": "elsewhere", "updated_at": "2999-01-01T00:00:00"}
+        assert shared.put(forged.task_id, record)
+        assert shared.claim(forged.name, forged.task_id, 3600) == forged.task_id
+    assert sum(task.running for task in here.all()) == 40
+    os.close(begun(here)[1])
+
+
 def test_too_many_tasks_at_once_are_refused(here: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(board, "LIMIT", 2)
     locks = [begun(here, ticker)[1] for ticker in ("AAPL", "IBM")]

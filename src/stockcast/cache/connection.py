@@ -27,6 +27,7 @@ BUDGET = 0.08
 PAUSE = 5.0
 
 _LOG = logging.getLogger("stockcast.cache")
+_PROBE = "stockcast:probe"
 _OPTIONS: dict[str, Any] = {
     # How long a thread that nobody waits for any more may live on; BUDGET ends first.
     "socket_timeout": 2.0,
@@ -119,10 +120,14 @@ class Connection:
         return time.monotonic() < self._paused_until
 
     def health(self) -> Health:
-        """Ask for the version, whatever happened before."""
+        """Ask for the version and whether it takes writes, whatever happened before.
+
+        A full one, a replica, and one whose disk is full answer, and keep nothing.
+        """
         self._paused_until = 0.0
         try:
             version = self.ask(lambda client: client.info("server")["redis_version"])
+            self.ask(lambda client: client.set(_PROBE, "", px=1000))
         except Unavailable as error:
             return Health(False, self.embedded, self.where, reason=str(error))
         return Health(True, self.embedded, self.where, version=str(version))

@@ -26,10 +26,15 @@ _KEPT = "60000"  # ms; a waiter looks far more often
 _PATIENT = 2.0  # s; who waits anyway, or renews in the background, need not ask in a hurry
 _ERRORS = {kind.__name__: kind for kind in (StockcastError, BadInput, DataFault, Unavailable)}
 
-# KEYS: claim. ARGV: token, lease in ms. Returns the token of whoever holds the claim now.
+# KEYS: claim. ARGV: token, lease in ms. Returns the token of whoever holds the claim now. A claim
+# that would last longer than a lease is nobody's work: whoever works renews theirs.
 _CLAIM = """
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return holder end
+if holder and holder ~= ARGV[1] then
+  local left = redis.call('PTTL', KEYS[1])
+  if left < 0 or left > tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+  return holder
+end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]
 """

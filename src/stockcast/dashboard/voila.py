@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -50,6 +51,8 @@ POLICY = "; ".join(
 )
 #: The longest message a browser may send: a ticker and its envelope.
 LONGEST = 64 * 1024
+#: Where the page names its kernel, as index.html.j2 writes it.
+_KERNEL = re.compile(r'"kernelId": "([0-9a-f-]+)"')
 #: Milliseconds a browser may take to answer a ping.
 PING = 30_000
 
@@ -94,6 +97,11 @@ def _may_pass(parts: tuple[Any, Any, Any]) -> bool:
 class Page(TornadoVoilaHandler):  # type: ignore[misc]  # voila is not typed
     """The page: all of it as it is now, then the part that the visitor's kernel keeps in step."""
 
+    #: Pages that are being given a kernel, and kernels that pages were given. Voila lists a kernel
+    #: late, so that whoever asks meanwhile would find room for one more.
+    starting: ClassVar[set[Page]] = set()
+    given: ClassVar[set[str]] = set()
+
     def initialize(self, **kwargs: Any) -> None:
         """Take the dashboard's settings besides Voila's own."""
         self.dashboard: Settings = kwargs.pop("dashboard")
@@ -109,6 +117,14 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]  # voila is not typed
         """Answer with the page; without a kernel to spare, with a still of it."""
         ticker, notice = self._wanted()
         live = self._visitors() < self.options.visitors
+        if live:
+            self.starting.add(self)
+        try:
+            await self._answer(ticker, notice, live=live)
+        finally:
+            self.starting.discard(self)
+
+    async def _answer(self, ticker: str, notice: str | None, *, live: bool) -> None:
         if not live and notice is None:
             notice = "Too many visitors at once: this page is as of now, and does not follow."
         self.set_header("Content-Type", "text/html; charset=utf-8")
@@ -118,15 +134,22 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]  # voila is not typed
         with contextlib.suppress(StreamClosedError):  # the visitor left
             await self.flush()
             if live:
-                async for part in self.get_generator():
-                    self.write(part)
-                    await self.flush()
+                await self._write_live_part()
             await self.finish("</body></html>")
 
+    async def _write_live_part(self) -> None:
+        async for part in self.get_generator():
+            named = _KERNEL.search(part)
+            if named:
+                self.given.add(named[1])
+                self.starting.discard(self)
+            self.write(part)
+            await self.flush()
+
     def _visitors(self) -> int:
-        """Kernels that are somebody's, those kept ready aside."""
-        ready: int = self.kernel_manager.get_pool_size(self.notebook_path)
-        return max(len(self.kernel_manager.list_kernel_ids()) - ready, 0)
+        """Pages that have a kernel, or are being given one."""
+        self.given.intersection_update(self.kernel_manager.list_kernel_ids())
+        return len(self.given) + len(self.starting)
 
     def _wanted(self) -> tuple[str, str | None]:
         """The ticker that was asked for, and what is wrong with it."""

@@ -33,7 +33,8 @@ __all__ = ["GONE", "KEPT", "LEASE", "LIMIT", "Board"]
 LEASE = 15.0
 #: Tasks that a root remembers.
 KEPT = 100
-#: Tasks that may be under way in a root, waiting ones included: each is a process.
+#: Tasks of this machine that may be under way in a root, waiting ones included: each is a process.
+#: Those that only Redis tells of do not count, since whoever can write there can make any number.
 LIMIT = 32
 #: The reason of a task whose process was killed.
 GONE = "It stopped without finishing; ask again to resume."
@@ -164,8 +165,11 @@ class Board:
         Raises:
             Unavailable: too many are under way.
         """
+        records = self._records()
         tasks = self.all()
-        under_way = sum(task.running for task in tasks)
+        under_way = sum(
+            task.running for task in tasks if records.get(task.task_id, {}).get("host") == _HOST
+        )
         if under_way >= LIMIT:
             raise Unavailable(f"{under_way} tasks are under way; ask again when some have ended.")
         old = [task for task in tasks[KEPT - 1 :] if not task.running]
