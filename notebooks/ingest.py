@@ -31,6 +31,8 @@ context = 60
 fingerprint = None
 known_events = None
 events_source = "auto"
+date_order = "auto"
+decimal_mark = "auto"
 mark = None
 
 # %%
@@ -47,6 +49,8 @@ settings = load_settings(
         "fresh_sessions": fresh_sessions,
         "context": context,
         "events_source": events_source,
+        "date_order": date_order,
+        "decimal_mark": decimal_mark,
     },
 )
 
