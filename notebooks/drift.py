@@ -19,6 +19,7 @@ product = None
 profile = "sample"
 ticker = "AAPL"
 parent_ticker = "^GSPC"
+index = "^GSPC"
 exchange = "XNYS"
 horizon = 5
 validation_start = None
@@ -41,7 +42,7 @@ settings = load_settings(
     },
 )
 history = snapshot.load(Path(upstream[f"ingest-{ticker}"]["prices"]))
-market = snapshot.load(Path(upstream[f"ingest-{parent_ticker}"]["prices"]))
+market = snapshot.load(Path(upstream[f"ingest-{index}"]["prices"]))
 found = examine(settings, history, market.frame)
 plots.surprises(found.inputs.scores, "What does not fit its past: inputs and volatility")
 

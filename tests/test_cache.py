@@ -263,7 +263,7 @@ def test_time_to_live_is_the_limit_or_what_is_left_until_the_close() -> None:
 def test_cached_forecast_never_outlives_the_next_close(
     settings: Settings, now: str, seconds: int
 ) -> None:
-    assert cache.forecast_ttl(settings, pd.Timestamp(now, tz="UTC")) == seconds
+    assert cache.forecast_ttl(settings, "AAPL", pd.Timestamp(now, tz="UTC")) == seconds
 
 
 # --- the embedded server ---------------------------------------------------------------------

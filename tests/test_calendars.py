@@ -101,3 +101,13 @@ def test_today_is_the_date_where_the_exchange_is() -> None:
 def test_an_unknown_exchange_is_answered_with_the_nearest() -> None:
     with pytest.raises(BadInput, match="got 'XNYZ'; did you mean 'XN"):
         calendars.sessions("XNYZ", "2012-01-01", "2012-02-01")
+
+
+def test_a_calendar_that_begins_late_takes_every_weekday_before_for_a_trading_day() -> None:
+    days = calendars.sessions("XTKS", "1996-12-30", "1997-01-07")
+    assert [f"{day:%m-%d}" for day in days] == ["12-30", "12-31", "01-06", "01-07"]
+
+
+def test_crypto_trades_every_day_and_currencies_every_weekday() -> None:
+    assert len(calendars.sessions("24/7", "2018-12-24", "2019-01-06")) == 14
+    assert len(calendars.sessions("24/5", "2018-12-24", "2019-01-06")) == 10

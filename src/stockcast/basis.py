@@ -92,7 +92,7 @@ def _name(settings: Settings, ticker: str) -> str:
 
 
 def _require_newest(settings: Settings, ticker: str, known: Freshness | None) -> None:
-    wanted = prices.wanted(settings) if known else None
+    wanted = prices.wanted(settings, ticker) if known else None
     if known and wanted is not None and known.expected < wanted.date():
         raise NoModel(
             f"The prices of {ticker} were fetched for {known.expected}, and "

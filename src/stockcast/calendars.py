@@ -2,7 +2,8 @@
 
 Days are naive midnights, as in the index of a price frame; instants are in UTC. Weekends, holidays
 and special closures (11 to 14 September 2001, 29 and 30 October 2012) are the calendar's.
-It knows New York's holidays from 1968 on, and takes every weekday before for a trading day.
+It knows New York's holidays from 1968 on, Tokyo's and Mumbai's from 1997 on, and takes every
+weekday before for a trading day.
 """
 
 from __future__ import annotations
@@ -42,8 +43,12 @@ def sessions(exchange: str, start: Any, end: Any) -> pd.DatetimeIndex:
     first, last = _day(start), _day(end)
     if pd.isna(first) or pd.isna(last):
         return pd.DatetimeIndex([], name="date")
-    days = _calendar(exchange, first, last).sessions
-    return pd.DatetimeIndex(days[(days >= first) & (days <= last)].to_numpy(), name="date")
+    calendar = _calendar(exchange, first, last)
+    days = calendar.sessions[(calendar.sessions >= first) & (calendar.sessions <= last)]
+    known = pd.Timestamp(calendar.first_session.year, 1, 1)
+    if first < known:
+        days = pd.bdate_range(first, min(last, known - pd.Timedelta(days=1))).append(days)
+    return pd.DatetimeIndex(days.to_numpy(), name="date")
 
 
 def next_sessions(exchange: str, after: pd.Timestamp, count: int) -> pd.DatetimeIndex:
@@ -118,8 +123,10 @@ def zone(exchange: str) -> str:
 
 
 def warm_up() -> None:
-    """Build the calendar of the settings' exchange, for all who fork from this process."""
-    today(load_settings().exchange)
+    """Build the calendars of the settings' tickers, for all who fork from this process."""
+    settings = load_settings()
+    for exchange in {settings.market(ticker).exchange for ticker in settings.all_tickers}:
+        today(exchange)
 
 
 def _day(value: Any) -> pd.Timestamp:
@@ -147,7 +154,7 @@ def _calendar(exchange: str, start: pd.Timestamp, end: pd.Timestamp) -> Any:
     return _build(exchange, first, last)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=32)
 def _build(exchange: str, first_year: int, last_year: int) -> Any:
     import exchange_calendars
     from exchange_calendars.errors import InvalidCalendarName

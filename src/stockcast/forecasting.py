@@ -70,7 +70,7 @@ def forecast(settings: Settings, ticker: str) -> Forecast:
 
         made = _compute(settings, basis)
         Ledger(settings).append(made)
-        ttl = forecast_ttl(settings, pd.Timestamp.now(tz="UTC"))
+        ttl = forecast_ttl(settings, ticker, pd.Timestamp.now(tz="UTC"))
         kept = made.model_copy(update={"cached": True})  # as it is answered later
         cache.put_forecast(ticker, data_hash, model, kept, ttl)
         return made
@@ -98,7 +98,7 @@ def _compute(settings: Settings, basis: Basis) -> Forecast:
     record = basis.record
     history = _history(basis.workspace.snapshot(basis.ticker, record.data_hash))
     quantiles = _quantiles(settings, basis, history)
-    days = next_sessions(settings.exchange, history.as_of, len(quantiles))
+    days = next_sessions(settings.market(basis.ticker).exchange, history.as_of, len(quantiles))
     past = history.frame["close"].tail(HISTORY_DAYS)
     naive = np.array(record.baselines["naive"])
     return Forecast(

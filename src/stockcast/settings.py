@@ -28,7 +28,9 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from stockcast import markets
 from stockcast.errors import BadInput
+from stockcast.markets import Market
 from stockcast.redaction import redact, without_logins
 
 __all__ = [
@@ -64,19 +66,20 @@ WELL_KNOWN = {
 }
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
-_TICKER = re.compile(r"[A-Z0-9^][A-Z0-9^.=-]{0,14}")
+_TICKER = re.compile(r"[A-Z0-9^][A-Z0-9^.=&-]{0,23}")
 
 
 def parse_ticker(text: str) -> str:
     """Return ``text`` as a ticker in upper case.
 
     Raises:
-        BadInput: it is not 1 to 15 of the characters exchanges use (letters, digits, ``. ^ = -``).
+        BadInput: it is not 1 to 24 of the characters exchanges use (letters, digits, ``.^=-&``).
     """
     ticker = text.strip().upper()
     if not _TICKER.fullmatch(ticker):
         raise BadInput(
-            f"Expected a ticker of 1 to 15 letters, digits or . ^ = - (such as AAPL), got {text!r}."
+            "Expected a ticker of 1 to 24 letters, digits or . ^ = - & (such as AAPL), "
+            f"got {text!r}."
         )
     return ticker
 
@@ -138,6 +141,11 @@ class Settings(BaseSettings):
     )
     exchange: str = Field("XNYS", description="calendar name in exchange_calendars")
     currency: str = "USD"
+    markets: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="exchange, currency and index of tickers that no row of stockcast.markets "
+        "suits, as SUFFIX=EXCHANGE CURRENCY INDEX; a whole ticker may stand for the suffix",
+    )
     start: dt.date = Field(dt.date(2004, 8, 19), description="first day of history used")
     as_of: dt.date | None = Field(None, description="forget every bar after this day")
     validation_start: dt.date | None = None
@@ -274,6 +282,16 @@ class Settings(BaseSettings):
         moves = (parse_accepted(str(item)) for item in items if str(item).strip())
         return tuple(f"{ticker}:{day}" for ticker, day in moves)
 
+    @field_validator("markets", mode="before")
+    @classmethod
+    def _split_markets(cls, value: Any) -> tuple[str, ...]:
+        return markets.rows(value)
+
+    @field_validator("currency")
+    @classmethod
+    def _usual_currency(cls, value: str) -> str:
+        return markets.currency_code(value)
+
     @field_validator("hosts", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> tuple[str, ...]:
@@ -371,9 +389,26 @@ class Settings(BaseSettings):
 
     @property
     def all_tickers(self) -> tuple[str, ...]:
-        """The parent's ticker, the market's if there is one, then every other one."""
+        """The parent's ticker, the other indices, the market's, then every other one."""
         market = (self.market_ticker,) if self.market_ticker else ()
-        return tuple(dict.fromkeys((self.parent_ticker, *market, *self.tickers)))
+        return tuple(dict.fromkeys((*self.indices, *market, *self.tickers)))
+
+    @property
+    def indices(self) -> tuple[str, ...]:
+        """The parent's ticker, then the indices of the other tickers."""
+        return tuple(dict.fromkeys((self.parent_ticker, *map(self.index_of, self.tickers))))
+
+    def market(self, ticker: str) -> Market:
+        """The exchange, currency and index of ``ticker``."""
+        return markets.find(self.markets, ticker, Market(self.exchange, self.currency))
+
+    def index_of(self, ticker: str) -> str:
+        """The index beside ``ticker``: its market's if the source has it, else the parent's."""
+        index = self.market(ticker).index
+        there = self.source == "yahoo" or (
+            self.source == "files" and index and markets.has_file(self.prices_dir, index)
+        )
+        return index if index and there else self.parent_ticker
 
 
 def env_file() -> Path:

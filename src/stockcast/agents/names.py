@@ -133,16 +133,19 @@ PLAIN = _words(
 
 def company_of(ticker: str) -> str | None:
     """Return the usual name of the company or index behind ``ticker``, if it is known here."""
-    names = COMPANIES.get(ticker) or INDICES.get(ticker)
+    names = _named(ticker)
     return names[0] if names else None
 
 
 def own_names(ticker: str) -> tuple[str, ...]:
     """Return every name under which prose may speak of ``ticker``."""
     base = re.sub(r"[.=-].*$", "", ticker)
-    return (
-        ticker,
-        *COMPANIES.get(ticker, ()),
-        *INDICES.get(ticker, ()),
-        *((base,) if base else ()),
+    return (ticker, *_named(ticker), *((base,) if base else ()))
+
+
+def _named(ticker: str) -> tuple[str, ...]:
+    """Its names; a class of shares is written with a point or a dash (BRK.B, BRK-B)."""
+    spellings = (ticker, re.sub(r"^([A-Z]+)-([ABC])$", r"\1.\2", ticker))
+    return next(
+        (known[name] for known in (COMPANIES, INDICES) for name in spellings if name in known), ()
     )

@@ -29,9 +29,9 @@ __all__ = [
 Ticker = Annotated[
     str,
     Field(
-        pattern=r"^\s*[A-Za-z0-9^][A-Za-z0-9^.=\-]{0,14}\s*$",
+        pattern=r"^\s*[A-Za-z0-9^][A-Za-z0-9^.=&\-]{0,23}\s*$",
         max_length=64,
-        description="1 to 15 letters, digits or . ^ = -",
+        description="1 to 24 letters, digits or . ^ = - &",
         examples=["AAPL"],
     ),
     AfterValidator(parse_ticker),

@@ -163,10 +163,10 @@ def seconds_to_live(limit: int, now: pd.Timestamp, next_close: pd.Timestamp) -> 
     return max(0, min(limit, int((next_close - now).total_seconds())))
 
 
-def forecast_ttl(settings: Settings, now: pd.Timestamp) -> int:
-    """Return :func:`seconds_to_live` at ``now`` (UTC) on the profile's exchange."""
+def forecast_ttl(settings: Settings, ticker: str, now: pd.Timestamp) -> int:
+    """Return :func:`seconds_to_live` at ``now`` (UTC) on the ticker's exchange."""
     from stockcast.calendars import close_time, last_closed_session, next_sessions
 
-    exchange = settings.exchange
+    exchange = settings.market(ticker).exchange
     session = next_sessions(exchange, last_closed_session(exchange, now), 1)[0]
     return seconds_to_live(settings.cache_ttl, now, close_time(exchange, session))

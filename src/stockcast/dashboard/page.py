@@ -130,8 +130,9 @@ def freshness(settings: Settings, dossier: Dossier) -> tuple[str, str]:
     if settings.source == "sample":
         return "quiet", f"{end}, as the sample does."
     try:
-        last = calendars.last_closed_session(settings.exchange, pd.Timestamp.now("UTC"))
-        behind = len(calendars.sessions(settings.exchange, prices.as_of, last)) - 1
+        exchange = settings.market(dossier.ticker).exchange
+        last = calendars.last_closed_session(exchange, pd.Timestamp.now("UTC"))
+        behind = len(calendars.sessions(exchange, prices.as_of, last)) - 1
     except StockcastError as error:
         return "quiet", f"{end}; their age is unknown: {error}"
     if behind <= 0:

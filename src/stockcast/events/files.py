@@ -47,7 +47,7 @@ class FileEvents:
         if settings.prices_dir is None:
             raise BadInput("Expected the folder of your events.csv (prices_dir), got none.")
         self._folder = settings.prices_dir
-        self._exchange = settings.exchange
+        self._settings = settings
 
     @property
     def exist(self) -> bool:
@@ -104,16 +104,18 @@ class FileEvents:
 
     def _parsed(self, path: Path, owner: str | None = None) -> dict[str, list[Event]]:
         stamp = path.stat()
-        return _events(path, owner, self._exchange, stamp.st_mtime_ns, stamp.st_size)
+        exchange = self._settings.market(owner).exchange if owner else self._settings.exchange
+        return _events(path, owner, exchange, stamp.st_mtime_ns, stamp.st_size)
 
     def _closed(self, events: Sequence[Event]) -> Iterator[str]:
         """A sentence for each date at which the exchange is closed."""
+        exchange = self._settings.market(events[0].ticker).exchange
         days = pd.DatetimeIndex([event.date for event in events])
-        trading = days.isin(calendars.sessions(self._exchange, days.min(), days.max()))
+        trading = days.isin(calendars.sessions(exchange, days.min(), days.max()))
         for event, day in zip(compress(events, ~trading), days[~trading], strict=True):
-            after = calendars.next_sessions(self._exchange, day, 1)[0]
+            after = calendars.next_sessions(exchange, day, 1)[0]
             yield (
-                f"{event.ticker}: {self._exchange} is closed on {event.date}, so the "
+                f"{event.ticker}: {exchange} is closed on {event.date}, so the "
                 f"{event.kind} of that day are answered on {after:%Y-%m-%d}."
             )
 

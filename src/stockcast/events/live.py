@@ -86,7 +86,7 @@ class LiveEvents:
 
         The same before and after a fetch that went well; another one after a fetch that failed.
         """
-        session = f"{self._wanted():%Y-%m-%d}"
+        session = f"{self._wanted(ticker):%Y-%m-%d}"
         failed, count = self._kept(ticker).failed
         again = f", attempt {count + 1}" if failed == session else ""
         return f"{self._name} {session}{again}"
@@ -95,7 +95,7 @@ class LiveEvents:
         """All dates of ``ticker``, fetched if the session's were not; it never fails."""
         if no_results(ticker):
             return without(ticker, self._name, "")
-        path, session = self._path(ticker), f"{self._wanted():%Y-%m-%d}"
+        path, session = self._path(ticker), f"{self._wanted(ticker):%Y-%m-%d}"
         with locked(path.with_suffix(".lock")):
             kept = self._kept(ticker)
             if kept.session < session:
@@ -142,7 +142,7 @@ class LiveEvents:
         settings = self._settings
         if not settings.edgar_contact:
             return _noted(kept, "EDGAR is not asked without an edgar_contact")
-        if calendars.zone(settings.exchange) != edgar.ZONE:
+        if calendars.zone(settings.market(ticker).exchange) != edgar.ZONE:
             return _noted(kept, "EDGAR has US stocks alone")
         since = start = max(settings.start, edgar.FIRST_DAY)
         if kept.since and kept.through and kept.since <= start:
@@ -153,7 +153,7 @@ class LiveEvents:
         if company is None:
             return _noted(kept, f"EDGAR lists no company of ticker {ticker}")
         kept = kept.model_copy(update={"company": company, "since": start})
-        return _with_filings(ticker, kept, found, settings.exchange)
+        return _with_filings(ticker, kept, found, settings.market(ticker).exchange)
 
     @contextlib.contextmanager
     def _unless_it_rests(self) -> Iterator[None]:
@@ -179,7 +179,8 @@ class LiveEvents:
         Raises:
             YahooFault: Yahoo gave nothing usable.
         """
-        settings, zone = self._settings, calendars.zone(self._settings.exchange)
+        settings = self._settings
+        zone = calendars.zone(settings.market(ticker).exchange)
         today = self._clock().tz_convert(zone).date()
         with slot(Workspace.of(settings).vendor, settings.yahoo_parallel):
             found = yahoo.fetch_coming(settings, ticker, zone, 2 * settings.yahoo_timeout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 from stockcast.contracts.event import EventCalendar
@@ -21,8 +22,8 @@ class EventSource(Protocol):
 
 def no_results(ticker: str) -> str:
     """Why ``ticker`` never has results, if that can be told from its name: an index (``^``), a
-    currency pair or a future (``=``); empty otherwise."""
-    return "it is no company" if {"^", "="} & set(ticker) else ""
+    currency pair or a future (``=``, ``-USD``); empty otherwise."""
+    return "it is no company" if re.search(r"[\^=]|-[A-Z]{3}$", ticker) else ""
 
 
 def without(ticker: str, source: str, why: str) -> EventCalendar:

@@ -64,7 +64,7 @@ def check_all(settings: Settings, *, pages: bool = True) -> Checks:
         pages: whether Evidently's page is written, too; it takes half a second per ticker.
     """
     checks = Checks()
-    market: pd.DataFrame | None = None
+    indices: dict[str, pd.DataFrame] = {}
     with _page_writer(pages) as write_page:
         for ticker, found in _histories(settings):
             if isinstance(found, DataFault):
@@ -72,8 +72,9 @@ def check_all(settings: Settings, *, pages: bool = True) -> Checks:
             elif isinstance(found, StockcastError):
                 checks.failed[ticker] = found
             else:
-                market = found.frame if ticker == settings.parent_ticker else market
-                checked = checkup.examine(settings, found, market)
+                indices |= {ticker: found.frame} if ticker in settings.indices else {}
+                index = indices.get(settings.index_of(ticker))
+                checked = checkup.examine(settings, found, index)
                 checks.documents.append(conclude(settings, found, checked, write_page))
     for document in checks.documents:
         _check_again(settings, document)

@@ -54,9 +54,9 @@ def examine(
     """Check the ticker of ``history``; nothing is written.
 
     Args:
-        settings: of the profile; places, exchange, horizon, split and false-alarm rate are used.
+        settings: of the profile; places, markets, horizon, split and false-alarm rate are used.
         history: prices up to the day of the check.
-        market: bars of the parent's ticker, to tell a stock's volatility from its market's.
+        market: bars of the ticker's index, to tell a stock's volatility from its market's.
     """
     ticker = history.ticker
     computed = features.compute(history.frame)
@@ -74,7 +74,7 @@ def examine(
         history.frame,
         seen,
         end=training_end(settings, record, history),
-        market=None if ticker == settings.parent_ticker else market,
+        market=None if ticker == settings.index_of(ticker) else market,
         target=settings.false_alarm_rate,
         sessions=sessions,
     )
@@ -140,7 +140,7 @@ def _sessions_since(settings: Settings, history: PriceHistory) -> int:
 
 def _faults(settings: Settings, history: PriceHistory, behind: int) -> list[Fault]:
     ticker = history.ticker
-    found = quality.recent_faults(history.frame, ticker, settings.exchange)
+    found = quality.recent_faults(history.frame, ticker, settings.market(ticker).exchange)
     if behind:
         problem = f"expected a bar as new as the market's, got none for {behind} sessions"
         severity: Literal["stop", "note"] = "stop" if behind > BEHIND else "note"
@@ -159,7 +159,7 @@ def _stored_otherwise(
 def _behind(settings: Settings, history: PriceHistory, market: pd.DataFrame | None) -> int:
     """Sessions by which the last bar lies behind the market's."""
     newest = max(history.as_of, history.as_of if market is None else market.index[-1])
-    days = calendars.sessions(settings.exchange, history.as_of, newest)
+    days = calendars.sessions(settings.market(history.ticker).exchange, history.as_of, newest)
     return int((days > history.as_of).sum())
 
 

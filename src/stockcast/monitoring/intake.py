@@ -21,7 +21,8 @@ def admit(settings: Settings, ticker: str) -> PriceHistory:
     """
     try:
         history = prices.read(settings, ticker)
-        quality.check_recent(history.frame, ticker=ticker, exchange=settings.exchange)
+        exchange = settings.market(ticker).exchange
+        quality.check_recent(history.frame, ticker=ticker, exchange=exchange)
     except DataFault as fault:
         refuse(settings, ticker, str(fault))
         raise

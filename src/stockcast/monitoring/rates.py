@@ -31,14 +31,15 @@ def measure(settings: Settings, planted: int = 25) -> list[Replay]:
     Raises:
         BadInput: no ticker's is.
     """
-    found, market = [], None
+    found: list[Replay] = []
+    indices: dict[str, pd.DataFrame] = {}
     for ticker in settings.all_tickers:
         history = prices.read(settings, ticker)
         record = Workspace.of(settings).read_record(model_name(settings, ticker))
         end = training_end(settings, record, history)
+        market = indices.get(settings.index_of(ticker))
         one = replay(settings, history, end=end, market=market, record=record, planted=planted)
-        if ticker == settings.parent_ticker:
-            market = history.frame
+        indices |= {ticker: history.frame} if ticker in settings.indices else {}
         found += [one] if one else []
     if not found:
         raise BadInput("Expected a ticker with four years of prices, got none to replay.")

@@ -119,6 +119,10 @@ class _World:
             promised=calibrate(known.iloc[: len(known) // 2], target),
         )
 
+    @property
+    def _exchange(self) -> str:
+        return self.settings.market(self.history.ticker).exchange
+
     def rates(self) -> Row:
         """Alarms at the sessions of undisturbed history."""
         bars = self.history.frame
@@ -186,13 +190,13 @@ class _World:
         frame, found = self.history.frame, pd.Series(False, self.history.frame.index)
         for end in range(WARM_UP, len(frame) + 1, quality.RECENT):
             some = frame.iloc[:end]
-            faults = quality.recent_faults(some, self.history.ticker, self.settings.exchange)
+            faults = quality.recent_faults(some, self.history.ticker, self._exchange)
             found.iloc[end - quality.RECENT : end] = bool(faults)
         return found
 
     def _in_bars(self, name: str, at: int) -> Row:
         bars = plants.BAR_FAULTS[name](self.history.frame.iloc[: at + SESSIONS], at)
-        ticker, exchange = self.history.ticker, self.settings.exchange
+        ticker, exchange = self.history.ticker, self._exchange
         faults = schema.faults(bars.iloc[-ROWS:], ticker=ticker, exchange=exchange)
         faults += quality.recent_faults(bars, ticker, exchange)
         if any(fault.severity == "stop" for fault in faults):

@@ -29,7 +29,7 @@ def latest(settings: Settings) -> pd.Timestamp:
     Raises:
         StockcastError: the prices cannot be read.
     """
-    wanted = prices.wanted(settings)
+    wanted = prices.wanted(settings, settings.parent_ticker)
     return prices.read(settings, settings.parent_ticker).as_of if wanted is None else wanted
 
 
@@ -40,22 +40,33 @@ def due(settings: Settings, last: pd.Timestamp) -> list[Due]:
     one only on ``last``.
     """
     rows = Ledger(settings).rows()
-    start = last - pd.Timedelta(days=14 + 2 * settings.catch_up)
-    recent = calendars.sessions(settings.exchange, start, last)[-settings.catch_up :]
     missing: dict[pd.Timestamp, list[str]] = {}
     for ticker in settings.tickers:
         made = set(rows.loc[rows["ticker"] == ticker, "as_of"])
-        for session in recent if made else [last]:
+        recent = _recent(settings, ticker, last)
+        for session in recent if made else recent[-1:]:
             if session not in made and (not made or session > min(made)):
                 missing.setdefault(session, []).append(ticker)
     return [Due(session, tuple(missing[session])) for session in sorted(missing)]
 
 
+def _recent(settings: Settings, ticker: str, last: pd.Timestamp) -> pd.DatetimeIndex:
+    """The last sessions of the ticker's exchange up to ``last`` that are over."""
+    over = prices.wanted(settings, ticker)
+    end = last if over is None else min(last, over)
+    start = end - pd.Timedelta(days=14 + 2 * settings.catch_up)
+    return calendars.sessions(settings.market(ticker).exchange, start, end)[-settings.catch_up :]
+
+
 def reached(settings: Settings, ticker: str) -> bool:
-    """Whether there is a bar of ``ticker`` on the day ``as_of``; fetched, when that is needed."""
+    """Whether there is a bar of ``ticker`` on its last session up to ``as_of``; fetched, when that
+    is needed."""
     from stockcast.errors import StockcastError
 
+    day = pd.Timestamp(settings.as_of)
+    exchange = settings.market(ticker).exchange
+    session = calendars.sessions(exchange, day - pd.Timedelta(days=30), day)[-1]
     try:
-        return bool(prices.read(settings, ticker).as_of == pd.Timestamp(settings.as_of))
+        return bool(prices.read(settings, ticker).as_of == session)
     except StockcastError:
         return False  # the run of the last session says why

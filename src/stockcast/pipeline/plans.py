@@ -32,6 +32,7 @@ _EACH = ("tickers", "all_tickers")
 _KEYS = {"name", "source", "each", "upstream", "params", "products", "keeps"}
 _SETTING = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _TICKER = re.compile(r"\[\[\s*ticker\s*\]\]")
+_INDEX = re.compile(r"\[\[\s*index\s*\]\]")
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def _unknown(word: str, known: Iterable[str]) -> str:
 
 
 class _Values:
-    """What ``{{key}}`` and ``[[ticker]]`` stand for in one task."""
+    """What ``{{key}}``, ``[[ticker]]`` and ``[[index]]`` stand for in one task."""
 
     def __init__(self, path: Path, settings: Settings, task: str, ticker: str | None) -> None:
         self._path, self._settings, self._ticker = path, settings, ticker
@@ -129,6 +130,10 @@ class _Values:
             return _events(self._settings, self._ticker)
         if key == "news" and self._ticker is not None:
             return _news(self._settings, self._ticker)
+        if key in ("exchange", "currency") and self._ticker is not None:
+            return getattr(self._settings.market(self._ticker), key)
+        if key == "index" and self._ticker is not None:
+            return self._settings.index_of(self._ticker)
         if key == "mark":
             return marks.in_force(self._settings, self.name)
         if key not in Settings.model_fields:
@@ -143,7 +148,10 @@ class _Values:
         if alone:
             return self.of(alone[1])
         text = _SETTING.sub(lambda found: str(self.of(found[1])), template)
-        return _TICKER.sub(lambda _: self._ticker or "", text)
+        if self._ticker is None:
+            return text
+        index = self._settings.index_of(self._ticker) if "[[" in text else ""
+        return _INDEX.sub(lambda _: index, _TICKER.sub(lambda _: str(self._ticker), text))
 
 
 def _jsonable(key: str, value: Any) -> Any:

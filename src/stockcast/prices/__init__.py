@@ -54,7 +54,7 @@ def read(settings: Settings, ticker: str, *, today: pd.Timestamp | None = None) 
     """The history of ``ticker`` from ``start`` to ``as_of``, checked and adjusted to its last day.
 
     Args:
-        settings: source, prices_dir, currency, exchange, start and as_of are used.
+        settings: source, prices_dir, currency, exchange, markets, start and as_of are used.
         ticker: what to read.
         today: bars after it are in the future; by default the date at the exchange.
 
@@ -66,8 +66,8 @@ def read(settings: Settings, ticker: str, *, today: pd.Timestamp | None = None) 
     ticker = parse_ticker(ticker)
     raw = open_source(settings).history(ticker)
     bars = completed(_cut(raw.frame, settings, ticker))
-    policy = accepted.policy(settings, ticker)
-    check_prices(bars, ticker=ticker, exchange=settings.exchange, today=today, policy=policy)
+    policy, exchange = accepted.policy(settings, ticker), settings.market(ticker).exchange
+    check_prices(bars, ticker=ticker, exchange=exchange, today=today, policy=policy)
     suspects = suspect_days(bars, policy)  # old ones: a fresh one stops
     frame = rebased(adjust(bars), suspects)
     return PriceHistory(
@@ -95,10 +95,10 @@ def fingerprint(settings: Settings, ticker: str) -> str:
     return open_source(settings).fingerprint(ticker) + accepted.mark(settings, ticker)
 
 
-def wanted(settings: Settings) -> pd.Timestamp | None:
-    """The session whose bar should be the last one; None of a source that is as it is."""
+def wanted(settings: Settings, ticker: str) -> pd.Timestamp | None:
+    """The session whose bar should be the ticker's last; None of a source that is as it is."""
     source = open_source(settings)
-    return source.wanted() if isinstance(source, LiveSource) else None
+    return source.wanted(ticker) if isinstance(source, LiveSource) else None
 
 
 def available(settings: Settings) -> list[str]:

@@ -32,7 +32,7 @@ _ANY_TEXT = (".txt", ".tsv", ".xlsx")
 
 
 class FileSource:
-    """The files of ``prices_dir``, in the profile's currency.
+    """The files of ``prices_dir``, in the currency of each ticker's market.
 
     Files are found by listing the folder and comparing names: no path is made from a ticker.
     """
@@ -41,8 +41,7 @@ class FileSource:
         if settings.prices_dir is None:
             raise BadInput("Expected the folder of your price files (prices_dir), got none.")
         self._folder = settings.prices_dir
-        self._currency = settings.currency
-        self._exchange = settings.exchange
+        self._settings = settings
         self._notation = Notation(settings.date_order, settings.decimal_mark)
 
     def tickers(self) -> list[str]:
@@ -70,8 +69,9 @@ class FileSource:
         if ticker not in owners:
             got = ", ".join(filter(None, book.tickers[:10])) or "nobody's"
             raise BadInput(f"Expected prices of {ticker} in {path.name}, got those of {got}.")
-        frame, repairs = book.bars(owners[ticker], ticker, self._exchange)
-        return RawPrices(frame, self._currency, repairs=repairs)
+        market = self._settings.market(ticker)
+        frame, repairs = book.bars(owners[ticker], ticker, market.exchange)
+        return RawPrices(frame, market.currency, repairs=repairs)
 
     def fingerprint(self, ticker: str) -> str:
         """Hash of the ticker's file; where it holds several, of its columns and rows only.

@@ -60,13 +60,13 @@ class LiveSource:
         The same before and after a fetch that went well, so that what was made from it is fresh;
         another one after a new close, and after a fetch that failed and may be tried again.
         """
-        session = self.wanted()
+        session = self.wanted(ticker)
         failures = Fetches.load(self._settings, ticker).of(session)
         return f"{session:%Y-%m-%d}" + (f", attempt {failures + 1}" if failures else "")
 
-    def wanted(self) -> pd.Timestamp:
-        """The session whose bar should be the last: up to ``as_of``, and over by now."""
-        exchange, as_of = self._settings.exchange, self._settings.as_of
+    def wanted(self, ticker: str) -> pd.Timestamp:
+        """The session whose bar should be the ticker's last: up to ``as_of``, and over by now."""
+        exchange, as_of = self._exchange(ticker), self._settings.as_of
         closed = calendars.last_closed_session(exchange, self._clock() - SETTLING)
         if as_of is None or pd.Timestamp(as_of) >= closed:
             return closed
@@ -81,7 +81,7 @@ class LiveSource:
             BadInput: Yahoo does not have it, and nothing is kept.
             Unavailable: Yahoo gave nothing, and what is kept is too old or is not there.
         """
-        session, settings = self.wanted(), self._settings
+        session, settings = self.wanted(ticker), self._settings
         with locked(folder(settings, ticker) / "lock"):
             kept, fault = Archive.load(settings, ticker), None
             if kept is None or not self._reaches(kept, session):
@@ -92,6 +92,9 @@ class LiveSource:
         freshness = self._freshness(ticker, kept, session)
         found = tuple(kept.revisions.get(f"{session:%Y-%m-%d}", ()))
         return RawPrices(kept.frame, kept.currency, freshness, found)
+
+    def _exchange(self, ticker: str) -> str:
+        return self._settings.market(ticker).exchange
 
     def _reaches(self, kept: Archive, session: pd.Timestamp) -> bool:
         return bool(kept.last >= session and kept.start <= pd.Timestamp(self._settings.start))
@@ -127,7 +130,7 @@ class LiveSource:
             DataFault: what came breaks the contract of schema.py.
         """
         start = pd.Timestamp(self._settings.start)
-        if kept is not None and kept.start <= start and not self._is_due(kept, session):
+        if kept is not None and kept.start <= start and not self._is_due(ticker, kept, session):
             window = self._ask(ticker, kept.frame.index[-WINDOW:][0])
             if agree(kept.frame, window.frame):
                 old = kept.frame[kept.frame.index < window.frame.index[0]]
@@ -141,14 +144,15 @@ class LiveSource:
             revisions = {**kept.revisions, **({f"{session:%Y-%m-%d}": found} if found else {})}
         return Archive(frame, came.currency, first, session, revisions)
 
-    def _is_due(self, kept: Archive, session: pd.Timestamp) -> bool:
+    def _is_due(self, ticker: str, kept: Archive, session: pd.Timestamp) -> bool:
         """Whether all of the history is to be compared again."""
-        return len(calendars.sessions(self._settings.exchange, kept.whole, session)) > WHOLE_EVERY
+        since = calendars.sessions(self._exchange(ticker), kept.whole, session)
+        return len(since) > WHOLE_EVERY
 
     def _ask(self, ticker: str, start: pd.Timestamp) -> Quotes:
         """Finished bars from ``start`` on, asked for until they come or the budget is used up."""
         quotes = self._retried(lambda left: yahoo.fetch_quotes(self._settings, ticker, start, left))
-        exchange = self._settings.exchange
+        exchange = self._exchange(ticker)
         finished = calendars.last_closed_session(exchange, quotes.at - SETTLING)
         frame = quotes.frame.loc[:finished]
         if frame.empty:
@@ -196,7 +200,7 @@ class LiveSource:
         """
         bars = frame[[name for name in yahoo.COLUMNS if name not in ("dividend", "split")]]
         policy = accepted.policy(self._settings, ticker)
-        check_prices(bars, ticker=ticker, exchange=self._settings.exchange, policy=policy)
+        check_prices(bars, ticker=ticker, exchange=self._exchange(ticker), policy=policy)
         return frame
 
     def _fetch_news(self, ticker: str) -> None:
@@ -218,7 +222,7 @@ class LiveSource:
         settings = self._settings
         days = kept.frame.index[kept.frame.index <= session]
         last = days[-1] if len(days) else kept.frame.index[0]
-        old = len(calendars.sessions(settings.exchange, last + pd.Timedelta(days=1), session))
+        old = len(calendars.sessions(self._exchange(ticker), last + pd.Timedelta(days=1), session))
         why = Fetches.load(settings, ticker).why if old else ""
         if old > settings.oldest_prices:
             raise Unavailable(

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from stockcast.errors import StockcastError
+from stockcast.markets import HUNDREDTHS, currency_code
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
@@ -55,8 +56,8 @@ _SENTENCES = {
     "renamed": "Yahoo answers for {ticker} with {detail}: it was renamed, so list {detail} instead",
 }
 
-#: Currencies whose prices come in hundredths.
-_HUNDREDTHS = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ILA": "ILS"}
+#: A class of shares, which others write with a point: BRK.B is BRK-B at Yahoo.
+_CLASS = re.compile(r"([A-Z]+)\.([ABC])")
 _NAMES = {
     "Open": "open",
     "High": "high",
@@ -131,13 +132,13 @@ def fetch_quotes(settings: Settings, ticker: str, start: pd.Timestamp, seconds: 
         )
         about = handle.get_history_metadata()
         symbol = str(about.get("symbol") or ticker).upper()
-        currency = str(about.get("currency") or settings.currency)
-    if symbol != ticker:
+        currency = currency_code(about.get("currency") or settings.market(ticker).currency)
+    if symbol != _symbol(ticker):
         raise YahooFault("renamed", ticker, symbol)
     if frame.empty:
         raise YahooFault("empty", ticker)
     at = session.server_time or pd.Timestamp.now("UTC")
-    return Quotes(_as_traded(frame, currency), _HUNDREDTHS.get(currency, currency), at)
+    return Quotes(_as_traded(frame, currency), HUNDREDTHS.get(currency, currency), at)
 
 
 def fetch_news(settings: Settings, ticker: str, seconds: float) -> list[dict[str, str]]:
@@ -179,6 +180,11 @@ def fetch_coming(settings: Settings, ticker: str, zone: str, seconds: float) -> 
     return Coming(days[0], days[-1], not estimate) if days else None
 
 
+def _symbol(ticker: str) -> str:
+    """What Yahoo calls the ticker."""
+    return _CLASS.sub(r"\1-\2", ticker) if _CLASS.fullmatch(ticker) else ticker
+
+
 def _headline(content: dict[str, Any]) -> dict[str, str]:
     provider = content.get("provider")
     return {
@@ -197,7 +203,7 @@ def _as_traded(frame: pd.DataFrame, currency: str) -> pd.DataFrame:
     )
     ratios = bars["split"].where(bars["split"] > 0, 1.0).to_numpy()
     later = np.append(np.cumprod(ratios[::-1])[::-1][1:], 1.0)
-    scale = 0.01 if currency in _HUNDREDTHS else 1.0
+    scale = 0.01 if currency in HUNDREDTHS else 1.0
     for name in ("open", "high", "low", "close", "dividend"):
         bars[name] *= later * scale
     bars["adj_close"] *= scale
@@ -222,7 +228,7 @@ def _asking(settings: Settings, ticker: str, seconds: float) -> Iterator[tuple[A
     # it keeps answers for the time of the process, a broken one as well
     YfData.cache_get.cache_clear()
     try:
-        yield yfinance.Ticker(ticker, session=session), session
+        yield yfinance.Ticker(_symbol(ticker), session=session), session
     except YahooFault:
         raise
     except Exception as error:
