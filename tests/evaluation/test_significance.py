@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -13,6 +14,7 @@ from stockcast.evaluation.significance import (
     block_length,
     diebold_mariano,
     long_run_variance,
+    pooled_diebold_mariano,
     ratio_interval,
 )
 
@@ -114,3 +116,43 @@ def test_resampling_is_that_of_arch(n: int, block: int) -> None:
     starts = _block_starts(n, block, reps=200, seed=7)
     ours = np.quantile(_resampled(a, starts, block) / _resampled(b, starts, block), [0.025, 0.975])
     assert ours == pytest.approx(theirs.ravel(), rel=1e-12)
+
+
+def stocks_of(seed: int, n: int = 400, gain: float = 0.0) -> list[tuple[pd.Series, pd.Series]]:
+    """Twenty stocks that share nearly all of one difference between two equal forecasters."""
+    rng = np.random.default_rng(seed)
+    a, b = equal_forecasters(seed, n)
+    days = pd.bdate_range("2001-01-01", periods=n)
+    scales = rng.uniform(0.5, 5, 20)
+    noisy = [(a - gain + 0.01 * rng.normal(size=n), b) for _ in scales]
+    return [
+        (pd.Series(k * x, days), pd.Series(k * y, days))
+        for k, (x, y) in zip(scales, noisy, strict=True)
+    ]
+
+
+def test_stocks_that_move_together_count_as_one_series() -> None:
+    found = [pooled_diebold_mariano(stocks_of(s), 5)[1] < 0.05 for s in range(200)]
+    assert np.mean(found) < 0.1
+    statistic, p = pooled_diebold_mariano(stocks_of(1, gain=0.3), 5)
+    assert statistic < -3
+    assert p < 0.001
+
+
+def test_one_stock_pooled_is_the_plain_test() -> None:
+    a, b = stocks_of(3)[0]
+    _, p = pooled_diebold_mariano([(a, b)], 5)
+    assert p == pytest.approx(diebold_mariano(a.to_numpy(), b.to_numpy(), 5, alternative="less"))
+
+
+def test_days_outside_a_slice_count_as_no_difference() -> None:
+    pairs = stocks_of(1, gain=0.3)
+    days = pairs[0][0].index
+    quiet = pd.Series(np.arange(len(days)) % 2 == 0, days)
+    half, _ = pooled_diebold_mariano(pairs, 5, inside=[quiet] * len(pairs))
+    none, p = pooled_diebold_mariano(pairs, 5, inside=[quiet & False] * len(pairs))
+    whole, _ = pooled_diebold_mariano(pairs, 5)
+    assert whole < half < 0
+    assert none == 0
+    assert p == pytest.approx(0.5)
+    assert np.isnan(pooled_diebold_mariano([(a[:9], b[:9]) for a, b in pairs], 5)[1])

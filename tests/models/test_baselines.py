@@ -12,7 +12,14 @@ from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.walkforward import losses
 from stockcast.models import gjr
-from stockcast.models.baselines import climate, ewma, first_origin, garch, naive
+from stockcast.models.baselines import (
+    climate,
+    ewma,
+    first_origin,
+    garch,
+    garch_events,
+    naive,
+)
 from tests.evaluation.histories import VALIDATION, by_row, noise, sample_close
 from tests.leaks import assert_causal
 
@@ -202,3 +209,70 @@ def test_accuracy_on_the_index_is_what_was_measured() -> None:
     }
     assert cost["ewma"] / cost["naive"] == pytest.approx(0.9035, abs=0.004)
     assert cost["garch"] / cost["naive"] == pytest.approx(0.8783, abs=0.006)
+
+
+def due(close: pd.Series, every: int = 63) -> tuple[np.ndarray, np.ndarray]:
+    """Sessions that answer an event, and those ahead of each: every 63rd from the 30th on."""
+    place = np.arange(len(close))
+    answered = place % every == 30
+    ahead = np.column_stack([(place + h) % every == 30 for h in range(1, 6)])
+    return answered, ahead
+
+
+def jumpy(days: int = 1500, seed: int = 9, move: float = 4.0) -> pd.Series:
+    """Returns that are four times as large on the sessions of :func:`due`."""
+    calm = noise(days, seed)
+    returns = np.diff(np.log(calm), prepend=np.log(calm.iloc[0]))
+    answered, _ = due(calm)
+    return pd.Series(np.exp(np.cumsum(np.where(answered, move, 1) * returns)), calm.index)
+
+
+def with_events(close: pd.Series, origins: pd.DatetimeIndex) -> QuantileForecasts:
+    answered, ahead = due(close)
+    return garch_events(close, origins, answered=answered, ahead=ahead, every=120, paths=400)
+
+
+def test_without_a_calendar_garch_events_is_garch() -> None:
+    close = sample_close()[-400:]
+    made = garch_events(close, close.index[-9:], answered=None, ahead=None)
+    np.testing.assert_array_equal(made.values, garch(close, close.index[-9:]).values)
+
+
+def test_a_known_event_widens_the_days_from_its_own_on() -> None:
+    close = jumpy()
+    event = 30 + 20 * 63
+    rows = [event - 10, event - 3]  # none inside the horizon, and one three sessions ahead
+    assert due(close)[1][rows].sum(axis=0).tolist() == [0, 0, 1, 0, 0]
+    low, high = with_events(close, close.index[rows]).interval(0.8)
+    quiet, near = high - low
+    assert near[1] / quiet[1] == pytest.approx(1, abs=0.35)
+    assert near[2] / near[1] > 2
+
+
+def test_weeks_with_events_hold_what_they_promise() -> None:
+    close = jumpy(2500)
+    origins = close.index[1200:-5]
+    near = np.logical_or.accumulate(due(close)[1], axis=1)[1200:-5]
+    held = {}
+    for name, made in {
+        "told": with_events(close, origins),
+        "not": quick_garch(close, origins),
+    }.items():
+        y = np.log(close).to_numpy()[np.arange(1200, len(close) - 5)[:, None] + np.arange(1, 6)]
+        y = y - np.log(close).to_numpy()[1200:-5, None]
+        low, high = made.interval(0.8)
+        held[name] = ((y >= low) & (y <= high))[near].mean()
+    assert 0.72 < held["told"] < 0.88
+    assert held["not"] < held["told"] - 0.1
+
+
+def test_garch_events_sees_no_later_close_or_answer() -> None:
+    frame = jumpy(700).to_frame("close")
+    assert_causal(walked(with_events), frame, cuts=[450, 601, 699])
+
+
+def test_flags_of_other_sessions_are_refused() -> None:
+    close = jumpy(400)
+    answered, ahead = due(close)
+    with pytest.raises(BadInput, match="Expected flags of 400 sessions and 5 ahead"):
+        garch_events(close, close.index[-3:], answered=answered[:-1], ahead=ahead)

@@ -14,7 +14,13 @@ from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.scorecard import yearly_coverage
 from stockcast.evaluation.walkforward import losses, outcomes
 from stockcast.models.baselines import climate, ewma, first_origin, garch, naive
-from stockcast.models.calibration import LIMIT, CalibrationState, recalibrate
+from stockcast.models.calibration import (
+    LIMIT,
+    CalibrationState,
+    near_events,
+    panel_state,
+    recalibrate,
+)
 from tests.evaluation.histories import by_row, forecasts, noise, sample_close, spread
 from tests.leaks import assert_causal
 
@@ -186,3 +192,74 @@ def test_a_baseline_with_notes_keeps_them() -> None:
     close = sample_close("FB")
     raw = garch(close, close.index[close.index >= first_origin(close, 6)])
     assert recalibrate(raw, close)[0].notes == raw.notes != ()
+
+
+def eventful() -> tuple[pd.Series, QuantileForecasts, np.ndarray]:
+    """Noise whose every 20th day moves three times as much, forecast as if it did not."""
+    calm = noise(6000, 8)
+    returns = np.diff(np.log(calm), prepend=np.log(calm.iloc[0]))
+    jump = np.arange(len(calm)) % 20 == 0
+    close = pd.Series(np.exp(np.cumsum(np.where(jump, 3, 1) * returns)), calm.index)
+    origins = close.index[500:-5]
+    ahead = np.column_stack([np.roll(jump, -h) for h in range(1, 6)])[500:-5]
+    return close, forecasts(climate(calm, origins).values, origins), near_events(ahead)
+
+
+def held(made: QuantileForecasts, close: pd.Series, chosen: np.ndarray) -> float:
+    y = outcomes(close, made.origins, made.horizon)
+    low, high = made.interval(0.8)
+    return float(((y >= low) & (y <= high))[chosen].mean())
+
+
+def test_quiet_days_and_events_each_come_to_hold_what_they_promise() -> None:
+    close, raw, near = eventful()
+    made, state = recalibrate(raw, close, near=near)
+    later = np.arange(len(raw))[:, None] > 2500
+    for chosen in (near & later, ~near & later):
+        assert 0.77 < held(made, close, chosen) < 0.83
+    as_one, _ = recalibrate(raw, close)
+    assert held(as_one, close, near & later) < 0.72
+    assert (state.event_factors[:, 1] > state.factors[:, 1] + 0.3).all()
+
+
+def test_a_panels_state_is_right_from_the_first_day() -> None:
+    close, raw, near = eventful()
+    state = panel_state([(raw, close, near)])
+    made, _ = recalibrate(raw.at(raw.origins[:300]), close, state=state, near=near[:300])
+    assert held(raw.at(raw.origins[:300]), close, near[:300]) < 0.7
+    assert 0.7 < held(made, close, near[:300]) < 0.9
+    assert 0.77 < held(made, close, ~near[:300]) < 0.83
+    assert state.outcomes == 0
+
+
+def test_a_panel_with_few_events_lends_them_the_factors_of_the_others() -> None:
+    close, raw, near = eventful()
+    state = panel_state([(raw, close, near & (np.arange(len(raw)) < 100)[:, None])])
+    np.testing.assert_array_equal(state.event_factors, state.factors)
+    with pytest.raises(BadInput, match="Expected forecasts of a panel"):
+        panel_state([])
+
+
+def test_events_go_on_from_a_saved_state_too() -> None:
+    close, raw, near = eventful()
+    raw, near = raw.at(raw.origins[:700]), near[:700]
+    whole, end = recalibrate(raw, close, near=near)
+    _, middle = recalibrate(raw.at(raw.origins[:400]), close, near=near[:400])
+    rest, after = recalibrate(
+        raw.at(raw.origins[400:]), close, state=saved(middle), near=near[400:]
+    )
+    np.testing.assert_array_equal(rest.values, whole.values[400:])
+    np.testing.assert_array_equal(after.event_factors, end.event_factors)
+
+
+def test_a_state_saved_before_events_had_their_own_is_read() -> None:
+    document = recalibrate(base(), sample_close())[1].contract()
+    older = document.model_dump(mode="json", exclude={"event_factors", "near"})
+    state = CalibrationState.of(Calibration.model_validate(older))
+    np.testing.assert_array_equal(state.event_factors, state.factors)
+    assert not state.near.any()
+
+
+def test_flags_for_other_outcomes_are_refused() -> None:
+    with pytest.raises(BadInput, match="Expected flags of events for"):
+        recalibrate(base(), sample_close(), near=np.zeros((3, 5), bool))

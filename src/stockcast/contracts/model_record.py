@@ -51,16 +51,22 @@ class Calibration(Contract):
     Attributes:
         levels: (k,) of the forecasts.
         factors: (horizon, k // 2) log-factors, the outermost interval first.
+        event_factors: the same for outcomes with a known event on the way; None where these had
+            none of their own.
         outcomes: how many were learned from.
         waiting: (m,) the last origins, oldest first.
         issued: (m, horizon, k) the quantiles given at those.
+        near: (m, horizon) which of those outcomes have a known event on the way; None where it was
+            not asked.
     """
 
     levels: list[float]
     factors: list[list[float]]
+    event_factors: list[list[float]] | None = None
     outcomes: int
     waiting: list[dt.date]
     issued: list[list[list[float]]]
+    near: list[list[bool]] | None = None
 
 
 class ScorecardRow(Contract):

@@ -7,14 +7,22 @@ sessions overlap, so neighbouring losses are alike and count for less than their
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from stockcast.errors import BadInput
 
-__all__ = ["block_length", "diebold_mariano", "long_run_variance", "ratio_interval"]
+__all__ = [
+    "block_length",
+    "diebold_mariano",
+    "long_run_variance",
+    "pooled_diebold_mariano",
+    "ratio_interval",
+]
 
 #: With fewer losses neither test says anything.
 MIN_LOSSES = 30
@@ -51,18 +59,60 @@ def diebold_mariano(
     Source: Diebold and Mariano (1995), JBES 13(3); Harvey, Leybourne and Newbold (1997),
     International Journal of Forecasting 13(2); Lazarus et al. (2018), JBES 36(4), for the 1.3.
     """
-    from scipy import stats  # a second, which only a test of significance should pay
-
     a, b = _paired(loss_a, loss_b)
-    d, n, h = a - b, len(a), horizon
-    if n < MIN_LOSSES:
+    if len(a) < MIN_LOSSES:
         return float("nan")
+    return _p_value(_statistic(a - b, horizon), len(a), alternative)
+
+
+def pooled_diebold_mariano(
+    losses: Sequence[tuple[pd.Series, pd.Series]],
+    horizon: int = 1,
+    *,
+    inside: Sequence[pd.Series] | None = None,
+    alternative: Literal["two-sided", "less"] = "less",
+) -> tuple[float, float]:
+    """Test of equal accuracy over many stocks, which move together: one series of their mean.
+
+    Each stock's difference is divided by its reference's mean loss, so that none dominates, and
+    averaged over the stocks of a day. A slice keeps the calendar: a day outside it counts as 0, so
+    that the overlap of forecasts is what it is.
+
+    Args:
+        losses: of each stock, the model's and its reference's loss by origin.
+        horizon: sessions ahead.
+        inside: of each stock, whether an origin belongs to the slice; by default all do.
+        alternative: as in :func:`diebold_mariano`.
+
+    Returns:
+        The statistic, negative where the model is the more accurate, and the p-value; NaN for fewer
+        than 30 days.
+    """
+    differences = [(a - b) / b.mean() for a, b in losses]
+    if inside is not None:
+        pairs = zip(differences, inside, strict=True)
+        differences = [d.where(flags.reindex(d.index), 0.0) for d, flags in pairs]
+    daily = pd.concat(differences, axis=1).mean(axis=1).sort_index().to_numpy(float)
+    if len(daily) < MIN_LOSSES:
+        return float("nan"), float("nan")
+    statistic = _statistic(daily, horizon)
+    return statistic, _p_value(statistic, len(daily), alternative)
+
+
+def _statistic(d: Floats, horizon: int) -> float:
+    """The mean of ``d`` over its standard error; see :func:`diebold_mariano`."""
+    n, h = len(d), horizon
     overlap = long_run_variance(d, h - 1, weighted=False)
     variance = max(overlap, long_run_variance(d, math.ceil(1.3 * math.sqrt(n))))
     if not variance > 0:
-        return 1.0 if d.mean() == 0 else 0.0
+        return 0.0 if d.mean() == 0 else math.copysign(math.inf, d.mean())
     small_sample = math.sqrt((n + 1 - 2 * h + h * (h - 1) / n) / n)
-    statistic = small_sample * d.mean() / math.sqrt(variance / n)
+    return float(small_sample * d.mean() / math.sqrt(variance / n))
+
+
+def _p_value(statistic: float, n: int, alternative: str) -> float:
+    from scipy import stats  # a second, which only a test of significance should pay
+
     below = float(stats.t.cdf(statistic, n - 1))
     return below if alternative == "less" else 2 * min(below, 1 - below)
 

@@ -7,6 +7,8 @@ is the one that a walk through the past would have made.
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -16,18 +18,31 @@ from numpy.typing import NDArray
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.walkforward import places
+from stockcast.features.events import FEWEST, LAST, LIMIT, UNKNOWN
 from stockcast.models import gjr
 
-__all__ = ["EWMA_LAMBDA", "MIN_RETURNS", "climate", "ewma", "first_origin", "garch", "naive"]
+__all__ = [
+    "EWMA_LAMBDA",
+    "MIN_RETURNS",
+    "climate",
+    "ewma",
+    "first_origin",
+    "garch",
+    "garch_events",
+    "naive",
+]
 
 #: Fewer past returns than this give no quantiles.
 MIN_RETURNS = 60
 #: Decay of the daily variance. Source: RiskMetrics Technical Document (1996), section 5.3.
 EWMA_LAMBDA = 0.94
+#: No usual answer is taken to be smaller than this share of the volatility.
+LEAST = 0.5
 #: A volatility of zero (a price that does not move) scales nothing.
 MIN_SIGMA = 1e-8
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 def first_origin(close: pd.Series, horizon: int = 5) -> pd.Timestamp:
@@ -125,9 +140,95 @@ def garch(
     Raises:
         BadInput: an origin has fewer than 60 returns before it.
     """
-    rows = _rows(close, origins, horizon + 1)
     returns = 100 * np.diff(np.log(close.to_numpy(float)))
-    values = ewma(close, origins, horizon, levels).values.copy()
+    return _simulated(close, returns, None, origins, horizon, levels, every, paths, seed)
+
+
+def garch_events(
+    close: pd.Series,
+    origins: pd.DatetimeIndex,
+    horizon: int = 5,
+    levels: Sequence[float] = LEVELS,
+    *,
+    answered: Flags | None,
+    ahead: Flags | None,
+    every: int = 60,
+    paths: int = 2000,
+    seed: int = 7,
+) -> QuantileForecasts:
+    """:func:`garch` that knows the calendar; without one it is :func:`garch`.
+
+    The return of a session that answered an event is divided by the stock's usual answer known
+    before: the root mean square of its last twelve, in units of the volatility known before each.
+    The model is fitted to those returns and filters them; where an event is known ahead, the usual
+    answer multiplies that day's shock in every simulated path. So an event neither frightens the
+    model after it nor is forgotten before the next.
+
+    Args:
+        close: adjusted closes, one a session.
+        origins: sessions to forecast from.
+        horizon: sessions ahead.
+        levels: of the quantiles.
+        answered: (len(close),) sessions that answered an event, None without a calendar.
+        ahead: (len(close), horizon) whether the h-th session after each answers an event, as known
+            at its close.
+        every: sessions between refits.
+        paths: simulated at each origin.
+        seed: of the draws.
+
+    Raises:
+        BadInput: an origin has fewer than 60 returns before it, or the flags have another shape.
+    """
+    returns = 100 * np.diff(np.log(close.to_numpy(float)))
+    if answered is None or ahead is None:
+        return _simulated(close, returns, None, origins, horizon, levels, every, paths, seed)
+    if answered.shape != close.shape or ahead.shape != (len(close), horizon):
+        raise BadInput(
+            f"Expected flags of {len(close)} sessions and {horizon} ahead of each, "
+            f"got {answered.shape} and {ahead.shape}."
+        )
+    quiet, usual = _quieted(returns, answered)
+    answers = np.where(ahead, usual[:, None], 1.0)
+    return _simulated(close, quiet, answers, origins, horizon, levels, every, paths, seed)
+
+
+def _quieted(returns: Floats, answered: Flags) -> tuple[Floats, Floats]:
+    """(n - 1,) returns with each answer divided by what is usual, and (n,) that as known each day.
+
+    The volatility that an answer is measured in is the exponential one of :func:`ewma`, of the
+    returns so divided.
+    """
+    quiet, usual = returns.copy(), np.full(len(returns) + 1, UNKNOWN)
+    squares: deque[float] = deque(maxlen=LAST)
+    total = weight = 0.0
+    for row, value in enumerate(returns):
+        usual[row + 1] = usual[row]
+        if answered[row + 1]:
+            quiet[row] = value / usual[row]
+            if weight:
+                sigma = max(math.sqrt(total / weight), 100 * MIN_SIGMA)
+                squares.append(min(abs(value) / sigma, LIMIT) ** 2)
+            if len(squares) >= FEWEST:
+                usual[row + 1] = max(math.sqrt(sum(squares) / len(squares)), LEAST)
+        total = EWMA_LAMBDA * total + (1 - EWMA_LAMBDA) * quiet[row] ** 2
+        weight = EWMA_LAMBDA * weight + (1 - EWMA_LAMBDA)
+    return quiet, usual
+
+
+def _simulated(
+    close: pd.Series,
+    returns: Floats,
+    answers: Floats | None,
+    origins: pd.DatetimeIndex,
+    horizon: int,
+    levels: Sequence[float],
+    every: int,
+    paths: int,
+    seed: int,
+) -> QuantileForecasts:
+    """Fit, filter and simulate ``returns`` in percent; see :func:`garch`."""
+    rows = _rows(close, origins, horizon + 1)
+    values = np.empty((len(rows), horizon, len(levels)))
     uniforms = gjr.uniforms(paths, horizon, seed)
     notes: list[str] = []
     fits: dict[int, gjr.Parameters | None] = {}
@@ -135,9 +236,13 @@ def garch(
         parameters, note = _fit_at(returns, refit, every, fits)
         if note:
             notes.append(f"{origins[chosen[0]].date()} to {origins[chosen[-1]].date()}: {note}")
-        if parameters is not None:
-            state = gjr.filtered(returns[: rows[chosen[-1]]], parameters)[rows[chosen]]
-            values[chosen] = gjr.quantiles(state, parameters, uniforms, levels) / 100
+        if parameters is None:
+            values[chosen] = ewma(close, origins[chosen], horizon, levels).values
+        else:
+            at = rows[chosen]
+            state = gjr.filtered(returns[: at[-1]], parameters)[at]
+            moved = None if answers is None else answers[at]
+            values[chosen] = gjr.quantiles(state, parameters, uniforms, levels, moved) / 100
     return QuantileForecasts.rearranged(origins, levels, values, tuple(notes))
 
 

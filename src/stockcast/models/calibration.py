@@ -6,6 +6,10 @@ by steps that balance at the nominal share: whatever the forecaster and however 
 share inside comes out right over time. A step is made of two: what the horizons agree on moves
 them all, and a smaller part is each horizon's own. The median is left alone.
 
+Outcomes with a known event on the way have factors of their own, so that quiet weeks and those with
+results each hold what they promise. Four such weeks a year cannot move a stock's factors far, so
+they begin with those that were right for a panel of stocks (:func:`panel_state`).
+
 Source: Gibbs and Candes (2021), NeurIPS 34; Angelopoulos, Candes and Tibshirani (2023), NeurIPS
 36, quantile tracking; here of a log-factor, with the delay of an outcome h sessions away.
 
@@ -15,7 +19,7 @@ The factors at an origin come from closes up to it. All that is known lies in a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +29,9 @@ from numpy.typing import NDArray
 from stockcast.contracts.model_record import Calibration
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import QuantileForecasts
-from stockcast.evaluation.walkforward import places
+from stockcast.evaluation.walkforward import outcomes, places
 
-__all__ = ["CalibrationState", "recalibrate"]
+__all__ = ["CalibrationState", "near_events", "panel_state", "recalibrate"]
 
 #: Step of the log-factors for the mean over horizons, and for each horizon by itself. Chosen on
 #: the sample's days before 2010 among window offsets, rescaling and tracking (reports/LOG.md).
@@ -35,8 +39,13 @@ SHARED_STEP = 0.015
 OWN_STEP = 0.005
 #: No interval becomes more than this many times wider or narrower.
 LIMIT = 4.0
+#: An interval narrower than this, in log-returns, is widened as if it were as wide.
+TINY = 1e-9
+#: Outcomes of a kind that a panel needs before it says anything of it.
+FEWEST_OUTCOMES = 200
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,20 +55,30 @@ class CalibrationState:
     Attributes:
         levels: the forecasts' levels, symmetric about the median.
         factors: (horizon, k // 2) log-factors, the outermost interval first.
+        event_factors: the same for outcomes with a known event on the way.
         outcomes: how many (origin, horizon) outcomes were learned from.
         waiting: (m,) the last origins, oldest first; at most ``horizon`` of them.
         issued: (m, horizon, k) the recalibrated quantiles given at those.
+        near: (m, horizon) which of those outcomes have a known event on the way.
     """
 
     levels: tuple[float, ...]
     factors: Floats
+    event_factors: Floats
     outcomes: int
     waiting: pd.DatetimeIndex
     issued: Floats
+    near: Flags
 
     @classmethod
-    def fresh(cls, levels: Sequence[float], horizon: int) -> CalibrationState:
-        """Nothing learned: the forecasts pass as they are.
+    def fresh(
+        cls,
+        levels: Sequence[float],
+        horizon: int,
+        factors: Floats | None = None,
+        event_factors: Floats | None = None,
+    ) -> CalibrationState:
+        """Nothing learned: the forecasts pass as they are, or widened by the factors given.
 
         Raises:
             BadInput: the levels are not symmetric about 0.5.
@@ -67,23 +86,27 @@ class CalibrationState:
         p = np.asarray(levels, float)
         if len(p) % 2 == 0 or not np.allclose(p + p[::-1], 1):
             raise BadInput(f"Expected levels symmetric about the median, got {tuple(levels)}.")
-        factors = np.zeros((horizon, len(p) // 2))
-        nothing = np.empty((0, horizon, len(p)))
-        return cls(tuple(p.tolist()), factors, 0, pd.DatetimeIndex([]), nothing)
+        none = np.zeros((horizon, len(p) // 2))
+        quiet = none if factors is None else np.asarray(factors, float)
+        event = quiet if event_factors is None else np.asarray(event_factors, float)
+        nothing, nowhere = np.empty((0, horizon, len(p))), np.empty((0, horizon), bool)
+        return cls(tuple(p.tolist()), quiet, event, 0, pd.DatetimeIndex([]), nothing, nowhere)
 
     def contract(self) -> Calibration:
         """Return a document that :meth:`of` reads back to the last bit."""
         return Calibration(
             levels=list(self.levels),
             factors=self.factors.tolist(),
+            event_factors=self.event_factors.tolist(),
             outcomes=self.outcomes,
             waiting=[day.date() for day in self.waiting],
             issued=self.issued.tolist(),
+            near=self.near.tolist(),
         )
 
     @classmethod
     def of(cls, document: Calibration) -> CalibrationState:
-        """Read what :meth:`contract` wrote.
+        """Read what :meth:`contract` wrote, also before events had factors of their own.
 
         Raises:
             BadInput: its parts do not fit each other.
@@ -94,20 +117,98 @@ class CalibrationState:
             shape = (len(waiting), len(factors), len(levels))
             issued = np.array(document.issued, float).reshape(shape)
             known = factors.reshape(len(factors), len(levels) // 2)
+            event = np.array(document.event_factors or known, float).reshape(known.shape)
+            near = np.array(document.near or np.zeros(shape[:2]), bool).reshape(shape[:2])
         except ValueError as error:
             raise BadInput(
                 f"Expected a saved calibration, got one without sense: {error}."
             ) from None
-        return cls(levels, known, document.outcomes, waiting, issued)
+        return cls(levels, known, event, document.outcomes, waiting, issued, near)
+
+
+def near_events(ahead: Flags) -> Flags:
+    """(n, horizon) which outcomes have an event on the way, from flags of each session ahead."""
+    near: Flags = np.logical_or.accumulate(np.asarray(ahead, bool), axis=1)
+    return near
+
+
+def panel_state(
+    panel: Iterable[tuple[QuantileForecasts, pd.Series, Flags | None]],
+) -> CalibrationState:
+    """The state that a stock without a past begins with: what would have been right for a panel.
+
+    Each factor is the one that puts the nominal share of the panel's known outcomes inside; with
+    fewer than 200 outcomes with an event on the way, those take the factors of the others.
+
+    Args:
+        panel: of each stock its forecasts, its closes up to the last day that may be used, and
+            (n, horizon) the flags of :func:`near_events` for the forecasts' origins.
+
+    Raises:
+        BadInput: the panel is empty.
+    """
+    excesses: list[Floats] = []
+    flags: list[Flags] = []
+    levels, horizon = None, 0
+    for made, close, near in panel:
+        levels, horizon = made.levels, made.horizon
+        y = outcomes(close, made.origins, horizon)
+        excesses.append(_excess(made.values, y))
+        flags.append(np.zeros(y.shape, bool) if near is None else near)
+    if levels is None:
+        raise BadInput("Expected forecasts of a panel to fit a calibration on, got none.")
+    excess, event = np.concatenate(excesses), np.concatenate(flags)
+    share = 1 - 2 * np.array(levels[: len(levels) // 2])
+    quiet = _right_factors(excess, ~event, share)
+    return CalibrationState.fresh(
+        levels, horizon, quiet, _right_factors(excess, event, share, quiet)
+    )
+
+
+def _excess(quantiles: Floats, y: Floats) -> Floats:
+    """(n, horizon, k // 2) by how much each interval would have to be wider to hold the outcome."""
+    half = quantiles.shape[2] // 2
+    median = quantiles[:, :, half : half + 1]
+    off = y[:, :, None] - median
+    below = np.maximum(median - quantiles[:, :, :half], TINY)
+    above = np.maximum(quantiles[:, :, : -half - 1 : -1] - median, TINY)
+    excess: Floats = np.maximum(-off / below, off / above)
+    return excess
+
+
+def _right_factors(
+    excess: Floats, chosen: Flags, share: Floats, otherwise: Floats | None = None
+) -> Floats:
+    """(horizon, k // 2) log of the factor that lets the nominal ``share`` (k // 2,) inside."""
+    horizon, half = excess.shape[1:]
+    known = chosen & np.isfinite(excess).all(axis=2)
+    fallback = np.zeros((horizon, half)) if otherwise is None else otherwise
+    factors = fallback.copy()
+    for h in range(horizon):
+        rows = excess[known[:, h], h]
+        if len(rows) >= FEWEST_OUTCOMES:
+            right = [np.quantile(rows[:, k], share[k]) for k in range(half)]
+            factors[h] = np.log(np.clip(right, 1 / LIMIT, LIMIT))
+    return factors
 
 
 def recalibrate(
-    forecasts: QuantileForecasts, close: pd.Series, *, state: CalibrationState | None = None
+    forecasts: QuantileForecasts,
+    close: pd.Series,
+    *,
+    state: CalibrationState | None = None,
+    near: Flags | None = None,
 ) -> tuple[QuantileForecasts, CalibrationState]:
     """Walk through the forecasts, each recalibrated by the outcomes known at its own close.
 
     Give all the origins since the state's last, today's at the end: a session left out teaches
     nothing later. The state's last origin may be repeated and gives the same again.
+
+    Args:
+        forecasts: as the model gives them.
+        close: closes up to the last origin or later.
+        state: what was learned before; by default nothing.
+        near: (n, horizon) the flags of :func:`near_events`; None where no event is known.
 
     Returns:
         The recalibrated forecasts, not crossing, and the state after the last of them.
@@ -116,13 +217,14 @@ def recalibrate(
         BadInput: the forecasts differ in shape from the state's or lie before its last origin.
     """
     state = state or CalibrationState.fresh(forecasts.levels, forecasts.horizon)
-    _check(forecasts, state)
+    flags = np.zeros(forecasts.values.shape[:2], bool) if near is None else np.asarray(near, bool)
+    _check(forecasts, state, flags)
     log = np.log(close.to_numpy(float))
     rows = places(close, forecasts.origins)
     walk = _Walk(state, places(close, state.waiting))
     values = np.empty_like(forecasts.values)
     for i, row in enumerate(rows):
-        values[i] = walk.step(int(row), forecasts.values[i], log)
+        values[i] = walk.step(int(row), forecasts.values[i], flags[i], log)
     done = QuantileForecasts(forecasts.origins, forecasts.levels, values, forecasts.notes)
     return done, walk.state(close.index)
 
@@ -132,44 +234,53 @@ class _Walk:
 
     def __init__(self, state: CalibrationState, rows: NDArray[np.intp]) -> None:
         self.levels = state.levels
-        self.factors = state.factors.copy()
+        self.factors = np.stack([state.factors, state.event_factors])
         self.outcomes = state.outcomes
-        self.issued: dict[int, Floats] = {
-            int(row): q for row, q in zip(rows, state.issued, strict=True)
-        }
+        past = zip(rows.tolist(), state.issued, state.near, strict=True)
+        self.issued: dict[int, tuple[Floats, Flags]] = {row: (q, near) for row, q, near in past}
         half = len(state.levels) // 2
         self.outside = 2 * np.array(state.levels[:half])  # the share meant to fall outside
 
-    def step(self, row: int, quantiles: Floats, log: Floats) -> Floats:
+    def step(self, row: int, quantiles: Floats, near: Flags, log: Floats) -> Floats:
         """Learn what has come to be known up to ``row``, and recalibrate its forecast."""
-        horizon = len(self.factors)
+        horizon = self.factors.shape[1]
         last = max(self.issued, default=row)
         for session in range(last + 1, min(row, last + horizon) + 1):
             self._learn(session, log)
-        self.issued[row] = _rescaled(quantiles, self.factors)
-        self.issued = {r: q for r, q in self.issued.items() if r > row - horizon}
-        return self.issued[row]
+        factors = self.factors[near.astype(int), np.arange(horizon)]
+        self.issued[row] = _rescaled(quantiles, factors), near
+        self.issued = {r: made for r, made in self.issued.items() if r > row - horizon}
+        return self.issued[row][0]
 
     def _learn(self, session: int, log: Floats) -> None:
-        """Move the factors by the outcomes that the close of ``session`` settles."""
-        horizon, half = self.factors.shape
-        settled = [h for h in range(1, horizon + 1) if session - h in self.issued]
-        if not settled:
+        """Move the factors by the outcomes that the close of ``session`` settles.
+
+        Outcomes of one kind move those of their kind, all horizons by their share of all settled.
+        """
+        horizon, half = self.factors.shape[1:]
+        settled = np.array([h for h in range(1, horizon + 1) if session - h in self.issued])
+        if not len(settled):
             return
-        q = np.array([self.issued[session - h][h - 1] for h in settled])
+        q = np.array([self.issued[session - h][0][h - 1] for h in settled])
+        kind = np.array([int(self.issued[session - h][1][h - 1]) for h in settled])
         y = np.array([log[session] - log[session - h] for h in settled])[:, None]
         error = ((y < q[:, :half]) | (y > q[:, : -half - 1 : -1])) - self.outside
-        self.factors += SHARED_STEP * error.mean(axis=0)
-        self.factors[np.array(settled) - 1] += OWN_STEP * error
+        for each in np.unique(kind):
+            its = kind == each
+            self.factors[each] += SHARED_STEP * error[its].sum(axis=0) / len(settled)
+            self.factors[each, settled[its] - 1] += OWN_STEP * error[its]
         np.clip(self.factors, -np.log(LIMIT), np.log(LIMIT), out=self.factors)
         self.outcomes += len(settled)
 
     def state(self, index: pd.DatetimeIndex) -> CalibrationState:
+        """What is known after the last step."""
         rows = sorted(self.issued)
-        shape = (len(rows), len(self.factors), len(self.levels))
-        issued = np.array([self.issued[row] for row in rows]).reshape(shape)
+        shape = (len(rows), self.factors.shape[1], len(self.levels))
+        issued = np.array([self.issued[row][0] for row in rows]).reshape(shape)
+        near = np.array([self.issued[row][1] for row in rows], bool).reshape(shape[:2])
         waiting = pd.DatetimeIndex(index[rows], name=None)
-        return CalibrationState(self.levels, self.factors.copy(), self.outcomes, waiting, issued)
+        quiet, event = self.factors.copy()
+        return CalibrationState(self.levels, quiet, event, self.outcomes, waiting, issued, near)
 
 
 def _rescaled(quantiles: Floats, factors: Floats) -> Floats:
@@ -181,10 +292,14 @@ def _rescaled(quantiles: Floats, factors: Floats) -> Floats:
     return widened
 
 
-def _check(forecasts: QuantileForecasts, state: CalibrationState) -> None:
+def _check(forecasts: QuantileForecasts, state: CalibrationState, near: Flags) -> None:
     shape, expected = (forecasts.horizon, forecasts.levels), (len(state.factors), state.levels)
     if shape != expected:
         raise BadInput(f"Expected horizon and levels {expected} to recalibrate, got {shape}.")
+    if near.shape != forecasts.values.shape[:2]:
+        raise BadInput(
+            f"Expected flags of events for {forecasts.values.shape[:2]} outcomes, got {near.shape}."
+        )
     if len(state.waiting) and len(forecasts) and forecasts.origins[0] < state.waiting[-1]:
         raise BadInput(
             f"Expected forecasts from {state.waiting[-1].date()} on, where the calibration stands, "

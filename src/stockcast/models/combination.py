@@ -19,13 +19,18 @@ __all__ = ["PARTNER", "average", "combine"]
 PARTNER = "garch"
 
 
-def average(network: NDArray[np.float64], partner: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of two sets of quantiles of one shape; in order, if both are."""
-    mean: NDArray[np.float64] = (network + partner) / 2
+def average(
+    network: NDArray[np.float64], partner: NDArray[np.float64], weight: float = 0.5
+) -> NDArray[np.float64]:
+    """The mean of two sets of quantiles of one shape, the partner's with ``weight``; in order, if
+    both are."""
+    mean: NDArray[np.float64] = (1 - weight) * network + weight * partner
     return mean
 
 
-def combine(network: QuantileForecasts, partner: QuantileForecasts) -> QuantileForecasts:
-    """The average of two forecasters at the partner's origins."""
-    values = average(network.at(partner.origins).values, partner.values)
+def combine(
+    network: QuantileForecasts, partner: QuantileForecasts, weight: float = 0.5
+) -> QuantileForecasts:
+    """The average of two forecasters at the partner's origins, the partner's with ``weight``."""
+    values = average(network.at(partner.origins).values, partner.values, weight)
     return QuantileForecasts(partner.origins, partner.levels, values, partner.notes)

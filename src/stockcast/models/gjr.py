@@ -78,9 +78,16 @@ def uniforms(paths: int, horizon: int, seed: int) -> Floats:
 
 
 def quantiles(
-    variance: Floats, parameters: Parameters, draws: Floats, levels: Sequence[float]
+    variance: Floats,
+    parameters: Parameters,
+    draws: Floats,
+    levels: Sequence[float],
+    answers: Floats | None = None,
 ) -> Floats:
-    """(n, horizon, k) quantiles of cumulative returns whose first day has ``variance`` (n,)."""
+    """(n, horizon, k) quantiles of cumulative returns whose first day has ``variance`` (n,).
+
+    ``answers`` (n, horizon) multiply the day's shock, which feeds the variance as if they did not.
+    """
     from scipy import stats
 
     p = parameters
@@ -90,7 +97,7 @@ def quantiles(
     values = np.empty((len(variance), draws.shape[1], len(levels)))
     for h in range(draws.shape[1]):
         shock = np.sqrt(day) * errors[:, h]
-        total += p.mu + shock
+        total += p.mu + (shock if answers is None else shock * answers[:, h, None])
         values[:, h] = np.quantile(total, levels, axis=1).T
         day = p.omega + (p.alpha + p.gamma * (shock < 0)) * shock**2 + p.beta * day
     return values

@@ -1,0 +1,103 @@
+"""What the panel's network sees of a day: bars, known events and the market, and which it has.
+
+Some inputs may be missing: a fund has closes alone, many stocks no calendar. A missing group is 0
+and its flag says so, so that one set of weights serves every combination.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stockcast.features.bars import MODEL_INPUTS
+from stockcast.features.events import event_columns, event_inputs
+from stockcast.features.market import MARKET_COLUMNS, market_inputs
+
+__all__ = ["GROUPS", "PANEL_INPUTS", "flag_of", "has_calendar", "panel_inputs"]
+
+#: Columns that may be missing together.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "range": ("range_scaled", "overnight_scaled"),
+    "volume": ("volume_ratio",),
+    "calendar": event_columns(),
+    "index": ("index_vol",),
+    "market": ("market_vol",),
+}
+#: A calendar without an event for longer than this, in sessions, is not one.
+STALE_CALENDAR = 140
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+def flag_of(group: str) -> str:
+    """The column that says whether a day has the group."""
+    return f"has_{group}"
+
+
+#: Every column of :func:`panel_inputs`. Nothing else may name these columns or count them.
+PANEL_INPUTS = (*MODEL_INPUTS, *event_columns(), *MARKET_COLUMNS, *map(flag_of, GROUPS))
+
+
+def has_calendar(answered: Flags, ahead: Flags) -> Flags:
+    """(n,) days with an event ahead or in the last 140 sessions, from the first event on."""
+    place = np.arange(len(answered), dtype=float)
+    last = pd.Series(np.where(answered, place, np.nan)).ffill().to_numpy()
+    recent = np.nan_to_num(place - last, nan=np.inf) <= STALE_CALENDAR
+    flags: Flags = recent | ahead.any(axis=1)
+    return flags
+
+
+def panel_inputs(
+    features: pd.DataFrame,
+    *,
+    has_range: Flags | bool = True,
+    has_volume: Flags | bool = True,
+    answered: Flags | None = None,
+    ahead: Flags | None = None,
+    index_sigma: Floats | None = None,
+    market: Floats | None = None,
+) -> pd.DataFrame:
+    """Give the columns :data:`PANEL_INPUTS`, with the index of ``features``.
+
+    Args:
+        features: of :func:`stockcast.features.compute`.
+        has_range: whether a day's range is one, or what stands for it in a series of closes.
+        has_volume: the same of the volume.
+        answered: (n,) sessions that answered an event; None without a calendar.
+        ahead: (n, horizon) events of the sessions ahead as known at each close.
+        index_sigma: (n,) the index's daily volatility as known at each close; NaN where unknown.
+        market: (n,) close of a volatility index in percent a year, likewise.
+
+    Returns:
+        Finite wherever the inputs from closes are.
+    """
+    n = len(features)
+    sigma = features["sigma"].to_numpy(float)
+    nothing = np.full(n, np.nan)
+    index = nothing if index_sigma is None else index_sigma
+    beside = market_inputs(sigma, index, market)
+    events, known = _events(features, answered, ahead)
+    has = {
+        "range": np.broadcast_to(has_range, n),
+        "volume": np.broadcast_to(has_volume, n),
+        "calendar": known,
+        "index": np.isfinite(beside[:, 0]),
+        "market": np.isfinite(beside[:, 1]),
+    }
+    columns = dict(zip(event_columns(), np.where(known[:, None], events, 0.0).T, strict=True))
+    columns |= dict(zip(MARKET_COLUMNS, np.nan_to_num(beside).T, strict=True))
+    columns |= {flag_of(group): flags.astype(float) for group, flags in has.items()}
+    return features[list(MODEL_INPUTS)].assign(**columns)[list(PANEL_INPUTS)]
+
+
+def _events(
+    features: pd.DataFrame, answered: Flags | None, ahead: Flags | None
+) -> tuple[Floats, Flags]:
+    n = len(features)
+    if answered is None or ahead is None:
+        return np.zeros((n, len(event_columns()))), np.zeros(n, bool)
+    returns = np.log(features["close"]).diff().to_numpy(float)
+    sigma = features["sigma"].to_numpy(float)
+    return event_inputs(returns, sigma, answered, ahead), has_calendar(answered, ahead)

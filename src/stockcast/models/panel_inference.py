@@ -1,0 +1,95 @@
+"""Asking a parent: many days of one stock, or one context, with what it has of the inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from stockcast.errors import BadInput
+from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
+from stockcast.models.panel import standardised, without
+from stockcast.models.panel_training import FittedPanel
+from stockcast.models.samples import Samples, return_scale
+from stockcast.models.training import windows
+
+__all__ = ["ask_context", "walk_panel"]
+
+#: Windows per batch: bounds memory, whatever the length of the history.
+BATCH = 1024
+
+
+@torch.inference_mode()
+def walk_panel(
+    fitted: FittedPanel,
+    samples: Samples,
+    start: pd.Timestamp | str,
+    end: pd.Timestamp | str | None = None,
+    *,
+    missing: Collection[str] = (),
+    levels: Sequence[float] = LEVELS,
+) -> QuantileForecasts:
+    """Forecast from every day since ``start`` and before ``end`` that has a full context behind it.
+
+    Each forecast sees its own window alone, exactly as :func:`ask_context` would.
+
+    Args:
+        fitted: whom to ask.
+        samples: the stock's days, with the columns of :func:`stockcast.features.panel_inputs`.
+        start: first origin.
+        end: the day after the last one; by default all.
+        missing: groups of inputs to do without; for the range, give the plain samples too.
+        levels: of the quantiles, among those of ``fitted``.
+
+    Raises:
+        BadInput: a level is not among them.
+    """
+    rows = np.arange(
+        max(int(samples.days.searchsorted(pd.Timestamp(start))), fitted.context - 1),
+        len(samples.days) if end is None else int(samples.days.searchsorted(pd.Timestamp(end))),
+    )
+    inputs = without(samples.inputs, missing)
+    scale = return_scale(samples.sigma[rows], samples.horizon)[..., None]
+    chosen = _places(fitted, levels)
+    parts = [np.zeros((0, samples.horizon, len(levels)))]
+    for some in np.split(rows, range(BATCH, len(rows), BATCH)) if len(rows) else ():
+        parts.append(_answer(fitted, windows(inputs, some, fitted.context))[..., chosen])
+    return QuantileForecasts.rearranged(samples.days[rows], levels, np.concatenate(parts) * scale)
+
+
+@torch.inference_mode()
+def ask_context(
+    fitted: FittedPanel,
+    context: NDArray[np.float32],
+    sigma: float,
+    levels: Sequence[float] = LEVELS,
+) -> NDArray[np.float64]:
+    """Quantiles (horizon, levels) of cumulative log-returns after one context (days, inputs).
+
+    Raises:
+        BadInput: a level is not among those of ``fitted``.
+    """
+    unit = _answer(fitted, torch.from_numpy(context[None]))[0][:, _places(fitted, levels)]
+    scaled: NDArray[np.float64] = unit * return_scale(np.array([sigma]), len(unit))[0][:, None]
+    return scaled
+
+
+def _answer(fitted: FittedPanel, contexts: torch.Tensor) -> NDArray[np.float64]:
+    """(n, horizon, all levels) in units of scaled return."""
+    mean, std = torch.from_numpy(fitted.scaler.mean), torch.from_numpy(fitted.scaler.std)
+    inputs = standardised(contexts, mean, std)
+    network = fitted.network.eval()
+    last = network.head(network.trunk(inputs)[:, -1], inputs[:, -1])
+    quantiles: NDArray[np.float64] = last.double().numpy()
+    return quantiles
+
+
+def _places(fitted: FittedPanel, levels: Sequence[float]) -> list[int]:
+    known = np.array(fitted.levels)
+    places = [int(np.argmin(np.abs(known - level))) for level in levels]
+    if not np.allclose(known[places], levels):
+        raise BadInput(f"Expected levels among {fitted.levels}, got {tuple(levels)}.")
+    return places

@@ -1,0 +1,121 @@
+"""Inputs from events and the market: they see no future, and say when they are missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stockcast.features import MODEL_INPUTS, compute
+from stockcast.features.events import answer_sizes, event_columns, event_inputs, usual_answers
+from stockcast.features.market import as_of_close, market_inputs
+from stockcast.features.panel import (
+    GROUPS,
+    PANEL_INPUTS,
+    STALE_CALENDAR,
+    flag_of,
+    has_calendar,
+    panel_inputs,
+)
+from tests.leaks import assert_causal
+from tests.models.panels import flags_of, stock_bars
+
+HORIZON = 5
+
+
+def inputs_of(frame: pd.DataFrame, answered: np.ndarray, ahead: np.ndarray) -> pd.DataFrame:
+    n = len(frame)
+    sigma = np.linspace(0.01, 0.02, len(answered))[:n]
+    return panel_inputs(
+        compute(frame),
+        answered=answered[:n],
+        ahead=ahead[:n],
+        index_sigma=sigma,
+        market=1e3 * sigma,
+    )
+
+
+def test_no_input_sees_a_later_bar() -> None:
+    bars = stock_bars(400, 1)
+    answered, ahead = flags_of(400)
+    assert_causal(lambda frame: inputs_of(frame, answered, ahead), bars)
+
+
+def test_a_flag_read_before_its_day_is_caught() -> None:
+    bars = stock_bars(400, 1)
+
+    def leaky(frame: pd.DataFrame) -> pd.DataFrame:
+        returns = np.log(frame["close"]).diff().abs()
+        jumped = (returns > returns.quantile(0.98)).to_numpy()
+        return inputs_of(frame, jumped, np.column_stack([np.roll(jumped, -h) for h in range(1, 6)]))
+
+    with pytest.raises(AssertionError):
+        assert_causal(leaky, bars)
+
+
+def test_the_usual_answer_is_that_of_the_last_twelve() -> None:
+    rng = np.random.default_rng(3)
+    returns, sigma = rng.normal(0, 0.01, 900), np.full(900, 0.01)
+    answered, _ = flags_of(900)
+    sizes = answer_sizes(returns, sigma)
+    usual = usual_answers(sizes, answered)
+    rows = np.flatnonzero(answered)
+    assert np.isnan(usual[rows[2] - 1])
+    assert usual[rows[2]] == pytest.approx(np.sqrt((sizes[rows[:3]] ** 2).mean()))
+    assert usual[-1] == pytest.approx(np.sqrt((sizes[rows[-12:]] ** 2).mean()))
+
+
+def test_an_answer_is_measured_by_the_volatility_known_before_it() -> None:
+    sizes = answer_sizes(np.array([np.nan, 0.02, 0.03]), np.array([0.01, 0.02, 0.5]))
+    np.testing.assert_allclose(sizes, [np.nan, 2.0, 1.5])
+
+
+def test_the_size_is_told_only_where_an_event_is_ahead() -> None:
+    returns, sigma = np.full(900, 0.01), np.full(900, 0.01)
+    answered, ahead = flags_of(900)
+    made = pd.DataFrame(event_inputs(returns, sigma, answered, ahead), columns=event_columns())
+    assert (made.loc[~ahead.any(axis=1), ["event_size", "event_level"]] == 0).all(axis=None)
+    assert (made["event_1"].to_numpy()[:-1] == answered[1:]).all()
+    assert made["event_fresh"][answered].eq(1).all()
+
+
+def test_tokyo_sees_new_york_of_the_day_before() -> None:
+    days = pd.date_range("2024-01-08", periods=3)
+    new_york, tokyo = days + pd.Timedelta(hours=21), days + pd.Timedelta(hours=6)
+    values = pd.Series([1.0, 2.0, 3.0], days)
+    np.testing.assert_array_equal(as_of_close(values, new_york, tokyo), [np.nan, 1, 2])
+    np.testing.assert_array_equal(as_of_close(values, new_york, new_york), [1, 2, 3])
+    late = new_york + pd.Timedelta(days=10)
+    np.testing.assert_array_equal(as_of_close(values, new_york, late)[2:], [np.nan])
+    assert np.isnan(as_of_close(values[:0], new_york[:0], tokyo)).all()
+
+
+def test_the_market_is_taken_over_the_index() -> None:
+    vix = np.array([100 * np.sqrt(252) * 0.02])
+    made = market_inputs(np.array([0.03]), np.array([0.01]), vix)
+    np.testing.assert_allclose(made, np.log([[3, 2]]))
+
+
+def test_what_is_missing_is_zero_and_says_so() -> None:
+    made = panel_inputs(compute(stock_bars(300, 2)), has_volume=False)[40:]
+    assert list(made.columns) == list(PANEL_INPUTS)
+    assert np.isfinite(made).all(axis=None)
+    for group in ("calendar", "index", "market"):
+        assert (made[[*GROUPS[group], flag_of(group)]] == 0).all(axis=None)
+    assert (made["has_range"] == 1).all()
+    assert (made["has_volume"] == 0).all()
+
+
+def test_a_calendar_begins_with_its_first_event_and_ends_when_it_stops() -> None:
+    answered, ahead = np.zeros(600, bool), np.zeros((600, HORIZON), bool)
+    answered[200] = True
+    known = has_calendar(answered, ahead)
+    assert not known[:200].any()
+    assert known[200 : 200 + STALE_CALENDAR + 1].all()
+    assert not known[201 + STALE_CALENDAR :].any()
+
+
+def test_inputs_from_bars_stay_what_they_are() -> None:
+    features = compute(stock_bars(300, 2))
+    made = panel_inputs(features)
+    pd.testing.assert_frame_equal(made[list(MODEL_INPUTS)], features[list(MODEL_INPUTS)])
