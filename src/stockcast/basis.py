@@ -9,7 +9,8 @@ from pathlib import Path
 from stockcast import holds, prices
 from stockcast.contracts.model_record import PARENT, ModelRecord, child_name
 from stockcast.contracts.prices import Freshness
-from stockcast.errors import StockcastError
+from stockcast.errors import BadInput, StockcastError
+from stockcast.evaluation.quantiles import LEVELS
 from stockcast.prices import snapshot
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
@@ -48,11 +49,7 @@ class Basis:
         """
         holds.require_none(settings, ticker)
         workspace = Workspace.of(settings)
-        record = workspace.read_record(_name(settings, ticker))
-        if record is None:
-            raise NoModel(
-                f"There is no model of {ticker} yet; `stockcast run -t {ticker}` trains one."
-            )
+        record = _record(workspace, _name(settings, ticker), ticker)
         pointer = snapshot.in_use(settings, ticker)
         if pointer is None or pointer.data_hash != record.data_hash:
             raise NoModel(
@@ -60,7 +57,19 @@ class Basis:
                 f"asked for; `stockcast run -t {ticker}` brings it up to date."
             )
         _require_newest(settings, ticker, pointer.freshness)
-        return cls(ticker, record, pointer.freshness, workspace)
+        basis = cls(ticker, record, pointer.freshness, workspace)
+        widths = {len(row) for rows in record.baselines.values() for row in rows}
+        if widths - {len(LEVELS)}:
+            found = ", ".join(map(str, sorted(widths)))
+            raise basis.retired(f"Expected baselines at {len(LEVELS)} levels, got {found}.")
+        return basis
+
+    def retired(self, why: str) -> NoModel:
+        """The error for a model that was made for other inputs or levels than the present ones."""
+        return NoModel(
+            f"The model of {self.ticker} is retired; `stockcast run -t {self.ticker}` makes it "
+            f"anew. {why}"
+        )
 
     @property
     def identity(self) -> str:
@@ -89,6 +98,16 @@ def files(settings: Settings, ticker: str) -> tuple[Path, ...]:
 
 def _name(settings: Settings, ticker: str) -> str:
     return PARENT if from_parent(settings, ticker) else child_name(ticker)
+
+
+def _record(workspace: Workspace, name: str, ticker: str) -> ModelRecord:
+    try:
+        record = workspace.read_record(name)
+    except BadInput as error:  # cut short, or of a version that is no longer known
+        raise NoModel(f"{error} `stockcast run -t {ticker}` makes it again.") from None
+    if record is None:
+        raise NoModel(f"There is no model of {ticker} yet; `stockcast run -t {ticker}` trains one.")
+    return record
 
 
 def _require_newest(settings: Settings, ticker: str, known: Freshness | None) -> None:

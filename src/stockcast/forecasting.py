@@ -166,7 +166,7 @@ def _quantiles(settings: Settings, basis: Basis, history: PriceHistory) -> NDArr
             f"Expected {settings.context} days of inputs for {record.ticker}, got fewer; "
             "its history is too short to forecast from."
         )
-    bundle = _bundle(basis.workspace.bundle(record.bundle))
+    bundle = _serving(basis, record.bundle)
     raw = forecast_context(bundle.fitted, context.values, context.sigma)
     both = average(raw, np.array(record.baselines[PARTNER]))
     made = QuantileForecasts(pd.DatetimeIndex([history.as_of]), LEVELS, both[None])
@@ -174,6 +174,15 @@ def _quantiles(settings: Settings, basis: Basis, history: PriceHistory) -> NDArr
     calibrated, _ = recalibrate(made, history.frame["close"], state=state)
     latest: NDArray[np.float64] = calibrated.values[0]
     return latest
+
+
+def _serving(basis: Basis, name: str) -> Bundle:
+    from stockcast.models.bundle import OtherInputs
+
+    try:
+        return _bundle(basis.workspace.bundle(name))
+    except OtherInputs as error:
+        raise basis.retired(str(error)) from None
 
 
 @lru_cache(maxsize=64)

@@ -48,7 +48,8 @@ class Ledger:
         self._engine = _engine(url)
         with self._transaction(writes=True) as connection:
             METADATA.create_all(connection)
-            bring_up_to_date(connection)
+            #: Columns that an earlier version lacked and that it was given now.
+            self.added = bring_up_to_date(connection)
             if connection.dialect.name == "sqlite":
                 for statement in guards():
                     connection.exec_driver_sql(statement)

@@ -30,9 +30,13 @@ from stockcast.models.samples import Scaler
 from stockcast.models.splits import Split
 from stockcast.models.training import Epoch, Fitted, Hyperparameters
 
-__all__ = ["Bundle", "load_bundle", "make_bundle", "save_bundle"]
+__all__ = ["Bundle", "OtherInputs", "load_bundle", "make_bundle", "require_present", "save_bundle"]
 
 WEIGHTS, DOCUMENT = "weights.safetensors", "model.json"
+
+
+class OtherInputs(BadInput):
+    """A model was made for other inputs or levels than the present ones: it is retired."""
 
 
 @dataclass(frozen=True)
@@ -99,16 +103,12 @@ def load_bundle(folder: Path) -> Bundle:
     """Read a bundle and verify that its content still has the hash it is named by.
 
     Raises:
-        BadInput: a file is missing, truncated, changed, or made for other inputs.
+        BadInput: a file is missing, truncated or changed.
+        OtherInputs: it was made for other inputs or levels.
     """
-    document = read_json(folder / DOCUMENT)
+    document = require_present(folder)
     try:
         tensors = load_file(folder / WEIGHTS)
-        if document["inputs"] != list(MODEL_INPUTS) or document["levels"] != list(LEVELS):
-            raise BadInput(
-                f"Expected a model for the inputs {', '.join(MODEL_INPUTS)}, got one for "
-                f"{', '.join(document['inputs'])} in {folder}; train it again."
-            )
         bundle = Bundle(
             document["name"],
             document["version"],
@@ -120,6 +120,21 @@ def load_bundle(folder: Path) -> Bundle:
     if _version(bundle.fitted, bundle.origin) != folder.name:
         raise BadInput(f"Expected the model {folder.name}, got changed content in {folder}.")
     return bundle
+
+
+def require_present(folder: Path) -> dict[str, Any]:
+    """Return the bundle's document, if its signature is the present one. Errors as above."""
+    document = read_json(folder / DOCUMENT)
+    try:
+        inputs, levels = list(document["inputs"]), list(document["levels"])
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"Expected a model in {folder}, got one without {error}.") from None
+    if (inputs, levels) != (list(MODEL_INPUTS), list(LEVELS)):
+        raise OtherInputs(
+            f"Expected a model of the inputs {', '.join(MODEL_INPUTS)} at {len(LEVELS)} levels, "
+            f"got one of {', '.join(map(str, inputs))} at {len(levels)} in {folder}."
+        )
+    return dict(document)
 
 
 def _tensors(fitted: Fitted) -> dict[str, torch.Tensor]:
