@@ -77,6 +77,20 @@ def test_the_time_of_day_says_when(word: str, when: str | None, make: MakeSettin
     assert days(make(f"{HEADER}AAPL,2012-10-25,{word}\n")) == [("2012-10-25", when)]
 
 
+def test_the_order_of_day_and_month_may_be_told(make: MakeSettings) -> None:
+    text = f"{HEADER}AAPL,04/10/2012,\n"
+    assert days(make(text, date_order="dmy")) == [("2012-10-04", None)]
+    assert days(make(text, date_order="mdy")) == [("2012-04-10", None)]
+
+
+def test_a_time_is_that_of_the_tickers_own_exchange(make: MakeSettings) -> None:
+    settings = make(f"{HEADER}AAPL,2012-10-25,15:30\nSAP.DE,2012-10-24,17:45\n")
+    assert days(settings) == [("2012-10-25", "during")]
+    assert days(settings, "SAP.DE") == [("2012-10-24", "amc")]
+    utc = make(f"{HEADER}SAP.DE,2012-10-24T05:30:00Z,\n")
+    assert days(utc, "SAP.DE") == [("2012-10-24", "bmo")]
+
+
 def test_a_half_day_closes_early(make: MakeSettings) -> None:
     assert days(make(f"{HEADER}AAPL,2012-11-23,13:30\n")) == [("2012-11-23", "amc")]
 

@@ -112,7 +112,7 @@ def resolved(settings: Settings, ticker: str, bars: pd.DataFrame | None = None) 
     """The ingested events of ``ticker`` by the sessions that answer them.
 
     Args:
-        settings: exchange and what says where products lie are used.
+        settings: the ticker's exchange and what says where products lie are used.
         ticker: whose.
         bars: columns close and sigma by day, from which a missing ``when`` is inferred.
 
@@ -122,7 +122,7 @@ def resolved(settings: Settings, ticker: str, bars: pd.DataFrame | None = None) 
     Raises:
         BadInput: what is kept cannot be read.
     """
-    return calendar.resolve(load(settings, ticker).events, settings.exchange, bars)
+    return calendar.resolve(load(settings, ticker).events, settings.market(ticker).exchange, bars)
 
 
 def notices(settings: Settings) -> list[str]:

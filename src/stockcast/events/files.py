@@ -104,8 +104,7 @@ class FileEvents:
 
     def _parsed(self, path: Path, owner: str | None = None) -> dict[str, list[Event]]:
         stamp = path.stat()
-        exchange = self._settings.market(owner).exchange if owner else self._settings.exchange
-        return _events(path, owner, exchange, stamp.st_mtime_ns, stamp.st_size)
+        return _events(path, owner, self._settings, stamp.st_mtime_ns, stamp.st_size)
 
     def _closed(self, events: Sequence[Event]) -> Iterator[str]:
         """A sentence for each date at which the exchange is closed."""
@@ -129,19 +128,23 @@ def _listed(folder: Path) -> list[str]:
 
 
 @functools.lru_cache(maxsize=1024)  # every ticker asks for the common file
-def _events(path: Path, owner: str | None, exchange: str, *stamp: int) -> dict[str, list[Event]]:
+def _events(
+    path: Path, owner: str | None, settings: Settings, *stamp: int
+) -> dict[str, list[Event]]:
     """The events of a file by ticker, sorted by date; ``stamp`` changes when the file does."""
     if stamp[-1] > LARGEST:
         raise BadInput(f"Expected at most {LARGEST} bytes in {path.name}, got {stamp[-1]}.")
     rows = _rows(path, ("date", "when") if owner else ("ticker", "date", "when"))
-    read_day = wording.notation([(line, row["date"]) for line, row in rows], exchange, path.name)
+    dates = [(line, row["date"]) for line, row in rows]
+    read_day = wording.notation(dates, path.name, settings.date_order)
     events = []
     for line, row in rows:
         place = f"line {line} of {path.name}"
-        day, time = read_day(row["date"], place)
         ticker = _ticker(row.get("ticker") or owner or "", place)
         if ticker != (owner or ticker):
             raise BadInput(f"Expected dates of {owner} alone in {path.name}, got {ticker}'s.")
+        exchange = settings.market(ticker).exchange
+        day, time = read_day(row["date"], place, exchange)
         events.append(
             (
                 line,

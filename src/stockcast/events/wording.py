@@ -21,6 +21,7 @@ Day = tuple[dt.date, str]
 
 #: Tried when the days are not as ISO 8601 has them; all of a file have to be in one of them.
 _NOTATIONS = ("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%b-%Y", "%b %d, %Y")
+_ORDERS = {"%m/%d/%Y": "mdy", "%d/%m/%Y": "dmy"}
 _TIMES = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M%p", "%I:%M:%S %p")
 _WORDS: dict[str, When | None] = {
     **dict.fromkeys(("bmo", "beforemarketopen", "beforeopen", "premarket"), "bmo"),
@@ -36,33 +37,33 @@ _FIRST, _FURTHEST = dt.date(1900, 1, 1), dt.timedelta(days=730)
 
 
 def notation(
-    texts: Sequence[tuple[int, str]], exchange: str, file: str
-) -> Callable[[str, str], Day]:
+    texts: Sequence[tuple[int, str]], file: str, order: str = "auto"
+) -> Callable[[str, str, str], Day]:
     """What reads the days of a file, which are all in one notation.
 
     Args:
         texts: number of the line, and its day.
-        exchange: where a day is meant.
         file: its name.
+        order: of day and month, as setting ``date_order`` has it.
 
     Returns:
-        A function of a text and its place, which gives the day and the time of day (or ``""``), and
-        raises BadInput for a text that is no day.
+        A function of a text, its place and the exchange where it is meant, which gives the day and
+        the time of day (or ``""``), and raises BadInput for a text that is no day.
 
     Raises:
         BadInput: they may be meant in two ways.
     """
-    zone = calendars.zone(exchange)
     fits = [each for each in _NOTATIONS if all(_read_as(text, each) for _, text in texts)]
+    fits = [each for each in fits if order in ("auto", _ORDERS.get(each, order))]
     for line, text in texts:
         if len({_read_as(text, each) for each in fits}) > 1:
             raise BadInput(
                 f"Expected days such as 2013-03-01 in {file}, got {text!r} in line {line}, "
-                "which may have the month or the day first."
+                "which may have the month or the day first (setting date_order)."
             )
 
-    def read(text: str, place: str) -> Day:
-        found = _read_as(text, fits[0]) if fits else _iso(text, zone)
+    def read(text: str, place: str, exchange: str) -> Day:
+        found = _read_as(text, fits[0]) if fits else _iso(text, calendars.zone(exchange))
         if found is None:
             raise BadInput(f"Expected a day such as 2013-03-01 in {place}, got {text[:40]!r}.")
         return _possible(found, place)
