@@ -130,3 +130,36 @@ def test_coverage_by_year_adds_up_to_the_whole() -> None:
     low, high = made.interval(0.8)
     assert list(shares) == sorted(set(years.tolist()))
     assert whole == pytest.approx(((y >= low) & (y <= high)).sum() / np.isfinite(y).sum())
+
+
+def test_a_slice_holds_its_origins_alone_and_its_ratios_are_theirs() -> None:
+    events = pd.Series(np.arange(len(ORIGINS)) % 60 < 5, ORIGINS)
+    rows = scorecard.rows("X", all_models(), CLOSE, {"lstm": 2.5}, events=events)
+    table = pd.DataFrame([row.model_dump() for row in rows]).set_index(
+        ["slice", "model", "horizon"]
+    )
+    whole = card(**all_models())
+    pd.testing.assert_frame_equal(table.loc["all"], whole.drop(columns="slice"), check_dtype=False)
+    for part, flags in {"event": events, "quiet": ~events}.items():
+        row = table.loc[(part, "lstm", 3)]
+        alone = card(**{name: made.at(ORIGINS[flags]) for name, made in all_models().items()}).loc[
+            ("lstm", 3)
+        ]
+        for figure in ("n", "mse", "pinball", "pinball_vs_naive", "coverage_80", "width_80"):
+            assert row[figure] == pytest.approx(alone[figure])
+    parts = table.loc[(["event", "quiet"], "lstm", "all"), "n"]
+    assert parts.sum() == whole.loc[("lstm", "all"), "n"]
+
+
+def test_a_test_on_few_days_of_a_slice_is_no_surer_than_on_all() -> None:
+    better = {"lstm": guess(1.0), "naive": guess(1.6), "garch": guess(1.6)}
+    events = pd.Series(np.arange(len(ORIGINS)) % 60 < 5, ORIGINS)
+    rows = scorecard.rows("X", better, CLOSE, events=events)
+    p = {row.slice: row.dm_p_naive for row in rows if (row.model, row.horizon) == ("lstm", "all")}
+    assert p["event"] > p["all"]
+
+
+def test_without_events_or_with_nothing_else_there_is_one_slice() -> None:
+    for events in (None, pd.Series(False, ORIGINS), pd.Series(True, ORIGINS)):
+        rows = scorecard.rows("X", all_models(), CLOSE, events=events)
+        assert {row.slice for row in rows} == {"all"}

@@ -137,3 +137,16 @@ def test_a_successor_must_not_be_worse_than_the_champion(
     assert verdict.skilful is fine
     assert verdict.reason.startswith("Accepted" if fine else "Refused")
     assert "the champion's" in verdict.reason
+
+
+def test_skill_in_the_weeks_of_the_calendar_alone_is_refused() -> None:
+    rng = np.random.default_rng(2)
+    naive_loss = rng.exponential(size=800) + 1
+    event = np.arange(800) % 12 < 5
+    lucky = naive_loss * np.where(event, 0.8, 1.01)
+    assert decide(lucky, naive_loss, horizon=5).skilful
+    refused = decide(lucky, naive_loss, horizon=5, quiet=~event)
+    assert not refused.skilful
+    assert "1.010 of it over the 465 without a known event inside the horizon" in refused.reason
+    honest = naive_loss * np.where(event, 0.8, 0.97)
+    assert decide(honest, naive_loss, horizon=5, quiet=~event).skilful

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stockcast.contracts.model_record import ScorecardRow
+from stockcast.contracts.model_record import ScorecardRow, Slice
 from stockcast.errors import BadInput
 from stockcast.evaluation import metrics
 from stockcast.evaluation.quantiles import QuantileForecasts
@@ -30,7 +30,8 @@ Floats = NDArray[np.float64]
 class _Known:
     """What is known of some horizons: (n, steps) outcomes, and the forecasts of the same origins.
 
-    ``losses`` holds each model's pinball loss per origin, (n,), averaged over the horizons.
+    ``losses`` holds each model's pinball loss per origin, averaged over the horizons: (n,), or in a
+    slice one for every origin there is, 0 outside the slice.
     """
 
     steps: list[int]
@@ -38,12 +39,22 @@ class _Known:
     forecasts: dict[str, QuantileForecasts]
     losses: dict[str, Floats]
 
+    def inside(self, flags: pd.Series) -> _Known:
+        """The origins of a slice; ``flags`` says which they are."""
+        origins = next(iter(self.forecasts.values())).origins
+        chosen = flags.reindex(origins, fill_value=False).to_numpy(bool)
+        kept = {model: made.at(origins[chosen]) for model, made in self.forecasts.items()}
+        losses = {model: np.where(chosen, each, 0.0) for model, each in self.losses.items()}
+        return _Known(self.steps, self.y[chosen], kept, losses)
+
 
 def rows(
     ticker: str,
     forecasts: Mapping[str, QuantileForecasts],
     close: pd.Series,
     train_seconds: Mapping[str, float | None] | None = None,
+    *,
+    events: pd.Series | None = None,
 ) -> list[ScorecardRow]:
     """Score each model at horizons 1 … and ``"all"``, on the origins that all of them forecast.
 
@@ -51,6 +62,17 @@ def rows(
     p-value for a model against itself, and None where there is no such model or nothing to say.
     ``"all"`` takes the origins whose every outcome is known; its ``n`` counts origins, and its
     other figures pool the outcomes of all horizons.
+
+    With ``events`` every model is also scored on the origins that have a known event inside the
+    horizon and on the others, where there are both. A slice keeps the calendar in its tests and
+    intervals: an origin outside it costs nothing, so that the overlap of forecasts is what it is.
+
+    Args:
+        ticker: whose forecasts.
+        forecasts: by model.
+        close: closes up to the last one known.
+        train_seconds: by model.
+        events: by origin, whether an event was known inside the horizon; None without a calendar.
 
     Raises:
         BadInput: there is no model, or they differ in levels or horizon.
@@ -62,6 +84,10 @@ def rows(
     views: dict[int | Literal["all"], list[int]] = {step + 1: [step] for step in steps}
     views["all"] = steps
     known = {name: _known(forecasts, close, chosen) for name, chosen in views.items()}
+    slices: dict[Slice, dict[int | Literal["all"], _Known]] = {"all": known}
+    if events is not None and events.any() and not events.all():
+        slices["event"] = {name: view.inside(events) for name, view in known.items()}
+        slices["quiet"] = {name: view.inside(~events) for name, view in known.items()}
     seconds = train_seconds or {}
     return [
         ScorecardRow(
@@ -70,10 +96,12 @@ def rows(
             horizon=horizon,
             n=len(view.y),
             train_seconds=seconds.get(model),
+            slice=part,
             **(_figures(model, view) if len(view.y) else {}),
         )
+        for part, views_of_part in slices.items()
         for model in forecasts
-        for horizon, view in known.items()
+        for horizon, view in views_of_part.items()
     ]
 
 
@@ -119,7 +147,7 @@ def _figures(model: str, known: _Known) -> dict[str, Any]:
         "rmse": metrics.rmse(y, median),
         "mae": metrics.mae(y, median),
         "r2_returns": metrics.r2_returns(y, median),
-        "pinball": float(known.losses[model].mean()),
+        "pinball": float(known.losses[model].sum() / len(known.y)),
         "pinball_vs_naive": _ratio(model, "naive", known),
         "pinball_vs_garch": _ratio(model, "garch", known),
         "dm_p_naive": _p_value(model, "naive", known),

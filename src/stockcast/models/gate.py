@@ -22,6 +22,7 @@ MIN_ORIGINS = 60
 WORSE_BY = 0.005
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,16 @@ def decide(
     *,
     horizon: int,
     loss_climate: Floats | None = None,
+    quiet: Flags | None = None,
     seed: int = 7,
 ) -> Verdict:
     """Accept a model whose loss is below the naive forecast's with its whole 95% interval.
 
     With ``loss_climate``, that of :func:`stockcast.models.baselines.climate`, the same is asked
     against it: on returns without memory a model beats the rolling naive by having seen more of
-    the past, which is no skill. The figures returned are those against naive.
+    the past, which is no skill. With ``quiet`` (n,), the forecasts that have no known event inside
+    the horizon, the loss on those may not exceed the naive forecast's: knowing the calendar alone
+    is skill only in the weeks that it names. The figures returned are those against naive.
     """
     n = len(loss_model)
     if n < MIN_ORIGINS:
@@ -73,6 +77,14 @@ def decide(
             reason = (
                 f"Refused: the loss is {against}, but {_figures(*other)} that of the quantiles "
                 f"of all the past, which is not surely below 1."
+            )
+            return Verdict(False, reason, ratio, low, high, n)
+    if quiet is not None and quiet.any():
+        there = float(np.mean(loss_model[quiet]) / np.mean(loss_naive[quiet]))
+        if there > 1:
+            reason = (
+                f"Refused: the loss is {against}, but {there:.3f} of it over the "
+                f"{int(quiet.sum())} without a known event inside the horizon."
             )
             return Verdict(False, reason, ratio, low, high, n)
     return Verdict(True, f"Accepted: the loss is {against}.", ratio, low, high, n)
