@@ -77,6 +77,14 @@ snapshot.save(history, settings)
 history.frame.tail()
 
 # %% [markdown]
+# ## What was put right
+# Rows that repeat others or are no bars are left out, and one value that is missing is made from
+# its own day and the days before; each rule is named with the rows that it concerned.
+
+# %%
+tables.repairs(ticker, history.repairs)
+
+# %% [markdown]
 # ## What was done to them besides
 # A day that looks like a split that nobody adjusted for holds the ticker while it is fresh; an
 # older one is taken for the split it seems to be, and is neither fitted on nor scored.

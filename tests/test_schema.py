@@ -230,7 +230,10 @@ def test_the_first_fault_is_followed_by_the_count_of_the_rest(frame: pd.DataFram
     frame.loc["2012-03-01", "close"] = -1
     frame.loc["2012-03-02", "volume"] = -1
     frame.loc["2012-03-05", "volume"] = 0  # a note, which is not counted
-    with pytest.raises(DataFault, match=r"^IBM 2012-03-01, close: .* \(and 1 more fault\)\.$"):
+    with pytest.raises(
+        DataFault,
+        match=r"^IBM 2012-03-01, close: .* \(and 1 more fault\); correct that row, or remove it\.$",
+    ):
         check_prices(frame, ticker="IBM", exchange="XNYS", today=TODAY)
 
 

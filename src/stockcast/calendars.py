@@ -9,7 +9,6 @@ weekday before for a trading day.
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import functools
 from typing import Any
 
@@ -163,11 +162,9 @@ def _build(exchange: str, first_year: int, last_year: int) -> Any:
     try:
         return exchange_calendars.get_calendar(exchange, *span)
     except InvalidCalendarName:
-        names = exchange_calendars.get_calendar_names()
-        close = difflib.get_close_matches(exchange, names, n=1, cutoff=0.5)
-        hint = f"; did you mean {close[0]!r}?" if close else "."
         raise BadInput(
-            f"Expected an exchange of exchange_calendars (such as XNYS), got {exchange!r}{hint}"
+            "Expected an exchange by its market identifier code, such as XNYS (New York), XLON, "
+            f"XTSE (Toronto), XTKS (Tokyo), XETR or XBOM (Mumbai), got {exchange!r}."
         ) from None
     except ValueError:
         # Some exchanges publish their holidays for a bounded span only: take what there is.

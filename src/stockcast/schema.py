@@ -48,7 +48,7 @@ NOISE = 1e-6
 class Fault:
     """One thing wrong with a price frame; ``date`` is None when it is wrong throughout.
 
-    ``remedy`` says what to do, where there is more to say than that the source must be corrected.
+    ``remedy`` says what to do. ``suspicion``: it may be right, and a person decides.
     """
 
     ticker: str
@@ -57,6 +57,7 @@ class Fault:
     problem: str
     severity: Literal["stop", "note"] = "stop"
     remedy: str = ""
+    suspicion: bool = False
 
     def __str__(self) -> str:
         day = f" {self.date:%Y-%m-%d}" if self.date is not None else ""
@@ -72,8 +73,11 @@ class _Clause(NamedTuple):
     limit: float
     problem: str
     severity: Literal["stop", "note"] = "stop"
+    remedy: str = "correct that row, or remove it"
 
 
+_DAILY = "give daily prices, or begin after the gap (--set start=DATE)"
+_ELSEWHERE = "name the exchange whose days these are (--set exchange=XLON for London, say)"
 _PRICE = "expected a price above 0, got {value:g}"
 _FINITE = "expected a finite number, got {value:g}"
 _INSIDE = "expected it from low {row[low]:g} to high {row[high]:g}, got {value:.2%} outside"
@@ -90,9 +94,9 @@ _CLAUSES = (
     _Clause("date", "clock", "eq", 0, "expected a day, got a time of day"),
     _Clause("date", "repeated", "eq", 0, "expected each day once, got another row for it"),
     _Clause("date", "unsorted", "eq", 0, "expected rows sorted by date, got it after a later day"),
-    _Clause("date", "missing", "le", LONGEST_GAP, _MISSING),
-    _Clause("date", "missing", "eq", 0, _MISSING, "note"),
-    _Clause("date", "closed", "eq", 0, _OPEN, "note"),
+    _Clause("date", "missing", "le", LONGEST_GAP, _MISSING, remedy=_DAILY),
+    _Clause("date", "missing", "eq", 0, _MISSING, "note", _DAILY),
+    _Clause("date", "closed", "eq", 0, _OPEN, "note", _ELSEWHERE),
     *(_Clause(name, name, "gt", 0, _PRICE) for name in (*PRICES, "adj_close")),
     *(_Clause(name, name, "lt", np.inf, _FINITE) for name in (*COLUMNS, "adj_close")),
     _Clause("volume", "volume", "ge", 0, "expected a volume of 0 or more, got {value:g}"),
@@ -124,8 +128,9 @@ def check_prices(
     if stops:
         more = len(stops) - 1
         rest = f" (and {more} more fault{'s' * (more > 1)})" if more else ""
-        remedy = f"; {stops[0].remedy}" if stops[0].remedy else ""
-        raise DataFault(f"{stops[0]}{rest}{remedy}.")
+        first, remedy = stops[0], f"; {stops[0].remedy}" if stops[0].remedy else ""
+        said = f"{first}{rest}{remedy}."
+        raise DataFault(said, first.remedy, suspicion=all(fault.suspicion for fault in stops))
     return frame
 
 
@@ -251,6 +256,7 @@ def _split_faults(frame: pd.DataFrame, ticker: str, policy: SplitPolicy) -> list
             _ONE_BASIS.format(found=found),
             "stop" if found.date in fresh else "note",
             policy.remedy.format(date=found.date),
+            suspicion=True,
         )
         for found in (*suspect_days(frame, policy), *traded)
     ]
@@ -327,11 +333,12 @@ def _fault(
     row = rows.iloc[int(case.index)]
     date = None if pd.isna(row["date"]) else row["date"]
     if not case.check.isdecimal():
-        return Fault(ticker, date, case.column, "expected a value, got none")
+        said = "expected a value, got none"
+        return Fault(ticker, date, case.column, said, remedy=_Clause._field_defaults["remedy"])
     clause = _CLAUSES[int(case.check)]
     problem = clause.problem.format(value=float(case.failure_case), row=row, **context)
     severity = "stop" if clause.measure in serious else clause.severity
-    return Fault(ticker, date, clause.column, problem, severity)
+    return Fault(ticker, date, clause.column, problem, severity, clause.remedy)
 
 
 def _in_order(found: list[Fault]) -> list[Fault]:

@@ -11,7 +11,7 @@ import pandas as pd
 from stockcast.contracts.event import EventCalendar
 from stockcast.contracts.forecast import QUANTILE_NAMES, Forecast
 from stockcast.contracts.model_record import ModelRecord
-from stockcast.contracts.prices import Revisions
+from stockcast.contracts.prices import Repair, Revisions
 
 __all__ = [
     "decision",
@@ -24,6 +24,7 @@ __all__ = [
     "overview",
     "promise",
     "ratios",
+    "repairs",
     "revisions",
     "scorecard",
     "skill",
@@ -146,6 +147,14 @@ def notes(ticker: str, found: Sequence[str]) -> pd.DataFrame:
     """What was done to the prices besides adjusting them, a sentence each."""
     shown = list(found) or ["Nothing."]
     return pd.DataFrame({"said": shown}, index=[ticker] * len(shown))
+
+
+def repairs(ticker: str, found: Sequence[Repair]) -> pd.DataFrame:
+    """What was put right in what the source gave: one row for each rule, with its count."""
+    rows = [{"rows": each.count, "what": each.sentence} for each in found]
+    return pd.DataFrame(
+        rows or [{"rows": 0, "what": "Nothing."}], index=[ticker] * max(len(rows), 1)
+    )
 
 
 def ratios(records: Iterable[ModelRecord]) -> pd.DataFrame:

@@ -368,7 +368,7 @@ def test_a_place_that_is_taken_is_said(served: Served) -> None:
 def test_a_ticker_in_the_address_is_shown_or_refused(served: Served) -> None:
     assert 'data-ticker="IBM"' in served.get("/?ticker=ibm")[1]
     _, text = served.get("/?ticker=%3Cscript%3Ealert(1)%3C/script%3E")
-    assert "Expected a ticker of 1 to 15" in text
+    assert "Expected a ticker of 1 to 24" in text
     assert "<script>alert" not in text
 
 

@@ -14,6 +14,7 @@ import typer
 
 from stockcast import logs
 from stockcast.cli import (
+    check,
     comparisons,
     dashboard,
     forecasts,
@@ -32,6 +33,7 @@ __all__ = ["main"]
 # importing them adds their commands to the app
 _REGISTERED = (
     runs,
+    check,
     comparisons,
     forecasts,
     reports,

@@ -37,7 +37,7 @@ def check_recent(frame: pd.DataFrame, *, ticker: str, exchange: str) -> None:
     """
     stops = [f for f in recent_faults(frame, ticker, exchange) if f.severity == "stop"]
     if stops:
-        raise DataFault(f"{stops[0]}.")
+        raise DataFault(f"{stops[0]}.", _REMEDY, suspicion=True)
 
 
 def recent_faults(frame: pd.DataFrame, ticker: str, exchange: str) -> list[Fault]:
@@ -55,6 +55,7 @@ def recent_faults(frame: pd.DataFrame, ticker: str, exchange: str) -> list[Fault
     ]
 
 
+_REMEDY = "correct the last bars, or wait for those that follow"
 _STUCK = "expected a new bar each day, got the bar before again on {count} days in a row"
 _UNTRADED = "expected a volume above 0, got 0 on {count} days in a row"
 _MISSING = "expected every trading day of {exchange}, got {count} of the last {recent} missing"

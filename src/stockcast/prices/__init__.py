@@ -32,6 +32,7 @@ __all__ = [
     "RawPrices",
     "Source",
     "available",
+    "checked",
     "fingerprint",
     "open_source",
     "read",
@@ -64,7 +65,18 @@ def read(settings: Settings, ticker: str, *, today: pd.Timestamp | None = None) 
         Unavailable: they had to be fetched, could not be, and those kept are too old or not there.
     """
     ticker = parse_ticker(ticker)
-    raw = open_source(settings).history(ticker)
+    return checked(settings, ticker, open_source(settings).history(ticker), today=today)
+
+
+def checked(
+    settings: Settings, ticker: str, raw: RawPrices, *, today: pd.Timestamp | None = None
+) -> PriceHistory:
+    """``raw`` from ``start`` to ``as_of``, checked and adjusted to its last day.
+
+    Raises:
+        BadInput: fewer than 40 bars.
+        DataFault: the bars break the contract of schema.py.
+    """
     bars = completed(_cut(raw.frame, settings, ticker))
     policy, exchange = accepted.policy(settings, ticker), settings.market(ticker).exchange
     check_prices(bars, ticker=ticker, exchange=exchange, today=today, policy=policy)

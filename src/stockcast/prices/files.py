@@ -26,7 +26,10 @@ from stockcast.settings import Settings, parse_ticker
 __all__ = ["NO_PRICES", "FileSource"]
 
 #: Files of the folder that hold something else.
-NO_PRICES = (EVENTS_FILE, ACCEPTED_FILE)
+NO_PRICES = {
+    EVENTS_FILE: "it holds dates of results",
+    ACCEPTED_FILE: "it holds accepted moves",
+}
 #: Files that are prices only if their content says so: a folder has notes, too.
 _ANY_TEXT = (".txt", ".tsv", ".xlsx")
 
@@ -104,8 +107,8 @@ class FileSource:
             raise unknown_ticker(ticker, self.tickers(), str(self._folder))
         if len(found) > 1:
             names = " and ".join(path.name for path in found)
-            raise BadInput(
-                f"Expected one file with prices of {ticker}, got {names}: move all but one away."
+            raise BadInput.to_mend(
+                f"Expected one file with prices of {ticker}, got {names}", "move all but one away"
             )
         return found[0]
 
@@ -143,9 +146,9 @@ class FileSource:
         """Why a file is not taken for prices; None if it is."""
         name = path.name.lower()
         if name in NO_PRICES:
-            return "it holds something else"
+            return NO_PRICES[name]
         if not name.endswith(SUFFIXES):
-            return f"its name does not end in one of {', '.join(SUFFIXES)}"
+            return f"it is none of {', '.join(SUFFIXES)}"
         if path.is_dir():
             return "it is a folder"
         if name.endswith(_ANY_TEXT):
@@ -179,17 +182,22 @@ class FileSource:
             named = (OWN,)
         found = tuple(_owners(path, self._book(path).tickers if named is None else named))
         if not found:
-            raise BadInput(
+            raise BadInput.to_mend(
                 f"Expected {path.name} to be named after its ticker (such as AAPL.csv) or to name "
-                f"it in a column, got neither: rename it."
+                "it in a column, got neither",
+                "rename it",
             )
         return found
+
+    def named(self, path: Path) -> tuple[str, ...]:
+        """The ticker that a file is named after, if its name is one."""
+        return _named(path.name)
 
     def _held(self, path: Path) -> tuple[str, ...]:
         try:
             return self.held(path)
         except BadInput:
-            return _named(path.name)
+            return self.named(path)
 
     def _book(self, path: Path) -> Book:
         return _book(path, _stamp(path), self._notation)

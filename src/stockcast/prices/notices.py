@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pandas as pd
+
+from stockcast import calendars
 from stockcast.contracts.prices import Revisions, SnapshotPointer
 from stockcast.errors import BadInput
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["aged", "notices"]
+__all__ = ["NEWER", "aged", "ended", "notices"]
+
+#: What to do about prices that end long ago.
+NEWER = "add the newer prices, or go on if you mean the days after that one"
+#: Sessions that prices may end before today without a word: two months.
+_RECENT = 42
 
 
 def notices(settings: Settings) -> list[str]:
@@ -17,6 +27,8 @@ def notices(settings: Settings) -> list[str]:
         for ticker in settings.all_tickers
         for sentence in (
             *aged(settings, ticker),
+            *_behind_today(settings, ticker),
+            *_behind_index(settings, ticker),
             *_noted(settings, ticker),
             *_changed(settings, ticker),
         )
@@ -28,6 +40,38 @@ def aged(settings: Settings, ticker: str) -> list[str]:
     pointer = _pointer(settings, ticker)
     label = pointer.freshness.label if pointer and pointer.freshness else ""
     return [f"{ticker}: {label}"] if label else []
+
+
+def ended(settings: Settings, ticker: str, last: Any) -> list[str]:
+    """That prices end long before today, if they do and no ``as_of`` says that it is meant so."""
+    if settings.as_of is not None:
+        return []
+    exchange = settings.market(ticker).exchange
+    sessions = len(calendars.sessions(exchange, last, calendars.today(exchange))) - 1
+    if sessions <= _RECENT:
+        return []
+    return [
+        f"Prices end on {pd.Timestamp(last):%Y-%m-%d}, {sessions:,} sessions before today: {NEWER}."
+    ]
+
+
+def _behind_today(settings: Settings, ticker: str) -> list[str]:
+    """What :func:`ended` says of files; other sources know how old they are."""
+    pointer = _pointer(settings, ticker)
+    if pointer is None or settings.source != "files":
+        return []
+    return [f"{ticker}: {said}" for said in ended(settings, ticker, pointer.as_of)]
+
+
+def _behind_index(settings: Settings, ticker: str) -> list[str]:
+    """That the index lacks the last bars of ``ticker``, from which its forecast is made."""
+    own, index = _pointer(settings, ticker), _pointer(settings, settings.index_of(ticker))
+    if own is None or index is None or own.as_of <= index.as_of:
+        return []
+    return [
+        f"{ticker} ends on {own.as_of}, and its index {index.ticker} on {index.as_of}: "
+        f"add the missing bars of {index.ticker}."
+    ]
 
 
 def _noted(settings: Settings, ticker: str) -> list[str]:

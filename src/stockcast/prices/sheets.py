@@ -66,9 +66,9 @@ def read_sheet(path: Path, *, top_only: bool = False) -> Sheet:
     with _readable(path):
         size = path.stat().st_size
         if size > LARGEST:
-            raise BadInput(
-                f"Expected at most {LARGEST} bytes of prices in {path.name}, got {size}: "
-                "split it into several files."
+            raise BadInput.to_mend(
+                f"Expected at most {LARGEST} bytes of prices in {path.name}, got {size}",
+                "split it into several files",
             )
         end = path.suffix.lower()
         if end in (".parquet", ".pq", ".feather"):
@@ -88,9 +88,9 @@ def _readable(path: Path) -> Iterator[None]:
     except _reader_errors(path) as error:
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__
         reason = said.splitlines()[0].split(". ")[0].rstrip(".")[:150]
-        raise BadInput(
-            f"Expected prices in {path.name}, got a file that cannot be read ({reason}): "
-            "save or download it again."
+        raise BadInput.to_mend(
+            f"Expected prices in {path.name}, got a file that cannot be read ({reason})",
+            "save or download it again",
         ) from None
 
 
@@ -326,9 +326,10 @@ def _check_quotes(path: Path, table: Any) -> None:
 
     for column in table.columns:
         if pc.any(pc.match_substring(column, "\n")).as_py():
-            raise BadInput(
+            raise BadInput.to_mend(
                 f"Expected each row of {path.name} on a line of its own, got a quotation mark "
-                "that is not closed: save or download it again."
+                "that is not closed",
+                "save or download it again",
             )
 
 
@@ -370,15 +371,17 @@ def _numbered(table: Any) -> Any:
 
 
 def _too_long(path: Path, width: int, got: int, line: int) -> BadInput:
-    return BadInput(
+    return BadInput.to_mend(
         f"Expected {width} fields in each row of {path.name}, as its headings have, "
-        f"got {got} in line {line}: correct that line."
+        f"got {got} in line {line}",
+        "correct that line",
     )
 
 
 def _no_table(path: Path, top: list[list[str]]) -> BadInput:
     shown = " ".join(" ".join(cell for cell in row if cell) for row in top[:1])[:80] or "nothing"
-    return BadInput(
+    return BadInput.to_mend(
         f"Expected headings such as date, open, high, low, close, volume in {path.name}, "
-        f"got: {shown}."
+        f"got {shown}",
+        "write them above the columns, or move the file away if it holds no prices",
     )

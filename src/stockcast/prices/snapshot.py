@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stockcast.contracts.prices import Asked, PriceHistory, SnapshotPointer
+from stockcast.contracts.prices import Asked, PriceHistory, SnapshotPointer, repaired
 from stockcast.errors import BadInput
 from stockcast.files import write_table
 from stockcast.monitoring import metrics
@@ -89,7 +89,7 @@ def _describe(history: PriceHistory, parquet: Path, settings: Settings) -> Snaps
         rows=len(history.frame),
         first=history.frame.index[0].date(),
         as_of=history.as_of.date(),
-        notes=history.notes,
+        notes=tuple(filter(None, (*history.notes, repaired(history.repairs)))),
         freshness=history.freshness,
         asked=_asked(settings),
     )

@@ -51,4 +51,5 @@ def unknown_ticker(ticker: str, known: Sequence[str], place: str) -> BadInput:
     close = difflib.get_close_matches(ticker, known, n=1, cutoff=0.5)
     hint = f"; did you mean {close[0]}?" if close else "."
     shown = ", ".join(known[:10]) + (f" and {len(known) - 10} more" if len(known) > 10 else "")
-    return BadInput(f"Expected a ticker of {place} ({shown or 'it is empty'}), got {ticker}{hint}")
+    shown = shown or "no file of it names one; stockcast check says why"
+    return BadInput(f"Expected a ticker of {place} ({shown}), got {ticker}{hint}")

@@ -118,18 +118,20 @@ class Book(NamedTuple):
     def _days(self, column: Any, ticker: str, exchange: str) -> tuple[pd.DatetimeIndex, int]:
         found, moved = values.days(column, self.order, exchange)
         if found.strange is not None:
-            raise DataFault(
+            raise DataFault.to_mend(
                 f"{ticker} row {found.strange + 1}, date: expected a day such as 2013-03-01, "
-                f"got {column[found.strange].as_py()!r}."
+                f"got {column[found.strange].as_py()!r} in {self.place}",
+                "correct that row, or remove it",
             )
         return found.values, moved
 
     def _numbers(self, name: str, column: Any, days: pd.DatetimeIndex, ticker: str) -> Any:
         found = values.floats(column, self.mark)
         if found.strange is not None:
-            raise DataFault(
+            raise DataFault.to_mend(
                 f"{ticker} {days[found.strange]:%Y-%m-%d}, {name}: expected a number, "
-                f"got {column[found.strange].as_py()!r}."
+                f"got {column[found.strange].as_py()!r} in {self.place}",
+                "correct that value, or leave it empty",
             )
         return found.values
 
@@ -265,17 +267,17 @@ def _once(
         raise _missing("close", headings, path)
     twice = next((role for role, places in found.items() if len(places) > 1), None)
     if twice is not None:
-        raise BadInput(
-            f"Expected one column {twice} in {path.name}, got several among: {_shown(headings)}; "
-            "remove or rename all but one."
+        raise BadInput.to_mend(
+            f"Expected one column {twice} in {path.name}, got several among {_shown(headings)}",
+            "remove or rename all but one",
         )
     return {role: places[0] for role, places in found.items()}
 
 
 def _missing(role: str, headings: list[str], path: Path) -> BadInput:
-    return BadInput(
-        f"Expected a column {role} (such as {', '.join(SPELLINGS[role][:2])}) in {path.name}, "
-        f"got no {role} among: {_shown(headings)}."
+    return BadInput.to_mend(
+        f"Expected a column {role} in {path.name}, got no {role} among {_shown(headings)}",
+        f"name it {SPELLINGS[role][0]}",
     )
 
 
@@ -295,7 +297,7 @@ def _with_splits(frame: pd.DataFrame) -> pd.DataFrame:
 def _check_daily(frame: pd.DataFrame, moved: int, ticker: str, place: str) -> None:
     days = frame.index.nunique()
     if moved and len(frame) >= 2 * days > 2:
-        raise DataFault(
-            f"{ticker}, date: expected one bar a day in {place}, got {len(frame) / days:.0f} a "
-            "day; give daily bars."
+        raise DataFault.to_mend(
+            f"{ticker}, date: expected one bar a day in {place}, got {len(frame) / days:.0f} a day",
+            "give daily bars",
         )

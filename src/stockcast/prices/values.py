@@ -79,9 +79,9 @@ def decimal_mark(columns: Sequence[Any], given: str, place: str) -> DecimalMark:
     if any(_any(column, _DECIMALS.format(mark=",")) for column in commas):
         return "comma"
     shown = _first(commas[0], r"\d,|,\d")
-    raise BadInput(
-        f"Expected numbers of {place} of which one tells what a comma is, got only such as "
-        f"{shown}: say --set decimal_mark=point or comma, whichever stands before the decimals."
+    raise BadInput.to_mend(
+        f"Expected numbers in {place} of which one tells what a comma is, got only such as {shown}",
+        "say --set decimal_mark=point or --set decimal_mark=comma, whichever is before decimals",
     )
 
 
@@ -163,9 +163,9 @@ def date_order(column: Any, given: str, place: str) -> DateOrder:
         fits = [order for order in fits if _is_sorted(_composed(parts, order))] or fits
     if len(fits) > 1:
         shown = next(text for text in column.to_pylist() if text)
-        raise BadInput(
-            f"Expected dates of {place} of which one is after the 12th, got only such as {shown}, "
-            f"which may be {' or '.join(fits)}: say --set date_order={fits[0]} or {fits[1]}."
+        raise BadInput.to_mend(
+            f"Expected dates in {place} of which one tells day from month, got such as {shown}",
+            "say " + " or ".join(f"--set date_order={order}" for order in fits),
         )
     return fits[0]
 

@@ -1,0 +1,1 @@
+"""Prices on their way in, before anything is made from them."""
