@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "check_folder",
     "keep",
     "read_json",
     "replacing",
@@ -45,15 +47,30 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
     except OSError as error:
-        raise BadInput(
-            f"Expected a folder that can be written at {path.parent}, got: {error.strerror}."
-        ) from None
+        raise _not_writable(path.parent, error) from None
     os.close(handle)
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_folder(folder: Path) -> None:
+    """Make the folder unless it is there, and try whether files can be written in it.
+
+    Raises:
+        BadInput: they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise _not_writable(folder, error) from None
+
+
+def _not_writable(folder: Path, error: OSError) -> BadInput:
+    return BadInput(f"Expected a folder that can be written at {folder}, got: {error.strerror}.")
 
 
 def keep(path: Path, copy: Path) -> None:
@@ -67,8 +84,8 @@ def share(path: Path, copy: Path) -> None:
     """Give ``path`` a second name ``copy`` on the disk, or copy it where that cannot be, unless
     ``copy`` is there. For files that are replaced and never written to."""
     if not copy.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
         try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
             os.link(path, copy)
         except OSError:  # another file system, or one that has no such links
             keep(path, copy)

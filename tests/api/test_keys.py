@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import hmac
 import json
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from fastapi.testclient import TestClient
 from stockcast.api import keys
 from stockcast.api.policy import POLICIES
 from stockcast.cli import main
+from stockcast.errors import BadInput
 from stockcast.settings import Settings
 from tests.api.servers import AAPL
 
@@ -178,6 +180,45 @@ def test_another_key_is_made_when_the_first_is_removed_or_lost(own: Own) -> None
     ring = keys.KeyRing(keys.keys_file(settings))
     assert ring.find(second.strip()) is None
     assert {key.name for key in keys.listed(settings)} == {"desk", keys.OWN}
+
+
+@pytest.mark.fault(
+    "The file of API keys is cut short, or holds garbage",
+    "503 and one sentence to whoever sends a key, the reason in the log; others are served",
+    "put a backup in its place, or take the file away: the next start makes one",
+)
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[{"name": "desk", "sco',
+        "",
+        "{}",
+        "7",
+        '["desk"]',
+        '[{"name": "desk"}]',
+        '[{"name": "d", "scope": "root", "digest": "%s", "created_at": "", "expires_at": null}]',
+        '[{"name": "d", "scope": "read", "digest": "é", "created_at": "", "expires_at": null}]',
+        '[{"name": "d", "scope": "read", "digest": "%s", "created_at": "", "expires_at": "soon"}]',
+    ],
+)
+def test_damaged_keys_open_nothing_and_stop_nobody_else(
+    own: Own, open_app: Open, content: str
+) -> None:
+    settings = own()
+    client = open_app(settings, scope="admin")
+    assert ask(client, "GET", "/outputs") == 200
+    path = keys.keys_file(settings)
+    good = path.read_text("utf-8")
+    digest = hashlib.sha256(client.headers["x-api-key"].encode()).hexdigest()
+    path.write_text(content.replace("%s", digest), "utf-8")
+    answer = client.get("/outputs")
+    assert answer.status_code == 503
+    assert answer.json()["detail"].startswith("The keys of this service cannot be read")
+    assert open_app(settings).post("/predict-child", json=AAPL).status_code == 200
+    with pytest.raises(BadInput, match="Expected"):
+        keys.make_own(settings)
+    path.write_text(good, "utf-8")
+    assert ask(client, "GET", "/outputs") == 200
 
 
 def test_who_keeps_the_keys_elsewhere_gets_none(own: Own, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import time
@@ -17,7 +18,7 @@ from stockcast.files import write_json
 from stockcast.ledger import Ledger
 from stockcast.pipeline.lock import held
 from stockcast.settings import Settings
-from tests.api.servers import AAPL, Server, free_port
+from tests.api.servers import AAPL, Server, free_port, serving
 
 Own = Callable[..., Settings]
 Open = Callable[..., TestClient]
@@ -232,6 +233,22 @@ def test_reset_waits_for_no_run_and_stops_none(own: Own, open_app: Open) -> None
         answer = open_app(settings, scope="admin").delete("/system/reset?confirm=sample")
     assert answer.status_code == 409
     assert (settings.state / "models").exists()
+
+
+@pytest.mark.fault(
+    "The terminal of the service closes (SIGHUP)",
+    "a line in the log; requests under way are answered",
+    "stockcast serve, or have systemd or nohup run it",
+)
+def test_a_terminal_that_closes_ends_the_service_in_order(own: Own) -> None:
+    with serving(own()) as server:
+        assert server.predict().status_code == 200
+        server.process.send_signal(signal.SIGHUP)
+        assert server.process.wait(60) in (0, -signal.SIGTERM)
+        log = server.log.read_text("utf-8")
+    assert "stopped, since the terminal was closed." in log
+    assert "Application shutdown complete" in log
+    assert "Traceback" not in log
 
 
 def test_what_fails_unexpectedly_tells_no_more_than_its_kind(

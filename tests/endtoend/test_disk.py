@@ -68,3 +68,22 @@ def test_root_that_is_read_only_is_one_sentence(
     assert said.startswith("Expected a folder that can be written at")
     assert said.endswith("got: Read-only file system.")
     assert "Traceback" not in answer.err
+
+
+@pytest.mark.fault(
+    "Reports on a disk that cannot be written, products on one that can",
+    "one sentence that names the folder, before anything runs",
+    "mount it for writing; nothing was changed",
+)
+def test_reports_that_are_read_only_are_one_sentence(disk: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    mount("--bind", str(disk), str(disk))
+    mount("-o", "remount,ro,bind", str(disk))
+    (root / "reports").symlink_to(disk)
+    answer = run_once(root)
+    assert answer.code == 2
+    said = answer.document["error"]["message"]
+    assert said.startswith("Expected a folder that can be written at")
+    assert said.endswith("got: Read-only file system.")
+    assert "Traceback" not in answer.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.pipeline.project import Project
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project in which nothing has run."""
     made = Project.make(tmp_path / "project", tmp_path / "root")
-    monkeypatch.setenv("PYTHONPATH", str(made.folder))
+    monkeypatch.setenv("PYTHONPATH", str(made.folder), prepend=os.pathsep)
     return made
 
 
@@ -24,7 +25,7 @@ def finished_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     made = Project.make(folder / "project", folder / "root")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(made.folder))
+        patch.setenv("PYTHONPATH", str(made.folder), prepend=os.pathsep)
         assert made.run(jobs=3).exit_code == 0
     return made.root
 

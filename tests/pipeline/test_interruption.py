@@ -108,7 +108,14 @@ def test_kill_9_leaves_no_kernel_and_the_next_run_does_only_the_rest(
     assert not list(Path(tempfile.gettempdir()).iterdir())
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.fault(
+    "The terminal of a run closes (SIGHUP), or the run is told to end",
+    "how to resume, in the terminal or the log; no process is left",
+    "stockcast run does the rest; under nohup the run goes on",
+)
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_stops_kernels_and_lets_go_of_the_lock(
     waiting: Project, runner: subprocess.Popen[str], sent: signal.Signals, code: int
 ) -> None:

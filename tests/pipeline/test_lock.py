@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -64,6 +65,30 @@ def test_a_root_that_cannot_be_written_is_told(project: Project, tmp_path: Path)
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="can be written"):
         run(project.settings(root=str(tmp_path / "file")), pipeline=project.pipeline)
+
+
+@pytest.mark.fault(
+    "Reports that cannot be written, beside products that can",
+    "one sentence that names the folder, before anything runs",
+    "give it rights, or another root",
+)
+def test_reports_that_cannot_be_written_are_told_before_anything_runs(project: Project) -> None:
+    project.root.mkdir()
+    (project.root / "reports").write_text("")
+    with pytest.raises(BadInput, match=r"can be written at .*reports"):
+        project.run()
+    assert not list((project.root / "products").rglob("*.json"))
+
+
+def test_products_are_the_owners_alone_where_the_umask_says_so(project: Project) -> None:
+    before = os.umask(0o077)
+    try:
+        assert project.run(jobs=2).exit_code == 0
+    finally:
+        os.umask(before)
+    found = list(project.root.rglob("*"))
+    assert len(found) > 20
+    assert [path for path in found if path.lstat().st_mode & 0o077 and not path.is_symlink()] == []
 
 
 def test_reset_removes_what_the_profile_generated_and_nothing_else(finished: Project) -> None:

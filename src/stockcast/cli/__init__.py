@@ -6,8 +6,11 @@ everything else on stderr. Exit codes: 0 done, 1 failed, 2 bad use or bad input,
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 import typer
@@ -26,7 +29,7 @@ from stockcast.cli import (
     workspace,
 )
 from stockcast.cli.app import app
-from stockcast.cli.output import show_error
+from stockcast.cli.output import say, show_error
 
 __all__ = ["main"]
 
@@ -51,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = [argument for argument in given if argument != "--debug"] or ["--help"]
     debug = "--debug" in given or os.environ.get("STOCKCAST_DEBUG", "0") not in ("", "0")
     logs.configure(debug=debug)
+    _end_with_the_terminal()
     try:
         return _answer(arguments, debug=debug)
     except BrokenPipeError:  # the reader has seen enough
@@ -70,6 +74,19 @@ def _answer(arguments: list[str], *, debug: bool) -> int:
         code = show_error(error, as_json="--json" in arguments, debug=debug)
         sys.stdout.flush()
     return int(code or 0)
+
+
+def _end_with_the_terminal() -> None:
+    """Have a terminal that closes end the program as SIGTERM does, unless nohup was used."""
+
+    def end(*_: object) -> None:
+        with contextlib.suppress(OSError):  # nobody may be there to read it
+            say("stopped, since the terminal was closed.")
+        signal.raise_signal(signal.SIGTERM)
+
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, end)
 
 
 def _forget_stdout() -> None:

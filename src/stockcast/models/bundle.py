@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import secrets
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -75,9 +75,9 @@ def save_bundle(bundle: Bundle, models: Path) -> Path:
     folder = models / bundle.name / bundle.version
     if _intact(folder):
         return folder
+    temporary = folder.with_name(f".{bundle.version}.{secrets.token_hex(6)}")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{bundle.version}.", dir=folder.parent))
+        temporary.mkdir(parents=True)  # as the umask has it: mkdtemp's would be the owner's alone
     except OSError as error:
         raise BadInput(
             f"Expected a folder that can be written at {folder.parent}, got: {error.strerror}."

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stockcast import logs
+from stockcast.files import check_folder
 from stockcast.masking import mask
 from stockcast.pipeline.accounts import accounted
 from stockcast.pipeline.imports import quickly
 from stockcast.pipeline.lock import held
 from stockcast.pipeline.result import RunResult
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     from ploomber import DAG
@@ -63,7 +65,8 @@ def run(
         BadInput: the root cannot be written, there is no such target, the cluster cannot be
             reached, or a worker of it runs another program.
         Unavailable: the cluster went away; what finished is kept.
-        SystemExit: 130 or 143, stopped by ctrl-C or SIGTERM; all kernels are dead by then.
+        SystemExit: 129, 130 or 143, stopped by a terminal that closed, ctrl-C or SIGTERM; all
+            kernels are dead by then.
     """
     from stockcast.pipeline.progress import Progress, stderr
 
@@ -72,6 +75,7 @@ def run(
     command = _command(settings)
     counted = accounted(settings) if targets is None else contextlib.nullcontext(lambda _: None)
     with held(settings.root, command), _stoppable(command), counted as account:
+        check_folder(Workspace.of(settings).reports)
         console.print("Looking for what has to run ...", style="dim")
         with _host(settings, command, cluster, jobs) as host:
             dag, result = _run(host, list(targets or ()), force, jobs, progress, pipeline)
@@ -154,13 +158,17 @@ def _prepared(
 
 @contextlib.contextmanager
 def _stoppable(command: str) -> Iterator[None]:
-    """Turn SIGTERM and ctrl-C into an orderly exit with the code that shells expect."""
+    """Turn SIGTERM, ctrl-C and a terminal that closes into an orderly exit with the code that
+    shells expect."""
 
     def stop(signum: int, _: object) -> None:
         raise SystemExit(128 + signum)
 
     in_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, stop) if in_main else None
+    signals = [signal.SIGTERM, signal.SIGHUP] if in_main else []
+    # nohup has the run outlive its terminal
+    heard = [signum for signum in signals if signal.getsignal(signum) != signal.SIG_IGN]
+    before = {signum: signal.signal(signum, stop) for signum in heard}
     try:
         yield
     except KeyboardInterrupt:
@@ -168,13 +176,14 @@ def _stoppable(command: str) -> Iterator[None]:
     except SystemExit as stopped:
         raise SystemExit(_stopped(stopped.code, command)) from None
     finally:
-        if in_main:
-            signal.signal(signal.SIGTERM, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def _stopped(code: Any, command: str) -> Any:
     if not logs.as_json():
-        print(f"Stopped; what finished is kept. To resume: {command}", file=sys.stderr)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print(f"Stopped; what finished is kept. To resume: {command}", file=sys.stderr)
     return code
 
 
