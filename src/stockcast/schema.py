@@ -165,9 +165,10 @@ def faults(
     empty = _empty_columns(cases, len(rows))
     found = [Fault(ticker, None, name, "expected numbers, got an empty column") for name in empty]
     serious, context = _serious(rows), {"exchange": exchange, "today": day}
-    rest = cases[~cases["column"].isin(empty)].sort_values(
-        "check", key=_clause_order, kind="stable"
-    )
+    sparse = _sparse(rows, ticker, exchange)
+    told = [*empty, *(["missing"] if sparse else [])]
+    found += sparse
+    rest = cases[~cases["column"].isin(told)].sort_values("check", key=_clause_order, kind="stable")
     found += [_fault(case, rows, ticker, serious, context) for case in rest.itertuples(index=False)]
     return _in_order([*found, *_split_faults(frame, ticker, policy)])
 
@@ -260,6 +261,15 @@ def _split_faults(frame: pd.DataFrame, ticker: str, policy: SplitPolicy) -> list
         )
         for found in (*suspect_days(frame, policy), *traded)
     ]
+
+
+def _sparse(rows: pd.DataFrame, ticker: str, exchange: str) -> list[Fault]:
+    """The fault of weekly or monthly prices, which is one and not one for each bar."""
+    spacing = 1 + rows["missing"].median()
+    if spacing < 2:
+        return []
+    problem = f"expected a bar for each trading day of {exchange}, got one in {spacing:g}"
+    return [Fault(ticker, None, "date", problem, remedy="give daily prices")]
 
 
 def _serious(rows: pd.DataFrame) -> set[str]:

@@ -19,7 +19,7 @@ from stockcast.settings import Settings, load_settings
 
 #: Seconds that the reader may take over a small file, on a busy machine.
 PATIENCE = 10.0
-GOOD = SampleSource().history("IBM").frame.tail(80).to_csv().encode()
+GOOD = SampleSource().history("IBM").frame.tail(120).to_csv().encode()
 WORDS = ["", "NaN", "-1", "0", "1e309", "1e-300", "inf", "abc", "2013-13-45", "9" * 40, '"', "\x00"]
 
 Damage = Callable[[bytes], bytes]

@@ -236,7 +236,7 @@ BAD: dict[str, tuple[Write, type[BadInput], str]] = {
     "30 rows": (
         lambda f, d: f.iloc[-30:].to_csv(d / "AAPL.csv"),
         BadInput,
-        "at least 40 days of AAPL .* got 30",
+        "at least 85 days of AAPL .* got 30",
     ),
     "the future": (later(100), DataFault, "AAPL 2113-03-01, date: .* got a later one"),
     "cents": (scaled_after(-9, slice(None)), DataFault, "close: expected one unit and one basis"),

@@ -67,10 +67,19 @@ def test_a_short_history_is_read(sample_settings: Make) -> None:
     assert len(prices.read(sample_settings(), "FB").frame) == 196
 
 
-def test_fewer_than_forty_days_are_refused_with_what_there_is(sample_settings: Make) -> None:
-    with pytest.raises(BadInput, match=r"got 11 \(there is 2012-05-18 to 2013-03-01"):
-        prices.read(sample_settings(as_of="2012-06-04"), "FB")
-    assert len(prices.read(sample_settings(as_of="2012-07-16"), "FB").frame) == prices.FEWEST_ROWS
+def test_fewer_days_than_a_forecast_needs_are_refused_with_what_there_is(
+    sample_settings: Make,
+) -> None:
+    said = r"at least 85 days of FB .* got 84 \(there is 2012-05-18 to 2013-03-01\)\.$"
+    with pytest.raises(BadInput, match=said):
+        prices.read(sample_settings(as_of="2012-09-17"), "FB")
+    assert len(prices.read(sample_settings(as_of="2012-09-18"), "FB").frame) == 85
+
+
+def test_what_a_forecast_needs_goes_with_what_a_network_sees(sample_settings: Make) -> None:
+    assert [prices.fewest_days(sample_settings(context=days)) for days in (10, 60, 200)] == [
+        *(81, 85, 225)
+    ]
 
 
 def test_days_after_today_are_refused(sample_settings: Make) -> None:

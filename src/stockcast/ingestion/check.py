@@ -69,6 +69,7 @@ def _judged(source: FileSource, settings: Settings, path: Path, ticker: str) -> 
         quality.check_recent(history.frame, ticker=ticker, exchange=exchange)
     except BadInput as error:
         return _refused(report, error)
+    report = report.model_copy(update={"repairs": history.repairs})
     for note in _notes(settings, raw, history):
         report = report.noted(note)
     for note in ended(settings, ticker, history.as_of):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from stockcast import calendars
 from stockcast.bars import completed
 from stockcast.contracts.prices import Freshness, PriceHistory
 from stockcast.errors import BadInput
@@ -20,12 +21,12 @@ from stockcast.prices.history import content_hash
 from stockcast.prices.live import LiveSource
 from stockcast.prices.sample import SampleSource
 from stockcast.prices.source import RawPrices, Source
+from stockcast.prices.stretch import last_stretch
 from stockcast.schema import check_prices, suspect_days
 from stockcast.settings import Settings, parse_ticker
 from stockcast.split_detection import SplitPolicy, Suspicion, rebased
 
 __all__ = [
-    "FEWEST_ROWS",
     "SOURCES",
     "Freshness",
     "PriceHistory",
@@ -33,6 +34,7 @@ __all__ = [
     "Source",
     "available",
     "checked",
+    "fewest_days",
     "fingerprint",
     "open_source",
     "read",
@@ -46,9 +48,10 @@ SOURCES: dict[str, Callable[[Settings], Source]] = {
     "yahoo": LiveSource,
 }
 
-#: MACD's averages take 34 days to settle (26, and 9 of the signal) and a week is forecast: below
-#: this there is not one day with both its features and its outcome.
-FEWEST_ROWS = 40
+#: Bars before the first one whose inputs are complete: MACD's slow average takes 26.
+WARM_UP = 25
+#: Bars that every baseline needs: 60 returns over the longest horizon, and the volatility before.
+FEWEST_FOR_BASELINES = 81
 
 
 def read(settings: Settings, ticker: str, *, today: pd.Timestamp | None = None) -> PriceHistory:
@@ -60,7 +63,7 @@ def read(settings: Settings, ticker: str, *, today: pd.Timestamp | None = None) 
         today: bars after it are in the future; by default the date at the exchange.
 
     Raises:
-        BadInput: no such ticker (the nearest is named), unreadable, or fewer than 40 bars.
+        BadInput: no such ticker (the nearest is named), unreadable, or too few bars.
         DataFault: the bars break the contract of schema.py.
         Unavailable: they had to be fetched, could not be, and those kept are too old or not there.
     """
@@ -74,12 +77,15 @@ def checked(
     """``raw`` from ``start`` to ``as_of``, checked and adjusted to its last day.
 
     Raises:
-        BadInput: fewer than 40 bars.
+        BadInput: fewer bars than a forecast needs.
         DataFault: the bars break the contract of schema.py.
     """
     bars = completed(_cut(raw.frame, settings, ticker))
     policy, exchange = accepted.policy(settings, ticker), settings.market(ticker).exchange
-    check_prices(bars, ticker=ticker, exchange=exchange, today=today, policy=policy)
+    day = calendars.today(exchange) if today is None else today
+    bars, left_out = last_stretch(bars, exchange, fewest_days(settings), day)
+    _require_days(bars, raw.frame, settings, ticker)
+    check_prices(bars, ticker=ticker, exchange=exchange, today=day, policy=policy)
     suspects = suspect_days(bars, policy)  # old ones: a fresh one stops
     frame = rebased(adjust(bars), suspects)
     return PriceHistory(
@@ -92,8 +98,13 @@ def checked(
         raw.revisions,
         tuple(found.date for found in suspects),
         tuple(_note(found, policy) for found in suspects),
-        repairs=raw.repairs,
+        repairs=(*raw.repairs, *left_out),
     )
+
+
+def fewest_days(settings: Settings) -> int:
+    """The bars that a forecast needs: a warm-up, and the days that a network sees."""
+    return max(WARM_UP + settings.context, FEWEST_FOR_BASELINES)
 
 
 def fingerprint(settings: Settings, ticker: str) -> str:
@@ -143,10 +154,17 @@ def _cut(bars: pd.DataFrame, settings: Settings, ticker: str) -> pd.DataFrame:
     if settings.as_of is not None:
         keep &= bars.index.normalize() <= pd.Timestamp(settings.as_of)
     kept = bars[keep]
-    if len(kept) < FEWEST_ROWS:
-        until = f" to {settings.as_of}" if settings.as_of else ""
-        raise BadInput(
-            f"Expected at least {FEWEST_ROWS} days of {ticker} from {settings.start}{until}, got "
-            f"{len(kept)} (there is {bars.index.min():%Y-%m-%d} to {bars.index.max():%Y-%m-%d})."
-        )
+    _require_days(kept, bars, settings, ticker)
     return kept
+
+
+def _require_days(bars: pd.DataFrame, there: pd.DataFrame, settings: Settings, ticker: str) -> None:
+    fewest = fewest_days(settings)
+    if len(bars) >= fewest:
+        return
+    since = max(pd.Timestamp(settings.start), *bars.index[:1]) if len(bars) else settings.start
+    until = f" to {settings.as_of}" if settings.as_of else ""
+    raise BadInput(
+        f"Expected at least {fewest} days of {ticker} from {since:%Y-%m-%d}{until} for a forecast, "
+        f"got {len(bars)} (there is {there.index.min():%Y-%m-%d} to {there.index.max():%Y-%m-%d})."
+    )
