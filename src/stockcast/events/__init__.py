@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from stockcast import logs
 from stockcast.contracts.event import EVENTS_FILE, Event, EventCalendar
 from stockcast.errors import BadInput
 from stockcast.events import calendar
@@ -95,6 +96,16 @@ def ingest(settings: Settings, ticker: str) -> EventCalendar:
     """
     found = read(settings, ticker)
     found.save(Workspace.of(settings).events(ticker))
+    count, source = len(found.events), found.source
+    logs.event(
+        "events_ingested",
+        f"{count} dates of {ticker} from {source}",
+        stage="ingest",
+        ticker=ticker,
+        dates=count,
+        source=source,
+        notes=" ".join(found.notes) or None,
+    )
     return found
 
 
