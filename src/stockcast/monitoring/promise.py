@@ -66,7 +66,7 @@ def look_at_forecasts(
     over = calibration.over(scores) if calibration else scores
     settled = ledger[(ledger["horizon"] == 1) & ledger["log_return"].notna()]
     document = {
-        "model": record.served.model_dump(),
+        "model": record.served.model_dump(mode="json"),
         "promised": _promised(record),
         "walked": performance.figures(rows),
         "ledger": {"n": len(settled), **_ledger_figures(rows, settled)},
