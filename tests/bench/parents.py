@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--into", type=Path, default=FOLDER)
     parser.add_argument("--only", choices=CUTS, action="append")
     parser.add_argument("--cache", type=Path, help="a folder that keeps the baselines' forecasts")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", default="cpu", choices=["auto", "cpu", "cuda"])
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)  # the same weights on every machine of a kind
     panel, baselines, hyper = read(given.data), Baselines(given.cache), PanelHyperparameters()

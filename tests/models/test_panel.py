@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,12 @@ from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.evaluation.walkforward import outcomes
 from stockcast.features.panel import PANEL_INPUTS
+from stockcast.models import panel_training
+from stockcast.models.device import chosen_device
 from stockcast.models.panel import PanelStock, panel_stock
 from stockcast.models.panel_inference import ask_context, walk_panel
 from stockcast.models.panel_parent import WEIGHTS, data_hash, learn
-from stockcast.models.panel_training import PANEL_LEVELS, fit_panel
+from stockcast.models.panel_training import PANEL_LEVELS, FittedPanel, fit_panel
 from tests.models.panels import (
     CUT,
     DAYS,
@@ -129,6 +132,34 @@ def test_closes_alone_are_served_by_the_same_weights() -> None:
 def test_too_few_days_are_refused() -> None:
     with pytest.raises(BadInput, match="Expected stretches of 60 days before and after"):
         fit_panel([stock(1, 300).series], INDEX[80], INDEX[290], SMALL)
+
+
+def test_a_device_that_is_not_there_is_refused_and_auto_takes_what_there_is() -> None:
+    there = torch.cuda.is_available()
+    assert chosen_device("auto") == ("cuda" if there else "cpu")
+    assert chosen_device("cpu") == "cpu"
+    if not there:
+        with pytest.raises(BadInput, match="Expected a CUDA device"):
+            chosen_device("cuda")
+
+
+def test_a_device_without_enough_memory_gives_way_to_the_processor(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    honest, asked = panel_training._fit_on, []
+
+    def full(device: str, *rest: Any) -> FittedPanel:
+        asked.append(device)
+        if device == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return honest(device, *rest)
+
+    monkeypatch.setattr(panel_training, "_fit_on", full)
+    monkeypatch.setattr(panel_training, "chosen_device", lambda device: "cuda")
+    made = fit_panel([stock(1).series], START, CUT, replace(SMALL, epochs=0))
+    assert asked == ["cuda", "cpu"]
+    assert made.last_day < CUT
+    assert "is fitted on the processor" in caplog.text
 
 
 def test_a_parent_says_how_good_it_is_on_stocks_left_out() -> None:

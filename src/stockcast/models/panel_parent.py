@@ -18,6 +18,7 @@ from stockcast.evaluation.walkforward import outcomes
 from stockcast.models.baselines import garch_events, naive
 from stockcast.models.calibration import CalibrationState, near_events, panel_state
 from stockcast.models.combination import combine
+from stockcast.models.device import Device
 from stockcast.models.panel import PanelStock
 from stockcast.models.panel_inference import walk_panel
 from stockcast.models.panel_training import (
@@ -46,6 +47,8 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("market",),
     ("range", "volume", "calendar", "index", "market"),
 )
+#: Sessions before the first origin that the naive forecast looks at, and some.
+RECENT = 300
 #: Every fifth stock is left out of a first fit, which says how good the second one is on others.
 LEFT_OUT = 5
 
@@ -90,7 +93,7 @@ def learn(
     validation_days: int = 365,
     figures: bool = True,
     partner: Walker = partner_forecasts,
-    device: str = "cpu",
+    device: Device = "auto",
     progress: Progress | None = None,
 ) -> Learned:
     """Learn from what was known before ``cut``; no later close is used for anything.
@@ -103,7 +106,7 @@ def learn(
             and the calibration.
         figures: whether to fit once more with a fifth of the stocks left out, to be scored.
         partner: gives the partner's forecasts; by default they are made.
-        device: where to fit, in torch's words.
+        device: where to fit, as in :func:`stockcast.models.panel_training.fit_panel`.
         progress: called after each epoch.
 
     Raises:
@@ -148,7 +151,7 @@ class _Fit:
     start: pd.Timestamp
     cut: pd.Timestamp
     hyper: PanelHyperparameters
-    device: str
+    device: Device
     progress: Progress | None
 
     def __call__(self, stocks: Sequence[PanelStock]) -> FittedPanel:
@@ -269,7 +272,9 @@ def _scores(
     other = partner.at(made.origins)
     made = combine(made, other, learned.weight) if served else made
     y = outcomes(stock.close, made.origins, made.horizon)
-    plain = naive(stock.close, made.origins, made.horizon, made.levels)
+    first = int(stock.close.index.get_indexer(made.origins[:1])[0])
+    recent = stock.close[max(first - RECENT, 0) :]
+    plain = naive(recent, made.origins, made.horizon, made.levels)
     loss, by_partner, by_naive = (
         pinball_losses(y, each.values, each.levels).mean(axis=1) for each in (made, other, plain)
     )

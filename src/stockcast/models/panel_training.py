@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from torch import Tensor
 from stockcast.errors import BadInput
 from stockcast.features.events import event_columns
 from stockcast.features.panel import GROUPS, PANEL_INPUTS
+from stockcast.models.device import Device, chosen_device
 from stockcast.models.network import pinball_loss
 from stockcast.models.panel import GROUP_COLUMNS, PanelSeries, fit_scaler, standardised
 from stockcast.models.panel_network import PanelNetwork
@@ -22,6 +24,8 @@ from stockcast.models.samples import Samples, Scaler
 from stockcast.models.training import MAX_GRADIENT, Epoch
 
 __all__ = ["PANEL_LEVELS", "FittedPanel", "PanelHyperparameters", "fit_panel"]
+
+LOG = logging.getLogger(__name__)
 
 #: Levels that the network gives; the forecast's own are among them.
 PANEL_LEVELS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99)
@@ -80,7 +84,7 @@ def fit_panel(
     cut: pd.Timestamp,
     hyper: PanelHyperparameters,
     *,
-    device: str = "cpu",
+    device: Device = "auto",
     progress: Progress | None = None,
 ) -> FittedPanel:
     """Fit on outcomes before ``validation_start``, stop by those from there to ``cut``.
@@ -90,12 +94,31 @@ def fit_panel(
         validation_start: first day of the part that chooses the epoch.
         cut: no close of this day or later is used for anything.
         hyper: sizes, rates, epochs and seed.
-        device: where to fit, in torch's words.
+        device: where to fit; a CUDA device whose memory does not suffice gives way to the
+            processor, which is logged.
         progress: called after each epoch.
 
     Raises:
-        BadInput: a part has no stretch of days.
+        BadInput: a part has no stretch of days, or there is no such device.
     """
+    place = chosen_device(device)
+    try:
+        return _fit_on(place, panel, validation_start, cut, hyper, progress)
+    except torch.OutOfMemoryError:
+        if place == "cpu":
+            raise
+        LOG.warning("The device's memory does not hold the panel; it is fitted on the processor.")
+    return _fit_on("cpu", panel, validation_start, cut, hyper, progress)
+
+
+def _fit_on(
+    device: str,
+    panel: Sequence[PanelSeries],
+    validation_start: pd.Timestamp,
+    cut: pd.Timestamp,
+    hyper: PanelHyperparameters,
+    progress: Progress | None,
+) -> FittedPanel:
     began = time.perf_counter()
     torch.manual_seed(hyper.seed)
     data = _Stretches(panel, validation_start, cut, hyper, torch.device(device))
