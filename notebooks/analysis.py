@@ -10,9 +10,9 @@ import pandas as pd
 from IPython.display import display
 
 from stockcast import plots, tables
+from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.model_record import ModelRecord
-from stockcast.files import read_json
 from stockcast.ledger import Ledger
 from stockcast.settings import load_settings
 
@@ -25,7 +25,7 @@ tickers = None
 # %%
 settings = load_settings(profile)
 forecasts = [Forecast.load(Path(task["forecast"])) for task in upstream["forecast-*"].values()]
-checks = [read_json(Path(task["drift"])) for task in upstream["drift-*"].values()]
+checks = [DriftReport.load(Path(task["drift"])) for task in upstream["drift-*"].values()]
 records = [ModelRecord.load(Path(task["model"])) for task in upstream["train_child-*"].values()]
 leading = tables.leading(forecasts)
 shown = [forecast for forecast in forecasts if forecast.ticker in leading]
@@ -57,7 +57,7 @@ tables.track_record(Ledger(settings).summary())
 # Whether the bars, the inputs and the forecasts still look like those of the training.
 
 # %%
-plots.drift([check for check in checks if check["ticker"] in leading])
+plots.drift([check for check in checks if check.ticker in leading])
 
 # %%
 tables.health(checks)

@@ -9,7 +9,6 @@ from pathlib import Path
 from stockcast import agents, plots, tables
 from stockcast.agents import exhibits
 from stockcast.contracts.forecast import Forecast
-from stockcast.files import write_json
 from stockcast.ledger import Ledger
 from stockcast.settings import load_settings
 
@@ -60,4 +59,4 @@ agents.record(settings, report)
 exhibits.evaluation(report)
 
 # %%
-write_json(Path(product["report"]), report)
+report.save(Path(product["report"]))

@@ -19,6 +19,7 @@ from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.models.baselines import ewma
 from stockcast.models.training import Epoch
 from tests.documents import forecast
+from tests.drift import drift_report
 from tests.evaluation.histories import sample_close
 
 DAYS = pd.bdate_range("2005-01-03", periods=3000)
@@ -72,7 +73,7 @@ CHARTS: dict[str, Callable[[], Chart]] = {
     "skill": lambda: plots.skill(RATIOS),
     "strategies": lambda: plots.strategies(pd.DataFrame({"pinball": 1.0}, [LONGEST, "scratch"])),
     "expected_ranges": lambda: plots.expected_ranges([fan(1), fan(2)]),
-    "drift": lambda: plots.drift([{"ticker": LONGEST, "score": 1.5}]),
+    "drift": lambda: plots.drift([drift_report("AAPL")]),
     "surprises": lambda: plots.surprises(pd.DataFrame({"volatility": 12.5}, DAYS), "Alarm"),
     "ledger": lambda: plots.ledger(LEDGER.assign(q10=-0.01, q90=0.01)),
 }

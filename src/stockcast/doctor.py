@@ -10,10 +10,10 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from stockcast.deadline import within
 from stockcast.errors import BadInput, StockcastError, Unavailable
@@ -69,10 +69,6 @@ class Finding:
     def word(self) -> str:
         """The state in one word."""
         return "ok" if self.ok else "failed" if self.required else "degraded"
-
-    def document(self) -> dict[str, Any]:
-        """Return the finding as JSON has it."""
-        return asdict(self)
 
 
 def examine(settings: Settings, checks: Sequence[Check] | None = None) -> list[Finding]:

@@ -18,6 +18,7 @@ from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes
 
 if TYPE_CHECKING:
+    from stockcast.contracts.drift import DriftReport
     from stockcast.models.training import Epoch
 
 __all__ = [
@@ -280,16 +281,16 @@ def surprises(scores: pd.DataFrame, title: str, days: int = 500) -> Chart:
     return _chart(axes)
 
 
-def distances(document: Mapping[str, Any]) -> Chart:
+def distances(document: DriftReport) -> Chart:
     """How far each input lies from the training's, over how far it used to lie."""
-    columns = document["columns"]
-    ratios = {name: c["score"] / max(c["threshold"], 1e-9) for name, c in columns.items()}
+    columns = document.columns
+    ratios = {name: c.score / max(c.threshold, 1e-9) for name, c in columns.items()}
     return _beside_one(ratios, "Distance of the last 20 sessions' inputs, limit = 1")
 
 
-def drift(documents: Sequence[Mapping[str, Any]]) -> Chart:
+def drift(documents: Sequence[DriftReport]) -> Chart:
     """The largest surprise of each ticker's last sessions, over its threshold."""
-    scores = {document["ticker"]: document["score"] for document in documents}
+    scores = {document.ticker: document.score for document in documents}
     known = {ticker: score for ticker, score in scores.items() if score is not None}
     return _beside_one(known, "Largest surprise of the last sessions, threshold = 1")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -12,6 +12,10 @@ from stockcast.contracts.event import EventCalendar
 from stockcast.contracts.forecast import QUANTILE_NAMES, Forecast
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.contracts.prices import Repair, Revisions
+
+if TYPE_CHECKING:
+    from stockcast.contracts.drift import DriftReport
+    from stockcast.tracking.runs import Training
 
 __all__ = [
     "decision",
@@ -181,29 +185,30 @@ def scorecard(records: Iterable[ModelRecord]) -> pd.DataFrame:
     return table.astype(float).round(3)
 
 
-def drifted(document: Document) -> pd.DataFrame:
+def drifted(document: DriftReport) -> pd.DataFrame:
     """Each model input: its distance from the training's days, and how surprising it is."""
     names = {"score": "distance", "threshold": "limit", "shift_in_sd": "mean shift (sd)"}
-    return pd.DataFrame(document["columns"]).T.rename(columns=names)
+    return pd.DataFrame(document.model_dump()["columns"]).T.rename(columns=names)
 
 
-def promise(document: Document) -> pd.DataFrame:
+def promise(document: DriftReport) -> pd.DataFrame:
     """Next-day forecasts: figures promised at the training, walked forward, and of the ledger."""
-    parts = ("promised", "walked", "ledger")
-    found = {part: document["performance"].get(part) or {} for part in parts}
+    parts = {"promised", "walked", "ledger"}
+    told = document.performance.model_dump(include=parts)
+    found = {part: told.get(part, {}) for part in ("promised", "walked", "ledger")}
     rows = ("n", "pinball", "pinball_vs_naive", "coverage_80", "residual_mean", "residual_sd")
     return pd.DataFrame(found, rows, dtype=float).round(5).astype(object).fillna("-")
 
 
-def health(documents: Sequence[Document]) -> pd.DataFrame:
+def health(documents: Sequence[DriftReport]) -> pd.DataFrame:
     """The verdict on each ticker, and what to do."""
     rows = {
-        document["ticker"]: {
-            "as of": document["as_of"] or "-",
-            "health": document["health"],
-            "why": " ".join(document["reasons"]) or "-",
-            "what to do": document["what_to_do"],
-            "false alarms": document["false_alarm_rate"],
+        document.ticker: {
+            "as of": str(document.as_of or "-"),
+            "health": document.health,
+            "why": " ".join(document.reasons) or "-",
+            "what to do": document.what_to_do,
+            "false alarms": document.false_alarm_rate,
         }
         for document in documents
     }
@@ -217,19 +222,19 @@ def track_record(summary: pd.DataFrame, ticker: str | None = None) -> pd.DataFra
     return shown.set_index("ticker")[columns].round(3)
 
 
-def trainings(runs: Sequence[Document], parameters: Sequence[str]) -> pd.DataFrame:
+def trainings(runs: Sequence[Training], parameters: Sequence[str]) -> pd.DataFrame:
     """Trainings as MLflow has them, with some of their parameters: the newest first."""
     shown = ("pinball", "pinball_vs_naive", "coverage_80")
     rows = [
         {
-            "mode": run["mode"],
-            "started (UTC)": run["started"][:16].replace("T", " "),
-            **{key: run["parameters"].get(key) for key in parameters},
-            **{key: run["metrics"].get(key) for key in shown},
+            "mode": run.mode,
+            "started (UTC)": run.started[:16].replace("T", " "),
+            **{key: run.parameters.get(key) for key in parameters},
+            **{key: run.metrics.get(key) for key in shown},
         }
         for run in runs
     ]
-    return pd.DataFrame(rows, index=[run["name"] for run in runs]).round(4)
+    return pd.DataFrame(rows, index=[run.name for run in runs]).round(4)
 
 
 def stale(tasks: Iterable[Any]) -> pd.DataFrame:

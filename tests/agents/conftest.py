@@ -11,12 +11,13 @@ import pytest
 from stockcast.agents import ollama
 from stockcast.agents.facts import FactTable, build
 from stockcast.agents.ollama import Model
+from stockcast.contracts.report import Report
 from stockcast.settings import Settings, load_settings
 from tests.agents import worlds
 from tests.standins import ollama as standin
 from tests.standins.voices import VOICES
 
-Written = tuple[dict[str, Any], FactTable]
+Written = tuple[Report, FactTable]
 
 #: Seeds whose subjects have enough history for every voice.
 LONG = tuple(seed for seed in range(12) if "low_20d" in build(worlds.subject(seed)))[:4]

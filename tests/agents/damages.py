@@ -6,14 +6,14 @@ of the kind to damage.
 
 from __future__ import annotations
 
-import copy
+import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from stockcast.agents.facts import FactTable
+from stockcast.contracts.report import Report
 
-Report = dict[str, Any]
 Damage = Callable[[Report, FactTable], Report | None]
 DAMAGES: dict[str, Damage] = {}
 
@@ -26,32 +26,32 @@ def damage(work: Damage) -> Damage:
 
 def with_markdown(report: Report, markdown: str) -> Report | None:
     """A copy with another page; None when it is the same page."""
-    if markdown == report["markdown"]:
+    if markdown == report.markdown:
         return None
-    return {**copy.deepcopy(report), "markdown": markdown}
+    return field(report, markdown=markdown)
 
 
 def replaced(report: Report, old: str, new: str, count: int = 1) -> Report | None:
     """A copy in which ``old`` became ``new`` below the header line."""
-    head, mark, body = str(report["markdown"]).partition("## Executive Summary")
+    head, mark, body = report.markdown.partition("## Executive Summary")
     return with_markdown(report, head + mark + body.replace(old, new, count))
 
 
 def inserted(report: Report, section: str, sentence: str) -> Report | None:
     """A copy with one more sentence at the begin of a section."""
     return with_markdown(
-        report, str(report["markdown"]).replace(f"## {section}\n\n", f"## {section}\n\n{sentence} ")
+        report, report.markdown.replace(f"## {section}\n\n", f"## {section}\n\n{sentence} ")
     )
 
 
 def field(report: Report, **values: Any) -> Report:
     """A copy with other fields."""
-    return {**copy.deepcopy(report), **values}
+    return report.model_copy(update=values)
 
 
 def swapped(report: Report, pattern: str, words: Mapping[str, str]) -> Report | None:
     """A copy in which the first match of ``pattern`` is exchanged for its opposite."""
-    found = re.search(pattern, str(report["markdown"]))
+    found = re.search(pattern, report.markdown)
     if not found:
         return None
     text = found.group()
@@ -127,7 +127,7 @@ def interval_end_moved(report: Report, facts: FactTable) -> Report | None:
 @damage
 def interval_backwards(report: Report, facts: FactTable) -> Report | None:
     low, high = (price(facts.number(f"{name}_{end(facts)}")) for name in ("q10", "q90"))
-    found = re.search(rf"{re.escape(low)}(\D+){re.escape(high)}", str(report["markdown"]))
+    found = re.search(rf"{re.escape(low)}(\D+){re.escape(high)}", report.markdown)
     return replaced(report, found.group(), f"{high}{found[1]}{low}") if found else None
 
 
@@ -147,7 +147,7 @@ def another_days_quantile(report: Report, facts: FactTable) -> Report | None:
 
 @damage
 def another_level_of_the_interval(report: Report, facts: FactTable) -> Report | None:
-    found = re.search(r"80%( of outcomes| interval)", str(report["markdown"]))
+    found = re.search(r"80%( of outcomes| interval)", report.markdown)
     return replaced(report, found.group(), f"70%{found[1]}") if found else None
 
 
@@ -211,7 +211,7 @@ def per_cent_as_dollars(report: Report, facts: FactTable) -> Report | None:
 @damage
 def dollars_as_per_cent(report: Report, facts: FactTable) -> Report | None:
     last = price(facts.number("last_close"))
-    page = str(report["markdown"])
+    page = report.markdown
     written = next((w for w in (f"{last} USD", f"${last}") if w in page.split("## E")[-1]), "")
     return replaced(report, written, f"{last}%") if written else None
 
@@ -262,9 +262,7 @@ def day_up_for_down(report: Report, facts: FactTable) -> Report | None:
 @damage
 def header_of_another_day(report: Report, facts: FactTable) -> Report | None:
     day = str(facts["as_of"].value)
-    return with_markdown(
-        report, str(report["markdown"]).replace(f"as of {day}", "as of 2013-02-27")
-    )
+    return with_markdown(report, report.markdown.replace(f"as of {day}", "as of 2013-02-27"))
 
 
 @damage
@@ -303,7 +301,7 @@ def ticker_of_another(report: Report, facts: FactTable) -> Report | None:
 @damage
 def ticker_in_the_header(report: Report, facts: FactTable) -> Report | None:
     own = facts["ticker"].text
-    lines = str(report["markdown"]).split("\n")
+    lines = report.markdown.split("\n")
     lines[2] = lines[2].replace(own, "NVDA")
     return with_markdown(report, "\n".join(lines))
 
@@ -311,7 +309,7 @@ def ticker_in_the_header(report: Report, facts: FactTable) -> Report | None:
 @damage
 def ticker_in_the_title(report: Report, facts: FactTable) -> Report | None:
     own = facts["ticker"].text
-    lines = str(report["markdown"]).split("\n")
+    lines = report.markdown.split("\n")
     lines[0] = lines[0].replace(own, "NVDA")
     return with_markdown(report, "\n".join(lines))
 
@@ -351,24 +349,24 @@ def headline_invented(report: Report, facts: FactTable) -> Report | None:
 
 @damage
 def stance_field_flipped(report: Report, facts: FactTable) -> Report | None:
-    return field(report, stance="BEARISH" if report["stance"] != "BEARISH" else "BULLISH")
+    return field(report, stance="BEARISH" if report.stance != "BEARISH" else "BULLISH")
 
 
 @damage
 def stance_label_flipped(report: Report, facts: FactTable) -> Report | None:
-    other = "BULLISH" if report["stance"] != "BULLISH" else "BEARISH"
-    return replaced(report, f"**Market Stance:** {report['stance']}", f"**Market Stance:** {other}")
+    other = "BULLISH" if report.stance != "BULLISH" else "BEARISH"
+    return replaced(report, f"**Market Stance:** {report.stance}", f"**Market Stance:** {other}")
 
 
 @damage
 def stance_in_prose_flipped(report: Report, facts: FactTable) -> Report | None:
-    other = "bearish" if report["stance"] != "BEARISH" else "bullish"
+    other = "bearish" if report.stance != "BEARISH" else "bullish"
     return inserted(report, "Executive Summary", f"We are {other} on the shares.")
 
 
 @damage
 def stance_shouted(report: Report, facts: FactTable) -> Report | None:
-    other = "BULLISH" if report["stance"] != "BULLISH" else "BEARISH"
+    other = "BULLISH" if report.stance != "BULLISH" else "BEARISH"
     return inserted(report, "Recommendation", f"In one word: {other}.")
 
 
@@ -376,30 +374,30 @@ def stance_shouted(report: Report, facts: FactTable) -> Report | None:
 def stance_that_the_data_forbid(report: Report, facts: FactTable) -> Report | None:
     rise = facts.number(f"p_rise_{end(facts)}")
     other = "BEARISH" if rise > 45 else "BULLISH"
-    page = str(report["markdown"]).replace(report["stance"], other)
-    return {**field(report, stance=other), "markdown": page.replace("neutral", other.lower())}
+    page = report.markdown.replace(report.stance, other)
+    return field(report, stance=other, markdown=page.replace("neutral", other.lower()))
 
 
 @damage
 def confidence_raised(report: Report, facts: FactTable) -> Report | None:
-    if report["confidence"] == "High":
+    if report.confidence == "High":
         return None
-    page = str(report["markdown"])
-    for old, new in ((report["confidence"], "High"), (report["confidence"].lower(), "high")):
+    page = report.markdown
+    for old, new in ((report.confidence, "High"), (report.confidence.lower(), "high")):
         page = page.replace(f"{old} confidence", f"{new} confidence")
-    page = page.replace(f"**Confidence:** {report['confidence']}", "**Confidence:** High")
-    return {**field(report, confidence="High"), "markdown": page}
+    page = page.replace(f"**Confidence:** {report.confidence}", "**Confidence:** High")
+    return field(report, confidence="High", markdown=page)
 
 
 @damage
 def confidence_label_changed(report: Report, facts: FactTable) -> Report | None:
-    other = "Low" if report["confidence"] != "Low" else "High"
-    return replaced(report, f"**Confidence:** {report['confidence']}", f"**Confidence:** {other}")
+    other = "Low" if report.confidence != "Low" else "High"
+    return replaced(report, f"**Confidence:** {report.confidence}", f"**Confidence:** {other}")
 
 
 @damage
 def buy_advice(report: Report, facts: FactTable) -> Report | None:
-    if report["stance"] == "BULLISH":
+    if report.stance == "BULLISH":
         return None
     return inserted(report, "Recommendation", "Our rating is a strong buy.")
 
@@ -462,44 +460,42 @@ def support_above_the_price(report: Report, facts: FactTable) -> Report | None:
 
 @damage
 def section_missing(report: Report, facts: FactTable) -> Report | None:
-    return with_markdown(
-        report, re.sub(r"## Risks\n.*?(?=## )", "", str(report["markdown"]), flags=re.S)
-    )
+    return with_markdown(report, re.sub(r"## Risks\n.*?(?=## )", "", report.markdown, flags=re.S))
 
 
 @damage
 def section_empty(report: Report, facts: FactTable) -> Report | None:
     pattern = r"(## Track Record\n\n).*?(?=\n## )"
-    return with_markdown(report, re.sub(pattern, r"\1", str(report["markdown"]), flags=re.S))
+    return with_markdown(report, re.sub(pattern, r"\1", report.markdown, flags=re.S))
 
 
 @damage
 def section_twice(report: Report, facts: FactTable) -> Report | None:
     return with_markdown(
-        report, str(report["markdown"]).replace("## Risks", "## Risks\n\nNone.\n\n## Risks")
+        report, report.markdown.replace("## Risks", "## Risks\n\nNone.\n\n## Risks")
     )
 
 
 @damage
 def sections_in_another_order(report: Report, facts: FactTable) -> Report | None:
-    page = str(report["markdown"]).replace("## Risks", "## X").replace("## Key Levels", "## Risks")
+    page = report.markdown.replace("## Risks", "## X").replace("## Key Levels", "## Risks")
     return with_markdown(report, page.replace("## X", "## Key Levels"))
 
 
 @damage
 def cut_off(report: Report, facts: FactTable) -> Report | None:
-    page = str(report["markdown"])
+    page = report.markdown
     return with_markdown(report, page[: page.index("## Recommendation") + 30])
 
 
 @damage
 def section_added(report: Report, facts: FactTable) -> Report | None:
-    return with_markdown(report, f"{report['markdown']}\n## Disclaimer\n\nNone at all.\n")
+    return with_markdown(report, f"{report.markdown}\n## Disclaimer\n\nNone at all.\n")
 
 
 @damage
 def no_title(report: Report, facts: FactTable) -> Report | None:
-    return with_markdown(report, str(report["markdown"]).split("\n", 1)[1])
+    return with_markdown(report, report.markdown.split("\n", 1)[1])
 
 
 @damage
@@ -514,7 +510,7 @@ def padded(report: Report, facts: FactTable) -> Report | None:
 
 @damage
 def record_of_checks_polished(report: Report, facts: FactTable) -> Report | None:
-    page = re.sub(r"- \d+ claims were", "- 999 claims were", str(report["markdown"]))
+    page = re.sub(r"- \d+ claims were", "- 999 claims were", report.markdown)
     return with_markdown(report, page)
 
 
@@ -555,28 +551,28 @@ def link(report: Report, facts: FactTable) -> Report | None:
 
 @damage
 def day_field_old(report: Report, facts: FactTable) -> Report | None:
-    return field(report, as_of="2013-02-28")
+    return field(report, as_of=dt.date(2013, 2, 28))
 
 
 @damage
 def price_field_old(report: Report, facts: FactTable) -> Report | None:
-    return field(report, last_close=0.97 * report["last_close"])
+    return field(report, last_close=0.97 * report.last_close)
 
 
 @damage
 def model_field_old(report: Report, facts: FactTable) -> Report | None:
-    return field(report, model={**report["model"], "version": "000000000000"})
+    return field(report, model=report.model.model_copy(update={"version": "000000000000"}))
 
 
 @damage
 def facts_changed_with_the_text(report: Report, facts: FactTable) -> Report | None:
     last = price(facts.number("last_close"))
     wrong = price(1.1 * facts.number("last_close"))
-    changed = copy.deepcopy(report)
-    for fact in changed["facts"]:
-        if fact["id"] == "last_close":
-            fact |= {"value": float(wrong.replace(",", "")), "text": f"{wrong} USD"}
-    return {**changed, "markdown": str(report["markdown"]).replace(last, wrong)}
+    told = {"value": float(wrong.replace(",", "")), "text": f"{wrong} USD"}
+    changed = tuple(
+        fact.model_copy(update=told) if fact.id == "last_close" else fact for fact in report.facts
+    )
+    return field(report, facts=changed, markdown=report.markdown.replace(last, wrong))
 
 
 @damage

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import datetime as dt
 
 import pytest
 
 from stockcast.agents.evaluation import evaluate
 from stockcast.agents.facts import FactTable
+from stockcast.contracts.report import Report
+from stockcast.errors import BadInput
 from tests.agents.damages import DAMAGES
 
-Written = tuple[dict[str, Any], FactTable]
+Written = tuple[Report, FactTable]
 
 #: The task asks for as many kinds of damage, and for these shares.
 FEWEST_KINDS, CAUGHT, FALSE_ALARMS = 40, 0.95, 0.05
@@ -23,20 +25,20 @@ def good(deterministic: list[Written], by_models: list[Written]) -> list[Written
 
 def test_good_reports_raise_no_alarm(good: list[Written]) -> None:
     alarms = [
-        (report["ticker"], found["findings"], found["checks"])
+        (report.ticker, found.findings, found.checks)
         for report, facts in good
-        if (found := evaluate(report, facts))["status"] != "Pass"
+        if (found := evaluate(report, facts)).status != "Pass"
     ]
     assert len(good) >= 40
     assert len(alarms) <= FALSE_ALARMS * len(good), alarms
 
 
 def test_nothing_is_struck_from_the_writers_own_text(deterministic: list[Written]) -> None:
-    assert [r["grounding"]["struck"] for r, _ in deterministic if r["grounding"]["struck"]] == []
+    assert [r.grounding.struck for r, _ in deterministic if r.grounding.struck] == []
 
 
 def test_a_models_text_is_kept_when_it_is_true(by_models: list[Written]) -> None:
-    rewritten = [r for r, _ in by_models if r["writer"]["degraded"] or r["grounding"]["struck"]]
+    rewritten = [r for r, _ in by_models if r.writer.degraded or r.grounding.struck]
     assert len(rewritten) <= FALSE_ALARMS * len(by_models)
 
 
@@ -48,7 +50,7 @@ def verdicts(good: list[Written]) -> dict[str, list[str]]:
         for name, damage in DAMAGES.items():
             damaged = damage(report, facts)
             if damaged is not None:
-                found[name].append(evaluate(damaged, facts)["status"])
+                found[name].append(evaluate(damaged, facts).status)
     return found
 
 
@@ -68,19 +70,20 @@ def test_every_kind_of_damage_is_caught(name: str, verdicts: dict[str, list[str]
 
 def test_the_score_is_the_share_of_checks_that_hold(deterministic: list[Written]) -> None:
     report, facts = deterministic[0]
-    found = evaluate({**report, "as_of": "1999-01-04"}, facts)
-    assert [name for name, held in found["checks"].items() if not held] == ["freshness"]
-    assert found["score"] == pytest.approx(1 - 1 / len(found["checks"]), abs=1e-3)
-    assert found["status"] == "Fail"
+    found = evaluate(report.model_copy(update={"as_of": dt.date(1999, 1, 4)}), facts)
+    assert [name for name, held in found.checks.items() if not held] == ["freshness"]
+    assert found.score == pytest.approx(1 - 1 / len(found.checks), abs=1e-3)
+    assert found.status == "Fail"
 
 
 def test_a_digit_and_the_word_data_are_not_enough(deterministic: list[Written]) -> None:
     report, facts = deterministic[0]
-    empty = {**report, "markdown": "# Report\n\nThe data say 7. " + "Trust us. " * 30}
-    assert evaluate(empty, facts)["status"] == "Fail"
+    empty = report.model_copy(
+        update={"markdown": "# Report\n\nThe data say 7. " + "Trust us. " * 30}
+    )
+    assert evaluate(empty, facts).status == "Fail"
 
 
-def test_an_empty_document_fails_and_raises_nothing() -> None:
-    found = evaluate({})
-    assert found["status"] == "Fail"
-    assert not any(found["checks"][name] for name in ("has_recommendation", "structure", "stance"))
+def test_an_empty_document_is_no_report() -> None:
+    with pytest.raises(BadInput, match=r"Expected a report in x\.json, got ticker: "):
+        Report.parse({}, "x.json")

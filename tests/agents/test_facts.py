@@ -148,7 +148,7 @@ labelled(r"Move from (\S+) to (\S+)")(
 
 @labelled("Health of the data and the model")
 def health(about: Subject, _: re.Match[str]) -> str:
-    return (about.drift or {"health": "unknown"})["health"]
+    return about.drift.health.lower() if about.drift else "unknown"
 
 
 @labelled(r"News(?:, (.+))?")
@@ -179,8 +179,12 @@ def probability(about: Subject, found: re.Match[str]) -> float:
     """Read off the quantiles: exact at each of them, and between its neighbours elsewhere."""
     day = next(day for day in about.forecast.days if str(day.date) == found[2])
     rise = 100 * probability_of_rise(day, close_of(about).iloc[-1])
-    below = [int(name[1:]) for name in worlds.NORMAL if day[name] <= close_of(about).iloc[-1]]
-    above = [int(name[1:]) for name in worlds.NORMAL if day[name] >= close_of(about).iloc[-1]]
+    below = [
+        int(name[1:]) for name in worlds.NORMAL if getattr(day, name) <= close_of(about).iloc[-1]
+    ]
+    above = [
+        int(name[1:]) for name in worlds.NORMAL if getattr(day, name) >= close_of(about).iloc[-1]
+    ]
     assert 100 - min(above, default=100) - 1e-9 <= rise <= 100 - max(below, default=0) + 1e-9
     return rise if found[1] == "higher" else 100 - rise
 
@@ -208,7 +212,7 @@ def strength(about: Subject, found: re.Match[str]) -> float:
     return 100 * gain / (gain + loss)
 
 
-@labelled(r"MACD line \((\d+), (\d+)\)")
+@labelled(r"Value of the MACD line \((\d+), (\d+)\)")
 def macd_line(about: Subject, found: re.Match[str]) -> float:
     """The difference of two exponential averages; its signal line would be an average of that."""
 

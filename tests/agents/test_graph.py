@@ -12,10 +12,11 @@ import pytest
 
 from stockcast.agents import graph
 from stockcast.agents.facts import build
-from stockcast.agents.graph import Context
+from stockcast.agents.graph import Context, Event
 from stockcast.agents.ollama import Model
 from stockcast.agents.report import start_of
 from stockcast.agents.state import CRITIC, EXPERT, GENERATOR, PERFORMANCE, ROLES, State
+from stockcast.contracts.report import MarketView, PerformanceAnalysis
 from stockcast.settings import Settings
 from tests.agents import worlds
 from tests.standins import ollama as standin
@@ -27,16 +28,16 @@ class Listener:
     """Keeps what the team tells, and may stop it when a node starts."""
 
     def __init__(self, stop_at: str | None = None) -> None:
-        self.events: list[dict[str, Any]] = []
+        self.events: list[Event] = []
         self._stop_at = stop_at
 
-    def __call__(self, event: dict[str, Any]) -> None:
+    def __call__(self, event: Event) -> None:
         self.events.append(event)
-        if event["event"] == "started" and event["node"] == self._stop_at:
+        if event.event == "started" and event.node == self._stop_at:
             raise KeyboardInterrupt
 
     def nodes(self, event: str) -> list[str]:
-        return [found["node"] for found in self.events if found["event"] == event]
+        return [found.node for found in self.events if found.event == event]
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +74,10 @@ def test_four_answers_make_a_report_when_the_first_draft_is_good(
 def test_all_four_outputs_are_used(start: State, asking: Asking, server: standin.StandIn) -> None:
     end = graph.run(start, Context(model(asking())))
     generator, critic = (body["messages"][-1]["content"] for body in server.chats[2:])
-    assert end["analysis"]["trend_reason"] in generator
-    assert end["view"]["summary"] in generator
-    assert end["draft"]["headline"] in critic
-    assert end["critique"]["verdict"] == "approve"
+    assert PerformanceAnalysis.model_validate_json(end["analysis"]).trend_reason in generator
+    assert MarketView.model_validate_json(end["view"]).summary in generator
+    assert graph.draft_of(end).headline in critic
+    assert graph.critique_of(end).verdict == "approve"
 
 
 def wrong_then_right(role: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -159,7 +160,7 @@ def test_an_interrupted_report_goes_on_at_its_node(
     asked = len(server.chats)
     listener = Listener()
     end = graph.run(start, Context(model(settings), listener), place, "key")
-    assert listener.events[0] == {"event": "resumed", "node": node}
+    assert listener.events[0] == Event("resumed", node)
     assert listener.nodes("started") == list(ROLES[ROLES.index(node) :])
     assert len(server.chats) == 4
     assert asked == ROLES.index(node)
@@ -191,4 +192,4 @@ def test_a_checkpoint_needs_no_class_of_ours_to_be_read(start: State, tmp_path: 
         blobs = [row[0] for row in connection.execute("SELECT checkpoint FROM checkpoints")]
     connection.close()
     assert blobs
-    assert not any(b"stockcast.agents" in blob for blob in blobs)
+    assert not any(b"stockcast" in blob for blob in blobs)

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stockcast.agents.facts import Fact, FactTable, build
+from stockcast.agents.facts import FactTable, build
 from stockcast.agents.grounding import check, ground
 from stockcast.agents.rules import trait_of
+from stockcast.contracts.report import Fact, Repair
 from tests.agents import worlds
 
 TABLE = build(worlds.subject(9, days=620, price=430, skilful=True, lean=0.1, horizon=5))
@@ -154,14 +155,14 @@ def test_what_is_beyond_doubt_is_put_right_and_the_rest_is_struck() -> None:
         ("a", "77 million"),
         ("b", "Tesla"),
     ]
-    assert found.repaired == [{"section": "a", "text": "12.34 USD", "became": f"{last} USD"}]
+    assert found.repaired == [Repair(section="a", text="12.34 USD", became=f"{last} USD")]
 
 
 def test_what_is_struck_is_counted_and_listed() -> None:
     found = ground({"a": "Sales were 77 million. It closed at 1 USD."}, TABLE, "NEUTRAL", "Low")
-    document = found.document()
-    assert document["checked"] == document["matched"] + len(document["struck"])
-    assert {"section", "text", "sentence", "kind", "why"} == set(document["struck"][0])
+    account = found.account()
+    assert account.checked == account.matched + len(account.struck)
+    assert {"section", "text", "sentence", "kind", "why"} == set(account.struck[0].model_dump())
 
 
 # properties

@@ -17,15 +17,11 @@ import pytest
 from stockcast.agents import memory
 from stockcast.agents.memory import CONDITIONS, Embedder, Outline, Shelf
 from stockcast.errors import Unavailable
-from stockcast.settings import Settings
+from stockcast.settings import Settings, load_settings
+from tests.agents import worlds
 
 DAY = 86_400.0
-REPORT: dict[str, Any] = {
-    "stance": "NEUTRAL",
-    "confidence": "Low",
-    "last_close": 430.47,
-    "markdown": "# AAPL",
-}
+REPORT, _ = worlds.written(load_settings("sample"), worlds.subject(1))
 
 
 class Clock:
@@ -149,18 +145,21 @@ def test_reuse_can_be_switched_off(sample_settings: Callable[..., Settings], clo
 def test_rewriting_a_report_replaces_it(shelf: Callable[[], Shelf], clock: Clock) -> None:
     shelf().keep(outline(), REPORT)
     clock.now += 10
-    shelf().keep(outline(), REPORT | {"markdown": "# New"})
+    shelf().keep(outline(), REPORT.model_copy(update={"markdown": "# New"}))
     found = shelf().recall(outline())
     assert found.report is not None
-    assert found.report["markdown"] == "# New"
+    assert found.report.markdown == "# New"
 
 
 def test_earlier_days_are_offered_as_memory_and_today_is_not(shelf: Callable[[], Shelf]) -> None:
-    for day in ("2013-02-26", "2013-02-27", "2013-03-01", "2013-03-04"):
-        shelf().keep(outline(day, data_hash=day), REPORT | {"stance": f"S{day[-1]}"})
+    told = {"2013-02-26": "Low", "2013-02-27": "High", "2013-03-01": "Low", "2013-03-04": "Low"}
+    for day in told:
+        shelf().keep(
+            outline(day, data_hash=day), REPORT.model_copy(update={"confidence": told[day]})
+        )
     found = shelf().similar(outline("2013-03-01"), limit=5)
-    assert sorted(entry["as_of"] for entry in found) == ["2013-02-26", "2013-02-27"]
-    assert {entry["stance"] for entry in found} == {"S6", "S7"}
+    assert sorted(entry.as_of for entry in found) == ["2013-02-26", "2013-02-27"]
+    assert {entry.confidence for entry in found} == {"Low", "High"}
 
 
 def test_old_reports_make_room(
@@ -171,7 +170,7 @@ def test_old_reports_make_room(
         clock.now += 1
         shelf().keep(outline(f"2013-02-0{number + 1}", data_hash=str(number)), REPORT)
     shelf().keep(outline("2013-02-01", ticker="MSFT"), REPORT)
-    days = [entry["as_of"] for entry in shelf().similar(outline("2013-12-31"), limit=9)]
+    days = [entry.as_of for entry in shelf().similar(outline("2013-12-31"), limit=9)]
     assert sorted(days) == ["2013-02-04", "2013-02-05", "2013-02-06"]
 
 
@@ -273,9 +272,9 @@ def _work(settings: Settings, ticker: str, failures: Any) -> None:
     try:
         for number in range(4):
             about = outline(f"2013-02-{number + 10}", ticker=ticker, data_hash=str(number))
-            why = Shelf(settings).keep(about, REPORT | {"ticker": ticker})
+            why = Shelf(settings).keep(about, REPORT.model_copy(update={"ticker": ticker}))
             found = Shelf(settings).recall(about)
-            if why or not found.report or found.report["ticker"] != ticker:
+            if why or not found.report or found.report.ticker != ticker:
                 failures.put(why or found.why)
     except BaseException as error:
         failures.put(repr(error))
@@ -331,7 +330,7 @@ def test_an_outline_is_the_same_point_for_the_same_words_and_conditions() -> Non
 
 
 def test_a_found_report_takes_milliseconds(shelf: Callable[[], Shelf]) -> None:
-    shelf().keep(outline(), REPORT | {"markdown": "word " * 4000})
+    shelf().keep(outline(), REPORT.model_copy(update={"markdown": "word " * 4000}))
     took = []
     for _ in range(5):
         began = time.perf_counter()

@@ -162,8 +162,7 @@ def test_headlines_stand_between_marks_in_the_last_message_and_nowhere_else() ->
     about = worlds.subject(3)
     facts = build(about)
     title = about.news.items[0].title
-    news = [{"date": entry.date, "title": entry.title} for entry in about.news.items]
-    system, human = prompts.expert(facts, news, "", 0)
+    system, human = prompts.expert(facts, about.news.items, "", 0)
     assert (system[0], human[0]) == ("system", "human")
     assert title not in system[1]
     mark = human[1].split("<<<", 1)[1][:12]

@@ -10,7 +10,7 @@ import jupytext
 import pytest
 import yaml
 
-from stockcast.files import read_json
+from stockcast.contracts.report import Cache, Report
 from stockcast.pipeline.plans import plan
 from stockcast.settings import HOME, Settings
 from tests.agents import worlds
@@ -45,9 +45,9 @@ def test_it_writes_the_report_of_the_forecast_it_is_given(
     )
     shown: dict[str, Any] = {}
     exec(compile(source, str(NOTEBOOK), "exec"), shown)  # noqa: S102 - our own notebook
-    report = read_json(product)
-    assert report["evaluation"]["status"] == "Pass"
-    assert report["ticker"] == "AAPL"
+    report = Report.load(product)
+    assert report.evaluation.status == "Pass"
+    assert report.ticker == "AAPL"
 
 
 def test_what_it_shows_reads_like_a_note(
@@ -56,10 +56,11 @@ def test_what_it_shows_reads_like_a_note(
     from stockcast.agents import exhibits
 
     report, table = worlds.written(sample_settings(), worlds.subject(0))
-    report["cache"] = {"hit": False, "why": "there is no earlier report on AAPL"}
-    assert exhibits.headline(report).data.startswith(f"# {report['headline']}\n\n")
+    cache = Cache(hit=False, why="there is no earlier report on AAPL", similarity=None)
+    report = report.model_copy(update={"cache": cache})
+    assert exhibits.headline(report).data.startswith(f"# {report.headline}\n\n")
     assert exhibits.note(report).data.startswith("## Executive Summary")
-    assert exhibits.recommendation(report).loc["stance"].item() == report["stance"]
+    assert exhibits.recommendation(report).loc["stance"].item() == report.stance
     shown = exhibits.facts(report)
     assert len(shown) == len(table)
     assert shown.loc["last_close", "in the text"] >= 1

@@ -10,7 +10,7 @@ import pytest
 from stockcast.agents import memory
 from stockcast.agents.ollama import Model, NoAnswer, embed, probe
 from stockcast.agents.report import write_report
-from stockcast.agents.state import Critique
+from stockcast.contracts.report import Critique
 from stockcast.errors import BadInput
 from stockcast.settings import Settings
 from tests.agents import worlds
@@ -165,12 +165,12 @@ def test_with_every_fault_the_report_is_written_and_says_so(
     began = time.monotonic()
     report = write_report(settings, "AAPL")
     assert time.monotonic() - began < 8
-    assert report["evaluation"]["status"] == "Pass"
-    assert report["writer"]["degraded"]
-    why = report["writer"]["parts"]["report_generator"]["why"]
-    assert f"the report generator's part, because {why}." in report["markdown"]
-    assert not report["cache"]["kept"]
-    assert "without the language model" in report["cache"]["not_kept_because"]
+    assert report.evaluation.status == "Pass"
+    assert report.writer.degraded
+    why = report.writer.parts["report_generator"]["why"]
+    assert f"the report generator's part, because {why}." in report.markdown
+    assert not report.cache.kept
+    assert "without the language model" in report.cache.not_kept_because
     assert len(server.chats) <= 6
     assert memory.probe(settings).startswith("0 reports")
 
@@ -181,7 +181,7 @@ def test_what_was_written_without_the_model_is_not_reused_when_it_is_well_again(
     settings = asking()
     worlds.place(settings)
     server.fault = "error"
-    assert write_report(settings, "AAPL")["writer"]["degraded"]
+    assert write_report(settings, "AAPL").writer.degraded
     server.fault = None
     report = write_report(settings, "AAPL")
-    assert (report["cache"]["hit"], report["writer"]["degraded"]) == (False, False)
+    assert (report.cache.hit, report.writer.degraded) == (False, False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,10 +14,11 @@ from stockcast.agents.facts import FactTable
 from stockcast.agents.page import page, sections_of, tidy
 from stockcast.agents.state import SECTIONS
 from stockcast.contracts.prices import Freshness
-from stockcast.settings import Settings
+from stockcast.contracts.report import Fact, Report
+from stockcast.settings import Settings, load_settings
 from tests.agents import worlds
 
-Written = tuple[dict[str, Any], FactTable]
+Written = tuple[Report, FactTable]
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_markup_is_taken_out_and_references_stay(raw: str, shown: str) -> None:
 @settings(max_examples=100, deadline=None)
 @given(text=st.text(max_size=300))
 def test_no_text_of_a_model_is_html_or_a_link_on_the_page(text: str) -> None:
-    report = _REPORT | {"sections": dict.fromkeys((*SECTIONS, "headline"), text or "x")}
-    shown = page(report, _FACTS)
+    sections = dict.fromkeys((*SECTIONS, "headline"), text or "x")
+    shown = page(_REPORT.model_copy(update={"sections": sections}), _FACTS)
     assert "<" not in shown
     assert "](" not in shown
     titles = [title for title, _ in sections_of(shown)]
@@ -51,7 +51,7 @@ def test_raw_html_that_slips_through_is_escaped_where_the_page_is_made() -> None
     sections = dict.fromkeys(
         (*SECTIONS, "headline"), '<img src=x onerror="a()"> & &lt;b&gt; [x](y)'
     )
-    shown = page(_REPORT | {"sections": sections}, _FACTS)
+    shown = page(_REPORT.model_copy(update={"sections": sections}), _FACTS)
     assert "&lt;img" in shown
     assert "<img" not in shown
     assert "&amp;lt;b" in shown
@@ -60,26 +60,17 @@ def test_raw_html_that_slips_through_is_escaped_where_the_page_is_made() -> None
 
 def test_the_sections_of_a_page_are_those_it_was_made_from(deterministic: list[Written]) -> None:
     report, _ = deterministic[0]
-    titles = [title for title, _ in sections_of(report["markdown"])]
+    titles = [title for title, _ in sections_of(report.markdown)]
     assert titles[1:] == [f"## {title}" for title in (*SECTIONS.values(), "About This Report")]
 
 
-_FACTS = FactTable.of(
+_FACTS = FactTable(
     [
-        {"id": i, "label": i, "value": t, "unit": "text", "as_of": "2013-03-01", "text": t}
+        Fact(id=i, label=i, value=t, unit="text", as_of="2013-03-01", text=t)
         for i, t in (("ticker", "AAPL"), ("as_of", "2013-03-01"), ("last_close", "1 USD"))
     ]
 )
-_REPORT: dict[str, Any] = {
-    "stance": "NEUTRAL",
-    "confidence": "Low",
-    "source": "sample",
-    "data_hash": "0",
-    "model": {"kind": "child", "version": "1"},
-    "grounding": {"checked": 1, "struck": []},
-    "news": {"withheld": 0, "unusable": 0},
-    "writer": {"model": None, "parts": {}, "replaced": {}},
-}
+_REPORT, _ = worlds.written(load_settings("sample"), worlds.subject(1))
 
 
 def test_a_report_on_old_prices_says_how_old_and_still_passes(
@@ -92,6 +83,6 @@ def test_a_report_on_old_prices_says_how_old_and_still_passes(
     )
     aged = about.forecast.model_copy(update={"freshness": old})
     report, _ = worlds.written(sample_settings(), dataclasses.replace(about, forecast=aged))
-    assert report["evaluation"]["status"] == "Pass"
-    assert label in report["markdown"]
+    assert report.evaluation.status == "Pass"
+    assert label in report.markdown
     assert label in exhibits.headline(report).data

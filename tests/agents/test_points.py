@@ -9,11 +9,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from stockcast.agents import memory
 from stockcast.agents.memory import Outline, Shelf
-from stockcast.settings import Settings
+from stockcast.settings import Settings, load_settings
+from tests.agents import worlds
 
-OUTLINE = Outline("AAPL", "2013-03-01", "AAPL on 2013-03-01", {"data_hash": "d1"})
-REPORT = {"stance": "hold", "confidence": 0.5, "last_close": 1.0}
+CONDITIONS = dict.fromkeys(memory.CONDITIONS, "d1")
+OUTLINE = Outline("AAPL", "2013-03-01", "AAPL on 2013-03-01", CONDITIONS)
+REPORT, _ = worlds.written(load_settings("sample"), worlds.subject(1))
 
 
 class Attack:

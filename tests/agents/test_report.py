@@ -14,8 +14,11 @@ import pytest
 
 from stockcast.agents import record, write_report
 from stockcast.agents.facts import FactTable
+from stockcast.agents.graph import Event
 from stockcast.agents.inputs import gather, subject_of
+from stockcast.agents.memory import Kept
 from stockcast.agents.report import outline_of
+from stockcast.contracts.report import Report
 from stockcast.errors import BadInput
 from stockcast.files import read_json, write_json
 from stockcast.settings import Settings
@@ -52,8 +55,8 @@ def item(title: str, summary: str = "", date: str = "2013-02-27") -> dict[str, s
     return {"date": date, "title": title, "summary": summary, "publisher": "Reuters"}
 
 
-def prose(report: dict[str, Any]) -> str:
-    return "\n".join(report["sections"].values())
+def prose(report: Report) -> str:
+    return "\n".join(report.sections.values())
 
 
 # what it gives
@@ -71,16 +74,17 @@ def test_a_report_gives_what_was_promised_as_json(settings: Settings) -> None:
         "cache",
         "facts",
     }
-    assert promised <= set(report)
-    assert {"checked", "matched", "struck"} <= set(report["grounding"])
-    assert {"hit", "why"} <= set(report["cache"])
-    assert {"id", "value", "unit", "as_of"} <= set(report["facts"][0])
-    assert report == json.loads(json.dumps(report, allow_nan=False))
-    assert report["evaluation"]["status"] == "Pass"
+    document = json.loads(json.dumps(report.model_dump(mode="json"), allow_nan=False))
+    assert promised <= set(document)
+    assert {"checked", "matched", "struck"} <= set(document["grounding"])
+    assert {"hit", "why"} <= set(document["cache"])
+    assert {"id", "value", "unit", "as_of"} <= set(document["facts"][0])
+    assert Report.parse(document, "what it wrote") == report
+    assert report.evaluation.status == "Pass"
 
 
 def test_the_facts_cover_what_a_report_is_about(settings: Settings) -> None:
-    facts = FactTable.of(write_report(settings, "AAPL")["facts"])
+    facts = FactTable(write_report(settings, "AAPL").facts)
     wanted = (
         *("last_close", "q05_1", "q50_3", "q95_5", "expected_move_5", "low_move_5", "p_rise_5"),
         *("vol_20d", "rsi14", "macd", "skill_vs_naive", "coverage_80", "ledger_settled"),
@@ -92,7 +96,7 @@ def test_the_facts_cover_what_a_report_is_about(settings: Settings) -> None:
 
 def test_the_same_documents_give_the_same_words(settings: Settings) -> None:
     one, two = (write_report(settings, "AAPL", reuse=False) for _ in range(2))
-    assert one["markdown"] == two["markdown"]
+    assert one.markdown == two.markdown
 
 
 def test_the_text_tells_trend_volatility_levels_risks_and_record(settings: Settings) -> None:
@@ -105,7 +109,7 @@ def test_the_text_tells_trend_volatility_levels_risks_and_record(settings: Setti
         "Tail:",
         "In the backtest",
     ):
-        assert words in report["markdown"]
+        assert words in report.markdown
     assert 250 <= len(prose(report).split()) <= 900
 
 
@@ -114,7 +118,7 @@ def test_every_kind_of_subject_gets_a_report_that_passes(
     sample_settings: Callable[..., Settings], seed: int
 ) -> None:
     report, _ = worlds.written(sample_settings(), worlds.subject(seed))
-    assert report["evaluation"]["status"] == "Pass", report["evaluation"]
+    assert report.evaluation.status == "Pass", report.evaluation
 
 
 def test_drift_that_nobody_looked_at_is_said_to_be_unknown(
@@ -122,7 +126,7 @@ def test_drift_that_nobody_looked_at_is_said_to_be_unknown(
 ) -> None:
     settings = sample_settings()
     worlds.place(settings, health=None)
-    assert "is unknown" in write_report(settings, "AAPL")["sections"]["risks"]
+    assert "is unknown" in write_report(settings, "AAPL").sections["risks"]
 
 
 # when it is written anew
@@ -130,15 +134,15 @@ def test_drift_that_nobody_looked_at_is_said_to_be_unknown(
 
 def test_the_second_call_is_a_hit_and_a_new_bar_a_miss_that_says_why(settings: Settings) -> None:
     first = write_report(settings, "AAPL")
-    assert not first["cache"]["hit"]
+    assert not first.cache.hit
     second = write_report(settings, "AAPL")
-    assert second["cache"]["hit"]
-    assert second["markdown"] == first["markdown"]
+    assert second.cache.hit
+    assert second.markdown == first.markdown
     worlds.place(settings, end="2013-03-04")
     third = write_report(settings, "AAPL")
-    assert not third["cache"]["hit"]
-    assert "as of 2013-03-01, this one as of 2013-03-04" in third["cache"]["why"]
-    assert "2013-03-04" in third["markdown"]
+    assert not third.cache.hit
+    assert "as of 2013-03-01, this one as of 2013-03-04" in third.cache.why
+    assert "2013-03-04" in third.markdown
 
 
 @pytest.mark.parametrize(
@@ -146,13 +150,13 @@ def test_the_second_call_is_a_hit_and_a_new_bar_a_miss_that_says_why(settings: S
     [
         ({"version": "ffffffffffff"}, "the model and the forecast have changed"),
         ({"lean": 0.3}, "the forecast has changed"),
-        ({"health": "degraded"}, "the health of the data has changed"),
+        ({"health": "Degraded"}, "the health of the data has changed"),
     ],
 )
 def test_what_changed_since_is_told(settings: Settings, change: dict[str, Any], why: str) -> None:
     write_report(settings, "AAPL")
     worlds.place(settings, **change)
-    assert write_report(settings, "AAPL")["cache"]["why"].startswith(why)
+    assert write_report(settings, "AAPL").cache.why.startswith(why)
 
 
 def test_other_news_and_another_writer_are_another_report(
@@ -160,9 +164,9 @@ def test_other_news_and_another_writer_are_another_report(
 ) -> None:
     write_report(with_news([item("Apple holds its meeting")]), "AAPL")
     changed = with_news([item("Apple sells a division")])
-    assert write_report(changed, "AAPL")["cache"]["why"].startswith("the news has changed")
+    assert write_report(changed, "AAPL").cache.why.startswith("the news has changed")
     asking = with_news([item("Apple sells a division")], ollama_base_url=server.url)
-    assert write_report(asking, "AAPL")["cache"]["hit"] is False
+    assert write_report(asking, "AAPL").cache.hit is False
 
 
 def test_who_asks_at_the_same_time_gets_the_one_report_that_is_written(
@@ -171,7 +175,7 @@ def test_who_asks_at_the_same_time_gets_the_one_report_that_is_written(
     settings = asking()
     worlds.place(settings)
     server.delay = 0.05
-    found: list[dict[str, Any]] = []
+    found: list[Report] = []
     threads = [
         threading.Thread(target=lambda: found.append(write_report(settings, "AAPL")))
         for _ in range(3)
@@ -180,7 +184,7 @@ def test_who_asks_at_the_same_time_gets_the_one_report_that_is_written(
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert sorted(report["cache"]["hit"] for report in found) == [False, True, True]
+    assert sorted(report.cache.hit for report in found) == [False, True, True]
     assert len(server.chats) == 4
 
 
@@ -188,14 +192,14 @@ def test_an_interrupted_report_is_gone_on_with(asking: Asking, server: standin.S
     settings = asking()
     worlds.place(settings)
 
-    def stop(event: dict[str, Any]) -> None:
-        if event["event"] == "started" and event["node"] == "critic":
+    def stop(event: Event) -> None:
+        if event.event == "started" and event.node == "critic":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         write_report(settings, "AAPL", progress=stop)
     assert len(server.chats) == 3
-    assert write_report(settings, "AAPL")["evaluation"]["status"] == "Pass"
+    assert write_report(settings, "AAPL").evaluation.status == "Pass"
     assert len(server.chats) == 4
 
 
@@ -203,7 +207,7 @@ def test_earlier_reports_are_told_with_how_they_turned_out(settings: Settings) -
     write_report(settings, "AAPL")
     worlds.place(settings, end="2013-03-08")
     worlds.settle(settings, "AAPL", end="2013-03-08")
-    text = write_report(settings, "AAPL")["sections"]["track_record"]
+    text = write_report(settings, "AAPL").sections["track_record"]
     assert "The report of 2013-03-01 took the neutral side" in text
     assert "by 2013-03-08 the price had" in text
     assert "its interval" in text
@@ -213,7 +217,12 @@ def test_an_outcome_that_was_not_known_yet_is_not_told(settings: Settings) -> No
     write_report(settings, "AAPL")
     later = worlds.place(settings, end="2013-03-08")
     worlds.settle(settings, "AAPL", end="2013-03-08")
-    earlier = [{"as_of": "2013-03-01", "stance": "NEUTRAL", "confidence": "Low", "last_close": 1.0}]
+    earlier = [
+        Kept(
+            **{"ticker": "AAPL", "as_of": "2013-03-01", "stance": "NEUTRAL", "confidence": "Low"},
+            **{"last_close": 1.0, "created_at": 0.0, "expires_at": 0.0, "report": ""},
+        )
+    ]
     forecast = later.model_copy(update={"as_of": dt.date(2013, 3, 7)})
     memory = subject_of(settings, gather(settings, "AAPL", forecast), earlier).memories[0]
     assert memory.settled_on is None
@@ -226,11 +235,11 @@ def test_a_models_text_is_shown_and_grounded(asking: Asking, server: standin.Sta
     settings = asking()
     worlds.place(settings)
     report = write_report(settings, "AAPL")
-    assert "Buyers and sellers look evenly matched" in report["markdown"]
-    assert "Written by gpt-oss:20b-cloud" in report["markdown"]
-    assert report["grounding"]["struck"] == []
-    assert report["cache"]["kept"]
-    assert write_report(settings, "AAPL")["cache"]["hit"]
+    assert "Buyers and sellers look evenly matched" in report.markdown
+    assert "Written by gpt-oss:20b-cloud" in report.markdown
+    assert report.grounding.struck == ()
+    assert report.cache.kept
+    assert write_report(settings, "AAPL").cache.hit
     assert len(server.chats) == 4
 
 
@@ -247,14 +256,14 @@ def test_what_no_fact_bears_out_is_struck_listed_and_not_shown(
     settings = asking()
     worlds.place(settings)
     report = write_report(settings, "AAPL")
-    assert {flag["text"] for flag in report["grounding"]["struck"]} == {
+    assert {flag.text for flag in report.grounding.struck} == {
         "Tesla",
         "12.5%",
         "May 2014",
     }
-    assert "Tesla" not in report["markdown"]
-    assert "3 did not hold and were struck from Risks" in report["markdown"]
-    assert report["evaluation"]["status"] == "Pass"
+    assert "Tesla" not in report.markdown
+    assert "3 did not hold and were struck from Risks" in report.markdown
+    assert report.evaluation.status == "Pass"
 
 
 def test_a_section_that_is_all_wrong_is_written_without_the_model(
@@ -271,10 +280,10 @@ def test_a_section_that_is_all_wrong_is_written_without_the_model(
     settings = asking()
     worlds.place(settings)
     report = write_report(settings, "AAPL")
-    assert "Forecast range:" in report["sections"]["key_levels"]
-    assert report["writer"]["replaced"].keys() == {"key_levels"}
-    assert "Written without a language model: Key Levels" in report["markdown"]
-    assert report["writer"]["degraded"]
+    assert "Forecast range:" in report.sections["key_levels"]
+    assert report.writer.replaced.keys() == {"key_levels"}
+    assert "Written without a language model: Key Levels" in report.markdown
+    assert report.writer.degraded
 
 
 def test_html_of_a_model_or_a_headline_never_reaches_the_page(
@@ -292,9 +301,9 @@ def test_html_of_a_model_or_a_headline_never_reaches_the_page(
     news = [item("<b>Apple</b> <iframe src=//x>rises</iframe>", "<script>steal()</script>")]
     for settings in (with_news(news), with_news(news, ollama_base_url=server.url)):
         report = write_report(settings, "AAPL")
-        assert not {"<", "onerror", "alert"} & set(report["markdown"].replace(">", " ").split())
-        assert "<" not in report["markdown"]
-        assert report["evaluation"]["checks"]["no_injection"]
+        assert not {"<", "onerror", "alert"} & set(report.markdown.replace(">", " ").split())
+        assert "<" not in report.markdown
+        assert report.evaluation.checks["no_injection"]
 
 
 @pytest.mark.parametrize("model", [False, True])
@@ -305,10 +314,10 @@ def test_orders_in_the_news_change_neither_stance_nor_text(
     good = item("Apple opens a store")
     clean = write_report(with_news([good], **given), "AAPL")
     loud = write_report(with_news([good, item(ORDER), item("Fine", ORDER)], **given), "AAPL")
-    assert loud["news"]["withheld"] == 2
-    assert (loud["stance"], loud["confidence"]) == (clean["stance"], clean["confidence"])
-    assert loud["sections"] == clean["sections"]
-    assert "News left out: 2 that read like instructions" in loud["markdown"]
+    assert loud.news.withheld == 2
+    assert (loud.stance, loud.confidence) == (clean.stance, clean.confidence)
+    assert loud.sections == clean.sections
+    assert "News left out: 2 that read like instructions" in loud.markdown
     assert all("BULLISH with High" not in json.dumps(body) for body in server.chats)
 
 
@@ -326,8 +335,8 @@ def test_a_model_that_obeys_a_headline_is_not_followed(
     settings = asking()
     worlds.place(settings)
     report = write_report(settings, "AAPL")
-    assert (report["stance"], report["confidence"]) == ("NEUTRAL", "Low")
-    assert "BULLISH" not in report["markdown"]
+    assert (report.stance, report.confidence) == ("NEUTRAL", "Low")
+    assert "BULLISH" not in report.markdown
     assert "gnore" not in prose(report)
 
 
@@ -335,13 +344,13 @@ def test_news_is_quoted_with_its_day_and_later_news_is_not(
     with_news: Callable[..., Settings],
 ) -> None:
     settings = with_news([item("Apple opens a store"), item("Apple wins", date="2013-03-02")])
-    text = write_report(settings, "AAPL")["sections"]["market_sentiment"]
+    text = write_report(settings, "AAPL").sections["market_sentiment"]
     assert "“Apple opens a store” (Reuters, 2013-02-27)." in text
     assert "wins" not in text
 
 
 def test_no_news_is_said_plainly(with_news: Callable[..., Settings]) -> None:
-    text = write_report(with_news([]), "AAPL")["sections"]["market_sentiment"]
+    text = write_report(with_news([]), "AAPL").sections["market_sentiment"]
     assert text == "There is no news of Apple (AAPL) up to 2013-03-01."
 
 
@@ -351,8 +360,8 @@ def test_malformed_news_is_one_clear_note(
     settings = with_news([])
     (tmp_path / "in" / "news" / "AAPL.json").write_text("{broken", "utf-8")
     report = write_report(settings, "AAPL")
-    assert report["evaluation"]["status"] == "Pass"
-    assert "The news file of AAPL could not be used: " in report["sections"]["market_sentiment"]
+    assert report.evaluation.status == "Pass"
+    assert "The news file of AAPL could not be used: " in report.sections["market_sentiment"]
 
 
 # the ancestor's flaws
@@ -371,8 +380,8 @@ def test_flaw_13_stance_is_a_field_and_no_substring_of_the_text(
     settings = asking()
     worlds.place(settings, lean=-0.6)
     report = write_report(settings, "AAPL")
-    assert "bullish case is weak" in report["markdown"]
-    assert report["stance"] == "NEUTRAL"
+    assert "bullish case is weak" in report.markdown
+    assert report.stance == "NEUTRAL"
 
 
 def test_flaw_14_the_stance_follows_when_the_critic_turns_a_report_round(
@@ -395,10 +404,10 @@ def test_flaw_14_the_stance_follows_when_the_critic_turns_a_report_round(
     settings = asking()
     worlds.place(settings, lean=0.6)
     report = write_report(settings, "AAPL")
-    assert report["ruling"]["allowed"] == ["BULLISH", "NEUTRAL"]
-    assert (report["stance"], report["rounds"]) == ("NEUTRAL", 2)
+    assert report.ruling.allowed == ("BULLISH", "NEUTRAL")
+    assert (report.stance, report.rounds) == ("NEUTRAL", 2)
     assert "bullish" not in prose(report).lower()
-    assert report["evaluation"]["checks"]["stance"]
+    assert report.evaluation.checks["stance"]
 
 
 def test_flaw_15_old_news_is_not_told_about_new_prices(with_news: Callable[..., Settings]) -> None:
@@ -406,10 +415,8 @@ def test_flaw_15_old_news_is_not_told_about_new_prices(with_news: Callable[..., 
     write_report(settings, "AAPL")
     worlds.place(settings, end="2013-03-04")
     report = write_report(settings, "AAPL")
-    assert not report["cache"]["hit"]
-    assert (
-        report["last_close"] == read_json(settings.state / "forecasts" / "AAPL.json")["last_close"]
-    )
+    assert not report.cache.hit
+    assert report.last_close == read_json(settings.state / "forecasts" / "AAPL.json")["last_close"]
 
 
 def test_flaw_15_without_a_forecast_there_is_no_report(
@@ -456,9 +463,9 @@ def test_flaw_17_trust_is_not_a_digit_and_the_word_data(
     settings = asking()
     worlds.place(settings)
     report = write_report(settings, "AAPL")
-    assert "experts" not in report["markdown"]
-    assert report["writer"]["degraded"]
-    assert report["evaluation"]["status"] == "Pass"
+    assert "experts" not in report.markdown
+    assert report.writer.degraded
+    assert report.evaluation.status == "Pass"
 
 
 # records and speed
@@ -484,8 +491,8 @@ def test_the_score_is_kept_in_mlflow_with_the_report(
 
 def test_speed_a_report_without_a_model_and_one_from_memory(settings: Settings) -> None:
     write_report(settings, "AAPL")
-    anew = [write_report(settings, "AAPL", reuse=False)["seconds"] for _ in range(3)]
-    again = [write_report(settings, "AAPL")["seconds"] for _ in range(5)]
+    anew = [write_report(settings, "AAPL", reuse=False).seconds for _ in range(3)]
+    again = [write_report(settings, "AAPL").seconds for _ in range(5)]
     assert min(anew) < 1.0
     assert min(again) < 0.05
 
@@ -500,7 +507,7 @@ def test_speed_little_is_added_to_what_a_model_takes(
     added = []
     for _ in range(2):
         before = len(server.chats)
-        seconds = write_report(settings, "AAPL", reuse=False)["seconds"]
+        seconds = write_report(settings, "AAPL", reuse=False).seconds
         waited = server.delay * (len(server.chats) - before)
         added.append(seconds / waited - 1)
     # a tenth on a quiet machine; the server and the tests around it share the processors here

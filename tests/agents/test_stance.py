@@ -10,19 +10,20 @@ import pytest
 from stockcast.agents.facts import FactTable, build
 from stockcast.agents.stance import contradictions, rule, statements
 from tests.agents import worlds
+from tests.drift import drift_report
 
 
 def facts_with(**options: Any) -> FactTable:
     about = worlds.subject(9, days=620, price=430, horizon=5, **options)
     settled = {"forecasts": 60, "settled": 60, "coverage_80": 0.8, "coverage_90": 0.9}
-    return build(dataclasses.replace(about, ledger=settled, drift={"health": "Healthy"}))
+    return build(dataclasses.replace(about, ledger=settled, drift=drift_report(about.ticker)))
 
 
 def without(table: FactTable, *names: str, **values: float | str) -> FactTable:
     """The table without some facts, and with other values for others."""
     facts = [fact for name, fact in table.items() if name not in names]
     return FactTable(
-        [dataclasses.replace(f, value=values[f.id]) if f.id in values else f for f in facts]
+        [f.model_copy(update={"value": values[f.id]}) if f.id in values else f for f in facts]
     )
 
 

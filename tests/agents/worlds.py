@@ -14,13 +14,15 @@ from stockcast.agents.news import News, NewsItem
 from stockcast.agents.report import document_of, start_of
 from stockcast.agents.subject import Memory, Subject
 from stockcast.calendars import next_sessions, sessions
+from stockcast.contracts.drift import Health
 from stockcast.contracts.forecast import Forecast
-from stockcast.files import write_json
+from stockcast.contracts.report import Report
 from stockcast.ledger import Ledger
 from stockcast.prices import snapshot
 from stockcast.prices.history import PriceHistory, content_hash
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
+from tests.drift import drift_report
 
 TICKERS = ("AAPL", "MSFT", "IBM", "GOOG", "FB", "^GSPC", "XYZ", "BRK.B")
 #: Standard normal quantiles of the contract's levels.
@@ -154,7 +156,7 @@ def subject(
             "coverage_90": 0.91,
             "pinball_vs_naive": 0.985,
         },
-        drift=[None, {"health": "healthy"}, {"health": "degraded"}][seed % 3],
+        drift=[None, drift_report(ticker), drift_report(ticker, "Degraded")][seed % 3],
         news=news(seed % 4),
         memories=memories(frame, seed % 3),
     )
@@ -183,7 +185,7 @@ def memories(frame: pd.DataFrame, count: int) -> tuple[Memory, ...]:
 
 def written(
     settings: Settings, about: Subject, model: graph.Asks | None = None
-) -> tuple[dict[str, Any], FactTable]:
+) -> tuple[Report, FactTable]:
     """The report on a subject, and its facts; nothing is read from a disk."""
     table = build(about)
     end = graph.run(start_of(table, about.news), graph.Context(model))
@@ -196,7 +198,7 @@ def place(
     *,
     seed: int = 1,
     end: str = "2013-03-01",
-    health: str | None = "healthy",
+    health: Health | None = "Healthy",
     **options: Any,
 ) -> Forecast:
     """Put prices, forecast, drift and ledger of a ticker where the stages leave them."""
@@ -206,7 +208,7 @@ def place(
     document = forecast(ticker, frame, data_hash=history.data_hash, **options)
     document.save(Workspace.of(settings).forecast(ticker))
     if health is not None:
-        write_json(settings.state / "drift" / f"{ticker}.json", {"health": health})
+        drift_report(ticker, health).save(settings.state / "drift" / f"{ticker}.json")
     Ledger(settings).append(document)
     return document
 

@@ -26,8 +26,8 @@ def place(settings: Settings, ticker: str = "AAPL") -> None:
     forecast = read_json(Workspace.of(settings).forecast(ticker))
     _record(settings, ticker, forecast)
     report, _ = worlds.written(settings, worlds.subject(1))
-    report |= {"ticker": ticker, "headline": HOSTILE, "data_hash": forecast["data_hash"]}
-    write_json(settings.state / "reports" / f"{ticker}.json", report)
+    about = {"ticker": ticker, "headline": HOSTILE, "data_hash": forecast["data_hash"]}
+    report.model_copy(update=about).save(settings.state / "reports" / f"{ticker}.json")
     for task in pages(settings, ticker):
         ran(settings, ticker, task)
 

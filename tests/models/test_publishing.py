@@ -238,5 +238,5 @@ def test_a_trial_is_judged_and_recorded_beside_the_pipelines_and_changes_nothing
     assert Workspace.of(settings).record(name).read_bytes() == record_before
     assert champion(settings, name) == first.candidate
     runs = tracking.recent(settings, name)
-    assert [run["mode"] for run in runs] == ["interactive", "pipeline"]
-    assert runs[0]["metrics"]["pinball"] > runs[1]["metrics"]["pinball"]
+    assert [run.mode for run in runs] == ["interactive", "pipeline"]
+    assert runs[0].metrics["pinball"] > runs[1].metrics["pinball"]

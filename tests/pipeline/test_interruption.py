@@ -83,7 +83,8 @@ def until(happened: Callable[[], bool], seconds: float = 60) -> None:
 def test_kill_9_leaves_no_kernel_and_the_next_run_does_only_the_rest(
     waiting: Project, runner: subprocess.Popen[str], tmp_path: Path
 ) -> None:
-    assert (holder(waiting.root) or {})["pid"] == runner.pid
+    assert (found := holder(waiting.root)) is not None
+    assert found.pid == runner.pid
     pids = kernels(waiting)
     pids += set(map(parent_of, pids))  # the warm process
     assert runner.pid not in pids

@@ -21,7 +21,8 @@ def test_a_second_run_says_who_holds_the_root(project: Project) -> None:
     with held(project.root, "stockcast run -p sample"):
         with pytest.raises(Locked, match=r"process \d+ since .* \(stockcast run -p sample\)"):
             project.run()
-        assert (holder(project.root) or {})["command"] == "stockcast run -p sample"
+        assert (found := holder(project.root)) is not None
+        assert found.command == "stockcast run -p sample"
     assert holder(project.root) is None
     assert Locked.exit_code == 1
 
@@ -53,7 +54,8 @@ def test_what_a_killed_run_left_in_the_lock_stops_nobody(tmp_path: Path, left: s
     (tmp_path / "products" / "run.lock").write_text(left)
     assert holder(tmp_path) is None
     with held(tmp_path, "a"):
-        assert (holder(tmp_path) or {})["command"] == "a"
+        assert (found := holder(tmp_path)) is not None
+        assert found.command == "a"
 
 
 @pytest.mark.fault(

@@ -7,13 +7,12 @@ with the facts; one that fails fails the report, since a note with one wrong fig
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from stockcast.agents import grounding, stance
 from stockcast.agents.facts import FactTable
 from stockcast.agents.page import ABOUT, about, header, label_of, sections_of
 from stockcast.agents.state import SECTIONS
+from stockcast.contracts.report import Evaluation, Flag, Report
 
 __all__ = ["LONGEST", "SHORTEST", "evaluate"]
 
@@ -23,24 +22,24 @@ SHORTEST, LONGEST = 90, 1500
 _MARKUP = re.compile(r"</?[a-zA-Z!]|javascript:|\]\(|!\[", re.IGNORECASE)
 
 
-def evaluate(report: Mapping[str, Any], facts: FactTable | None = None) -> dict[str, Any]:
-    """Return checks (name to bool), score (share that holds), status and what was found.
+def evaluate(report: Report, facts: FactTable | None = None) -> Evaluation:
+    """Return what holds of ``report``.
 
     Args:
-        report: the document that ``report --json`` prints.
+        report: as it would reach a reader.
         facts: the truth; the report's own table when it is not given.
     """
-    own = FactTable.of(report.get("facts") or [])
+    own = FactTable(report.facts)
     truth = own if facts is None else facts
-    markdown = str(report.get("markdown") or "")
+    markdown = report.markdown
     body = _Body(markdown)
     flags = _flags(report, body, truth)
     checks = {
-        "has_recommendation": bool(report.get("stance")),
-        "has_confidence": bool(report.get("confidence")),
+        "has_recommendation": bool(report.stance),
+        "has_confidence": bool(report.confidence),
         "has_report": len(markdown) > 100,
-        "valid_stance": report.get("stance") in stance.STANCES,
-        "valid_confidence": report.get("confidence") in stance.CONFIDENCES,
+        "valid_stance": report.stance in stance.STANCES,
+        "valid_confidence": report.confidence in stance.CONFIDENCES,
         "grounding": not [
             flag for flag in flags if flag.kind not in ("stance", "order", "address")
         ],
@@ -48,16 +47,16 @@ def evaluate(report: Mapping[str, Any], facts: FactTable | None = None) -> dict[
         and not [f for f in flags if f.kind == "stance"],
         "no_injection": not _MARKUP.search(markdown)
         and not [flag for flag in flags if flag.kind in ("order", "address")],
-        "freshness": _fresh(report, body, truth) and own.documents() == truth.documents(),
+        "freshness": _fresh(report, body, truth) and own.rows == truth.rows,
         "structure": _whole(report, body, truth),
         "length": SHORTEST <= body.words <= LONGEST,
     }
-    return {
-        "checks": checks,
-        "score": round(sum(checks.values()) / len(checks), 3),
-        "status": "Pass" if all(checks.values()) else "Fail",
-        "findings": grounding.describe(flags),
-    }
+    return Evaluation(
+        checks=checks,
+        score=round(sum(checks.values()) / len(checks), 3),
+        status="Pass" if all(checks.values()) else "Fail",
+        findings=tuple(grounding.describe(flags)),
+    )
 
 
 class _Body:
@@ -90,16 +89,15 @@ class _Body:
         return sum(len(text.split()) for text in self.prose.values())
 
 
-def _flags(report: Mapping[str, Any], body: _Body, facts: FactTable) -> list[grounding.Flag]:
+def _flags(report: Report, body: _Body, facts: FactTable) -> list[Flag]:
     if "ticker" not in facts:
         return []
-    chosen, confidence = str(report.get("stance")), str(report.get("confidence"))
-    return grounding.check(body.prose, facts, chosen, confidence)
+    return grounding.check(body.prose, facts, report.stance, report.confidence)
 
 
-def _of_one_mind(report: Mapping[str, Any], body: _Body, facts: FactTable) -> bool:
+def _of_one_mind(report: Report, body: _Body, facts: FactTable) -> bool:
     """Say whether the fields are allowed by the data, and the page shows the fields."""
-    chosen, confidence = report.get("stance"), report.get("confidence")
+    chosen, confidence = report.stance, report.confidence
     if chosen not in stance.STANCES or confidence not in stance.CONFIDENCES or not len(facts):
         return False
     ruling = stance.rule(facts)
@@ -112,28 +110,25 @@ def _of_one_mind(report: Mapping[str, Any], body: _Body, facts: FactTable) -> bo
     return allowed and shown == (chosen, confidence)
 
 
-def _fresh(report: Mapping[str, Any], body: _Body, facts: FactTable) -> bool:
+def _fresh(report: Report, body: _Body, facts: FactTable) -> bool:
     """Say whether day and price are the facts', in the fields and in the line below the title."""
     if not len(facts):
         return False
-    line = header(facts, str(report.get("stance")), str(report.get("confidence")))
+    line = header(facts, report.stance, report.confidence)
     same = (
-        report.get("ticker") == facts["ticker"].value,
-        report.get("as_of") == facts["as_of"].value,
-        report.get("last_close") == facts["last_close"].value,
-        (report.get("model") or {}).get("version") == facts["model_version"].value,
+        report.ticker == facts["ticker"].value,
+        str(report.as_of) == facts["as_of"].value,
+        report.last_close == facts["last_close"].value,
+        report.model.version == facts["model_version"].value,
     )
     return all(same) and body.header == line
 
 
-def _whole(report: Mapping[str, Any], body: _Body, facts: FactTable) -> bool:
+def _whole(report: Report, body: _Body, facts: FactTable) -> bool:
     """Say whether every section is there once, in order, and says something."""
     wanted = [f"## {title}" for title in (*SECTIONS.values(), ABOUT)]
     if not body.titles or body.titles[1:] != wanted or not body.headline:
         return False
     if any(len(text.split()) < 3 for text in body.prose.values()):
         return False
-    try:
-        return body.about == about(report, facts)
-    except (KeyError, TypeError):
-        return False
+    return body.about == about(report, facts)

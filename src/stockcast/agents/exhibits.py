@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-__all__ = ["evaluation", "facts", "headline", "note", "recommendation"]
+from stockcast.contracts.report import Report
 
-Report = Mapping[str, Any]
+__all__ = ["evaluation", "facts", "headline", "note", "recommendation"]
 
 # a table of facts with a gap in the middle is none
 pd.set_option("display.max_rows", 250)
@@ -17,41 +16,42 @@ pd.set_option("display.max_rows", 250)
 
 def headline(report: Report) -> Any:
     """The title, the line below it, and how old the prices are if they are, as markdown."""
-    title, line = str(report["markdown"]).split("\n\n")[:2]
-    aged = f"\n\n**{report['freshness']}**" if report.get("freshness") else ""
+    title, line = report.markdown.split("\n\n")[:2]
+    aged = f"\n\n**{report.freshness}**" if report.freshness else ""
     return _markdown(f"{title}\n\n{line}{aged}")
 
 
 def recommendation(report: Report) -> pd.DataFrame:
     """Stance and confidence, and what the data allow."""
     rows = {
-        "stance": report["stance"],
-        "confidence": report["confidence"],
-        "the data allow": ", ".join(report["ruling"]["allowed"]),
-        "because": report["ruling"]["why"],
-        "written by": report["writer"]["name"],
-        "evaluation": f"{report['evaluation']['status']}, score {report['evaluation']['score']:g}",
-        "from memory": f"{'yes' if report['cache']['hit'] else 'no'}: {report['cache']['why']}",
+        "stance": report.stance,
+        "confidence": report.confidence,
+        "the data allow": ", ".join(report.ruling.allowed),
+        "because": report.ruling.why,
+        "written by": report.writer.name,
+        "evaluation": f"{report.evaluation.status}, score {report.evaluation.score:g}",
     }
-    return pd.DataFrame({report["ticker"]: rows})
+    if report.cache is not None:
+        rows["from memory"] = f"{'yes' if report.cache.hit else 'no'}: {report.cache.why}"
+    return pd.DataFrame({report.ticker: rows})
 
 
 def note(report: Report) -> Any:
     """The text from the first section on, as markdown; what is not ours in it was escaped."""
-    return _markdown("## " + str(report["markdown"]).split("\n## ", 1)[1])
+    return _markdown("## " + report.markdown.split("\n## ", 1)[1])
 
 
 def facts(report: Report) -> pd.DataFrame:
     """Every fact, with how often the text refers to it."""
-    used = pd.Series([found["fact"] for found in report["grounding"]["references"]], dtype=object)
-    table = pd.DataFrame(report["facts"]).set_index("id")
+    used = pd.Series([found.fact for found in report.grounding.references], dtype=object)
+    table = pd.DataFrame([dict(fact) for fact in report.facts]).set_index("id")
     table["in the text"] = used.value_counts().reindex(table.index, fill_value=0).astype(int)
     return table[["label", "text", "as_of", "in the text"]].rename(columns={"as_of": "as of"})
 
 
 def evaluation(report: Report) -> pd.DataFrame:
     """Every check of the evaluation."""
-    checks = report["evaluation"]["checks"]
+    checks = report.evaluation.checks
     return pd.DataFrame({"holds": {name: "yes" if held else "no" for name, held in checks.items()}})
 
 

@@ -10,17 +10,18 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from stockcast.agents.names import company_of
-from stockcast.agents.subject import Document, Memory, Subject
+from stockcast.agents.subject import Memory, Subject
 from stockcast.bars import has_range
 from stockcast.contracts.forecast import QUANTILE_NAMES, QUANTILES, ForecastDay
+from stockcast.contracts.report import Fact
 
-__all__ = ["LEAN", "LEVELS", "Fact", "FactTable", "build", "health_of", "probability_of_rise"]
+__all__ = ["LEAN", "LEVELS", "FactTable", "build", "probability_of_rise"]
 
 #: Quantiles of every forecast and their levels.
 LEVELS = {name: level for level, name in QUANTILE_NAMES.items() if name in QUANTILES}
@@ -35,35 +36,7 @@ _EXTREMES = (20, 250)
 RANKED = 500
 
 
-@dataclass(frozen=True)
-class Fact:
-    """One thing that is known.
-
-    Attributes:
-        id: how prompts and prose refer to it.
-        label: what it is, in words.
-        value: the figure, unrounded; text for what is not a figure.
-        unit: a currency, ``%``, ``points``, ``ratio``, ``count``, ``days``, ``date`` or ``text``.
-        as_of: the day on which it was known.
-        text: how to write it.
-    """
-
-    id: str
-    label: str
-    value: float | str
-    unit: str
-    as_of: str
-    text: str
-
-    @property
-    def is_number(self) -> bool:
-        """Whether it is a figure."""
-        return not isinstance(self.value, str)
-
-    @property
-    def number(self) -> float:
-        """The figure; NaN when it is text."""
-        return math.nan if isinstance(self.value, str) else self.value
+_FACTS = TypeAdapter(tuple[Fact, ...])
 
 
 class FactTable(Mapping[str, Fact]):
@@ -89,24 +62,29 @@ class FactTable(Mapping[str, Fact]):
         """Return the figure of ``name``; NaN when there is none."""
         return self[name].number if name in self else math.nan
 
-    def documents(self) -> list[dict[str, Any]]:
-        """Return the facts as JSON has them."""
-        return [dict(vars(fact)) for fact in self.values()]
+    @functools.cached_property
+    def rows(self) -> tuple[Fact, ...]:
+        """The facts, in order."""
+        return tuple(self.values())
+
+    def json(self) -> str:
+        """Return the facts as JSON."""
+        return _FACTS.dump_json(self.rows).decode()
 
     @functools.cached_property
     def key(self) -> int:
         """The same for tables of the same facts."""
-        return hash(tuple(self.values()))
+        return hash(self.rows)
 
     @functools.cached_property
     def numbers(self) -> tuple[Fact, ...]:
         """The facts that are figures."""
-        return tuple(fact for fact in self.values() if fact.is_number)
+        return tuple(fact for fact in self.rows if fact.is_number)
 
     @classmethod
-    def of(cls, documents: Sequence[Mapping[str, Any]]) -> FactTable:
-        """Return the table that :meth:`documents` was made from."""
-        return cls([Fact(**document) for document in documents])
+    def of(cls, document: str) -> FactTable:
+        """Return the table that :meth:`json` was made from."""
+        return cls(_FACTS.validate_json(document))
 
 
 def build(subject: Subject) -> FactTable:
@@ -139,16 +117,6 @@ def probability_of_rise(day: ForecastDay, last_close: float) -> float:
     return 1 - below
 
 
-def health_of(drift: Document | None) -> str | None:
-    """Return the drift document's health in words, or None when it is not known."""
-    health = (drift or {}).get("health")
-    if isinstance(health, Mapping):
-        health = health.get("status", health.get("state"))
-    if isinstance(health, bool) or health is None:
-        return None
-    return f"{health:g}" if isinstance(health, int | float) else str(health).strip().lower() or None
-
-
 class _Maker:
     """Collects the facts of one subject."""
 
@@ -166,9 +134,8 @@ class _Maker:
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             return
         value = value if isinstance(value, str) else float(value)
-        self.facts.append(
-            Fact(name, label, value, unit, as_of or self.as_of, self._write(value, unit))
-        )
+        day, text = as_of or self.as_of, self._write(value, unit)
+        self.facts.append(Fact(id=name, label=label, value=value, unit=unit, as_of=day, text=text))
 
     def _write(self, value: float | str, unit: str) -> str:
         if isinstance(value, str):
@@ -265,7 +232,7 @@ class _Maker:
             "rsi14", "Relative strength index, 14 days", float(bars["rsi14"].iloc[-1]), "points"
         )
         macd = float(bars["macd"].iloc[-1])
-        self.add("macd", "MACD line (12, 26)", macd, self.currency)
+        self.add("macd", "Value of the MACD line (12, 26)", macd, self.currency)
         mean = float(bars["volume"].tail(20).mean())
         ratio = float(bars["volume"].iloc[-1]) / mean if mean > 0 else None
         self.add("volume_ratio", "Volume against its 20-day average", ratio, "ratio")
@@ -320,8 +287,9 @@ class _Maker:
         self.add("ledger_gain", "Ledger loss below the naive forecast's by", _gain(against), "%")
 
     def surroundings(self) -> None:
-        health = health_of(self.subject.drift)
-        self.add("drift_health", "Health of the data and the model", health or "unknown", "text")
+        drift = self.subject.drift
+        health = drift.health.lower() if drift else "unknown"
+        self.add("drift_health", "Health of the data and the model", health, "text")
         news = self.subject.news
         self.add(
             "news_count", "News items on the day of the report or before", len(news.items), "count"

@@ -10,15 +10,16 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from stockcast.agents import grounding, prompts, stance, writer
 from stockcast.agents.facts import FactTable
+from stockcast.agents.news import NewsItem
 from stockcast.agents.ollama import NoAnswer
 from stockcast.agents.page import tidy
 from stockcast.agents.state import (
@@ -27,23 +28,57 @@ from stockcast.agents.state import (
     GENERATOR,
     PERFORMANCE,
     SECTIONS,
-    Critique,
     Draft,
-    MarketView,
-    PerformanceAnalysis,
     State,
 )
+from stockcast.contracts.report import Critique, MarketView, Part, PerformanceAnalysis
 
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
 
-__all__ = ["MOST_CALLS", "ROUNDS", "Asks", "Context", "prose_of", "run"]
+__all__ = [
+    "MOST_CALLS",
+    "ROUNDS",
+    "Asks",
+    "Context",
+    "Event",
+    "critique_of",
+    "draft_of",
+    "news_json",
+    "news_of",
+    "prose_of",
+    "run",
+]
 
 #: Drafts that are written at most, answers that are asked for at most, and steps of the graph.
 ROUNDS, MOST_CALLS, STEPS = 2, 6, 12
 
 Answer = TypeVar("Answer", bound=BaseModel)
-Progress = Callable[[dict[str, Any]], None]
+_NEWS = TypeAdapter(list[NewsItem])
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a node does.
+
+    Attributes:
+        event: ``resumed``, ``started``, ``heard`` (its model still writes) or ``done``.
+        node: the role.
+        characters: that its model has written so far.
+        seconds: that it took.
+        by: who wrote its part.
+        why: not who should have.
+    """
+
+    event: Literal["resumed", "started", "heard", "done"]
+    node: str
+    characters: int = 0
+    seconds: float = 0.0
+    by: str = ""
+    why: str | None = None
+
+
+Progress = Callable[[Event], None]
 
 
 class Asks(Protocol):
@@ -89,7 +124,7 @@ def run(start: State, context: Context, checkpoints: Path | None = None, key: st
         config: Any = {"recursion_limit": STEPS, "configurable": {"thread_id": key}}
         begun = saver is not None and bool(graph.get_state(config).next)
         if begun:
-            context.progress({"event": "resumed", "node": graph.get_state(config).next[0]})
+            context.progress(Event("resumed", graph.get_state(config).next[0]))
         end = graph.invoke(
             None if begun else start,
             config,
@@ -101,9 +136,19 @@ def run(start: State, context: Context, checkpoints: Path | None = None, key: st
     return end  # type: ignore[no-any-return]  # the graph's state is ours
 
 
-def prose_of(draft: Mapping[str, Any]) -> dict[str, str]:
+def prose_of(draft: Draft) -> dict[str, str]:
     """Return the parts of a draft that are prose."""
-    return {name: str(draft[name]) for name in ("headline", *SECTIONS)}
+    return {name: str(getattr(draft, name)) for name in ("headline", *SECTIONS)}
+
+
+def news_of(state: State) -> list[NewsItem]:
+    """Return the news of a state."""
+    return _NEWS.validate_json(state.get("news", "[]"))
+
+
+def news_json(items: Iterable[NewsItem]) -> str:
+    """Return the news as a state has it."""
+    return _NEWS.dump_json(list(items)).decode()
 
 
 def _builder() -> Any:
@@ -128,12 +173,12 @@ def _performance(state: State, runtime: Runtime[Context]) -> State:
     answer = turn.take(
         PerformanceAnalysis, lambda: prompts.performance(facts), lambda: writer.analyse(facts)
     )
-    return turn.update(analysis=answer.model_dump())
+    return turn.update({"analysis": answer.model_dump_json()})
 
 
 def _expert(state: State, runtime: Runtime[Context]) -> State:
     facts = _facts(state)
-    news, note = state.get("news", []), state.get("note", "")
+    news, note = news_of(state), state.get("note", "")
     withheld = state.get("withheld", 0)
     turn = _Turn(EXPERT, state, runtime.context)
     answer = turn.take(
@@ -141,31 +186,30 @@ def _expert(state: State, runtime: Runtime[Context]) -> State:
         lambda: prompts.expert(facts, news, note, withheld),
         lambda: writer.survey(facts, news, note),
     )
-    return turn.update(view=answer.model_dump())
+    return turn.update({"view": answer.model_dump_json()})
 
 
 def _generator(state: State, runtime: Runtime[Context]) -> State:
     facts = _facts(state)
     ruling = stance.rule(facts)
-    issues = [*state.get("flags", []), *state.get("critique", {}).get("issues", [])]
-    analysis = PerformanceAnalysis.model_validate(state["analysis"])
-    view = MarketView.model_validate(state["view"])
+    issues = [*state.get("flags", []), *(critique_of(state).issues if "critique" in state else [])]
+    analysis = PerformanceAnalysis.model_validate_json(state["analysis"])
+    view = MarketView.model_validate_json(state["view"])
+    before = draft_of(state) if "draft" in state else None
     turn = _Turn(GENERATOR, state, runtime.context)
     answer = turn.take(
         Draft,
-        lambda: prompts.generator(
-            facts, ruling, state["analysis"], state["view"], issues, state.get("draft")
-        ),
+        lambda: prompts.generator(facts, ruling, analysis, view, issues, before),
         lambda: writer.compose(facts, ruling, analysis, view),
     )
-    return turn.update(draft=answer.model_dump(), round=state.get("round", 0) + 1)
+    return turn.update({"draft": answer.model_dump_json(), "round": state.get("round", 0) + 1})
 
 
 def _critic(state: State, runtime: Runtime[Context]) -> State:
     """Check the draft, ask the critic, and derive stance and confidence anew from the data."""
-    facts, draft = _facts(state), state["draft"]
+    facts, draft = _facts(state), draft_of(state)
     ruling = stance.rule(facts)
-    proposed = ruling.settle(draft["stance"], draft["confidence"])
+    proposed = ruling.settle(draft.stance, draft.confidence)
     flags = grounding.describe(grounding.check(prose_of(draft), facts, *proposed))
     turn = _Turn(CRITIC, state, runtime.context)
     # what the deterministic writer wrote needs no model to read it
@@ -176,10 +220,25 @@ def _critic(state: State, runtime: Runtime[Context]) -> State:
         lambda: writer.review(ruling, flags),
     )
     approved = answer.stance in ruling.allowed
-    final = ruling.settle(answer.stance if approved else draft["stance"], answer.confidence)
+    final = ruling.settle(answer.stance if approved else draft.stance, answer.confidence)
     return turn.update(
-        critique=answer.model_dump(), flags=flags, stance=final[0], confidence=final[1]
+        {
+            "critique": answer.model_dump_json(),
+            "flags": flags,
+            "stance": final[0],
+            "confidence": final[1],
+        }
     )
+
+
+def draft_of(state: State) -> Draft:
+    """Return the last draft of a state."""
+    return Draft.model_validate_json(state["draft"])
+
+
+def critique_of(state: State) -> Critique:
+    """Return the last critique of a state."""
+    return Critique.model_validate_json(state["critique"])
 
 
 def _next(state: State) -> str:
@@ -187,7 +246,7 @@ def _next(state: State) -> str:
     from langgraph.graph import END
 
     by_model = state["parts"][GENERATOR]["by"] != writer.NAME
-    wanting = bool(state["flags"]) or state["critique"]["verdict"] == "revise"
+    wanting = bool(state["flags"]) or critique_of(state).verdict == "revise"
     again = by_model and wanting and state["round"] < ROUNDS and not state.get("given_up")
     return GENERATOR if again else END
 
@@ -200,8 +259,8 @@ class _Turn:
         self._began = time.monotonic()
         self._calls = 0
         self._given_up = state.get("given_up", "")
-        self._part: dict[str, Any] = {}
-        context.progress({"event": "started", "node": role})
+        self._part: Part = {"by": "", "why": None}
+        context.progress(Event("started", role))
 
     def take(
         self,
@@ -224,18 +283,16 @@ class _Turn:
         self._part = {"by": model.name, "why": None}
         return answer
 
-    def update(self, **found: Any) -> State:
-        """Return what the node adds to the state, and tell whoever listens."""
+    def update(self, found: State) -> State:
+        """Return ``found`` with what the node adds besides, and tell whoever listens."""
         seconds = round(time.monotonic() - self._began, 3)
-        event = {"event": "done", "node": self._role, "seconds": seconds, **self._part}
-        self._context.progress(event)
-        update: State = {
+        self._context.progress(Event("done", self._role, seconds=seconds, **self._part))
+        return {
+            **found,
             "parts": {self._role: self._part},
             "calls": self._calls,
             "given_up": self._given_up,
         }
-        update.update(found)  # type: ignore[typeddict-item]  # by the node, which knows its keys
-        return update
 
     def _asked(self, model: Asks, schema: type[Answer], messages: prompts.Messages) -> Answer:
         left = MOST_CALLS - self._state.get("calls", 0)
@@ -245,7 +302,7 @@ class _Turn:
             raise NoAnswer("refused", f"the model had been asked {MOST_CALLS} times already")
 
         def heard(characters: int) -> None:
-            self._context.progress({"event": "heard", "node": self._role, "characters": characters})
+            self._context.progress(Event("heard", self._role, characters=characters))
 
         try:
             answer, self._calls = model.ask(schema, messages, min(2, left), heard)

@@ -9,33 +9,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from stockcast.agents import stance as stances
 from stockcast.agents.claims import Claim, Prose, without_references
-from stockcast.agents.facts import Fact, FactTable
+from stockcast.agents.facts import FactTable
 from stockcast.agents.matching import Match, matches
 from stockcast.agents.news import orders
 from stockcast.agents.wording import opposites
+from stockcast.contracts.report import Fact, Flag, Grounding, Reference, Repair
 
-__all__ = ["Flag", "Grounded", "check", "describe", "ground", "quotable"]
+__all__ = ["Grounded", "check", "describe", "ground", "quotable"]
 
 #: Shorter texts are words, not quotations.
 _SHORTEST = 12
 
 Sections = Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Flag:
-    """A claim of the prose that no fact bears out."""
-
-    section: str
-    text: str
-    sentence: str
-    kind: str
-    why: str
 
 
 @dataclass(frozen=True)
@@ -45,18 +35,18 @@ class Grounded:
     sections: dict[str, str]
     matched: int
     struck: list[Flag] = field(default_factory=list)
-    repaired: list[dict[str, str]] = field(default_factory=list)
-    references: list[dict[str, str]] = field(default_factory=list)
+    repaired: list[Repair] = field(default_factory=list)
+    references: list[Reference] = field(default_factory=list)
 
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it: how many claims were checked, and each that did not hold."""
-        return {
-            "checked": self.matched + len(self.struck),
-            "matched": self.matched,
-            "struck": [asdict(flag) for flag in self.struck],
-            "repaired": self.repaired,
-            "references": self.references,
-        }
+    def account(self) -> Grounding:
+        """Return how many claims were checked, and each that did not hold."""
+        return Grounding(
+            checked=self.matched + len(self.struck),
+            matched=self.matched,
+            struck=tuple(self.struck),
+            repaired=tuple(self.repaired),
+            references=tuple(self.references),
+        )
 
 
 def check(
@@ -79,7 +69,7 @@ def ground(sections: Sections, facts: FactTable, stance: str, confidence: str) -
             spans = {failure.span for failure in failures if failure.flag.section == name}
             current[name] = _cut(current[name], spans)
     references = [
-        {"section": name, "text": match.claim.text, "fact": str(match.fact)}
+        Reference(section=name, text=match.claim.text, fact=str(match.fact))
         for name, text in current.items()
         for match in checker.look(text).found
         if match.claim.kind != "reference"
@@ -141,7 +131,7 @@ class _Checker:
         """Return what no fact bears out."""
         return [failure for name, text in sections.items() for failure in self._of(name, text)]
 
-    def repair(self, name: str, sections: dict[str, str]) -> list[dict[str, str]]:
+    def repair(self, name: str, sections: dict[str, str]) -> list[Repair]:
         """Replace figures and dates whose fact is beyond doubt; change ``sections`` in place."""
         text = sections[name]
         prose, found = self.look(text)
@@ -151,7 +141,7 @@ class _Checker:
             written = _rewrite(match.claim, self._facts[str(match.instead)])
             start, end = prose.place(match.claim.start), prose.place(match.claim.end, behind=False)
             text = text[:start] + written + text[end:]
-            done.append({"section": name, "text": match.claim.text, "became": written})
+            done.append(Repair(section=name, text=match.claim.text, became=written))
         if len(list(self._of(name, text))) >= len(list(self._of(name, sections[name]))):
             return []
         sections[name] = text
@@ -191,7 +181,10 @@ class _Checker:
     ) -> _Failure:
         sentence = prose.text[slice(*span)].strip()
         where = (prose.place(span[0]) if span[0] else 0, prose.place(span[1]))
-        return _Failure(Flag(name, claim.text.strip(), sentence, claim.kind, why), where)
+        flag = Flag(
+            section=name, text=claim.text.strip(), sentence=sentence, kind=claim.kind, why=why
+        )
+        return _Failure(flag, where)
 
 
 def _quoted(prose: Prose, place: int) -> bool:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stockcast.agents import news
 from stockcast.agents.names import company_of
 from stockcast.agents.subject import Document, Memory, Subject
+from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput, StockcastError
-from stockcast.files import read_json
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from stockcast.agents.memory import Kept
     from stockcast.agents.news import News
     from stockcast.settings import Settings
 
@@ -29,7 +30,7 @@ class Inputs:
     """What is cheap to read; enough to see whether a report can be reused."""
 
     forecast: Forecast
-    drift: Document | None
+    drift: DriftReport | None
     news: News
 
     def summary(self) -> str:
@@ -50,9 +51,7 @@ class Inputs:
     @property
     def health(self) -> str:
         """The health of the data, as the report will say it."""
-        from stockcast.agents.facts import health_of
-
-        return health_of(self.drift) or "unknown"
+        return self.drift.health.lower() if self.drift else "unknown"
 
 
 def read_forecast(settings: Settings, ticker: str) -> Forecast:
@@ -84,9 +83,7 @@ def gather(settings: Settings, ticker: str, forecast: Forecast) -> Inputs:
     return Inputs(forecast, _drift(settings, ticker), told)
 
 
-def subject_of(
-    settings: Settings, inputs: Inputs, earlier: Sequence[Mapping[str, Any]] = ()
-) -> Subject:
+def subject_of(settings: Settings, inputs: Inputs, earlier: Sequence[Kept] = ()) -> Subject:
     """Return all that the report is written from; ``earlier`` reports are marked with how their
     forecasts turned out.
 
@@ -116,13 +113,12 @@ def measured(bars: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _drift(settings: Settings, ticker: str) -> Document | None:
+def _drift(settings: Settings, ticker: str) -> DriftReport | None:
     path = Workspace.of(settings).drift(ticker)
     try:
-        document = read_json(path) if path.exists() else None
+        return DriftReport.load(path) if path.exists() else None
     except BadInput:
         return None  # its own stage says what is wrong; here it is unknown
-    return document if isinstance(document, dict) else None
 
 
 def _bars(settings: Settings, forecast: Forecast) -> pd.DataFrame:
@@ -161,11 +157,9 @@ def _ledger(
     return figures, rows
 
 
-def _memory(entry: Mapping[str, Any], rows: pd.DataFrame | None, today: str) -> Memory:
+def _memory(entry: Kept, rows: pd.DataFrame | None, today: str) -> Memory:
     """Return an earlier report with its outcome, if that was known on the day of this one."""
-    memory = Memory(
-        entry["as_of"], entry["stance"], entry["confidence"], float(entry["last_close"])
-    )
+    memory = Memory(entry.as_of, entry.stance, entry.confidence, entry.last_close)
     if rows is None:
         return memory
     mine = rows[(rows["as_of"] == memory.as_of) & (rows["target_date"] <= today)]

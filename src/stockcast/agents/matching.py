@@ -23,10 +23,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from stockcast.agents.claims import Claim, Prose
-from stockcast.agents.facts import Fact, FactTable
+from stockcast.agents.facts import FactTable
 from stockcast.agents.names import COMPANIES, INDICES, own_names
 from stockcast.agents.rules import AFTER, ROLES, trait_of
 from stockcast.agents.units import equal, is_day, tolerance, unit_fits
+from stockcast.contracts.report import Fact
 
 __all__ = ["Match", "matches"]
 

@@ -24,7 +24,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from stockcast.agents import embedding, points
+from stockcast.contracts.report import Confidence, Report, Stance
 from stockcast.errors import Unavailable
 from stockcast.locks import locked
 from stockcast.workspace import Workspace
@@ -32,7 +35,7 @@ from stockcast.workspace import Workspace
 if TYPE_CHECKING:
     from stockcast.settings import Settings
 
-__all__ = ["COLLECTION", "Embedder", "Outline", "Recall", "Shelf", "probe"]
+__all__ = ["COLLECTION", "Embedder", "Kept", "Outline", "Recall", "Shelf", "probe"]
 
 #: The collection of the offline embedder; another one's has its name behind.
 COLLECTION = "stockcast_reports"
@@ -102,11 +105,44 @@ class Outline:
         return str(uuid.uuid5(_NAMESPACE, hashlib.sha256(content.encode()).hexdigest()))
 
 
+class Kept(BaseModel):
+    """A report as the store has it: with its outline's conditions, and when it expires.
+
+    Times are seconds since 1970; ``report`` is the JSON of the contract.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    ticker: str
+    as_of: str
+    data_hash: str = ""
+    model_version: str = ""
+    forecast: str = ""
+    news_hash: str = ""
+    prompt_version: str = ""
+    writer: str = ""
+    drift: str = ""
+    created_at: float
+    expires_at: float
+    stance: Stance
+    confidence: Confidence
+    last_close: float
+    report: str
+
+    def changed(self, outline: Outline) -> list[str]:
+        """Return in words which of the conditions are not the outline's."""
+        return [
+            words
+            for key, words in CONDITIONS.items()
+            if getattr(self, key) != outline.conditions[key]
+        ]
+
+
 @dataclass(frozen=True)
 class Recall:
     """What the shelf answered: a report or none, and why."""
 
-    report: dict[str, Any] | None
+    report: Report | None
     why: str
     similarity: float | None = None
 
@@ -127,7 +163,7 @@ class Shelf:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._settings, self._embedders, self._now = settings, tuple(embedders), now
-        self._known: dict[str, list[tuple[dict[str, Any], float]]] = {}
+        self._known: dict[str, list[tuple[Kept, float]]] = {}
         self._vectors: dict[str, tuple[str, list[float]]] = {}
 
     def recall(self, outline: Outline) -> Recall:
@@ -139,49 +175,48 @@ class Shelf:
         except Unavailable as error:
             return Recall(None, f"the memory of reports cannot be used ({error})")
 
-    def keep(self, outline: Outline, report: Mapping[str, Any]) -> str | None:
+    def keep(self, outline: Outline, report: Report) -> str | None:
         """Keep ``report`` under its outline; return why not when that fails."""
-        payload = {
-            "ticker": outline.ticker,
-            "as_of": outline.as_of,
+        kept = Kept(
+            ticker=outline.ticker,
+            as_of=outline.as_of,
             **outline.conditions,
-            "created_at": self._now(),
-            "expires_at": self._now() + self._settings.report_ttl,
-            "stance": report["stance"],
-            "confidence": report["confidence"],
-            "last_close": report["last_close"],
-            "report": json.dumps(report, allow_nan=False),
-        }
+            created_at=self._now(),
+            expires_at=self._now() + self._settings.report_ttl,
+            stance=report.stance,
+            confidence=report.confidence,
+            last_close=report.last_close,
+            report=report.model_dump_json(),
+        )
         try:
             collection, vector = self._vector(outline.text)
             with _connected(self._settings) as client:
                 store = _Store(client, collection)
-                store.put(outline.id, vector, payload)
+                store.put(outline.id, vector, kept)
                 store.thin(outline.ticker, KEPT)
         except Unavailable as error:
             return str(error)
         return None
 
-    def similar(self, outline: Outline, limit: int = 3) -> list[dict[str, Any]]:
+    def similar(self, outline: Outline, limit: int = 3) -> list[Kept]:
         """Return what is known of earlier reports on the same ticker, the most similar first."""
         try:
             found = self._candidates(outline)
         except Unavailable:
             return []
-        keys = ("as_of", "stance", "confidence", "last_close")
-        earlier: dict[str, dict[str, Any]] = {}
-        for payload, _ in found:
-            if payload["as_of"] < outline.as_of:
-                earlier.setdefault(payload["as_of"], {key: payload[key] for key in keys})
+        earlier: dict[str, Kept] = {}
+        for kept, _ in found:
+            if kept.as_of < outline.as_of:
+                earlier.setdefault(kept.as_of, kept)
         return list(earlier.values())[:limit]
 
     def _same(self, outline: Outline) -> Recall | None:
         """Return the report of the very same outline, which needs no vector to be found."""
         with _connected(self._settings) as client:
             for embedder in self._embedders:
-                payload = _Store(client, embedder.collection).get(outline.id)
-                if payload and self._young(payload):
-                    return self._hit(payload, 1.0)
+                kept = _Store(client, embedder.collection).get(outline.id)
+                if kept and self._young(kept):
+                    return self._hit(kept, 1.0)
         return None
 
     def _nearest(self, outline: Outline) -> Recall:
@@ -192,14 +227,17 @@ class Shelf:
         why = self._objection(outline, best, similarity)
         return Recall(None, why, similarity) if why else self._hit(best, similarity)
 
-    def _hit(self, payload: Mapping[str, Any], similarity: float) -> Recall:
-        age = _span(self._now() - payload["created_at"])
+    def _hit(self, kept: Kept, similarity: float) -> Recall:
+        age = _span(self._now() - kept.created_at)
         same = ", ".join(list(CONDITIONS.values())[:-1])
         why = f"written {age} ago; {same} and {list(CONDITIONS.values())[-1]} are the same"
-        report = json.loads(payload["report"])
+        try:
+            report = Report.model_validate_json(kept.report)
+        except ValidationError:  # another version wrote it
+            return Recall(None, "the last report is not of this program's version", similarity)
         return Recall(report, f"{why} (similarity {similarity:.3f})", similarity)
 
-    def _candidates(self, outline: Outline) -> list[tuple[dict[str, Any], float]]:
+    def _candidates(self, outline: Outline) -> list[tuple[Kept, float]]:
         """Return the reports on the ticker with their similarity; the second time from memory."""
         if outline.id not in self._known:
             collection, vector = self._vector(outline.text)
@@ -222,35 +260,27 @@ class Shelf:
         self._embedders = (last,)  # what failed once would only cost its patience again
         return last.collection, last.embed(text)
 
-    def _fitness(
-        self, outline: Outline, payload: Mapping[str, Any], score: float
-    ) -> tuple[int, ...]:
-        equal = sum(payload.get(key) == outline.conditions[key] for key in CONDITIONS)
-        return equal, int(self._young(payload)), int(score > SIMILAR), int(payload["created_at"])
+    def _fitness(self, outline: Outline, kept: Kept, score: float) -> tuple[int, ...]:
+        equal = len(CONDITIONS) - len(kept.changed(outline))
+        return equal, int(self._young(kept)), int(score > SIMILAR), int(kept.created_at)
 
-    def _young(self, payload: Mapping[str, Any]) -> bool:
-        age = self._now() - float(payload["created_at"])
-        return 0 <= age < self._settings.report_ttl and self._now() < float(payload["expires_at"])
+    def _young(self, kept: Kept) -> bool:
+        age = self._now() - kept.created_at
+        return 0 <= age < self._settings.report_ttl and self._now() < kept.expires_at
 
-    def _objection(
-        self, outline: Outline, payload: Mapping[str, Any], similarity: float
-    ) -> str | None:
-        """Return why ``payload`` is not to be reused."""
-        changed = [
-            words
-            for key, words in CONDITIONS.items()
-            if payload.get(key) != outline.conditions[key]
-        ]
+    def _objection(self, outline: Outline, kept: Kept, similarity: float) -> str | None:
+        """Return why ``kept`` is not to be reused."""
+        changed = kept.changed(outline)
         if changed:
             days = (
-                f" (the last report is as of {payload['as_of']}, this one as of {outline.as_of})"
-                if payload["as_of"] != outline.as_of
+                f" (the last report is as of {kept.as_of}, this one as of {outline.as_of})"
+                if kept.as_of != outline.as_of
                 else ""
             )
             verb = "have" if len(changed) > 1 or changed[0] in _MANY else "has"
             return f"{' and '.join(changed)} {verb} changed since the last report{days}"
-        if not self._young(payload):
-            age = _span(self._now() - payload["created_at"])
+        if not self._young(kept):
+            age = _span(self._now() - kept.created_at)
             most = _span(self._settings.report_ttl)
             return f"the last report expired: it is {age} old, and may be {most}"
         if similarity <= SIMILAR:
@@ -264,33 +294,31 @@ class _Store:
     def __init__(self, client: Any, collection: str) -> None:
         self._client, self._collection = client, collection
 
-    def get(self, name: str) -> dict[str, Any] | None:
-        """Return the payload of a point."""
+    def get(self, name: str) -> Kept | None:
+        """Return what a point holds."""
         if not self._client.collection_exists(self._collection):
             return None
         found = self._client.retrieve(self._collection, [name], with_payload=True)
-        return dict(found[0].payload) if found else None
+        return Kept.model_validate(found[0].payload) if found else None
 
-    def put(self, name: str, vector: list[float], payload: Mapping[str, Any]) -> None:
+    def put(self, name: str, vector: list[float], kept: Kept) -> None:
         """Write a point, and the collection when there is none."""
         from qdrant_client import models
 
         if not self._client.collection_exists(self._collection):
             size = models.VectorParams(size=len(vector), distance=models.Distance.COSINE)
             self._client.create_collection(self._collection, vectors_config=size)
-        point = models.PointStruct(id=name, vector=vector, payload=dict(payload))
+        point = models.PointStruct(id=name, vector=vector, payload=kept.model_dump())
         self._client.upsert(self._collection, [point], wait=True)
 
-    def nearest(
-        self, vector: list[float], ticker: str, limit: int
-    ) -> list[tuple[dict[str, Any], float]]:
-        """Return payload and similarity of the reports on ``ticker``, the nearest first."""
+    def nearest(self, vector: list[float], ticker: str, limit: int) -> list[tuple[Kept, float]]:
+        """Return content and similarity of the reports on ``ticker``, the nearest first."""
         if not self._client.collection_exists(self._collection):
             return []
         found = self._client.query_points(
             self._collection, query=vector, query_filter=_of(ticker), limit=limit, with_payload=True
         )
-        return [(dict(point.payload), float(point.score)) for point in found.points]
+        return [(Kept.model_validate(point.payload), float(point.score)) for point in found.points]
 
     def thin(self, ticker: str, most: int) -> None:
         """Remove all but the newest reports on ``ticker``."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from stockcast.agents.facts import FactTable
 from stockcast.agents.state import ROLES, SECTIONS
 from stockcast.agents.writer import NAME
+from stockcast.contracts.report import Grounding, Report, Writer
 
 __all__ = ["ABOUT", "about", "header", "labels", "page", "sections_of", "tidy"]
 
@@ -46,17 +46,17 @@ def tidy(text: str) -> str:
     return "\n".join(line for line in lines if line.strip(" -"))
 
 
-def page(report: Mapping[str, Any], facts: FactTable) -> str:
+def page(report: Report, facts: FactTable) -> str:
     """Return the whole report as markdown."""
-    sections = report["sections"]
+    sections = report.sections
     parts = [
         f"# {_safe(sections['headline'])}",
-        header(facts, report["stance"], report["confidence"]),
+        header(facts, report.stance, report.confidence),
     ]
     for name, title in SECTIONS.items():
         body = _paragraphs(sections[name])
         if name == "rationale":
-            body = f"{labels(report['stance'], report['confidence'])}\n\n**Rationale:** {body}"
+            body = f"{labels(report.stance, report.confidence)}\n\n**Rationale:** {body}"
         parts += [f"## {title}", body]
     return "\n\n".join([*parts, f"## {ABOUT}", about(report, facts)]) + "\n"
 
@@ -77,21 +77,21 @@ def labels(stance: str, confidence: str) -> str:
     return f"**Market Stance:** {stance}\n\n**Confidence:** {confidence}"
 
 
-def about(report: Mapping[str, Any], facts: FactTable) -> str:
+def about(report: Report, facts: FactTable) -> str:
     """Return who wrote the report, what was checked and struck, and what it was made from."""
-    model = report["model"]
+    model = report.model
     lines = [
-        *_authors(report["writer"]),
-        _checked(report["grounding"], len(facts)),
-        f"Prices: {report['source']}, data hash {report['data_hash']}. "
-        f"Model: {model['kind']}, version {model['version']}.",
+        *_authors(report.writer),
+        _checked(report.grounding, len(facts)),
+        f"Prices: {report.source}, data hash {report.data_hash}. "
+        f"Model: {model.kind}, version {model.version}.",
     ]
-    if report.get("freshness"):
-        lines.append(str(report["freshness"]))
-    if report["news"]["withheld"] or report["news"]["unusable"]:
+    if report.freshness:
+        lines.append(report.freshness)
+    if report.news.withheld or report.news.unusable:
         lines.append(
-            f"News left out: {report['news']['withheld']} that read like instructions, "
-            f"{report['news']['unusable']} without a usable date or title."
+            f"News left out: {report.news.withheld} that read like instructions, "
+            f"{report.news.unusable} without a usable date or title."
         )
     return "\n".join(f"- {_safe(line)}" for line in lines)
 
@@ -110,18 +110,18 @@ def label_of(name: str, text: str) -> str | None:
     return found[0].strip() if len(found) == 1 else None
 
 
-def _authors(writer: Mapping[str, Any]) -> list[str]:
-    if writer["model"] is None:
+def _authors(writer: Writer) -> list[str]:
+    if writer.model is None:
         return [f"Written by the {NAME}, since no language model is configured."]
-    parts = writer["parts"]
+    parts = writer.parts
     by_model = [role for role in ROLES if parts[role]["by"] != NAME]
-    lines = [f"Written by {writer['model']}: {_names(by_model)}."] if by_model else []
+    lines = [f"Written by {writer.model}: {_names(by_model)}."] if by_model else []
     for role in ROLES:
         if parts[role]["why"]:
             lines.append(
                 f"Written without a language model: {_names([role])}, because {parts[role]['why']}."
             )
-    replaced = writer["replaced"]
+    replaced = writer.replaced
     if set(replaced) >= {*SECTIONS, "headline"}:
         why = next(iter(replaced.values()))
         return [f"Written without a language model: the whole text, because {why}."]
@@ -135,13 +135,13 @@ def _names(roles: Sequence[str]) -> str:
     return ", ".join(f"the {role.replace('_', ' ')}'s part" for role in roles)
 
 
-def _checked(grounding: Mapping[str, Any], facts: int) -> str:
-    line = f"{grounding['checked']} claims were checked against {facts} facts"
-    struck = grounding["struck"]
+def _checked(grounding: Grounding, facts: int) -> str:
+    line = f"{grounding.checked} claims were checked against {facts} facts"
+    struck = grounding.struck
     if not struck:
         return f"{line}; all of them hold."
     # what was struck is not told again here; the JSON of the report has it
-    where = {flag["section"]: SECTIONS.get(flag["section"], "Headline") for flag in struck}
+    where = {flag.section: SECTIONS.get(flag.section, "Headline") for flag in struck}
     return f"{line}; {len(struck)} did not hold and were struck from {', '.join(where.values())}."
 
 

@@ -18,24 +18,33 @@ from stockcast.agents import memory, prompts
 from stockcast.agents.inputs import Inputs
 from stockcast.agents.memory import Embedder, Outline, Shelf
 from stockcast.contracts.forecast import Forecast
+from stockcast.contracts.report import (
+    Analysis,
+    Cache,
+    Confidence,
+    MarketView,
+    NewsCount,
+    PerformanceAnalysis,
+    Report,
+    ReportModel,
+    RulingFields,
+    Stance,
+    Writer,
+)
 from stockcast.errors import StockcastError, Unavailable
-from stockcast.files import write_json
 from stockcast.locks import locked
 from stockcast.monitoring import metrics
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     from stockcast.agents.facts import FactTable
-    from stockcast.agents.graph import Context
+    from stockcast.agents.graph import Context, Event
     from stockcast.agents.grounding import Grounded
     from stockcast.agents.news import News
     from stockcast.agents.state import State
     from stockcast.settings import Settings
 
 __all__ = ["document_of", "outline_of", "record", "start_of", "write_report"]
-
-Report = dict[str, Any]
-Progress = Callable[[dict[str, Any]], None]
 
 #: What a report says of a forecast; a baseline's version is the same for every horizon.
 _STATED = {"model", "verdict", "skill", "predictions"}
@@ -49,7 +58,7 @@ def write_report(
     *,
     forecast: Forecast | None = None,
     reuse: bool = True,
-    progress: Progress = lambda event: None,
+    progress: Callable[[Event], None] = lambda event: None,
     now: Callable[[], float] = time.time,
 ) -> Report:
     """Return the report of ``ticker``: one in memory that still holds, else a new one.
@@ -63,9 +72,7 @@ def write_report(
         now: the time, in seconds since 1970.
 
     Returns:
-        ticker, as_of, last_close, currency, source, data_hash, model, headline, markdown, sections,
-        stance, confidence, ruling, grounding, evaluation, writer, cache, facts, news, analysis,
-        rounds, calls, prompt_version, created_at and seconds; all of it JSON.
+        The report; its ``cache`` says where it came from.
 
     Raises:
         BadInput: there is no forecast, or the prices it was made from are gone.
@@ -79,22 +86,27 @@ def write_report(
         recall = shelf.recall(outline) if reuse else memory.Recall(None, "a new one was asked for")
         if recall.report is not None:
             metrics.report_written(settings, "memory", ticker=ticker)
-            hit = {"hit": True, "why": recall.why, "similarity": recall.similarity}
-            return {**recall.report, "cache": hit, "seconds": _since(began)}
+            hit = Cache(hit=True, why=recall.why, similarity=recall.similarity)
+            return recall.report.model_copy(update={"cache": hit, "seconds": _since(began)})
         report = _write(settings, found, outline, shelf, progress, now)
-        report["seconds"] = _since(began)
-        report["cache"] = {"hit": False, "why": recall.why, "similarity": recall.similarity}
-        kept, why = _keep(settings, shelf, outline, report)
-        report["cache"] |= {"kept": kept, "not_kept_because": why}
+        report = report.model_copy(update={"seconds": _since(began)})
+        kept, not_kept = _keep(settings, shelf, outline, report)
+        cache = Cache(
+            hit=False,
+            why=recall.why,
+            similarity=recall.similarity,
+            kept=kept,
+            not_kept_because=not_kept,
+        )
         _count(settings, report)
-    return report
+    return report.model_copy(update={"cache": cache})
 
 
 def _count(settings: Settings, report: Report) -> None:
-    by_rules = report["writer"]["degraded"] or not settings.ollama_base_url
-    ticker = report["ticker"]
+    by_rules = report.writer.degraded or not settings.ollama_base_url
+    ticker = report.ticker
     metrics.report_written(settings, "rules" if by_rules else "model", ticker=ticker)
-    if report["writer"]["degraded"]:
+    if report.writer.degraded:
         metrics.fell_back(settings, "writer", ticker=ticker)
 
 
@@ -128,44 +140,44 @@ def _digest(document: Any) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def record(settings: Settings, report: Mapping[str, Any]) -> bool:
+def record(settings: Settings, report: Report) -> bool:
     """Keep the report's score in MLflow, with the report; say whether that could be done."""
     from stockcast import tracking
 
-    evaluation = report["evaluation"]
+    evaluation = report.evaluation
     tags = {
         "stage": "report",
-        "ticker": report["ticker"],
-        "data_hash": report["data_hash"],
-        "status": evaluation["status"],
-        "stance": report["stance"],
-        "confidence": report["confidence"],
+        "ticker": report.ticker,
+        "data_hash": report.data_hash,
+        "status": evaluation.status,
+        "stance": report.stance,
+        "confidence": report.confidence,
     }
     params = {
-        "ticker": report["ticker"],
-        "as_of": report["as_of"],
-        "writer": report["writer"]["name"],
-        "prompt_version": report["prompt_version"],
+        "ticker": report.ticker,
+        "as_of": str(report.as_of),
+        "writer": report.writer.name,
+        "prompt_version": report.prompt_version,
     }
     figures = {
-        "report_score": evaluation["score"],
-        "report_passed": float(evaluation["status"] == "Pass"),
-        "report_claims_checked": report["grounding"]["checked"],
-        "report_claims_struck": len(report["grounding"]["struck"]),
-        "report_calls": report["calls"],
-        "report_seconds": report["seconds"],
-        **{f"report_check_{name}": float(held) for name, held in evaluation["checks"].items()},
+        "report_score": evaluation.score,
+        "report_passed": float(evaluation.status == "Pass"),
+        "report_claims_checked": report.grounding.checked,
+        "report_claims_struck": len(report.grounding.struck),
+        "report_calls": report.calls,
+        "report_seconds": report.seconds,
+        **{f"report_check_{name}": float(held) for name, held in evaluation.checks.items()},
     }
     try:
         with tempfile.TemporaryDirectory() as folder:
             kept = Path(folder) / "report.json"
-            write_json(kept, dict(report))
-            with tracking.run(settings, f"report-{report['ticker']}", params, tags) as run:
+            report.save(kept)
+            with tracking.run(settings, f"report-{report.ticker}", params, tags) as run:
                 run.metrics(figures)
                 run.artifact(kept)
     except StockcastError as error:
         _LOG.warning("The score of the report is not in MLflow: %s", error)
-        metrics.fell_back(settings, "tracking", ticker=report["ticker"])
+        metrics.fell_back(settings, "tracking", ticker=report.ticker)
         return False
     return True
 
@@ -175,7 +187,7 @@ def _write(
     found: Inputs,
     outline: Outline,
     shelf: Shelf,
-    progress: Progress,
+    progress: Callable[[Event], None],
     now: Callable[[], float],
 ) -> Report:
     from stockcast.agents import facts, graph
@@ -190,21 +202,23 @@ def _write(
         key=_digest([start, outline.conditions]),
     )
     report = document_of(found, table, end, settings)
-    report["created_at"] = dt.datetime.fromtimestamp(now(), dt.UTC).isoformat(timespec="seconds")
-    return report
+    written = dt.datetime.fromtimestamp(now(), dt.UTC).isoformat(timespec="seconds")
+    return report.model_copy(update={"created_at": written})
 
 
 def start_of(table: FactTable, news: News) -> State:
     """Return the state that the team begins with."""
+    from stockcast.agents.graph import news_json
+
     return {
-        "facts": table.documents(),
-        "news": [dataclasses.asdict(item) for item in news.items],
+        "facts": table.json(),
+        "news": news_json(news.items),
         "withheld": news.withheld,
         "note": news.note,
     }
 
 
-def _context(settings: Settings, progress: Progress) -> Context:
+def _context(settings: Settings, progress: Callable[[Event], None]) -> Context:
     from stockcast.agents.graph import Context
 
     if not settings.ollama_base_url:
@@ -221,32 +235,28 @@ def document_of(found: Inputs, table: FactTable, end: State, settings: Settings)
     its evaluation, is the deterministic writer's.
     """
     from stockcast.agents import grounding
-    from stockcast.agents.evaluation import evaluate
-    from stockcast.agents.graph import prose_of
+    from stockcast.agents.graph import draft_of, prose_of
 
     chosen = (end["stance"], end["confidence"])
-    checked = grounding.ground(prose_of(end["draft"]), table, *chosen)
+    checked = grounding.ground(prose_of(draft_of(end)), table, *chosen)
     empty = [name for name, text in checked.sections.items() if not text.strip()]
     replaced = dict.fromkeys(empty, "nothing that the model wrote there could be borne out")
     if empty:
         checked = _refilled(checked, _own_words(table, end, chosen), empty)
     report = _assemble(found, table, end, settings, checked, replaced)
-    report["evaluation"] = evaluate(report, table)
-    if report["evaluation"]["status"] == "Fail" and settings.ollama_base_url:
-        failed = [name for name, held in report["evaluation"]["checks"].items() if not held]
+    if report.evaluation.status == "Fail" and settings.ollama_base_url:
+        failed = [name for name, held in report.evaluation.checks.items() if not held]
         why = f"the model's text failed the checks on {', '.join(failed)}"
         checked = _refilled(checked, _own_words(table, end, chosen), list(checked.sections))
-        report = _assemble(
-            found, table, end, settings, checked, dict.fromkeys(checked.sections, why)
-        )
-        report["evaluation"] = evaluate(report, table)
+        whole = dict.fromkeys(checked.sections, why)
+        return _assemble(found, table, end, settings, checked, whole)
     return report
 
 
 def _refilled(checked: Grounded, own: Grounded, names: Sequence[str]) -> Grounded:
     """Return ``checked`` with the sections ``names`` of ``own``."""
-    references = [kept for kept in checked.references if kept["section"] not in names]
-    references += [kept for kept in own.references if kept["section"] in names]
+    references = [kept for kept in checked.references if kept.section not in names]
+    references += [kept for kept in own.references if kept.section in names]
     return dataclasses.replace(
         checked,
         sections={**checked.sections, **{name: own.sections[name] for name in names}},
@@ -255,14 +265,14 @@ def _refilled(checked: Grounded, own: Grounded, names: Sequence[str]) -> Grounde
     )
 
 
-def _own_words(table: FactTable, end: State, chosen: tuple[str, str]) -> Grounded:
+def _own_words(table: FactTable, end: State, chosen: tuple[Stance, Confidence]) -> Grounded:
     """Return every section as the deterministic writer has it."""
     from stockcast.agents import grounding, stance, writer
-    from stockcast.agents.graph import prose_of
+    from stockcast.agents.graph import news_of, prose_of
 
-    view = writer.survey(table, end.get("news", []), end.get("note", ""))
+    view = writer.survey(table, news_of(end), end.get("note", ""))
     draft = writer.compose(table, stance.rule(table), writer.analyse(table), view, chosen)
-    return grounding.ground(prose_of(draft.model_dump()), table, *chosen)
+    return grounding.ground(prose_of(draft), table, *chosen)
 
 
 def _assemble(
@@ -273,63 +283,70 @@ def _assemble(
     checked: Grounded,
     replaced: Mapping[str, str],
 ) -> Report:
-    from stockcast.agents import stance
-    from stockcast.agents.claims import without_references
+    from stockcast.agents.evaluation import evaluate
+    from stockcast.agents.graph import critique_of
     from stockcast.agents.page import page
 
-    forecast, ruling = found.forecast, stance.rule(table)
-    parts = {role: dict(part) for role, part in end["parts"].items()}
-    report: Report = {
-        "ticker": forecast.ticker,
-        "as_of": str(forecast.as_of),
-        "currency": forecast.currency,
-        "source": forecast.source,
-        "data_hash": forecast.data_hash,
-        **_stale(found),
-        "last_close": forecast.last_close,
-        "model": {"kind": forecast.model.kind, "version": forecast.model.version},
-        "headline": checked.sections["headline"],
-        "sections": checked.sections,
-        "stance": end["stance"],
-        "confidence": end["confidence"],
-        "ruling": {
-            "allowed": list(ruling.allowed),
-            "ceiling": ruling.ceiling,
-            "why": without_references(ruling.reason),
-        },
-        "grounding": checked.document(),
-        "writer": {
-            "name": _writer_of(settings),
-            "model": settings.ollama_model if settings.ollama_base_url else None,
-            "degraded": bool(replaced) or any(part["why"] for part in parts.values()),
-            "parts": parts,
-            "replaced": dict(replaced),
-        },
-        "news": {
-            "count": len(found.news.items),
-            "withheld": found.news.withheld,
-            "unusable": found.news.unusable,
-            "note": found.news.note,
-        },
-        "analysis": {"performance": end["analysis"], "market": end["view"]},
-        "critique": end["critique"],
-        "rounds": end["round"],
-        "calls": end.get("calls", 0),
-        "prompt_version": prompts.VERSION,
-        "facts": table.documents(),
-    }
-    report["markdown"] = page(report, table)
-    return report
+    forecast, parts = found.forecast, end["parts"]
+    report = Report(
+        ticker=forecast.ticker,
+        as_of=forecast.as_of,
+        currency=forecast.currency,
+        source=forecast.source,
+        data_hash=forecast.data_hash,
+        freshness=_stale(found).get("freshness"),
+        last_close=forecast.last_close,
+        model=ReportModel(kind=forecast.model.kind, version=forecast.model.version),
+        headline=checked.sections["headline"],
+        sections=checked.sections,
+        stance=end["stance"],
+        confidence=end["confidence"],
+        ruling=_ruling(table),
+        grounding=checked.account(),
+        writer=Writer(
+            name=_writer_of(settings),
+            model=settings.ollama_model if settings.ollama_base_url else None,
+            degraded=bool(replaced) or any(part["why"] for part in parts.values()),
+            parts=parts,
+            replaced=dict(replaced),
+        ),
+        news=NewsCount(
+            count=len(found.news.items),
+            withheld=found.news.withheld,
+            unusable=found.news.unusable,
+            note=found.news.note,
+        ),
+        analysis=Analysis(
+            performance=PerformanceAnalysis.model_validate_json(end["analysis"]),
+            market=MarketView.model_validate_json(end["view"]),
+        ),
+        critique=critique_of(end),
+        rounds=end["round"],
+        calls=end.get("calls", 0),
+        prompt_version=prompts.VERSION,
+        facts=table.rows,
+    )
+    report = report.model_copy(update={"markdown": page(report, table)})
+    return report.model_copy(update={"evaluation": evaluate(report, table)})
+
+
+def _ruling(table: FactTable) -> RulingFields:
+    from stockcast.agents import stance
+    from stockcast.agents.claims import without_references
+
+    ruling = stance.rule(table)
+    why = without_references(ruling.reason)
+    return RulingFields(allowed=ruling.allowed, ceiling=ruling.ceiling, why=why)
 
 
 def _keep(
     settings: Settings, shelf: Shelf, outline: Outline, report: Report
 ) -> tuple[bool, str | None]:
-    if report["writer"]["degraded"]:
+    if report.writer.degraded:
         return False, "parts of it were written without the language model that was asked for"
-    if report["evaluation"]["status"] != "Pass":
+    if report.evaluation.status != "Pass":
         return False, "it did not pass its evaluation"
-    why = shelf.keep(outline, {**report, "cache": None})
+    why = shelf.keep(outline, report)
     if why is not None:
         metrics.fell_back(settings, "memory", ticker=outline.ticker, why=why)
     return why is None, why

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stockcast.agents.facts import LEAN, FactTable
+from stockcast.contracts.report import Confidence, Stance
 
 __all__ = [
     "CONFIDENCES",
@@ -36,8 +37,8 @@ __all__ = [
     "statements",
 ]
 
-STANCES = ("BULLISH", "BEARISH", "NEUTRAL")
-CONFIDENCES = ("Low", "Medium", "High")
+STANCES: tuple[Stance, ...] = ("BULLISH", "BEARISH", "NEUTRAL")
+CONFIDENCES: tuple[Confidence, ...] = ("Low", "Medium", "High")
 
 _STRONG = 70.0
 _ENOUGH = 20
@@ -49,25 +50,25 @@ _BAD = frozenset({"degraded", "unhealthy", "bad", "critical", "failed", "alarm",
 class Ruling:
     """What the data allow, and what they say by themselves."""
 
-    allowed: tuple[str, ...]
-    ceiling: str
-    stance: str
+    allowed: tuple[Stance, ...]
+    ceiling: Confidence
+    stance: Stance
     reason: str
 
     @property
-    def confidence(self) -> str:
+    def confidence(self) -> Confidence:
         """The highest confidence in the data's own stance."""
         return self.highest(self.stance)
 
-    def highest(self, stance: str) -> str:
+    def highest(self, stance: Stance) -> Confidence:
         """Return the highest confidence that ``stance`` may have."""
         return _lower(self.ceiling, "Medium") if stance == "NEUTRAL" else self.ceiling
 
-    def settle(self, stance: str | None, confidence: str | None) -> tuple[str, str]:
+    def settle(self, stance: Stance, confidence: Confidence) -> tuple[Stance, Confidence]:
         """Return what was proposed as far as the data allow it, else what they say."""
         final = stance if stance in self.allowed else self.stance
-        highest = self.highest(str(final))
-        return str(final), _lower(confidence, highest) if confidence in CONFIDENCES else highest
+        highest = self.highest(final)
+        return final, _lower(confidence, highest) if confidence in CONFIDENCES else highest
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def rule(facts: FactTable) -> Ruling:
         return Ruling(("NEUTRAL",), "Low", "NEUTRAL", why)
     rise, median = facts.number(f"p_rise_{end}"), facts.number(f"median_move_{end}")
     if rise >= LEAN and median > 0:
-        own = "BULLISH"
+        own: Stance = "BULLISH"
         why = "the probability of a rise is at least 60% [rule_rise], and the median is a gain"
     elif rise <= 100 - LEAN and median < 0:
         own = "BEARISH"
@@ -99,7 +100,7 @@ def rule(facts: FactTable) -> Ruling:
     else:
         own = "NEUTRAL"
         why = "the forecast leans too little to either side for a direction"
-    allowed = (own,) if own == "NEUTRAL" else (own, "NEUTRAL")
+    allowed: tuple[Stance, ...] = (own,) if own == "NEUTRAL" else (own, "NEUTRAL")
     return Ruling(allowed, _ceiling(facts, abs(rise - 50)), own, why)
 
 
@@ -121,7 +122,7 @@ def contradictions(text: str, stance: str, confidence: str, median_move: float) 
     return [said for said in statements(text) if said.says not in fine]
 
 
-def _ceiling(facts: FactTable, lean: float) -> str:
+def _ceiling(facts: FactTable, lean: float) -> Confidence:
     health = str(facts["drift_health"].value)
     settled = facts.number("ledger_settled")
     covered = facts.number("ledger_coverage_80")
@@ -134,8 +135,8 @@ def _ceiling(facts: FactTable, lean: float) -> str:
     return "High" if proven and lasting and strong and health in _GOOD else "Medium"
 
 
-def _lower(one: str | None, other: str) -> str:
-    return min((str(one), other), key=CONFIDENCES.index)
+def _lower(one: Confidence, other: Confidence) -> Confidence:
+    return min((one, other), key=CONFIDENCES.index)
 
 
 def denied(text: str, start: int) -> bool:

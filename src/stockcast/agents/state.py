@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import operator
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from stockcast.contracts.report import Answer, Confidence, Paragraph, Part, Stance
 
 __all__ = [
     "CRITIC",
@@ -14,10 +16,7 @@ __all__ = [
     "PERFORMANCE",
     "ROLES",
     "SECTIONS",
-    "Critique",
     "Draft",
-    "MarketView",
-    "PerformanceAnalysis",
     "State",
 ]
 
@@ -36,37 +35,8 @@ SECTIONS = {
     "rationale": "Recommendation",
 }
 
-Stance = Literal["BULLISH", "BEARISH", "NEUTRAL"]
-Confidence = Literal["High", "Medium", "Low"]
-Paragraph = Annotated[str, Field(min_length=1, max_length=4000)]
 
-
-class _Answer(BaseModel):
-    """An answer with these fields and no others."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-
-class PerformanceAnalysis(_Answer):
-    """What the performance analyst makes of prices and forecast."""
-
-    trend: Literal["up", "down", "sideways"]
-    trend_reason: Paragraph
-    volatility: Literal["low", "normal", "high"]
-    volatility_reason: Paragraph
-    key_levels: list[Paragraph] = Field(min_length=1, max_length=8)
-    risks: list[Paragraph] = Field(min_length=1, max_length=8)
-
-
-class MarketView(_Answer):
-    """What the market expert makes of the news."""
-
-    sentiment: Literal["positive", "negative", "mixed", "unknown"]
-    summary: Paragraph
-    catalysts: list[Paragraph] = Field(default_factory=list, max_length=8)
-
-
-class Draft(_Answer):
+class Draft(Answer):
     """A report, section by section."""
 
     headline: Annotated[str, Field(min_length=1, max_length=200)]
@@ -81,32 +51,27 @@ class Draft(_Answer):
     confidence: Confidence
 
 
-class Critique(_Answer):
-    """What the critic says of a draft."""
-
-    verdict: Literal["approve", "revise"]
-    issues: list[Paragraph] = Field(default_factory=list, max_length=20)
-    stance: Stance
-    confidence: Confidence
-
-
 class State(TypedDict, total=False):
-    """What the graph knows; plain JSON, so that a checkpoint needs no class to be read."""
+    """What the graph knows; plain JSON, so that a checkpoint needs no class to be read.
 
-    facts: list[dict[str, Any]]
-    news: list[dict[str, Any]]
+    What is a document is kept as its JSON: ``facts`` and ``news`` are lists, ``analysis``,
+    ``view``, ``draft`` and ``critique`` the last answer of each role.
+    """
+
+    facts: str
+    news: str
     withheld: int
     note: str
-    analysis: dict[str, Any]
-    view: dict[str, Any]
-    draft: dict[str, Any]
-    critique: dict[str, Any]
+    analysis: str
+    view: str
+    draft: str
+    critique: str
     flags: list[str]
     round: int
-    stance: str
-    confidence: str
+    stance: Stance
+    confidence: Confidence
     #: node -> who wrote its part, and why if not who should have
-    parts: Annotated[dict[str, dict[str, Any]], operator.or_]
+    parts: Annotated[dict[str, Part], operator.or_]
     #: answers asked of a language model so far, tries included
     calls: Annotated[int, operator.add]
     #: why no language model is asked any more; empty while it is

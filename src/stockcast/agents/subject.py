@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stockcast.agents.news import News
+from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.forecast import Forecast
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Subject:
     forecast: Forecast
     bars: pd.DataFrame
     ledger: Document | None = None
-    drift: Document | None = None
+    drift: DriftReport | None = None
     news: News = field(default_factory=News)
     memories: tuple[Memory, ...] = ()
 

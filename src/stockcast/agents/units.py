@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from stockcast.agents.claims import Claim
-from stockcast.agents.facts import Fact
 from stockcast.agents.rules import trait_of
+from stockcast.contracts.report import Fact
 
 __all__ = ["equal", "is_day", "tolerance", "unit_fits"]
 

@@ -7,15 +7,22 @@ not answer. The same facts give the same words.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from stockcast.agents import paragraphs, phrases
 from stockcast.agents.facts import FactTable
+from stockcast.agents.news import NewsItem
 from stockcast.agents.phrases import end_of, moved, name_of, side_of, span
 from stockcast.agents.stance import Ruling
-from stockcast.agents.state import Critique, Draft, MarketView, PerformanceAnalysis
+from stockcast.agents.state import Draft
+from stockcast.contracts.report import (
+    Confidence,
+    Critique,
+    MarketView,
+    PerformanceAnalysis,
+    Stance,
+)
 
 __all__ = ["EDITION", "NAME", "analyse", "compose", "review", "survey"]
 
@@ -42,7 +49,7 @@ def analyse(facts: FactTable) -> PerformanceAnalysis:
     )
 
 
-def survey(facts: FactTable, news: Sequence[Mapping[str, Any]], note: str) -> MarketView:
+def survey(facts: FactTable, news: Sequence[NewsItem], note: str) -> MarketView:
     """Return the market expert's part; what was withheld leaves no trace in it."""
     said = [f"{note.rstrip('.')}."] if note else []
     if news:
@@ -57,7 +64,7 @@ def compose(
     ruling: Ruling,
     analysis: PerformanceAnalysis,
     view: MarketView,
-    chosen: tuple[str, str] | None = None,
+    chosen: tuple[Stance, Confidence] | None = None,
 ) -> Draft:
     """Return the report generator's part, from what the two before it found.
 
@@ -153,13 +160,13 @@ def _headline(facts: FactTable, stance: str, analysis: PerformanceAnalysis) -> s
     return f"{ticker}: the probability of a {side} is {facts.text(f'{name}_{end}')}; {band}"
 
 
-def _headlines(facts: FactTable, news: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+def _headlines(facts: FactTable, news: Sequence[NewsItem]) -> Iterable[str]:
     verb, noun = ("is", "item") if len(news) == 1 else ("are", "items")
     latest = " The latest:" if len(news) > _QUOTED else ""
     count, day = facts.text("news_count"), facts.text("as_of")
     yield f"There {verb} {count} {noun} of news up to {day}.{latest}"
     for number, item in enumerate(news[:_QUOTED], start=1):
-        source = f"{item['publisher']}, " if item.get("publisher") else ""
+        source = f"{item.publisher}, " if item.publisher else ""
         date = facts.text(f"news_{number}_date")
-        yield f"“{item['title']}” [news_{number}] ({source}{date})."
+        yield f"“{item.title}” [news_{number}] ({source}{date})."
     yield "No language model read them, so their mood is not judged here."

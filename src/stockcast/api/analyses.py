@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from stockcast.api.schemas import ReportCheck, ReportScore
 from stockcast.contracts.forecast import Forecast
-from stockcast.errors import BadInput
-from stockcast.files import read_json, write_json
+from stockcast.contracts.report import Report
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
 __all__ = ["analyse", "evaluate_latest"]
 
 
-def analyse(settings: Settings, ticker: str, forecast: Forecast) -> dict[str, Any]:
+def analyse(settings: Settings, ticker: str, forecast: Forecast) -> Report:
     """Return the report on ``forecast``: the last one while it holds, else a new one.
 
     Raises:
@@ -23,13 +22,13 @@ def analyse(settings: Settings, ticker: str, forecast: Forecast) -> dict[str, An
     from stockcast import agents
 
     report = agents.write_report(settings, ticker, forecast=forecast)
-    if not report["cache"]["hit"]:
+    if report.cache is None or not report.cache.hit:
         agents.record(settings, report)
-    write_json(_asked_for(settings, ticker), report)
+    report.save(_asked_for(settings, ticker))
     return report
 
 
-def evaluate_latest(settings: Settings, ticker: str) -> dict[str, Any] | None:
+def evaluate_latest(settings: Settings, ticker: str) -> ReportCheck | None:
     """Return the evaluation of the latest report on ``ticker``; None if there is no report.
 
     Raises:
@@ -41,21 +40,15 @@ def evaluate_latest(settings: Settings, ticker: str) -> dict[str, Any] | None:
     reports = [path for path in (_asked_for(settings, ticker), scheduled) if path.exists()]
     if not reports:
         return None
-    report = read_json(max(reports, key=lambda path: path.stat().st_mtime))
-    if not isinstance(report, dict):
-        raise BadInput(f"Expected a report on {ticker}, got {type(report).__name__}.")
+    report = Report.load(max(reports, key=lambda path: path.stat().st_mtime))
     found = agents.evaluate(report)
-    return {
-        "ticker": ticker,
-        "as_of": report.get("as_of"),
-        "created_at": report.get("created_at"),
-        "metrics": {
-            "overall_score": found["score"],
-            "checks": found["checks"],
-            "status": found["status"],
-        },
-        "findings": found["findings"],
-    }
+    return ReportCheck(
+        ticker=ticker,
+        as_of=str(report.as_of),
+        created_at=report.created_at,
+        metrics=ReportScore(overall_score=found.score, checks=found.checks, status=found.status),
+        findings=list(found.findings),
+    )
 
 
 def _asked_for(settings: Settings, ticker: str) -> Path:

@@ -17,7 +17,7 @@ from stockcast.api.fastlane import FastLane
 from stockcast.api.guard import Guard
 from stockcast.api.hosts import Hosts
 from stockcast.api.routes import forecasts, monitor, system, training
-from stockcast.api.schemas import Problem
+from stockcast.api.schemas import Problem, Responses
 from stockcast.api.service import Service
 from stockcast.settings import Settings, load_settings
 
@@ -29,7 +29,7 @@ TOLD = ("Limit", "Remaining", "Reset", "Policy")
 _NO_TELEMETRY: Any = dict.fromkeys(
     ("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False
 )
-_ALWAYS: dict[int | str, dict[str, Any]] = {
+_ALWAYS: Responses = {
     401: {"model": Problem, "description": "No key, or none that is known and valid."},
     403: {"model": Problem, "description": "The key is for less, or a foreign page asks."},
     408: {"model": Problem, "description": "The body came too slowly."},

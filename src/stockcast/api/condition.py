@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from stockcast.api.schemas import Component, Health
 from stockcast.doctor import CHECKS, Finding, examine
 from stockcast.settings import Settings
 
@@ -12,10 +11,8 @@ __all__ = ["condition", "look"]
 #: Parts of the doctor's round that a probe can afford every few seconds.
 PARTS = ("disk", "redis", "ledger")
 
-Document = dict[str, Any]
 
-
-def look(settings: Settings, *, warm: bool) -> Document:
+def look(settings: Settings, *, warm: bool) -> Health:
     """Return the state of each part; ``warm``: what a forecast needs is loaded."""
     checks = [check for check in CHECKS if check.name in PARTS]
     models = Finding(
@@ -30,19 +27,19 @@ def look(settings: Settings, *, warm: bool) -> Document:
     return condition([*examine(settings, checks), models])
 
 
-def condition(findings: list[Finding]) -> Document:
+def condition(findings: list[Finding]) -> Health:
     """Return the verdict on ``findings``: unhealthy only if a required part is down."""
     down = [finding for finding in findings if not finding.ok]
     unhealthy = any(finding.required for finding in down)
-    return {
-        "status": "unhealthy" if unhealthy else "degraded" if down else "healthy",
-        "components": [
-            {
-                "name": finding.name,
-                "ok": finding.ok,
-                "required": finding.required,
-                "detail": " ".join(filter(None, (finding.version, finding.detail))),
-            }
+    return Health(
+        status="unhealthy" if unhealthy else "degraded" if down else "healthy",
+        components=[
+            Component(
+                name=finding.name,
+                ok=finding.ok,
+                required=finding.required,
+                detail=" ".join(filter(None, (finding.version, finding.detail))),
+            )
             for finding in findings
         ],
-    }
+    )

@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
@@ -55,6 +55,17 @@ def _with_zone(moment: str) -> str:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What may be shown of a key: all but its digest, and whether its time is over."""
+
+    name: str
+    scope: Scope
+    created_at: str
+    expires_at: str | None
+    expired: bool
+
+
+@dataclass(frozen=True)
 class Key:
     """A key as the file keeps it.
 
@@ -81,10 +92,9 @@ class Key:
             return False
         return dt.datetime.fromisoformat(self.expires_at) <= (now or dt.datetime.now(dt.UTC))
 
-    def document(self) -> dict[str, Any]:
-        """Return what may be shown of it, as JSON has it."""
-        shown = {key: value for key, value in asdict(self).items() if key != "digest"}
-        return {**shown, "expired": self.expired()}
+    def shown(self) -> Shown:
+        """Return what may be shown of it."""
+        return Shown(self.name, self.scope, self.created_at, self.expires_at, self.expired())
 
 
 _KEYS = TypeAdapter(list[Key])

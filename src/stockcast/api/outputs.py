@@ -6,8 +6,8 @@ import datetime as dt
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from stockcast.api.schemas import Output, Outputs
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
@@ -19,7 +19,7 @@ PRODUCTS = ("drift", "forecasts", "models", "reports", "runs")
 LONGEST = 5000
 
 
-def listing(settings: Settings, ticker: str | None = None) -> dict[str, Any]:
+def listing(settings: Settings, ticker: str | None = None) -> Outputs:
     """Return the files of products and reports, by path below the root; those of one ticker."""
     workspace = Workspace.of(settings)
     roots = [workspace.state / name for name in PRODUCTS]
@@ -29,13 +29,13 @@ def listing(settings: Settings, ticker: str | None = None) -> dict[str, Any]:
         for entry in _files(root)
         if ticker is None or ticker in _names(entry)
     ]
-    found.sort(key=lambda entry: str(entry["path"]))
-    return {
-        "profile": settings.profile,
-        "total": len(found),
-        "truncated": len(found) > LONGEST,
-        "files": found[:LONGEST],
-    }
+    found.sort(key=lambda entry: entry.path)
+    return Outputs(
+        profile=settings.profile,
+        total=len(found),
+        truncated=len(found) > LONGEST,
+        files=found[:LONGEST],
+    )
 
 
 def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
@@ -53,18 +53,15 @@ def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
             yield entry
 
 
-def _entry(root: Path, entry: os.DirEntry[str]) -> dict[str, Any]:
+def _entry(root: Path, entry: os.DirEntry[str]) -> Output:
     try:
         stat = entry.stat(follow_symlinks=False)
         size, at = stat.st_size, stat.st_mtime
     except OSError:  # it went meanwhile
         size, at = 0, 0.0
     modified = dt.datetime.fromtimestamp(at, dt.UTC).isoformat(timespec="seconds")
-    return {
-        "path": Path(entry.path).relative_to(root).as_posix(),
-        "bytes": size,
-        "modified": modified,
-    }
+    path = Path(entry.path).relative_to(root).as_posix()
+    return Output(path=path, bytes=size, modified=modified)
 
 
 def _names(entry: os.DirEntry[str]) -> set[str]:

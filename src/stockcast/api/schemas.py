@@ -6,21 +6,31 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from stockcast.contracts.base import absent
+from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.forecast import Forecast
+from stockcast.contracts.report import Report
 from stockcast.settings import parse_ticker
+
+#: What FastAPI takes for the other answers of an endpoint.
+Responses = dict[int | str, dict[str, Any]]
 
 __all__ = [
     "Accepted",
     "Answer",
-    "Check",
     "Component",
     "Health",
     "Info",
     "Monitored",
+    "NotMade",
+    "Output",
     "Outputs",
     "Problem",
     "Removed",
     "ReportAnswer",
+    "ReportCheck",
+    "ReportScore",
+    "Responses",
     "TaskState",
     "Ticker",
     "TickerRequest",
@@ -79,9 +89,9 @@ class Answer(BaseModel):
 
 
 class ReportAnswer(BaseModel):
-    """The analyst's report: stance, confidence, markdown, facts, evaluation and more."""
+    """The analyst's report."""
 
-    result: dict[str, Any]
+    result: Report
 
 
 class TaskState(BaseModel):
@@ -143,10 +153,30 @@ class Outputs(BaseModel):
     files: list[Output]
 
 
-class Check(BaseModel):
-    """A check that was made, or why it could not be."""
+class NotMade(BaseModel):
+    """Why there is no check."""
 
-    model_config = ConfigDict(extra="allow")
+    status: Literal["failed", "skipped"]
+    error: str | None = absent()
+    detail: str | None = absent()
+
+
+class ReportScore(BaseModel):
+    """What became of the checks of a report; the score is the share that holds."""
+
+    overall_score: float
+    checks: dict[str, bool]
+    status: Literal["Pass", "Fail"]
+
+
+class ReportCheck(BaseModel):
+    """The evaluation of the latest report on a ticker."""
+
+    ticker: str
+    as_of: str
+    created_at: str
+    metrics: ReportScore
+    findings: list[str]
 
 
 class Monitored(BaseModel):
@@ -155,8 +185,8 @@ class Monitored(BaseModel):
     ticker: str
     type: str
     is_parent: bool
-    drift: Check
-    agent_eval: Check
+    drift: DriftReport | NotMade
+    agent_eval: ReportCheck | NotMade
     links: dict[str, str]
 
 

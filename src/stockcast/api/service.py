@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import anyio
 from anyio import to_thread
@@ -17,6 +17,7 @@ from stockcast import forecasting, healing
 from stockcast.api import condition
 from stockcast.api.counting import Counter
 from stockcast.api.limits import Limits
+from stockcast.api.schemas import Health
 from stockcast.cache.aio import AsyncCache, Shared
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.model_record import PARENT
@@ -56,7 +57,7 @@ class Service:
         self._recalling: Shared[bytes | None] = Shared()
         self._computing: Shared[bytes] = Shared()
         self._healing: Shared[Task] = Shared()
-        self._looking: Shared[dict[str, Any]] = Shared()
+        self._looking: Shared[Health] = Shared()
         self._warm = False
         # A report may take minutes to write: it must not keep a forecast from its thread.
         self._lanes = {"quick": anyio.CapacityLimiter(8), "long": anyio.CapacityLimiter(4)}
@@ -98,7 +99,7 @@ class Service:
             lambda: self.work(lambda: healing.heal(self.settings, ticker, kind)),
         )
 
-    async def health(self) -> dict[str, Any]:
+    async def health(self) -> Health:
         """Return how each part is; many who ask at once share one look."""
         return await self._looking.get("", lambda: self.work(self._look))
 
@@ -115,7 +116,7 @@ class Service:
         await self.work(self.counter.flush)
         await self.cache.close()
 
-    def _look(self) -> dict[str, Any]:
+    def _look(self) -> Health:
         return condition.look(self.settings, warm=self._warm)
 
     def _warm_up(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from stockcast.cache.connection import Connection
@@ -10,8 +9,6 @@ from stockcast.cache.flight import claim, release
 from stockcast.errors import Unavailable
 
 __all__ = ["Tasks"]
-
-Document = dict[str, Any]
 
 _KEPT = 7 * 86_400  # s
 
@@ -23,9 +20,8 @@ class Tasks:
         self.connection = connection
         self._key = key
 
-    def put(self, task_id: str, document: Document) -> bool:
-        """Keep ``document`` for a week; say whether it is kept."""
-        text = json.dumps(document, allow_nan=False)
+    def put(self, task_id: str, text: str) -> bool:
+        """Keep the JSON of a task for a week; say whether it is kept."""
         try:
             self.connection.ask(lambda client: client.hset(self._key, task_id, text))
             self.connection.ask(lambda client: client.expire(self._key, _KEPT))
@@ -33,14 +29,13 @@ class Tasks:
             return False
         return True
 
-    def all(self) -> dict[str, Document]:
-        """Return every document by the task's id; none when Redis does not answer."""
+    def all(self) -> dict[str, str]:
+        """Return the JSON of every task by its id; none when Redis does not answer."""
         try:
             found = self.connection.ask(lambda client: client.hgetall(self._key))
         except Unavailable:
             return {}
-        read = {_text(key): _document(_text(value)) for key, value in found.items()}
-        return {key: document for key, document in read.items() if document is not None}
+        return {_text(key): _text(value) for key, value in found.items()}
 
     def forget(self, *task_ids: str) -> None:
         """Drop their documents."""
@@ -73,14 +68,6 @@ class Tasks:
 
     def _claim(self, name: str) -> str:
         return f"{self._key}:{name}"
-
-
-def _document(text: str) -> Document | None:
-    try:
-        document = json.loads(text)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def _text(value: Any) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,9 +11,11 @@ from stockcast.cli import views
 from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
 from stockcast.cli.output import console, print_json, results_only, table
 
+if TYPE_CHECKING:
+    from stockcast.review.comparison import Comparison, Difference, Figure
+
 __all__: list[str] = []
 
-Document = Mapping[str, Any]
 Word = Annotated[
     str, typer.Argument(show_default=False, help="latest, previous, an id, or how one begins.")
 ]
@@ -47,31 +49,32 @@ def compare(
     typer.echo(f"{document['verdict']}\nSee {views.shown_path(page)}")
 
 
-def _changes(document: Document) -> list[Sequence[str]]:
-    def both(row: Document) -> tuple[str, str]:
-        return str(row["a"]), str(row["b"])
-
+def _changes(document: Comparison) -> list[Sequence[str]]:
     listed = {row["key"] for row in document["parameters"]}
     settings = [row for row in document["settings"] if row["key"] not in listed]
     hashes = [(row, row["a"]["data_hash"], row["b"]["data_hash"]) for row in document["data"]]
     return [
-        *(("setting", row["key"], *both(row)) for row in settings),
-        *((row["key"], row["stage"], *both(row)) for row in document["parameters"]),
-        *(("package", row["key"], *both(row)) for row in document["packages"]),
-        *(("data", row["ticker"], a, b) for row, a, b in hashes),
-        *(("code", row["name"], *both(row)) for row in document["code"]),
-        *(("task", row["task"], *both(row)) for row in document["tasks"]),
+        *(("setting", row["key"], *_both(row)) for row in settings),
+        *((row["key"], row["stage"], *_both(row)) for row in document["parameters"]),
+        *(("package", row["key"], *_both(row)) for row in document["packages"]),
+        *(("data", row["ticker"], str(a), str(b)) for row, a, b in hashes),
+        *(("code", row["name"], row["a"], row["b"]) for row in document["code"]),
+        *(("task", row["task"], row["a"], row["b"]) for row in document["tasks"]),
     ]
 
 
-def _figure(row: Document) -> Sequence[str]:
-    low, high = row["ci95"] or (None, None)
+def _both(row: Difference) -> tuple[str, str]:
+    return str(row["a"]), str(row["b"])
+
+
+def _figure(row: Figure) -> Sequence[str]:
+    ci95 = row["ci95"]
     return [
         row["task"],
         row["title"],
         views.number(row["a"], 5),
         views.number(row["b"], 5),
         views.number(row["ratio"], 4),
-        f"{low:.4f} to {high:.4f}" if row["ci95"] else "-",
+        f"{ci95[0]:.4f} to {ci95[1]:.4f}" if ci95 else "-",
         row["judgement"],
     ]

@@ -69,7 +69,7 @@ def tasks(profile: Profile = None, assignments: Overrides = None, as_json: AsJso
 
     settings = settings_for(profile, assignments)
     with results_only():
-        documents = [task.document() for task in healing.tasks(settings)]
+        documents = healing.tasks(settings)
     if as_json:
         print_json(documents)
     elif documents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,11 +14,12 @@ from stockcast.cli.output import console, print_json, results_only, say, table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from stockcast.contracts.drift import DriftReport
+    from stockcast.monitoring.rates import FaultRates
+    from stockcast.monitoring.replay import Rates
     from stockcast.settings import Settings
 
 __all__: list[str] = []
-
-Document = dict[str, Any]
 
 
 @app.command()
@@ -84,42 +86,42 @@ def _check(settings: Settings, pages: bool, as_json: bool) -> int:
         console().print(_health_table(checks.documents))
         typer.echo("\n".join(_advice(document) for document in checks.documents if _ill(document)))
     for document in checks.documents:
-        if document["stop"]:
-            say(document["reasons"][0])
+        if document.stop:
+            say(document.reasons[0])
     for error in failed.values():
         say(error)
     return checks.exit_code
 
 
-def _health_table(documents: Sequence[Document]) -> Any:
+def _health_table(documents: Sequence[DriftReport]) -> Any:
     headings = ["ticker", "as of", "health", "score>", "inputs drifted>", "false alarms>", "why"]
     return table(headings, [_health_row(document) for document in documents])
 
 
-def _health_row(document: Document) -> list[str]:
-    reasons = document["reasons"]
+def _health_row(document: DriftReport) -> list[str]:
+    reasons = document.reasons
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
     return [
-        document["ticker"],
-        document["as_of"] or "-",
-        document["health"],
-        _number(document["score"], ".2f"),
-        _number(document["share_drifted"], ".0%"),
-        _number(document["false_alarm_rate"], ".1%"),
+        document.ticker,
+        str(document.as_of or "-"),
+        document.health,
+        _number(document.score, ".2f"),
+        _number(document.share_drifted, ".0%"),
+        _number(document.false_alarm_rate, ".1%"),
         f"{reasons[0]}{more}" if reasons else _calm(document),
     ]
 
 
-def _calm(document: Document) -> str:
-    return "-" if document["score"] is not None else "Too short a history to call anything drift."
+def _calm(document: DriftReport) -> str:
+    return "-" if document.score is not None else "Too short a history to call anything drift."
 
 
-def _ill(document: Document) -> bool:
-    return bool(document["reasons"])
+def _ill(document: DriftReport) -> bool:
+    return bool(document.reasons)
 
 
-def _advice(document: Document) -> str:
-    return f"{document['ticker']}: {document['what_to_do']}"
+def _advice(document: DriftReport) -> str:
+    return f"{document.ticker}: {document.what_to_do}"
 
 
 def _number(value: float | None, form: str) -> str:
@@ -127,17 +129,18 @@ def _number(value: float | None, form: str) -> str:
 
 
 def _replay(settings: Settings, as_json: bool) -> int:
-    from stockcast.monitoring.rates import measure, summary
+    from stockcast.monitoring.rates import measure, pooled
 
     with results_only():
         replays = measure(settings)
+    rates, faults = [each.rates for each in replays], pooled(replays)
     if as_json:
-        print_json({"profile": settings.profile, **summary(replays)})
+        rows = {"undisturbed": [*map(asdict, rates)], "planted": [*map(asdict, faults)]}
+        print_json({"profile": settings.profile, **rows})
         return 0
-    found = summary(replays)
     page = console()
-    page.print(table(_RATES, [_rates_row(row) for row in found["undisturbed"]]))
-    page.print(table(_FAULTS, [_fault_row(row) for row in found["planted"]]))
+    page.print(table(_RATES, [_rates_row(row) for row in rates]))
+    page.print(table(_FAULTS, [_fault_row(row) for row in faults]))
     return 0
 
 
@@ -148,12 +151,11 @@ _RATES = [
 _FAULTS = ["fault", "planted>", "caught within 20 sessions>", "worst ticker>", "by"]
 
 
-def _rates_row(row: Document) -> list[str]:
-    shares = ("stated", "alarms", "alarms_reference", "alarms_after", "alarms_weekly")
-    ends = [row["ticker"], row["first"], row["last"], str(row["sessions"])]
-    return [*ends, *(_number(row[name], ".1%") for name in shares)]
+def _rates_row(row: Rates) -> list[str]:
+    shares = (row.stated, row.alarms, row.alarms_reference, row.alarms_after, row.alarms_weekly)
+    ends = [row.ticker, row.first, row.last, str(row.sessions)]
+    return [*ends, *(_number(share, ".1%") for share in shares)]
 
 
-def _fault_row(row: Document) -> list[str]:
-    figures = [str(row["planted"]), f"{row['share']:.1%}", f"{row['worst']:.1%}"]
-    return [row["fault"], *figures, row["by"]]
+def _fault_row(row: FaultRates) -> list[str]:
+    return [row.fault, str(row.planted), f"{row.share:.1%}", f"{row.worst:.1%}", row.by]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import errno
 import json
 import logging
@@ -10,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -52,8 +54,18 @@ def results_only() -> Iterator[None]:
 
 
 def print_json(document: Any) -> None:
-    """Print ``document`` on stdout; NaN is refused, since it is not JSON."""
-    typer.echo(json.dumps(document, indent=2, allow_nan=False, default=str))
+    """Print ``document``, of which parts may be contracts; NaN is refused: it is not JSON."""
+    typer.echo(json.dumps(document, indent=2, allow_nan=False, default=_as_json))
+
+
+def _as_json(part: Any) -> Any:
+    """Return ``part`` as JSON has it: a contract, a dataclass, or what is text there."""
+    dump = getattr(part, "model_dump", None)
+    if dump is not None:
+        return dump(mode="json")
+    if isinstance(part, dt.datetime):
+        return part.isoformat(timespec="seconds")
+    return asdict(part) if is_dataclass(part) and not isinstance(part, type) else str(part)
 
 
 def console() -> Console:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,8 @@ from stockcast.cli.forecasts import Ticker, current_forecast
 from stockcast.cli.output import console, print_json, results_only, say
 
 if TYPE_CHECKING:
+    from stockcast.agents.graph import Event
+    from stockcast.contracts.report import Report
     from stockcast.settings import Settings
 
 __all__: list[str] = []
@@ -40,19 +42,20 @@ def report(
         return
     from rich.markdown import Markdown
 
-    console().print(Markdown(document["markdown"]))
-    kept = "from memory" if document["cache"]["hit"] else "new"
-    say(f"the report is {kept}: {document['cache']['why']}.")
+    console().print(Markdown(document.markdown))
+    if document.cache is not None:
+        kept = "from memory" if document.cache.hit else "new"
+        say(f"the report is {kept}: {document.cache.why}.")
 
 
-def _report(settings: Settings, ticker: str, *, reuse: bool) -> dict[str, Any]:
+def _report(settings: Settings, ticker: str, *, reuse: bool) -> Report:
     from stockcast import agents
 
     forecast = current_forecast(settings, ticker)
     written = agents.write_report(
         settings, ticker, forecast=forecast, reuse=reuse, progress=_Progress().tell
     )
-    if not written["cache"]["hit"]:
+    if written.cache is None or not written.cache.hit:
         agents.record(settings, written)
     return written
 
@@ -63,16 +66,16 @@ class _Progress:
     def __init__(self) -> None:
         self._told = 0
 
-    def tell(self, event: dict[str, Any]) -> None:
+    def tell(self, event: Event) -> None:
         """Print what happened, if it is worth a line."""
-        role = str(event["node"]).replace("_", " ")
-        if event["event"] == "started":
+        role = event.node.replace("_", " ")
+        if event.event == "started":
             self._told = 0
-        elif event["event"] == "heard" and event["characters"] >= self._told + STEP:
-            self._told = event["characters"]
+        elif event.event == "heard" and event.characters >= self._told + STEP:
+            self._told = event.characters
             say(f"{role}: {self._told:,} characters so far")
-        elif event["event"] == "resumed":
+        elif event.event == "resumed":
             say(f"going on with the report that was interrupted at the {role}")
-        elif event["event"] == "done":
-            why = f", because {event['why']}" if event["why"] else ""
-            say(f"{role}: written by {event['by']} in {event['seconds']:.1f} s{why}")
+        elif event.event == "done":
+            why = f", because {event.why}" if event.why else ""
+            say(f"{role}: written by {event.by} in {event.seconds:.1f} s{why}")

@@ -14,6 +14,7 @@ from stockcast.cli.output import console, fits, print_json, results_only, say
 from stockcast.errors import BadInput
 
 if TYPE_CHECKING:
+    from stockcast.contracts.drift import DriftReport
     from stockcast.contracts.forecast import Forecast
     from stockcast.pipeline import RunResult
     from stockcast.settings import Settings
@@ -116,15 +117,15 @@ def _forecasts(settings: Settings, result: RunResult) -> list[Forecast]:
     return [forecast for forecast in found if forecast is not None]
 
 
-def _checks(settings: Settings) -> list[dict[str, Any]]:
+def _checks(settings: Settings) -> list[DriftReport]:
     """Return the drift document of each ticker that is not healthy."""
-    from stockcast.files import read_json
+    from stockcast.contracts.drift import DriftReport
     from stockcast.monitoring.documents import document_file
     from stockcast.monitoring.health import HEALTHY
 
     paths = [document_file(settings, ticker) for ticker in settings.all_tickers]
-    documents = [read_json(path) for path in paths if path.exists()]
-    return [document for document in documents if document["health"] != HEALTHY]
+    documents = [DriftReport.load(path) for path in paths if path.exists()]
+    return [document for document in documents if document.health != HEALTHY]
 
 
 def _run_document(result: RunResult, forecasts: Sequence[Forecast]) -> dict[str, Any]:
@@ -185,9 +186,9 @@ def status(
         told = [*notices(settings), *events.notices(settings)]
     if as_json:
         document = {"profile": settings.profile, "root": str(settings.root)}
-        print_json({**document, "tasks": [task.document() for task in tasks], "notices": told})
+        print_json({**document, "tasks": tasks, "notices": told})
         return
-    console().print(views.tasks([task.document() for task in tasks]))
+    console().print(views.tasks(tasks))
     stale = sum(task.state != "fresh" for task in tasks)
     typer.echo(f"{stale} of {len(tasks)} tasks would run." if stale else "All is up to date.")
     typer.echo("\n".join(told), nl=bool(told))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, get_args
 
 import typer
@@ -29,7 +30,7 @@ def daily(
     with results_only():
         result = run_due(settings)
     if as_json:
-        print_json(result.document())
+        print_json({**asdict(result), "exit_code": result.exit_code})
     else:
         typer.echo("\n".join(result.lines()))
     return result.exit_code

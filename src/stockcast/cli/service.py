@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from stockcast.cli.output import console, print_json, say, table
 from stockcast.errors import BadInput
 
 if TYPE_CHECKING:
+    from stockcast.api.keys import Shown
     from stockcast.settings import Settings
 
 __all__: list[str] = []
@@ -70,7 +72,7 @@ def add(
         raise BadInput(f"Expected a scope of {', '.join(keys.SCOPES)}, got {scope!r}.")
     key, secret = keys.add(settings_for(profile, assignments), name, found, days)
     if as_json:
-        print_json({**key.document(), "key": secret})
+        print_json({**asdict(key.shown()), "key": secret})
         return
     typer.echo(secret)
     say(f"a key for {scope}, for {name}; it is kept as a hash and not shown again.")
@@ -83,11 +85,11 @@ def list_keys(
     """List the keys, without what is secret."""
     from stockcast.api import keys
 
-    found = [key.document() for key in keys.listed(settings_for(profile, assignments))]
+    found = [key.shown() for key in keys.listed(settings_for(profile, assignments))]
     if as_json:
         print_json(found)
     elif found:
-        rows = [[k["name"], k["scope"], k["created_at"], _end(k)] for k in found]
+        rows = [[key.name, key.scope, key.created_at, _end(key)] for key in found]
         console().print(table(["name", "scope", "made at", "expires at"], rows))
     else:
         typer.echo("There is no key yet; stockcast keys add NAME makes one.")
@@ -102,13 +104,13 @@ def remove(
 
     key = keys.remove(settings_for(profile, assignments), name)
     if as_json:
-        print_json({"removed": key.document()})
+        print_json({"removed": key.shown()})
     else:
         typer.echo(f"Removed the key for {key.scope} of {key.name}.")
 
 
-def _end(key: dict[str, object]) -> str:
-    return f"{key['expires_at'] or 'never'}{' (over)' if key['expired'] else ''}"
+def _end(key: Shown) -> str:
+    return f"{key.expires_at or 'never'}{' (over)' if key.expired else ''}"
 
 
 def _installed(module: str) -> bool:

@@ -13,6 +13,10 @@ from stockcast.contracts.model_record import ScorecardRow
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from stockcast.contracts.drift import DriftReport
+    from stockcast.healing import Task
+    from stockcast.pipeline import TaskStatus
+
 __all__ = [
     "drift_line",
     "fan",
@@ -135,44 +139,44 @@ def ledger(rows: Sequence[Document]) -> Table:
     return table(headings, [[_cell(row[key]) for key in headings] for row in rows])
 
 
-def drift_line(document: Document) -> str:
+def drift_line(document: DriftReport) -> str:
     """Return what a drift check found, and what to do, in one line."""
-    found = f"{document['ticker']} is {document['health'].lower()}"
-    return f"{found}: {' '.join(document['reasons'])} {document['what_to_do']}"
+    found = f"{document.ticker} is {document.health.lower()}"
+    return f"{found}: {' '.join(document.reasons)} {document.what_to_do}"
 
 
-def tasks(documents: Sequence[Document]) -> Table:
+def tasks(found: Sequence[TaskStatus]) -> Table:
     """Return one row per task of the pipeline: its state, and why it is not fresh."""
     return table(
         ["task", "state", "finished (UTC)", "seconds>", "why"],
         [
             [
-                document["name"],
-                document["state"],
-                (document["finished_at"] or "-")[:19].replace("T", " "),
-                number(document["seconds"], 1),
-                document["why"],
+                task.name,
+                task.state,
+                f"{task.finished_at:%Y-%m-%d %H:%M:%S}" if task.finished_at else "-",
+                number(task.seconds, 1),
+                task.why,
             ]
-            for document in documents
+            for task in found
         ],
     )
 
 
-def long_work(documents: Sequence[Document]) -> Table:
+def long_work(found: Sequence[Task]) -> Table:
     """Return one row per task of healing: how far it is, and why it failed."""
     return table(
         ["started (UTC)", "what", "ticker", "status", "done>", "seconds>", "stage, reason"],
         [
             [
-                document["started_at"][:19].replace("T", " "),
-                document["kind"],
-                document["ticker"],
-                document["status"],
-                f"{document['done']}/{document['total']}",
-                number(document["elapsed_seconds"], 1),
-                document["reason"] or document["stage"],
+                f"{task.started_at:%Y-%m-%d %H:%M:%S}",
+                task.kind,
+                task.ticker,
+                task.status,
+                f"{task.done}/{task.total}",
+                number(task.elapsed_seconds, 1),
+                task.reason or task.stage,
             ]
-            for document in documents
+            for task in found
         ],
     )
 

@@ -28,7 +28,7 @@ def doctor(profile: Profile = None, assignments: Overrides = None, as_json: AsJs
         findings = examine(settings)
     well = all(finding.ok for finding in findings if finding.required)
     if as_json:
-        components = [finding.document() for finding in findings]
+        components = findings
         print_json({"profile": settings.profile, "ok": well, "components": components})
     else:
         rows = [[f.name, f.word, f.mode, f.version, f.detail] for f in findings]
@@ -45,7 +45,7 @@ def sync(profile: Profile = None, assignments: Overrides = None, as_json: AsJson
     with results_only():
         done = tracking.sync(settings)
     if as_json:
-        print_json(done.document())
+        print_json(done)
     elif done.runs:
         champions = f"; champion now: {', '.join(done.champions)}" if done.champions else ""
         sent = f"{len(done.runs)} runs and {len(done.versions)} versions"

@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stockcast.errors import BadInput
 from stockcast.files import read_json, write_json
 
-__all__ = ["Contract", "Product"]
+__all__ = ["Contract", "Product", "absent"]
+
+
+def absent() -> Any:
+    """A field that a document lacks while it is None."""
+    return Field(default=None, exclude_if=lambda value: value is None)
 
 
 class Contract(BaseModel):

@@ -41,8 +41,6 @@ TEMPLATES = HOME / "dashboards" / "voila" / "templates" / "stockcast"
 LEDGER_ROWS = 10
 #: Below this p a difference is called more than chance.
 SURE = 0.05
-#: What a drift document may tell besides its health.
-_OF_DRIFT = ("what_to_do", "as_of", "data_hash", "share_drifted", "false_alarm_rate")
 
 
 def view(settings: Settings, dossier: Dossier) -> str:
@@ -238,9 +236,7 @@ def _heading(column: object) -> str:
 
 
 def _drift(settings: Settings, dossier: Dossier) -> Context:
-    if dossier.drift is None:
-        return {"drift": None}
-    return {"drift": {**dict.fromkeys(_OF_DRIFT), "reasons": [], **dossier.drift}}
+    return {"drift": dossier.drift}
 
 
 def _report(settings: Settings, dossier: Dossier) -> Context:
@@ -248,11 +244,10 @@ def _report(settings: Settings, dossier: Dossier) -> Context:
     if report is None:
         return {"report": None}
     parts = [
-        (title, _paragraphs(str(report["sections"].get(name, ""))))
-        for name, title in SECTIONS.items()
+        (title, _paragraphs(report.sections.get(name, ""))) for name, title in SECTIONS.items()
     ]
     told = [part for part in parts[1:] if part[1]]
-    return {"report": {**report, "lead": parts[0][1], "parts": told}}
+    return {"report": report, "lead": parts[0][1], "parts": told}
 
 
 def _paragraphs(text: str) -> list[tuple[str, list[str]]]:

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.model_record import ModelRecord, child_name
 from stockcast.contracts.prices import SnapshotPointer
+from stockcast.contracts.report import Report
 from stockcast.errors import BadInput, StockcastError
 from stockcast.files import read_json
 from stockcast.pipeline.plans import pages, read_pipeline
@@ -63,8 +65,8 @@ class Dossier:
     prices: SnapshotPointer | None = None
     forecast: Forecast | None = None
     record: ModelRecord | None = None
-    report: Document | None = None
-    drift: Document | None = None
+    report: Report | None = None
+    drift: DriftReport | None = None
     ledger: pd.DataFrame | None = None  #: as Ledger.rows gives it
     summary: Document | None = None  #: as Ledger.summary gives it
     stages: tuple[StageState, ...] = ()
@@ -74,12 +76,11 @@ class Dossier:
         """The state of the stage whose notebook is ``name``, if the pipeline has it."""
         return next((stage for stage in self.stages if stage.stage == name), None)
 
-    def outdated(self, part: Document | Forecast | ModelRecord | None) -> bool:
+    def outdated(self, part: Forecast | ModelRecord | DriftReport | Report | None) -> bool:
         """Whether ``part`` was made from other prices than those in use."""
         if part is None or self.prices is None:
             return False
-        made_from = part.get("data_hash") if isinstance(part, dict) else part.data_hash
-        return bool(made_from != self.prices.data_hash)
+        return part.data_hash != self.prices.data_hash
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,8 @@ def read(settings: Settings, ticker: str) -> Dossier:
         prices=part("prices", workspace.price_pointer(ticker), SnapshotPointer.load),
         forecast=part("forecast", workspace.forecast(ticker), Forecast.load),
         record=part("record", workspace.record(child_name(ticker)), ModelRecord.load),
-        report=part("report", workspace.report(ticker)),
-        drift=part("drift", workspace.drift(ticker)),
+        report=part("report", workspace.report(ticker), Report.load),
+        drift=part("drift", workspace.drift(ticker), DriftReport.load),
         ledger=ledger,
         summary=summary,
         stages=tuple(_stages(settings, ticker)),

@@ -11,18 +11,18 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import fcntl
+import json
 import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from stockcast import cache
 from stockcast.errors import BadInput, Unavailable
 from stockcast.files import read_json, write_json
-from stockcast.healing.task import Kind, Task, is_id
+from stockcast.healing.task import Kind, Task
 from stockcast.locks import locked, open_lock, take
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
@@ -41,7 +41,12 @@ GONE = "It stopped without finishing; ask again to resume."
 
 _HOST = socket.gethostname()
 
-Record = dict[str, Any]
+
+class Record(Task):
+    """A task as it is written down: where its process is, and when it said so last (UTC)."""
+
+    host: str | None = None
+    updated_at: str = ""
 
 
 class Board:
@@ -82,9 +87,10 @@ class Board:
     def write(self, task: Task) -> None:
         """Record how the task is now."""
         now = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
-        record = {**task.timed().document(), "host": _HOST, "updated_at": now}
-        write_json(self._file(task.task_id), record)
-        self._shared.put(task.task_id, record)
+        told = {**task.timed().model_dump(), "host": _HOST, "updated_at": now}
+        record = Record.model_validate(told)
+        write_json(self._file(task.task_id), record.model_dump(mode="json"))
+        self._shared.put(task.task_id, record.model_dump_json())
 
     def read(self, task_id: str) -> Task | None:
         """Return how the task is now; None if there is none of that id."""
@@ -94,8 +100,7 @@ class Board:
     def all(self) -> list[Task]:
         """Return every task, the latest first."""
         records = sorted(self._records().items(), reverse=True)
-        found = (self._truth(record) for _, record in records)
-        return [task for task in found if task is not None]
+        return [self._truth(record) for _, record in records]
 
     @contextlib.contextmanager
     def claimed(self, task: Task) -> Iterator[None]:
@@ -142,7 +147,7 @@ class Board:
 
     def _at_work(self, name: str) -> Task:
         task_id = self._lock_file(name).read_text("utf-8")
-        task = Task.read(self._records().get(task_id, {}))
+        task = self._records().get(task_id)
         if task is None:
             raise Unavailable(f"Another process is at work on {name}; ask again later.")
         return task
@@ -152,8 +157,8 @@ class Board:
         holder = self._shared.claim(task.name, task.task_id, LEASE)
         if holder == task.task_id:
             return None
-        record = self._records().get(holder, {})
-        if record.get("host") not in (None, _HOST):
+        record = self._records().get(holder)
+        if record is not None and record.host not in (None, _HOST):
             return self._truth(record)
         self._shared.release(task.name, holder)  # it was killed: we have its lock
         self._shared.claim(task.name, task.task_id, LEASE)
@@ -168,7 +173,9 @@ class Board:
         records = self._records()
         tasks = self.all()
         under_way = sum(
-            task.running for task in tasks if records.get(task.task_id, {}).get("host") == _HOST
+            task.running
+            for task in tasks
+            if task.task_id in records and records[task.task_id].host == _HOST
         )
         if under_way >= LIMIT:
             raise Unavailable(f"{under_way} tasks are under way; ask again when some have ended.")
@@ -181,28 +188,29 @@ class Board:
 
     def _records(self) -> dict[str, Record]:
         """Return the newer record of each task, by its id."""
-        records = {path.stem: _read(path) for path in self.folder.glob("*.json")}
+        kept = (_read(path) for path in self.folder.glob("*.json"))
+        records = {record.task_id: record for record in kept if record is not None}
         for task_id, record in self._records_of_redis().items():
-            if _time(record) > _time(records.get(task_id, {})):
+            if task_id not in records or record.updated_at > records[task_id].updated_at:
                 records[task_id] = record
-        return {task_id: record for task_id, record in records.items() if is_id(task_id)}
+        return records
 
     def _records_of_redis(self) -> dict[str, Record]:
         remote = self._settings.redis_url or self._settings.redis_host
         if not (remote or self.folder.exists()):  # a look at nothing starts no server
             return {}
-        return self._shared.all()
+        found = {name: _parsed(text) for name, text in self._shared.all().items()}
+        return {name: record for name, record in found.items() if record is not None}
 
-    def _truth(self, record: Record) -> Task | None:
+    def _truth(self, record: Record) -> Task:
         """Return the task of ``record``; failed if it says it runs and no process is at work."""
-        task = Task.read(record)
-        if task is None or not task.running or self._is_at_work(task, record.get("host")):
-            return task
-        latest = self._records().get(task.task_id, record)  # it may have ended between the looks
-        ended = Task.read(latest)
-        if ended is None or ended.running:
-            return task.ended("failed", GONE, finished_at=_when(latest) or task.started_at)
-        return ended
+        if not record.running or self._is_at_work(record, record.host):
+            return _task(record)
+        latest = self._records().get(record.task_id, record)  # it may have ended between the looks
+        if latest.running:
+            end = _when(latest) or record.started_at
+            return _task(record).ended("failed", GONE, finished_at=end)
+        return _task(latest)
 
     def _is_at_work(self, task: Task, host: object) -> bool:
         if host != _HOST:
@@ -226,20 +234,28 @@ def _is_held(lock: int) -> bool:
     return False
 
 
-def _read(path: Path) -> Record:
+def _read(path: Path) -> Record | None:
     try:
-        record = read_json(path)
+        record = Record.read(read_json(path))
     except BadInput:  # damaged, or gone meanwhile
-        return {}
-    return record if isinstance(record, dict) else {}
+        return None
+    return record if record is not None and record.task_id == path.stem else None
 
 
-def _time(record: Record) -> str:
-    return str(record.get("updated_at") or "")
+def _parsed(text: str) -> Record | None:
+    try:
+        return Record.read(json.loads(text))
+    except ValueError:
+        return None
+
+
+def _task(record: Record) -> Task:
+    """Return the task alone."""
+    return Task.model_validate(record.model_dump(include=set(Task.model_fields)))
 
 
 def _when(record: Record) -> dt.datetime | None:
     try:
-        return dt.datetime.fromisoformat(_time(record))
+        return dt.datetime.fromisoformat(record.updated_at)
     except ValueError:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import secrets
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
@@ -67,7 +67,7 @@ class Task(BaseModel):
         return cls(task_id=task_id, kind=kind, ticker=ticker, started_at=now)
 
     @classmethod
-    def read(cls, document: dict[str, Any]) -> Task | None:
+    def read(cls, document: object) -> Self | None:
         """Return the task of a stored document, which may hold more; None if it is none."""
         try:
             task = cls.model_validate(document)
@@ -85,24 +85,20 @@ class Task(BaseModel):
         """Whether it has not ended."""
         return self.status == "running"
 
-    def now(self, **changes: Any) -> Task:
+    def now(self, **changes: Any) -> Self:
         """Return it with ``changes``, timed anew."""
         return self.model_copy(update=changes).timed()
 
-    def ended(self, status: Status, reason: str | None = None, **changes: Any) -> Task:
+    def ended(self, status: Status, reason: str | None = None, **changes: Any) -> Self:
         """Return the task as it ends now."""
         end = dt.datetime.now(dt.UTC)
         return self.now(**{"status": status, "reason": reason, "finished_at": end, **changes})
 
-    def timed(self) -> Task:
+    def timed(self) -> Self:
         """Return it with the seconds that passed until its end, or until now."""
         end = self.finished_at or dt.datetime.now(dt.UTC)
         passed = (end - self.started_at).total_seconds()
         return self.model_copy(update={"elapsed_seconds": round(max(0.0, passed), 1)})
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return self.model_dump(mode="json")
 
 
 def is_id(text: str) -> bool:

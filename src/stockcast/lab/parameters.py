@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
 from stockcast.errors import BadInput
-from stockcast.pipeline.plans import PIPELINE, Pipeline, TaskPlan, plan, read_pipeline
+from stockcast.pipeline.plans import PIPELINE, Pipeline, StageSpec, TaskPlan, plan, read_pipeline
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
@@ -36,7 +38,7 @@ def task_of(settings: Settings, notebook: Path, ticker: str | None = None) -> Ta
     if stage is None:
         return None
     wanted = ticker or settings.tickers[0]
-    if not stage.get("each"):
+    if not stage.each:
         found = plan(settings, pipeline)
     elif wanted in settings.all_tickers:
         found = plan(settings.model_copy(update={"tickers": (wanted,)}), pipeline)
@@ -46,9 +48,9 @@ def task_of(settings: Settings, notebook: Path, ticker: str | None = None) -> Ta
     return next((task for task in mine if task.ticker == wanted), mine[0])
 
 
-def _stage(pipeline: Pipeline, notebook: Path) -> Mapping[str, Any] | None:
+def _stage(pipeline: Pipeline, notebook: Path) -> StageSpec | None:
     here = pipeline.path.parent
-    own = (s for s in pipeline.stages if (here / s["source"]).resolve() == notebook.resolve())
+    own = (s for s in pipeline.stages if (here / s.source).resolve() == notebook.resolve())
     return next(own, None)
 
 
@@ -66,21 +68,23 @@ def _declared(task: TaskPlan) -> dict[str, str]:
     return {key: str(path) for key, path in task.products.items() if key not in ("nb", "html")}
 
 
-def parameters(settings: Settings, task: TaskPlan) -> dict[str, Any]:
+def parameters(settings: Settings, task: TaskPlan) -> dict[str, JsonValue]:
     """Return all that the pipeline gives the notebook of ``task``, with products of its own."""
     alone = settings if task.ticker is None else _of_ticker(settings, task.ticker)
     every = {other.name: other for other in plan(alone)}
-    upstream: dict[str, Any] = {}
+    single: dict[str, JsonValue] = {}
+    matched: dict[str, dict[str, JsonValue]] = {}
     for name, pattern in task.upstream.items():
-        found = _declared(every[name])
+        found: dict[str, JsonValue] = {**_declared(every[name])}
         if pattern:
-            upstream.setdefault(pattern, {})[name] = found
+            matched.setdefault(pattern, {})[name] = found
         else:
-            upstream[name] = found
+            single[name] = found
+    upstream: dict[str, JsonValue] = {**matched, **single}
     return {
         **task.params,
         **({"upstream": upstream} if upstream else {}),
-        "product": products(settings, task),
+        "product": {**products(settings, task)},
     }
 
 

@@ -14,11 +14,10 @@ from typing import Any
 import pandas as pd
 
 from stockcast import marks, prices
+from stockcast.contracts.drift import DriftReport
 from stockcast.errors import DataFault, StockcastError
-from stockcast.files import write_json
 from stockcast.monitoring import checkup, documents, evidently_report, intake, remedies
 from stockcast.monitoring.checkup import Checkup
-from stockcast.monitoring.documents import Document
 from stockcast.monitoring.health import CRITICAL, DEGRADED, HEALTHY
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
@@ -32,26 +31,26 @@ WritePage = Callable[..., Any]  #: of reference, current, limits and path
 class Checks:
     """What a round of checks found: a drift document for each ticker, or why there is none."""
 
-    documents: list[dict[str, Any]] = field(default_factory=list)
+    documents: list[DriftReport] = field(default_factory=list)
     failed: dict[str, StockcastError] = field(default_factory=dict)
 
     @property
     def health(self) -> str:
         """The worst health of any ticker."""
-        found = {document["health"] for document in self.documents}
+        found = {document.health for document in self.documents}
         return next((word for word in (CRITICAL, DEGRADED) if word in found), HEALTHY)
 
     @property
     def exit_code(self) -> int:
         """0 when all were checked, whatever the health; 2 for faulty data; else the failure's."""
-        if any(document["stop"] for document in self.documents):
+        if any(document.stop for document in self.documents):
             return DataFault.exit_code
         return min((error.exit_code for error in self.failed.values()), default=0)
 
     @property
     def false_alarm_rate(self) -> float | None:
         """Mean of the tickers' shares of undisturbed sessions with an alarm."""
-        rates = [document["false_alarm_rate"] for document in self.documents]
+        rates = [document.false_alarm_rate for document in self.documents]
         known = [rate for rate in rates if rate is not None]
         return round(sum(known) / len(known), 5) if known else None
 
@@ -87,7 +86,7 @@ def conclude(
     found: Checkup,
     write_page: WritePage | None = None,
     path: Path | None = None,
-) -> Document:
+) -> DriftReport:
     """Act on what was found in ``history``, and write it down; return the document.
 
     Args:
@@ -97,15 +96,15 @@ def conclude(
         write_page: writes Evidently's page; None: there is to be none.
         path: of the document; at another place than its own it is a trial, and nothing is done.
     """
-    if path not in (None, documents.document_file(settings, history.ticker)):
-        write_json(path, found.document)
+    if path is not None and path != documents.document_file(settings, history.ticker):
+        found.document.save(path)
         return found.document
     document = remedies.act(settings, history, found.document)
     inputs, ticker = found.inputs, history.ticker
     if write_page is not None and len(inputs.reference):
         page = documents.page_file(settings, ticker)
         write_page(inputs.reference, inputs.current, inputs.limits, page)
-        document = {**document, "page": page.name}
+        document = document.model_copy(update={"page": page.name})
     documents.save(settings, document)
     return document
 
@@ -116,17 +115,17 @@ def page_if_ill(found: Checkup) -> WritePage | None:
     A stage of its own per ticker cannot have a page of each: to import Evidently takes longer than
     all the rest of the check, and a page has 4 MB.
     """
-    return None if found.document["health"] == HEALTHY else evidently_report.write_page
+    return None if found.document.health == HEALTHY else evidently_report.write_page
 
 
-def _check_again(settings: Settings, document: Document) -> None:
+def _check_again(settings: Settings, document: DriftReport) -> None:
     """Have the next run look at a ticker anew whose document is about faulty data.
 
     They may be restored to what they were when the pipeline looked last, and nothing be stale.
     """
-    if document["stop"]:
-        day = document["as_of"] or str(settings.as_of or dt.date.today())
-        marks.add(settings, f"drift-{document['ticker']}", day, document["reasons"][0])
+    if document.stop:
+        day = document.as_of or settings.as_of or dt.date.today()
+        marks.add(settings, f"drift-{document.ticker}", str(day), document.reasons[0])
 
 
 @contextlib.contextmanager

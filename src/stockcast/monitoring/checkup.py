@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from stockcast import calendars, features
+from stockcast.contracts.drift import Action, BarFault, Calibrations, DriftReport, Quality
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.errors import BadInput
 from stockcast.features import FEATURES
@@ -17,7 +18,6 @@ from stockcast.ledger import Ledger
 from stockcast.models.splits import split_days
 from stockcast.monitoring import promise, quality, served
 from stockcast.monitoring.documents import (
-    Document,
     document_file,
     identity,
     model_name,
@@ -43,7 +43,7 @@ BEHIND = 5
 class Checkup:
     """What was found: the document, and the frames that it was made from."""
 
-    document: Document
+    document: DriftReport
     inputs: Inputs
     forecasts: promise.Forecasts
 
@@ -82,20 +82,21 @@ def examine(
         settings, record, history, seen, Ledger(settings).rows(ticker), sessions
     )
     verdict = judge([*map(_finding, faults), *inputs.findings, *forecasts.findings])
-    document = {
-        **identity(settings, ticker, f"{history.as_of:%Y-%m-%d}", history.data_hash),
+    document = DriftReport(
+        **identity(settings, ticker, history.as_of.date(), history.data_hash),
         **verdict_fields(verdict),
-        "sessions": sessions,
-        "score": inputs.score,
-        "share_drifted": inputs.share_drifted,
-        "columns": inputs.columns,
-        "volatility": inputs.volatility,
-        "quality": _quality(faults, behind, stored),
-        "performance": forecasts.document,
-        **_rates(inputs, forecasts),
-        "action": {"kind": "none"},
-        "page": None,
-    }
+        sessions=sessions,
+        score=inputs.score,
+        share_drifted=inputs.share_drifted,
+        columns=inputs.columns,
+        volatility=inputs.volatility,
+        quality=_quality(faults, behind, stored),
+        performance=forecasts.performance,
+        false_alarm_rate=_rate(inputs, forecasts),
+        calibration=_calibrations(inputs, forecasts),
+        action=Action(kind="none"),
+        page=None,
+    )
     return Checkup(document, inputs, forecasts)
 
 
@@ -129,12 +130,12 @@ def training_end(
 def _sessions_since(settings: Settings, history: PriceHistory) -> int:
     """Sessions since the last check, 1 to 5; a check that is repeated looks at the same ones."""
     path = document_file(settings, history.ticker)
-    last = read_json(path) if path.exists() else {}
-    if not last.get("as_of"):
+    last = DriftReport.load(path) if path.exists() else None
+    if last is None or last.as_of is None or last.sessions is None:
         return LOOK_BACK
-    if last["as_of"] == f"{history.as_of:%Y-%m-%d}":
-        return int(last["sessions"])
-    since = int((history.frame.index > pd.Timestamp(last["as_of"])).sum())
+    if last.as_of == history.as_of.date():
+        return last.sessions
+    since = int((history.frame.index > pd.Timestamp(last.as_of)).sum())
     return min(max(since, 1), LOOK_BACK)
 
 
@@ -167,28 +168,33 @@ def _finding(fault: Fault) -> Finding:
     return Finding("data", fault.severity == "stop", str(fault))
 
 
-def _quality(faults: Iterable[Fault], behind: int, stored: Iterable[Fault]) -> Document:
-    return {
-        "faults": [
-            {
-                "date": f"{fault.date:%Y-%m-%d}" if fault.date is not None else None,
-                "column": fault.column,
-                "problem": fault.problem,
-                "severity": fault.severity,
-            }
+def _quality(faults: Iterable[Fault], behind: int, stored: Iterable[Fault]) -> Quality:
+    return Quality(
+        faults=tuple(
+            BarFault(
+                date=fault.date.date() if fault.date is not None else None,
+                column=fault.column,
+                problem=fault.problem,
+                severity=fault.severity,
+            )
             for fault in faults
-        ],
-        "sessions_behind": behind,
-        "stored_otherwise": [fault.column for fault in stored],
-    }
+        ),
+        sessions_behind=behind,
+        stored_otherwise=tuple(fault.column for fault in stored),
+    )
 
 
-def _rates(inputs: Inputs, forecasts: promise.Forecasts) -> Document:
-    """The share of undisturbed sessions at which such a check alarms, and how that is known."""
-    parts = {"inputs": inputs.calibration, "forecasts": forecasts.calibration}
-    known = {name: part for name, part in parts.items() if part is not None}
-    rate = round(sum(part.rate for part in known.values()), 5) if known else None
-    return {
-        "false_alarm_rate": rate,
-        "calibration": {name: part.document() for name, part in known.items()} or None,
-    }
+def _rate(inputs: Inputs, forecasts: promise.Forecasts) -> float | None:
+    """The share of undisturbed sessions at which such a check alarms."""
+    known = [part for part in (inputs.calibration, forecasts.calibration) if part is not None]
+    return round(sum(part.rate for part in known), 5) if known else None
+
+
+def _calibrations(inputs: Inputs, forecasts: promise.Forecasts) -> Calibrations | None:
+    """How that is known."""
+    if inputs.calibration is None and forecasts.calibration is None:
+        return None
+    return Calibrations(
+        inputs=inputs.calibration.alarms() if inputs.calibration else None,
+        forecasts=forecasts.calibration.alarms() if forecasts.calibration else None,
+    )

@@ -11,7 +11,7 @@ import gc
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import pandas as pd
 
@@ -21,6 +21,18 @@ __all__ = ["METHOD", "write_page"]
 
 #: Evidently's name of the distance.
 METHOD = "wasserstein"
+
+
+class _Config(TypedDict):
+    type: str
+    column: str
+
+
+class _Metric(TypedDict):
+    """One of the metrics of an Evidently report."""
+
+    config: _Config
+    value: float
 
 
 def write_page(
@@ -55,7 +67,12 @@ def write_page(
         snapshot = Report([count, *drifts]).run(current, reference)
         with replacing(path) as temporary:
             snapshot.save_html(str(temporary))
-    return _scores(snapshot.dict())
+    found: list[_Metric] = snapshot.dict()["metrics"]
+    return {
+        metric["config"]["column"]: float(metric["value"])
+        for metric in found
+        if metric["config"]["type"].endswith("ValueDrift")
+    }
 
 
 @contextlib.contextmanager
@@ -71,11 +88,3 @@ def _importing() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def _scores(found: dict[str, Any]) -> dict[str, float]:
-    return {
-        metric["config"]["column"]: float(metric["value"])
-        for metric in found["metrics"]
-        if metric["config"]["type"].endswith("ValueDrift")
-    }

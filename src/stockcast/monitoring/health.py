@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-__all__ = ["CRITICAL", "DEGRADED", "GRAVE", "HEALTHY", "Cause", "Finding", "Verdict", "judge"]
+from stockcast.contracts.drift import Cause, Health
 
-Cause = Literal["data", "drift", "forecasts"]
+__all__ = ["CRITICAL", "DEGRADED", "GRAVE", "HEALTHY", "Finding", "Verdict", "judge"]
 
-HEALTHY, DEGRADED, CRITICAL = "Healthy", "Degraded", "Critical"
+HEALTHY: Health = "Healthy"
+DEGRADED: Health = "Degraded"
+CRITICAL: Health = "Critical"
 
 #: How far over its threshold a surprise is critical: 9 in 10 doublings of volatility are, and 1 in
 #: 250 undisturbed sessions; the rest of what is over a threshold is told, and trains nothing.
@@ -46,7 +47,7 @@ class Verdict:
         reasons: every finding, the gravest first.
     """
 
-    health: str
+    health: Health
     cause: Cause | None
     retrain: bool
     stop: bool

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
+from stockcast.contracts.drift import Column
 from stockcast.features import MODEL_INPUTS
 from stockcast.monitoring.distances import DRIFTED_SHARE, FLOOR, distances, limits
 from stockcast.monitoring.health import GRAVE, Finding
@@ -36,7 +36,7 @@ class Inputs:
     """
 
     findings: tuple[Finding, ...]
-    columns: dict[str, dict[str, Any]]
+    columns: dict[str, Column]
     share_drifted: float | None
     score: float | None
     volatility: float | None
@@ -134,15 +134,15 @@ def _columns(
     far: pd.Series,
     limit: pd.Series,
     worst: pd.Series,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Column]:
     shift = (current.mean() - reference.mean()) / reference.std().clip(lower=FLOOR)
     return {
-        name: {
-            "score": round(float(far[name]), 4),
-            "threshold": round(float(limit[name]), 4),
-            "drifted": bool(far[name] > limit[name]),
-            "surprise": round(float(worst[name]), 4),
-            "shift_in_sd": round(float(shift[name]), 4),
-        }
+        name: Column(
+            score=round(float(far[name]), 4),
+            threshold=round(float(limit[name]), 4),
+            drifted=bool(far[name] > limit[name]),
+            surprise=round(float(worst[name]), 4),
+            shift_in_sd=round(float(shift[name]), 4),
+        )
         for name in _COLUMNS
     }

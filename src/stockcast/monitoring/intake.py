@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from stockcast import holds, prices
+from stockcast.contracts.drift import DriftReport
 from stockcast.errors import DataFault
 from stockcast.monitoring import documents, quality
-from stockcast.monitoring.documents import Document
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
 
@@ -30,7 +30,7 @@ def admit(settings: Settings, ticker: str) -> PriceHistory:
     return history
 
 
-def refuse(settings: Settings, ticker: str, reason: str) -> Document:
+def refuse(settings: Settings, ticker: str, reason: str) -> DriftReport:
     """Hold the ticker, and write down that its prices were refused; return the document."""
     holds.place(settings, ticker, reason)
     document = documents.refusal(settings, ticker, reason)

@@ -9,13 +9,12 @@ the forecast's own spread, with those of the same model walked forward.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from stockcast.contracts.drift import LastOutcomes
 from stockcast.contracts.forecast import QUANTILES
 from stockcast.evaluation.metrics import coverage, pinball, pit
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
@@ -76,23 +75,23 @@ def scores(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, rows.index)
 
 
-def figures(rows: pd.DataFrame, count: int = LONG) -> dict[str, Any]:
+def figures(rows: pd.DataFrame, count: int = LONG) -> LastOutcomes:
     """Pinball loss, coverage of the 80% interval and residuals of the last ``count`` outcomes."""
     known = rows.dropna().tail(count)
     if known.empty:
-        return {"n": 0}
+        return LastOutcomes(n=0)
     y, q = known["outcome"].to_numpy(), known[list(QUANTILES)].to_numpy()
     residuals = (y - q[:, LEVELS.index(0.5)]) / _width(known).to_numpy()
-    return {
-        "n": len(known),
-        "first": f"{known.index[0]:%Y-%m-%d}",
-        "last": f"{known.index[-1]:%Y-%m-%d}",
-        "pinball": pinball(y, q, LEVELS),
-        "coverage_80": coverage(y, q[:, LEVELS.index(0.1)], q[:, LEVELS.index(0.9)]),
-        "median_in_spreads": float((known["q50"] / _width(known)).mean()),
-        "residual_mean": float(residuals.mean()),
-        "residual_sd": float(residuals.std()),
-    }
+    return LastOutcomes(
+        n=len(known),
+        first=known.index[0].date(),
+        last=known.index[-1].date(),
+        pinball=pinball(y, q, LEVELS),
+        coverage_80=coverage(y, q[:, LEVELS.index(0.1)], q[:, LEVELS.index(0.9)]),
+        median_in_spreads=float((known["q50"] / _width(known)).mean()),
+        residual_mean=float(residuals.mean()),
+        residual_sd=float(residuals.std()),
+    )
 
 
 def _width(rows: pd.DataFrame) -> pd.Series:

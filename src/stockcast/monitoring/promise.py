@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
+from stockcast.contracts.drift import LastOutcomes, Performance, Promised
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.errors import BadInput
 from stockcast.monitoring import performance
@@ -25,14 +25,14 @@ class Forecasts:
 
     Attributes:
         findings: what is not as promised.
-        document: figures promised, of late, and of the ledger.
+        performance: figures promised, of late, and of the ledger.
         calibration: of the thresholds; None where too few forecasts are known.
         rows: next-day forecasts by origin, with their outcomes.
         scores: of each, over their thresholds.
     """
 
     findings: tuple[Finding, ...]
-    document: dict[str, Any]
+    performance: Performance
     calibration: Calibration | None
     rows: pd.DataFrame
     scores: pd.DataFrame
@@ -58,21 +58,21 @@ def look_at_forecasts(
     """
     rows = _rows(settings, record, history, features, ledger)
     if record is None or rows is None:
-        return Forecasts((), {}, None, pd.DataFrame(), pd.DataFrame())
+        return Forecasts((), Performance(), None, pd.DataFrame(), pd.DataFrame())
     scores = performance.scores(rows)
     before = scores.iloc[:-sessions]
     enough = len(before.dropna()) >= FEWEST
     calibration = calibrate(before, settings.false_alarm_rate) if enough else None
     over = calibration.over(scores) if calibration else scores
     settled = ledger[(ledger["horizon"] == 1) & ledger["log_return"].notna()]
-    document = {
-        "model": record.served.model_dump(mode="json"),
-        "promised": _promised(record),
-        "walked": performance.figures(rows),
-        "ledger": {"n": len(settled), **_ledger_figures(rows, settled)},
-        "scores": {name: _figure(over[name]) for name in over},
-    }
-    return Forecasts(_findings(over.tail(sessions)), document, calibration, rows, over)
+    found = Performance(
+        model=record.served,
+        promised=_promised(record),
+        walked=performance.figures(rows),
+        ledger=_ledger_figures(rows, settled),
+        scores={str(name): _figure(over[name]) for name in over},
+    )
+    return Forecasts(_findings(over.tail(sessions)), found, calibration, rows, over)
 
 
 def _rows(
@@ -93,20 +93,24 @@ def _rows(
     return performance.table(walk, ledger, history.frame["close"])
 
 
-def _promised(record: ModelRecord) -> dict[str, Any]:
+def _promised(record: ModelRecord) -> Promised:
     """Test figures for the next day of what serves, as they were when it was trained."""
     kind = record.served.kind
-    model = record.served.strategy if kind == "baseline" else kind
-    row = record.figures(model, 1)
-    wanted = {"n", "pinball", "pinball_vs_naive", "coverage_80"}
-    return row.model_dump(include=wanted) if row else {}
+    row = record.figures(record.served.strategy if kind == "baseline" else kind, 1)
+    if row is None:
+        return Promised()
+    return Promised(
+        n=row.n,
+        pinball=row.pinball,
+        pinball_vs_naive=row.pinball_vs_naive,
+        coverage_80=row.coverage_80,
+    )
 
 
-def _ledger_figures(rows: pd.DataFrame, settled: pd.DataFrame) -> dict[str, Any]:
-    if settled.empty:
-        return {}
+def _ledger_figures(rows: pd.DataFrame, settled: pd.DataFrame) -> LastOutcomes:
+    """Figures of the settled forecasts; ``n`` counts those whose origin is no more, too."""
     found = performance.figures(rows[rows.index.isin(settled["as_of"])], len(rows))
-    return {key: value for key, value in found.items() if key != "n"}
+    return found.model_copy(update={"n": len(settled)})
 
 
 def _figure(scores: pd.Series) -> float | None:

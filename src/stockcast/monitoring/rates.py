@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -11,11 +11,11 @@ from stockcast import prices
 from stockcast.errors import BadInput
 from stockcast.monitoring.checkup import training_end
 from stockcast.monitoring.documents import model_name
-from stockcast.monitoring.replay import Replay, replay
+from stockcast.monitoring.replay import Caught, Replay, replay
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["measure", "summary"]
+__all__ = ["FaultRates", "measure", "pooled"]
 
 _BY = {
     "ingest": "ingestion",
@@ -46,23 +46,43 @@ def measure(settings: Settings, planted: int = 25) -> list[Replay]:
     return found
 
 
-def summary(replays: Sequence[Replay]) -> dict[str, Any]:
-    """Return ``undisturbed``, a row per ticker, and ``planted``, a row per fault."""
-    faults = pd.DataFrame([row for each in replays for row in each.faults])
-    return {
-        "undisturbed": [{"ticker": each.ticker, **each.rates} for each in replays],
-        "planted": [_pooled(name, rows) for name, rows in faults.groupby("fault", sort=False)],
-    }
+@dataclass(frozen=True)
+class FaultRates:
+    """How often one fault was caught on all tickers together.
+
+    Attributes:
+        fault: its name.
+        planted: how often.
+        caught: how often within 20 sessions.
+        share: the share of those.
+        worst: the share of the ticker on which it was caught least.
+        by: in words, what caught it and how often.
+    """
+
+    fault: str
+    planted: int
+    caught: int
+    share: float
+    worst: float
+    by: str
 
 
-def _pooled(name: Any, rows: pd.DataFrame) -> dict[str, Any]:
-    planted, caught = int(rows["planted"].sum()), int(rows["caught"].sum())
-    by = {word: int(rows[f"by_{key}"].sum()) for key, word in _BY.items()}
-    return {
-        "fault": str(name),
-        "planted": planted,
-        "caught": caught,
-        "share": caught / planted,
-        "worst": float(rows["share"].min()),
-        "by": ", ".join(f"{word} {count}" for word, count in by.items() if count),
-    }
+def pooled(replays: Sequence[Replay]) -> list[FaultRates]:
+    """Return a row per fault that was planted."""
+    by_fault: dict[str, list[Caught]] = {}
+    for row in (row for each in replays for row in each.faults):
+        by_fault.setdefault(row.fault, []).append(row)
+    return [_pooled(name, rows) for name, rows in by_fault.items()]
+
+
+def _pooled(name: str, rows: Sequence[Caught]) -> FaultRates:
+    planted, caught = sum(row.planted for row in rows), sum(row.caught for row in rows)
+    by = {word: sum(row.by[key] for row in rows) for key, word in _BY.items()}
+    return FaultRates(
+        fault=name,
+        planted=planted,
+        caught=caught,
+        share=caught / planted,
+        worst=min(row.share for row in rows),
+        by=", ".join(f"{word} {count}" for word, count in by.items() if count),
+    )

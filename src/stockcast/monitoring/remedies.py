@@ -8,13 +8,16 @@ hold the ticker's forecast and train nothing.
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Literal
+
 import pandas as pd
 
 from stockcast import holds, marks
+from stockcast.contracts.drift import Action, DriftReport
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.errors import BadInput
 from stockcast.marks import Mark
-from stockcast.monitoring.documents import Document
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
@@ -22,58 +25,57 @@ from stockcast.workspace import Workspace
 __all__ = ["act", "training_task"]
 
 
-def act(settings: Settings, history: PriceHistory, document: Document) -> Document:
+def act(settings: Settings, history: PriceHistory, document: DriftReport) -> DriftReport:
     """Do what the ``document`` on ``history`` asks for.
 
     Returns:
         The document with ``action``: ``kind`` none, hold, retrain (the next run does it) or
         cooldown, with ``task``, ``day`` of the mark, and ``sessions_left`` until the next may be.
     """
-    if document["stop"]:
+    if document.stop:
         return _hold(settings, document)
     holds.release(settings, history.ticker)
-    if not document["retrain"]:
+    if not document.retrain:
         return document
     return _retrain(settings, history.frame.index, document)
 
 
-def training_task(document: Document) -> str:
+def training_task(document: DriftReport) -> str:
     """The name of the task that trains the model of the document's ticker."""
-    own = document["model"] != "parent"
-    return f"train_child-{document['ticker']}" if own else "train_parent"
+    own = document.model != "parent"
+    return f"train_child-{document.ticker}" if own else "train_parent"
 
 
-def _hold(settings: Settings, document: Document) -> Document:
-    ticker, reason = document["ticker"], document["reasons"][0]
+def _hold(settings: Settings, document: DriftReport) -> DriftReport:
+    ticker, reason = document.ticker, document.reasons[0]
     holds.place(settings, ticker, reason)
-    action: Document = {"kind": "hold"}
-    if document["quality"]["stored_otherwise"]:  # ingesting again puts it right
-        marks.add(settings, f"ingest-{ticker}", document["as_of"], reason)
-        action["task"] = f"ingest-{ticker}"
-    return {**document, "action": action}
+    task = None
+    if document.quality.stored_otherwise:  # ingesting again puts it right
+        task = f"ingest-{ticker}"
+        marks.add(settings, task, str(document.as_of), reason)
+    return document.model_copy(update={"action": Action(kind="hold", task=task)})
 
 
-def _retrain(settings: Settings, days: pd.DatetimeIndex, document: Document) -> Document:
-    task, reason = training_task(document), document["reasons"][0]
-    trained_for = _trained_for(settings, document["model"])
+def _retrain(settings: Settings, days: pd.DatetimeIndex, document: DriftReport) -> DriftReport:
+    task, reason = training_task(document), document.reasons[0]
+    trained_for = _trained_for(settings, document.model)
     if trained_for == _NO_MODEL:
         return document
     last = marks.in_force(settings, task)
     since = int((days > pd.Timestamp(last["day"])).sum()) if last else settings.retrain_cooldown
     left = settings.retrain_cooldown - since
+    kind: Literal["retrain", "cooldown"]
     if last is not None and last != trained_for:  # the next run has it to do already
         kind, day = "retrain", last["day"]
     elif last is not None and left > 0:
         kind, day = "cooldown", last["day"]
     else:
-        day = marks.add(settings, task, document["as_of"], reason)["day"]
+        day = marks.add(settings, task, str(document.as_of), reason)["day"]
         kind, left = "retrain", settings.retrain_cooldown
-    action = {"kind": kind, "task": task, "day": day, "sessions_left": left}
-    return {
-        **document,
-        "action": action,
-        "what_to_do": f"{_words(action)} {document['what_to_do']}",
-    }
+    marked = dt.date.fromisoformat(day)
+    action = Action(kind=kind, task=task, day=marked, sessions_left=left)
+    advice = f"{_words(action)} {document.what_to_do}"
+    return document.model_copy(update={"action": action, "what_to_do": advice})
 
 
 #: A model that was never trained needs no mark to be.
@@ -88,10 +90,10 @@ def _trained_for(settings: Settings, model: str) -> Mark | None:
         return _NO_MODEL
 
 
-def _words(action: Document) -> str:
-    if action["kind"] == "retrain":
-        return f"The next run trains the model again ({action['task']})."
+def _words(action: Action) -> str:
+    if action.kind == "retrain":
+        return f"The next run trains the model again ({action.task})."
     return (
-        f"The model was trained again for the drift of {action['day']}, and is not for another "
-        f"{action['sessions_left']} sessions (retrain_cooldown)."
+        f"The model was trained again for the drift of {action.day}, and is not for another "
+        f"{action.sessions_left} sessions (retrain_cooldown)."
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,7 +35,52 @@ ROWS = 450
 #: No check is replayed, and no fault planted, before so many sessions.
 WARM_UP = 330
 
-Row = dict[str, Any]
+#: What caught a planted fault.
+Catchers = dict[str, bool]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Shares of one ticker's undisturbed sessions with an alarm.
+
+    Attributes:
+        ticker: whose sessions.
+        first: the first of them.
+        last: the last of them.
+        sessions: how many.
+        alarms: share of all of them.
+        alarms_reference: of those on reference days.
+        alarms_after: of those after; None where there are none.
+        alarms_weekly: share of weekly checks.
+        by: share of all, by what alarmed.
+        stated: the share that a check states.
+    """
+
+    ticker: str
+    first: str
+    last: str
+    sessions: int
+    alarms: float
+    alarms_reference: float
+    alarms_after: float | None
+    alarms_weekly: float
+    by: dict[str, float]
+    stated: float
+
+
+@dataclass(frozen=True)
+class Caught:
+    """How often one fault was planted and caught, and by what."""
+
+    fault: str
+    planted: int
+    caught: int
+    by: dict[str, int]
+
+    @property
+    def share(self) -> float:
+        """Share that was caught."""
+        return self.caught / self.planted
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +93,8 @@ class Replay:
     """
 
     ticker: str
-    rates: Row
-    faults: list[Row]
+    rates: Rates
+    faults: list[Caught]
 
 
 def replay(
@@ -123,7 +167,7 @@ class _World:
     def _exchange(self) -> str:
         return self.settings.market(self.history.ticker).exchange
 
-    def rates(self) -> Row:
+    def rates(self) -> Rates:
         """Alarms at the sessions of undisturbed history."""
         bars = self.history.frame
         over = self.calibration.over(self.reference.scores(bars, self.inputs))
@@ -139,19 +183,20 @@ class _World:
         one = alarms.any(axis=1)
         inside = one.index.isin(self.reference.days)
         weekly = one.rolling(5).max().iloc[4::5]
-        return {
-            "first": f"{one.index[0]:%Y-%m-%d}",
-            "last": f"{one.index[-1]:%Y-%m-%d}",
-            "sessions": len(one),
-            "alarms": float(one.mean()),
-            "alarms_reference": float(one[inside].mean()),
-            "alarms_after": float(one[~inside].mean()) if (~inside).any() else None,
-            "alarms_weekly": float(weekly.mean()),
-            "by": {name: float(alarms[name].mean()) for name in alarms},
-            "stated": round(self.calibration.rate + self.promised.rate, 5),
-        }
+        return Rates(
+            ticker=self.history.ticker,
+            first=f"{one.index[0]:%Y-%m-%d}",
+            last=f"{one.index[-1]:%Y-%m-%d}",
+            sessions=len(one),
+            alarms=float(one.mean()),
+            alarms_reference=float(one[inside].mean()),
+            alarms_after=float(one[~inside].mean()) if (~inside).any() else None,
+            alarms_weekly=float(weekly.mean()),
+            by={name: float(alarms[name].mean()) for name in alarms},
+            stated=round(self.calibration.rate + self.promised.rate, 5),
+        )
 
-    def faults(self, rng: np.random.Generator, planted: int) -> Iterator[Row]:
+    def faults(self, rng: np.random.Generator, planted: int) -> Iterator[Caught]:
         """One row for each fault."""
         last = len(self.history.frame) - SESSIONS
         onsets = rng.integers(max(WARM_UP, ROWS // 2), last, planted)
@@ -194,7 +239,7 @@ class _World:
             found.iloc[end - quality.RECENT : end] = bool(faults)
         return found
 
-    def _in_bars(self, name: str, at: int) -> Row:
+    def _in_bars(self, name: str, at: int) -> Catchers:
         bars = plants.BAR_FAULTS[name](self.history.frame.iloc[: at + SESSIONS], at)
         ticker, exchange = self.history.ticker, self._exchange
         faults = schema.faults(bars.iloc[-ROWS:], ticker=ticker, exchange=exchange)
@@ -204,7 +249,7 @@ class _World:
         computed = features.compute(bars)
         return _caught(inputs=self._surprised(bars, computed))
 
-    def _in_inputs(self, at: int, column: str, sign: float) -> Row:
+    def _in_inputs(self, at: int, column: str, sign: float) -> Catchers:
         bars, computed = self.history.frame.iloc[: at + SESSIONS], self.inputs.iloc[: at + SESSIONS]
         by = sign * float(self.reference.inputs[column].std())
         kept = plants.shifted(computed, at, column, by)
@@ -212,7 +257,7 @@ class _World:
         differ = bool(served.mismatches(kept, computed, ticker, quality.RECENT))
         return _caught(served=differ, inputs=self._surprised(bars, kept))
 
-    def _in_forecasts(self, at: int, by: float) -> Row:
+    def _in_forecasts(self, at: int, by: float) -> Catchers:
         rows = plants.biased(self.rows.iloc[: at + SESSIONS], at, by)
         over = self.promised.over(performance.scores(rows)).iloc[at:]
         return _caught(forecasts=bool((over >= 1).any(axis=None)))
@@ -239,16 +284,11 @@ def _forecasts(
     return performance.table(walk, nothing, close)
 
 
-def _caught(**by: bool) -> Row:
+def _caught(**by: bool) -> Catchers:
     return {"ingest": False, "served": False, "inputs": False, "forecasts": False, **by}
 
 
-def _row(name: str, plants_: list[Row]) -> Row:
-    caught = [any(each.values()) for each in plants_]
-    return {
-        "fault": name,
-        "planted": len(plants_),
-        "caught": sum(caught),
-        "share": sum(caught) / len(plants_),
-        **{f"by_{key}": sum(each[key] for each in plants_) for key in _caught()},
-    }
+def _row(name: str, plants_: list[Catchers]) -> Caught:
+    caught = sum(any(each.values()) for each in plants_)
+    by = {key: sum(each[key] for each in plants_) for key in _caught()}
+    return Caught(name, len(plants_), caught, by)

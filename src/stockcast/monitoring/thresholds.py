@@ -9,11 +9,12 @@ together alarm at the stated share of sessions.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from stockcast.contracts.drift import Alarms
 
 __all__ = ["BLOCK", "Calibration", "calibrate"]
 
@@ -48,17 +49,17 @@ class Calibration:
         """Scores in units of their thresholds: an alarm from 1 on."""
         return scores / self.thresholds
 
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return {
-            "target": self.target,
-            "rate": round(self.rate, 5),
-            "rate_high": round(self.rate_high, 5),
-            "sessions": self.sessions,
-            "first": f"{self.first:%Y-%m-%d}",
-            "last": f"{self.last:%Y-%m-%d}",
-            "thresholds": {name: round(float(v), 4) for name, v in self.thresholds.items()},
-        }
+    def alarms(self) -> Alarms:
+        """Return it as a drift report has it."""
+        return Alarms(
+            target=self.target,
+            rate=round(self.rate, 5),
+            rate_high=round(self.rate_high, 5),
+            sessions=self.sessions,
+            first=self.first.date(),
+            last=self.last.date(),
+            thresholds={str(name): round(float(v), 4) for name, v in self.thresholds.items()},
+        )
 
 
 def calibrate(scores: pd.DataFrame, target: float, seed: int = 7) -> Calibration:

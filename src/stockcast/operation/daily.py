@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -70,10 +70,6 @@ class Daily:
     def exit_code(self) -> int:
         """0 when nothing failed."""
         return 1 if self.failed else 0
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return {**asdict(self), "exit_code": self.exit_code}
 
     def lines(self) -> list[str]:
         """Return what a log shows."""

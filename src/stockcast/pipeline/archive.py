@@ -14,10 +14,13 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 import stockcast
-from stockcast.files import keep, share, write_json
+from stockcast.contracts.run import RunRecord, StageRecord, TaskRecord, TaskState
+from stockcast.files import keep, share
 from stockcast.masking import mask
 from stockcast.pipeline.closure import digest
 from stockcast.pipeline.execution import failed_paths
@@ -49,43 +52,40 @@ def write(settings: Settings, dag: DAG, result: RunResult) -> Path:
     for task in dag.values():
         by_stage.setdefault(task.plan.stage, []).append(task)
     params = {stage: _shared(task.recipe.params for task in of) for stage, of in by_stage.items()}
-    document = {
-        **result.document(),
-        **_when(result),
-        **_what(),
-        "settings": _public(settings),
-        "stages": {
-            stage: {**_code(runs / CODE, of[0]), "params": params[stage]}
-            for stage, of in by_stage.items()
-        },
-        "tasks": {
+    now = dt.datetime.now(dt.UTC)
+    record = RunRecord(
+        version=RunRecord.LATEST,
+        run_id=result.run_id,
+        profile=result.profile,
+        seconds=result.seconds,
+        ran=result.ran,
+        skipped=tuple(result.skipped),
+        failed={name: failure.record() for name, failure in result.failed.items()},
+        blocked=result.blocked,
+        command=result.command,
+        exit_code=result.exit_code,
+        started_at=(now - dt.timedelta(seconds=result.seconds)).isoformat(timespec="seconds"),
+        finished_at=now.isoformat(timespec="seconds"),
+        program=stockcast.__version__,
+        commit=_git("rev-parse", "HEAD"),
+        modified=bool(_git("status", "--porcelain", "--untracked-files=no")),
+        packages=_packages(),
+        settings=_public(settings),
+        stages={stage: _stage(runs / CODE, of[0], params[stage]) for stage, of in by_stage.items()},
+        tasks={
             task.name: _task(settings, task, result, params[stage])
             for stage, of in by_stage.items()
             for task in of
         },
-    }
+    )
     path = runs / f"{result.run_id}.json"
-    write_json(path, document)
+    record.save(path)
     return path
 
 
-def _when(result: RunResult) -> dict[str, str]:
-    now = dt.datetime.now(dt.UTC)
-    begun = now - dt.timedelta(seconds=result.seconds)
-    return {
-        "started_at": begun.isoformat(timespec="seconds"),
-        "finished_at": now.isoformat(timespec="seconds"),
-    }
-
-
-def _what() -> dict[str, Any]:
+def _packages() -> dict[str, str]:
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return {
-        "version": stockcast.__version__,
-        "commit": _git("rev-parse", "HEAD"),
-        "modified": bool(_git("status", "--porcelain", "--untracked-files=no")),
-        "packages": {"python": platform.python_version(), **versions},
-    }
+    return {"python": platform.python_version(), **versions}
 
 
 def _git(*arguments: str) -> str | None:
@@ -99,12 +99,12 @@ def _git(*arguments: str) -> str | None:
     return said.stdout.strip() or None
 
 
-def _public(settings: Settings) -> dict[str, Any]:
+def _public(settings: Settings) -> dict[str, JsonValue]:
     values = settings.model_dump(mode="json").items()  # secrets are stars there already
     return {key: mask(value) if isinstance(value, str) else value for key, value in values}
 
 
-def _shared(every: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def _shared(every: Iterable[Mapping[str, JsonValue]]) -> dict[str, JsonValue]:
     """Return the parameters that are the same for all, so that they are told once."""
     first, *others = every
     return {
@@ -114,42 +114,43 @@ def _shared(every: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _code(kept: Path, task: Stage) -> dict[str, Any]:
+def _stage(kept: Path, task: Stage, params: dict[str, JsonValue]) -> StageRecord:
     notebook = task.plan.notebook
     hashes = {notebook.name: digest(notebook), **task.recipe.modules}
     for name, path in {notebook.name: notebook, **task.files}.items():
         if digest(path) == hashes[name]:  # else it was edited while the run was at work
             keep(path, kept / hashes[name])
-    return {"notebook": notebook.name, "code": hashes}
+    return StageRecord(notebook=notebook.name, code=hashes, params=params)
 
 
 def _task(
-    settings: Settings, task: Stage, result: RunResult, shared: Mapping[str, Any]
-) -> dict[str, Any]:
+    settings: Settings, task: Stage, result: RunResult, shared: Mapping[str, JsonValue]
+) -> TaskRecord:
     plan, state = task.plan, _state(task.name, result)
     recorded = (task.recorded or {}) if state in ("ran", "fresh") else {}
     maker = recorded.get("run_id") or None
     stamp = recorded.get("timestamp")
     page = failed_paths(plan)[1] if state == "failed" else plan.products["html"]
     at = dt.datetime.fromtimestamp(stamp, dt.UTC).isoformat(timespec="seconds") if stamp else None
-    return {
-        "stage": plan.stage,
-        "ticker": plan.ticker,
-        "state": state,
-        "seconds": recorded.get("seconds"),
-        "finished_at": at,
-        "made_by": maker,
-        "params": {k: v for k, v in task.recipe.params.items() if k not in shared},
-        "page": page.relative_to(Workspace.of(settings).reports).as_posix(),
-        "products": _copies(settings, task, str(maker)) if maker else {},
-    }
+    return TaskRecord(
+        stage=plan.stage,
+        ticker=plan.ticker,
+        state=state,
+        seconds=recorded.get("seconds"),
+        finished_at=at,
+        made_by=maker,
+        params={k: v for k, v in task.recipe.params.items() if k not in shared},
+        page=page.relative_to(Workspace.of(settings).reports).as_posix(),
+        products=_copies(settings, task, str(maker)) if maker else {},
+    )
 
 
-def _state(name: str, result: RunResult) -> str:
-    for state in ("ran", "failed", "blocked"):
-        if name in getattr(result, state):
-            return state
-    return "fresh"
+def _state(name: str, result: RunResult) -> TaskState:
+    if name in result.ran:
+        return "ran"
+    if name in result.failed:
+        return "failed"
+    return "blocked" if name in result.blocked else "fresh"
 
 
 def _copies(settings: Settings, task: Stage, maker: str) -> dict[str, str]:

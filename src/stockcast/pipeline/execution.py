@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import stockcast
+from stockcast.contracts.run import NotebookFailure, NotebookRecord
 from stockcast.files import replacing
 from stockcast.masking import hide
 from stockcast.pipeline import pictures, render
@@ -48,12 +49,12 @@ def run(plan: TaskPlan, notebook: str, kernels: Kernels, inputs: Iterable[Path])
         if running.exists():
             node = nbformat.read(running, as_version=4)
         failure = replace(error.failure, report=failed_paths(plan)[1])
-        _keep(plan, node, about | _times(begun), failure, kernels)
+        _keep(plan, node, _ended(about, begun), failure, kernels)
         raise NotebookFailed(failure) from error
     finally:
         running.unlink(missing_ok=True)
     found = _data_hash([*plan.products.values(), *inputs])
-    told = about | _times(begun) | {"data_hash": found}
+    told = _ended(about, begun).model_copy(update={"data_hash": found})
     _write(node, told, *_pages(plan), kernels.settings)
     for path in failed_paths(plan):
         path.unlink(missing_ok=True)
@@ -65,33 +66,35 @@ def failed_paths(plan: TaskPlan) -> tuple[Path, Path]:
     return path.with_name(f"{path.stem}.failed.ipynb"), path.with_name(f"{path.stem}.failed.html")
 
 
-def last_failure(plan: TaskPlan) -> dict[str, Any] | None:
-    """Return what the last run said when it failed: message, finished_at, seconds."""
+def last_failure(plan: TaskPlan) -> NotebookRecord | None:
+    """Return what the last run left when it failed; its ``failure`` is known."""
     try:
         about = json.loads(failed_paths(plan)[0].read_text("utf-8"))["metadata"]["stockcast"]
-        return {**about["failure"], **{key: about[key] for key in ("finished_at", "seconds")}}
+        record = NotebookRecord.model_validate(about)
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return record if record.failure else None
 
 
 def _pages(plan: TaskPlan) -> tuple[Path, Path]:
     return plan.products["nb"], plan.products["html"]
 
 
-def _about(plan: TaskPlan, kernels: Kernels) -> dict[str, Any]:
-    return {
-        "task": plan.name,
-        "stage": plan.stage,
-        "ticker": plan.ticker,
-        "profile": kernels.settings.profile,
-        "run_id": kernels.run_id,
-        "version": stockcast.__version__,
-    }
+def _about(plan: TaskPlan, kernels: Kernels) -> NotebookRecord:
+    return NotebookRecord(
+        task=plan.name,
+        stage=plan.stage,
+        ticker=plan.ticker,
+        profile=kernels.settings.profile,
+        run_id=kernels.run_id,
+        version=stockcast.__version__,
+    )
 
 
-def _times(begun: float) -> dict[str, Any]:
+def _ended(about: NotebookRecord, begun: float) -> NotebookRecord:
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    return {"finished_at": now, "seconds": round(time.time() - begun, 1)}
+    seconds = round(time.time() - begun, 1)
+    return about.model_copy(update={"finished_at": now, "seconds": seconds})
 
 
 def _check_products(plan: TaskPlan) -> None:
@@ -101,13 +104,13 @@ def _check_products(plan: TaskPlan) -> None:
             raise NotebookFailed(Failure(plan.name, "MissingProduct", why))
 
 
-def _prepared(node: Any, about: dict[str, Any]) -> Any:
-    node.metadata["stockcast"] = about
+def _prepared(node: Any, about: NotebookRecord) -> Any:
+    node.metadata["stockcast"] = about.model_dump(mode="json")
     return node
 
 
 def _write(
-    node: Any, about: dict[str, Any], notebook: Path, page: Path, settings: Settings
+    node: Any, about: NotebookRecord, notebook: Path, page: Path, settings: Settings
 ) -> None:
     import nbformat
 
@@ -123,10 +126,12 @@ def _write(
 
 
 def _keep(
-    plan: TaskPlan, node: Any, about: dict[str, Any], failure: Failure, kernels: Kernels
+    plan: TaskPlan, node: Any, about: NotebookRecord, failure: Failure, kernels: Kernels
 ) -> None:
-    told = {**failure.document(), "message": str(failure), "resume": kernels.command}
-    _write(node, about | {"failure": told}, *failed_paths(plan), kernels.settings)
+    known = failure.record().model_dump() | {"message": str(failure)}
+    told = NotebookFailure(**known, resume=kernels.command)
+    about = about.model_copy(update={"failure": told})
+    _write(node, about, *failed_paths(plan), kernels.settings)
 
 
 def _data_hash(paths: Iterable[Path]) -> str | None:

@@ -32,7 +32,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypedDict
 
 from stockcast.pipeline.launcher import die_with, die_with_runner
 
@@ -105,6 +105,14 @@ def _open_files() -> list[Path]:
     return [path for path in listed if path.is_symlink()]  # the listing's own is gone by now
 
 
+class Request(TypedDict):
+    """A kernel that is to be forked: its arguments, folder and environment."""
+
+    argv: list[str]
+    cwd: str
+    env: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Kernel:
     """A kernel as its parent knows it."""
@@ -147,7 +155,7 @@ class Server:
                     self._tell_end(kernel) if number == kernel.process else self._let_go(kernel)
         return lambda: None
 
-    def _fork(self, request: dict[str, Any], log: int, pipe: int) -> Work | None:
+    def _fork(self, request: Request, log: int, pipe: int) -> Work | None:
         here = os.getpid()
         try:
             pid = os.fork()
@@ -187,7 +195,7 @@ class Server:
         os.waitpid(kernel.pid, 0)
 
 
-def _be_kernel(parent: int, request: dict[str, Any], log: int, pipe: int) -> None:
+def _be_kernel(parent: int, request: Request, log: int, pipe: int) -> None:
     """Be, in the child, what an ordinary kernel is from its start, and run until it is told to end.
 
     Random numbers are as in a process that has just begun: Python's and numpy's differ each time,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from stockcast.pipeline.imports import quickly
 from stockcast.settings import Settings
@@ -31,11 +31,6 @@ class TaskStatus:
     finished_at: dt.datetime | None  #: UTC; of a failed task, when it failed
     seconds: float | None
 
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        at = self.finished_at.isoformat(timespec="seconds") if self.finished_at else None
-        return {**asdict(self), "finished_at": at}
-
 
 def status(settings: Settings, pipeline: Pipeline | None = None) -> list[TaskStatus]:
     """Return the state of every task; nothing is run or written.
@@ -56,11 +51,10 @@ def _status(task: Stage) -> TaskStatus:
     from stockcast.pipeline.execution import last_failure
 
     plan, recorded = task.plan, task.recorded or {}
-    failure = last_failure(plan) if task.reasons else None
-    if failure:
-        why = str(failure["message"])
-        at = dt.datetime.fromisoformat(failure["finished_at"])
-        return TaskStatus(plan.name, plan.stage, plan.ticker, "failed", why, at, failure["seconds"])
+    last = last_failure(plan) if task.reasons else None
+    if last and last.failure and last.finished_at:
+        why, at = last.failure.message, dt.datetime.fromisoformat(last.finished_at)
+        return TaskStatus(plan.name, plan.stage, plan.ticker, "failed", why, at, last.seconds)
     stamp = recorded.get("timestamp")
     return TaskStatus(
         name=plan.name,

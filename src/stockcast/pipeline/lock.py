@@ -7,17 +7,32 @@ import datetime as dt
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from stockcast.errors import StockcastError
 from stockcast.locks import open_lock, take
 
-__all__ = ["Locked", "held", "holder"]
+__all__ = ["Holder", "Locked", "held", "holder"]
 
 
 class Locked(StockcastError):
     """Another run holds the root."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The run that holds a root.
+
+    Attributes:
+        pid: of its process.
+        since: UTC, ISO 8601.
+        command: that started it.
+    """
+
+    pid: int
+    since: str
+    command: str
 
 
 def _path(root: Path) -> Path:
@@ -37,7 +52,7 @@ def held(root: Path, command: str) -> Iterator[None]:
         if not take(lock):
             raise Locked(_who(root, _read(lock)))
         now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        _write(lock, {"pid": os.getpid(), "since": now, "command": command})
+        _write(lock, Holder(os.getpid(), now, command))
         try:
             yield
         finally:
@@ -46,8 +61,8 @@ def held(root: Path, command: str) -> Iterator[None]:
         os.close(lock)
 
 
-def holder(root: Path) -> dict[str, Any] | None:
-    """Return pid, since and command of the run that holds ``root``, or None when none does."""
+def holder(root: Path) -> Holder | None:
+    """Return the run that holds ``root``, or None when none does."""
     try:
         lock = os.open(_path(root), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -58,19 +73,19 @@ def holder(root: Path) -> dict[str, Any] | None:
         os.close(lock)
 
 
-def _read(lock: int) -> dict[str, Any]:
-    with contextlib.suppress(ValueError):
-        found = json.loads(os.pread(lock, 4096, 0) or b"{}")
-        return found if isinstance(found, dict) else {}
-    return {}
+def _read(lock: int) -> Holder | None:
+    try:
+        return Holder(**json.loads(os.pread(lock, 4096, 0)))
+    except (ValueError, TypeError):  # it has not written yet
+        return None
 
 
-def _write(lock: int, document: dict[str, Any] | None) -> None:
+def _write(lock: int, run: Holder | None) -> None:
     os.ftruncate(lock, 0)
-    if document:
-        os.pwrite(lock, json.dumps(document).encode(), 0)
+    if run:
+        os.pwrite(lock, json.dumps(asdict(run)).encode(), 0)
 
 
-def _who(root: Path, run: dict[str, Any]) -> str:
-    who = f"process {run['pid']} since {run['since']} ({run['command']})" if run else "another run"
+def _who(root: Path, run: Holder | None) -> str:
+    who = f"process {run.pid} since {run.since} ({run.command})" if run else "another run"
     return f"Expected no other run in {root}, got {who}; wait until it ends, or stop it."

@@ -7,12 +7,12 @@ import contextlib
 import functools
 import re
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 from stockcast import errors
+from stockcast.contracts.run import FailureRecord
 from stockcast.masking import mask
 from stockcast.pipeline.kernels import Kernels, manager_class
 from stockcast.settings import HOME
@@ -46,15 +46,21 @@ class Failure:
         return f"{self.task} failed{where}: {name}{self.message}"
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> Failure:
-        """Return the failure that ``document`` came from."""
-        values = {key: document[key] for key in ("task", "error", "message", "cell")}
-        return cls(**values, report=Path(document["report"]) if document["report"] else None)
+    def read(cls, found: FailureRecord) -> Failure:
+        """Return the failure that was recorded."""
+        report = Path(found.report) if found.report else None
+        return cls(found.task, found.error, found.message, found.cell, report)
 
-    def document(self) -> dict[str, Any]:
+    def record(self) -> FailureRecord:
         """Return it as JSON has it."""
-        report = str(self.report) if self.report else None
-        return {**asdict(self), "report": report, "bad_input": self.bad_input}
+        return FailureRecord(
+            task=self.task,
+            error=self.error,
+            message=self.message,
+            cell=self.cell,
+            report=str(self.report) if self.report else None,
+            bad_input=self.bad_input,
+        )
 
 
 def _bad_inputs() -> set[str]:

@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
-from pydantic import SecretStr
+from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr, ValidationError
 
 from stockcast import marks
 from stockcast.errors import BadInput
@@ -23,7 +23,16 @@ from stockcast.masking import mask
 from stockcast.settings import HOME, Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["PIPELINE", "Pipeline", "TaskPlan", "pages", "plan", "read_pipeline", "task_names"]
+__all__ = [
+    "PIPELINE",
+    "Pipeline",
+    "StageSpec",
+    "TaskPlan",
+    "pages",
+    "plan",
+    "read_pipeline",
+    "task_names",
+]
 
 #: The system on one page.
 PIPELINE = HOME / "pipeline.yaml"
@@ -44,9 +53,23 @@ class TaskPlan:
     ticker: str | None
     notebook: Path
     upstream: dict[str, str | None]  #: name of the task -> the pattern that it matched, if any
-    params: dict[str, Any]
+    params: dict[str, JsonValue]
     products: dict[str, Path]  #: always with the executed notebook: ``nb`` and ``html``
     keeps: tuple[str, ...] = ()  #: patterns of what it leaves besides, below the profile's folder
+
+
+class StageSpec(BaseModel):
+    """A paragraph of ``stages``, as pipeline.yaml explains it at its head."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    source: str
+    each: Literal["tickers", "all_tickers"] | None = None
+    upstream: tuple[str, ...] = ()
+    params: tuple[str, ...] | dict[str, JsonValue] = ()
+    products: dict[str, str] = {}
+    keeps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +81,7 @@ class Pipeline:
     plumbing: tuple[str, ...] = ()  #: modules whose change re-runs nothing
     reads: dict[str, tuple[Path, ...]] = field(default_factory=dict)
     late: dict[str, tuple[str, ...]] = field(default_factory=dict)  #: module -> packages
-    stages: tuple[dict[str, Any], ...] = ()
+    stages: tuple[StageSpec, ...] = ()
 
 
 def _fault(path: Path, what: str) -> BadInput:
@@ -79,8 +102,7 @@ def read_pipeline(path: Path = PIPELINE) -> Pipeline:
         raise _fault(path, " ".join(str(error).split())) from None
     if not isinstance(page, dict) or not page.get("stages"):
         raise _fault(path, "no stages")
-    for stage in page["stages"]:
-        _check_stage(path, stage)
+    stages = tuple(_stage(path, stage) for stage in page["stages"])
     here = path.parent
     return Pipeline(
         path=path,
@@ -91,11 +113,12 @@ def read_pipeline(path: Path = PIPELINE) -> Pipeline:
             for module, files in (page.get("reads") or {}).items()
         },
         late={module: tuple(names) for module, names in (page.get("late") or {}).items()},
-        stages=tuple(page["stages"]),
+        stages=stages,
     )
 
 
-def _check_stage(path: Path, stage: Any) -> None:
+def _stage(path: Path, stage: Any) -> StageSpec:
+    """Check a paragraph, and return it."""
     if not isinstance(stage, dict) or not {"name", "source"} <= stage.keys():
         raise _fault(path, f"a stage without a name and a source ({stage})")
     for key in stage.keys() - _KEYS:
@@ -104,6 +127,13 @@ def _check_stage(path: Path, stage: Any) -> None:
         raise _fault(path, f"stage {stage['name']} is for {_unknown(stage['each'], _EACH)}")
     if bool(_TICKER.search(stage["name"])) != bool(stage.get("each")):
         raise _fault(path, f"stage {stage['name']}: a name has [[ticker]] just if there is `each`")
+    try:
+        given = {key: value for key, value in stage.items() if value is not None}
+        return StageSpec.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise _fault(path, f"stage {stage['name']}, {where}: {first['msg']}") from None
 
 
 def _unknown(word: str, known: Iterable[str]) -> str:
@@ -201,9 +231,9 @@ def plan(settings: Settings, pipeline: Pipeline | None = None) -> list[TaskPlan]
         "all_tickers": settings.all_tickers,
     }
     every = [
-        (stage, ticker, _Values(pipeline.path, settings, stage["name"], ticker))
+        (stage, ticker, _Values(pipeline.path, settings, stage.name, ticker))
         for stage in pipeline.stages
-        for ticker in tickers[stage.get("each")]
+        for ticker in tickers[stage.each]
     ]
     names = dict.fromkeys(values.name for _, _, values in every)
     return [
@@ -217,35 +247,34 @@ def _task(
     settings: Settings,
     names: dict[str, None],
     name: str,
-    stage: dict[str, Any],
+    stage: StageSpec,
     ticker: str | None,
     fill: Callable[[Any], Any],
     value: Callable[[str], Any],
 ) -> TaskPlan:
     kind = _kind(stage)
     report = _report(settings, kind, ticker)
-    params = stage.get("params") or {}
-    workspace, named = Workspace.of(settings), stage.get("products") or {}
+    workspace = Workspace.of(settings)
     return TaskPlan(
         name=name,
         stage=kind,
         ticker=ticker,
-        notebook=(pipeline.path.parent / stage["source"]).resolve(),
-        upstream=_upstream(pipeline, name, map(fill, stage.get("upstream") or ()), names),
-        params={key: value(key) for key in params}
-        if isinstance(params, list)
-        else {key: fill(template) for key, template in params.items()},
+        notebook=(pipeline.path.parent / stage.source).resolve(),
+        upstream=_upstream(pipeline, name, map(fill, stage.upstream), names),
+        params={key: fill(template) for key, template in stage.params.items()}
+        if isinstance(stage.params, dict)
+        else {key: value(key) for key in stage.params},
         products={
             "nb": report.with_name(report.name + ".ipynb"),
             "html": report.with_name(report.name + ".html"),
-            **{key: workspace.product(fill(p)) for key, p in named.items()},
+            **{key: workspace.product(fill(p)) for key, p in stage.products.items()},
         },
-        keeps=tuple(map(fill, stage.get("keeps") or ())),
+        keeps=tuple(map(fill, stage.keeps)),
     )
 
 
-def _kind(stage: Mapping[str, Any]) -> str:
-    return _TICKER.sub("", stage["name"]).strip("-_ ")
+def _kind(stage: StageSpec) -> str:
+    return _TICKER.sub("", stage.name).strip("-_ ")
 
 
 def _report(settings: Settings, kind: str, ticker: str | None) -> Path:
@@ -274,9 +303,9 @@ def pages(settings: Settings, ticker: str, pipeline: Pipeline | None = None) -> 
     """
     found = {}
     for stage in (pipeline or read_pipeline()).stages:
-        whose = ticker if stage.get("each") else None
+        whose = ticker if stage.each else None
         report = _report(settings, _kind(stage), whose)
-        found[_TICKER.sub(ticker, stage["name"])] = report.with_name(f"{report.name}.html")
+        found[_TICKER.sub(ticker, stage.name)] = report.with_name(f"{report.name}.html")
     return found
 
 

@@ -16,7 +16,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from ploomber import DAG
 from ploomber.constants import TaskStatus
@@ -25,6 +25,7 @@ from ploomber.products import File
 from ploomber.sources.notebooksource import NotebookSource
 from ploomber.static_analysis.pyflakes import check_notebook
 from ploomber.tasks import NotebookRunner
+from pydantic import JsonValue
 
 from stockcast.errors import BadInput, StockcastError
 from stockcast.files import share, write_json
@@ -33,7 +34,7 @@ from stockcast.pipeline.host import Host
 from stockcast.pipeline.plans import TaskPlan
 from stockcast.pipeline.sizes import differing, sizes
 
-__all__ = ["Artefact", "Notebook", "Stage"]
+__all__ = ["Artefact", "Notebook", "Sidecar", "Stage"]
 
 _DONE = (TaskStatus.Executed, TaskStatus.Skipped)
 
@@ -46,6 +47,21 @@ _NEWS = {
     TaskStatus.ErroredRender: TaskStatus.AbortedRender,
     TaskStatus.AbortedRender: TaskStatus.AbortedRender,
 }
+
+
+class Sidecar(TypedDict, total=False):
+    """What is recorded beside a product of the run that made it.
+
+    Ploomber adds ``stored_source_code``, the notebook's.
+    """
+
+    timestamp: float  #: when the run ended, seconds since 1970
+    params: dict[str, JsonValue]  #: with ``resources_``, the hashes of the modules
+    upstream: dict[str, float]  #: when each task that it needs had ended
+    seconds: float
+    run_id: str
+    sizes: dict[str, dict[str, int]]  #: bytes of each file, by key of the product
+    stored_source_code: str
 
 
 class _Place(str):
@@ -70,21 +86,23 @@ class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
     def _init_identifier(self, identifier: str) -> _Place:
         return _Place(identifier)
 
-    def _complete(self, metadata: dict[str, Any]) -> dict[str, Any]:
+    def _complete(self, metadata: Sidecar) -> Sidecar:
         # in place, since ploomber keeps the dict that it passed and saves the one it gets
         metadata.update(self.task.record())
         return metadata
 
-    def fetch_metadata(self) -> dict[str, Any] | None:
+    def fetch_metadata(self) -> Sidecar | None:
         """Return the sidecar, or None when there is no usable one."""
         try:
             found = json.loads(self._path_to_metadata.read_text("utf-8"))
         except (OSError, ValueError):
             return None
         usable = isinstance(found, dict) and isinstance(found.get("params"), dict)
-        return found if usable and isinstance(found.get("timestamp"), float) else None
+        if not usable or not isinstance(found.get("timestamp"), float):
+            return None
+        return cast("Sidecar", found)
 
-    def save_metadata(self, metadata: dict[str, Any]) -> None:
+    def save_metadata(self, metadata: Sidecar) -> None:
         """Write the sidecar whole or not at all: one file, which has a name beside each product."""
         products = self.task.products
         first = next(iter(products.values()))._path_to_metadata
@@ -213,7 +231,7 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
         self._modules = dict(modules)
         self._source = source.for_task(plan.params)
         self._reasons: list[Reason] | None = None
-        self._record: dict[str, Any] = {}
+        self._record: Sidecar | None = None
         # what NotebookRunner's own methods look for; its __init__ would parse the notebook again
         self.executor = "papermill"
         self.nb_product_key = ["nb", "html"]
@@ -227,9 +245,10 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
         return dict(self.product.products.products)
 
     @property
-    def recorded(self) -> dict[str, Any] | None:
+    def recorded(self) -> Sidecar | None:
         """What the sidecars say of the last run; None when there is none that finished."""
-        found = [product.metadata._data for product in self.products.values()]  # no copies
+        # no copies
+        found: list[Sidecar] = [product.metadata._data for product in self.products.values()]
         if any(each.get("timestamp") is None for each in found):
             return None
         same = all(each.get("run_id") == found[0].get("run_id") for each in found)
@@ -280,8 +299,10 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
         for product in self.products.values():
             product.metadata.delete()
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Sidecar:
         """Return what the sidecars are to say of the run that just ended."""
+        if self._record is None:
+            raise RuntimeError(f"{self.name} has not run")
         return self._record
 
     def run(self) -> None:
@@ -333,8 +354,8 @@ def _finished(task: Stage) -> float:
     return float((task.recorded or {}).get("timestamp", 0.0))
 
 
-def _recipe_of(recorded: dict[str, Any]) -> Recipe:
+def _recipe_of(recorded: Sidecar) -> Recipe:
     params = dict(recorded["params"])
-    modules = params.pop("resources_", {})
+    modules = cast("dict[str, str]", params.pop("resources_", {}))
     source = recorded.get("stored_source_code") or ""
     return Recipe(params, source, modules, recorded.get("upstream", {}))

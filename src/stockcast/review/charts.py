@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stockcast.plots import ACTUAL, FAINT, MODEL, REFERENCE
+from stockcast.review.comparison import Figure as Compared
 
 __all__ = ["model", "ratios"]
 
@@ -22,7 +23,7 @@ _JUDGED = {"better": "#1a7f37", "worse": "#b3261e", "noise": FAINT, "same": FAIN
 _POINTS = 160
 
 
-def ratios(rows: Sequence[Mapping[str, Any]]) -> str:
+def ratios(rows: Sequence[Compared]) -> str:
     """Pinball loss of b over that of a with its 95% interval, one line per task."""
     figure = Figure(figsize=(8, 0.9 + 0.3 * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -32,7 +33,7 @@ def ratios(rows: Sequence[Mapping[str, Any]]) -> str:
         color = _JUDGED[row["judgement"]]
         if row["ci95"]:
             axes.plot(row["ci95"], [place] * 2, color=color, linewidth=1.5)
-        axes.plot(row["ratio"], place, "o", color=color, markersize=4)
+        axes.plot(row["ratio"] or math.nan, place, "o", color=color, markersize=4)
     axes.axvline(1, color=ACTUAL, linewidth=0.8)
     axes.set_yticks(places, [row["task"] for row in rows])
     return _svg(figure)

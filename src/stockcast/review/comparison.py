@@ -3,19 +3,136 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, get_args
+
+from pydantic import JsonValue
 
 from stockcast.review.history import Run
-from stockcast.review.judging import METRICS, Judged, Metric, judge, pooled
+from stockcast.review.judging import METRICS, Judged, Judgement, Metric, judge, pooled
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from stockcast.contracts.model_record import ModelRecord
 
-__all__ = ["compare", "sentence", "trained"]
+__all__ = ["CodeDifference", "Comparison", "Difference", "Figure", "compare", "sentence", "trained"]
 
-Document = dict[str, Any]
+
+class Difference(TypedDict):
+    """A value that differs; ``-`` where a run has none."""
+
+    key: str
+    a: JsonValue
+    b: JsonValue
+
+
+class ParameterDifference(Difference):
+    """A notebook's parameter that differs, in all ``tasks`` of the stage that share it."""
+
+    stage: str
+    tasks: list[str]
+
+
+class Prices(TypedDict):
+    """The prices of a ticker in one run."""
+
+    data_hash: JsonValue
+    as_of: JsonValue
+    rows: JsonValue
+    source: JsonValue
+
+
+class DataDifference(TypedDict):
+    """A ticker whose prices are others."""
+
+    ticker: str
+    a: Prices
+    b: Prices
+
+
+class CodeDifference(TypedDict):
+    """A notebook or module that changed, and the stages that use it."""
+
+    name: str
+    a: str
+    b: str
+    stages: list[str]
+
+
+class Decision(TypedDict):
+    """What a training decided."""
+
+    candidate: str
+    serves: str
+    version: str
+    skilful: bool
+    reason: str
+
+
+class ModelDifference(TypedDict):
+    """A training whose decision is another one."""
+
+    task: str
+    ticker: str
+    a: Decision
+    b: Decision
+
+
+class TaskDifference(TypedDict):
+    """A task that ended otherwise."""
+
+    task: str
+    a: str
+    b: str
+
+
+class Figure(TypedDict):
+    """One figure of a model in both runs, as :class:`~stockcast.review.judging.Judged` has it."""
+
+    task: str
+    ticker: str
+    model: str
+    metric: str
+    title: str
+    a: float | None
+    b: float | None
+    ratio: float | None
+    ci95: tuple[float, float] | None
+    basis: str | None
+    n: int
+    judgement: Judgement
+
+
+class About(TypedDict):
+    """Which run, of when and of what program."""
+
+    run_id: str
+    profile: str
+    started_at: str
+    finished_at: str
+    version: str
+    commit: str | None
+    modified: bool
+    command: str
+
+
+class Comparison(TypedDict):
+    """What differs from run ``a`` to run ``b``."""
+
+    verdict: str
+    a: About
+    b: About
+    pooled: Judged | None
+    counts: dict[Judgement, int]
+    settings: list[Difference]
+    packages: list[Difference]
+    parameters: list[ParameterDifference]
+    data: list[DataDifference]
+    code: list[CodeDifference]
+    models: list[ModelDifference]
+    metrics: list[Figure]
+    tasks: list[TaskDifference]
+
 
 #: Parameters that stand for the data, which has a part of its own.
 _DATA = ("fingerprint", "known_events", "news")
@@ -23,7 +140,7 @@ _DATA = ("fingerprint", "known_events", "news")
 _MISSING = "-"
 
 
-def compare(a: Run, b: Run, metrics: Sequence[Metric] = METRICS) -> Document:
+def compare(a: Run, b: Run, metrics: Sequence[Metric] = METRICS) -> Comparison:
     """Return what differs from run ``a`` to run ``b``, as ``stockcast compare --json`` has it.
 
     Keys: a, b, verdict, pooled, counts, settings, packages, parameters, data, code, models,
@@ -32,16 +149,17 @@ def compare(a: Run, b: Run, metrics: Sequence[Metric] = METRICS) -> Document:
     """
     judged = [row for name in _common(a, b) for row in _metrics(a, b, name, metrics)]
     overall = _pooled(a, b)
-    counts = dict.fromkeys(("better", "worse", "noise", "same", "not judged"), 0)
+    counts: dict[Judgement, int] = dict.fromkeys(get_args(Judgement), 0)
     for row in judged:
         counts[row["judgement"]] += 1
-    document = {
+    return {
+        "verdict": sentence(overall),
         "a": _about(a),
         "b": _about(b),
-        "pooled": overall.document() if overall else None,
+        "pooled": overall,
         "counts": counts,
-        "settings": _differences(a.document["settings"], b.document["settings"]),
-        "packages": _differences(a.document["packages"], b.document["packages"]),
+        "settings": _differences(a.document.settings, b.document.settings),
+        "packages": _differences(a.document.packages, b.document.packages),
         "parameters": _parameters(a, b),
         "data": _data(a, b),
         "code": _code(a, b),
@@ -49,7 +167,6 @@ def compare(a: Run, b: Run, metrics: Sequence[Metric] = METRICS) -> Document:
         "metrics": judged,
         "tasks": list(_tasks(a, b)),
     }
-    return {"verdict": sentence(document), **document}
 
 
 def trained(run: Run) -> dict[str, tuple[str, ModelRecord]]:
@@ -58,34 +175,42 @@ def trained(run: Run) -> dict[str, tuple[str, ModelRecord]]:
     for name, task in run.tasks.items():
         record = run.record(task)
         if record is not None:
-            found[name] = (str(task["stage"]), record)
+            found[name] = (task.stage, record)
     return found
 
 
-def sentence(document: Mapping[str, Any]) -> str:
-    """Say in a sentence whether b is better."""
-    overall = document["pooled"]
+def sentence(overall: Judged | None) -> str:
+    """Say in a sentence whether b is better, all tickers taken together."""
     if overall is None:
         return "No model was tested on enough of the same days in both runs to be compared."
-    if overall["judgement"] == "same":
-        return f"The same: every forecast of the {overall['n']} test days is what it was."
-    ratio, (low, high) = overall["ratio"], overall["ci95"]
+    if overall.judgement == "same" or overall.ci95 is None:
+        return f"The same: every forecast of the {overall.n} test days is what it was."
+    ratio, (low, high) = overall.ratio, overall.ci95
     return (
-        f"{overall['judgement'].capitalize()}: over all tickers the pinball loss is {ratio:.4f} "
-        f"(95% interval {low:.4f} to {high:.4f}) of what it was, on the same {overall['n']} days."
+        f"{overall.judgement.capitalize()}: over all tickers the pinball loss is {ratio:.4f} "
+        f"(95% interval {low:.4f} to {high:.4f}) of what it was, on the same {overall.n} days."
     )
 
 
-def _about(run: Run) -> Document:
-    keys = ("run_id", "profile", "started_at", "finished_at", "version", "commit", "modified")
-    return {key: run.document[key] for key in (*keys, "command")}
+def _about(run: Run) -> About:
+    about = run.document
+    return {
+        "run_id": about.run_id,
+        "profile": about.profile,
+        "started_at": about.started_at,
+        "finished_at": about.finished_at,
+        "version": about.program,
+        "commit": about.commit,
+        "modified": about.modified,
+        "command": about.command,
+    }
 
 
 def _common(a: Run, b: Run) -> list[str]:
     return [name for name in b.tasks if name in a.tasks]
 
 
-def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Document]:
+def _differences(a: Mapping[str, JsonValue], b: Mapping[str, JsonValue]) -> list[Difference]:
     return [
         {"key": key, "a": a.get(key, _MISSING), "b": b.get(key, _MISSING)}
         for key in dict.fromkeys([*a, *b])
@@ -93,19 +218,19 @@ def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Document]:
     ]
 
 
-def _parameters(a: Run, b: Run) -> list[Document]:
+def _parameters(a: Run, b: Run) -> list[ParameterDifference]:
     """Differences of the notebooks' parameters; one row for all tasks that share it."""
-    rows: dict[tuple[str, str, str, str], Document] = {}
+    rows: dict[tuple[str, str, str, str], ParameterDifference] = {}
     for name in _common(a, b):
-        stage = b.tasks[name]["stage"]
-        for row in _differences(a.params(name), b.params(name)):
+        stage = b.tasks[name].stage
+        for row in _differences(a.document.params_of(name), b.document.params_of(name)):
             if row["key"] not in _DATA:
                 key = (stage, row["key"], repr(row["a"]), repr(row["b"]))
                 rows.setdefault(key, {"stage": stage, **row, "tasks": []})["tasks"].append(name)
     return list(rows.values())
 
 
-def _data(a: Run, b: Run) -> list[Document]:
+def _data(a: Run, b: Run) -> list[DataDifference]:
     """Tickers whose prices are others: hash and last day in both runs."""
     before, after = _prices(a), _prices(b)
     return [
@@ -115,29 +240,35 @@ def _data(a: Run, b: Run) -> list[Document]:
     ]
 
 
-def _prices(run: Run) -> dict[str, Document]:
-    found = {}
+def _prices(run: Run) -> dict[str, Prices]:
+    found: dict[str, Prices] = {}
     for task in run.tasks.values():
         about = run.product(task, "prices")
         if about.get("data_hash"):
-            keys = ("data_hash", "as_of", "rows", "source")
-            found[str(task["ticker"])] = {key: about.get(key) for key in keys}
+            found[str(task.ticker)] = {
+                "data_hash": about["data_hash"],
+                "as_of": about.get("as_of"),
+                "rows": about.get("rows"),
+                "source": about.get("source"),
+            }
     return found
 
 
-def _code(a: Run, b: Run) -> list[Document]:
+def _code(a: Run, b: Run) -> list[CodeDifference]:
     """Notebooks and modules that changed, with the stages of b that use them."""
-    stages = [name for name in b.document["stages"] if name in a.document["stages"]]
-    used = {stage: b.document["stages"][stage]["code"] for stage in stages}
-    before = _merged(a.document["stages"][stage]["code"] for stage in stages)
+    stages = [name for name in b.document.stages if name in a.document.stages]
+    used = {stage: b.document.stages[stage].code for stage in stages}
+    before = _merged(a.document.stages[stage].code for stage in stages)
+    after = _merged(used.values())
     return [
         {
-            "name": row["key"],
-            "a": row["a"],
-            "b": row["b"],
-            "stages": [s for s in stages if row["key"] in used[s]],
+            "name": name,
+            "a": before.get(name, _MISSING),
+            "b": after.get(name, _MISSING),
+            "stages": [s for s in stages if name in used[s]],
         }
-        for row in _differences(before, _merged(used.values()))
+        for name in dict.fromkeys([*before, *after])
+        if before.get(name) != after.get(name)
     ]
 
 
@@ -145,17 +276,17 @@ def _merged(every: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {name: digest for each in every for name, digest in each.items()}
 
 
-def _model(a: Run, b: Run, name: str) -> Iterator[Document]:
+def _model(a: Run, b: Run, name: str) -> Iterator[ModelDifference]:
     """Yield the decision of a training task, if it is another one."""
     before, after = a.record(a.tasks[name]), b.record(b.tasks[name])
     if before is None or after is None:
         return
-    row = {"task": name, "ticker": after.ticker, "a": _decision(before), "b": _decision(after)}
-    if row["a"] != row["b"]:
-        yield row
+    old, new = _decision(before), _decision(after)
+    if old != new:
+        yield {"task": name, "ticker": after.ticker, "a": old, "b": new}
 
 
-def _decision(record: ModelRecord) -> Document:
+def _decision(record: ModelRecord) -> Decision:
     return {
         "candidate": record.candidate,
         "serves": f"{record.served.kind} ({record.served.strategy})",
@@ -165,7 +296,7 @@ def _decision(record: ModelRecord) -> Document:
     }
 
 
-def _metrics(a: Run, b: Run, name: str, metrics: Sequence[Metric]) -> list[Document]:
+def _metrics(a: Run, b: Run, name: str, metrics: Sequence[Metric]) -> list[Figure]:
     before, after = a.record(a.tasks[name]), b.record(b.tasks[name])
     if before is None or after is None:
         return []
@@ -177,8 +308,23 @@ def _metrics(a: Run, b: Run, name: str, metrics: Sequence[Metric]) -> list[Docum
         _horizon(before, after),
         metrics,
     )
-    about = {"task": name, "ticker": after.ticker, "model": _candidate(after)}
-    return [{**about, **row.document()} for row in judged]
+    return [
+        {
+            "task": name,
+            "ticker": after.ticker,
+            "model": _candidate(after),
+            "metric": row.metric,
+            "title": row.title,
+            "a": row.a,
+            "b": row.b,
+            "ratio": row.ratio,
+            "ci95": row.ci95,
+            "basis": row.basis,
+            "n": row.n,
+            "judgement": row.judgement,
+        }
+        for row in judged
+    ]
 
 
 def _candidate(record: ModelRecord) -> str:
@@ -186,7 +332,7 @@ def _candidate(record: ModelRecord) -> str:
     return "parent" if record.name == "parent" else "child"
 
 
-def _row(record: ModelRecord) -> Document:
+def _row(record: ModelRecord) -> Mapping[str, Any]:
     row = record.figures(_candidate(record))
     return row.model_dump() if row else {}
 
@@ -215,11 +361,11 @@ def _pooled(a: Run, b: Run) -> Judged | None:
     return pooled(pairs["child"] or pairs["parent"], horizon) if horizon else None
 
 
-def _tasks(a: Run, b: Run) -> Iterator[Document]:
+def _tasks(a: Run, b: Run) -> Iterator[TaskDifference]:
     """Yield the tasks that only one run had, or that failed in one."""
     good = {"ran": "done", "fresh": "done"}
     for name in dict.fromkeys([*a.tasks, *b.tasks]):
-        states = [run.tasks.get(name, {}).get("state", "absent") for run in (a, b)]
+        states = [run.tasks[name].state if name in run.tasks else "absent" for run in (a, b)]
         before, after = (good.get(state, state) for state in states)
         if before != after:
             yield {"task": name, "a": before, "b": after}

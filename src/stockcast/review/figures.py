@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from stockcast.contracts.run import RunRecord, TaskRecord
 from stockcast.masking import mask
 from stockcast.review.history import Run
 
@@ -33,24 +34,24 @@ def duration(seconds: float | None) -> str:
 
 def tickers(run: Run) -> list[Document]:
     """One row per ticker that has a task of its own; those that failed come first."""
-    found: dict[str, list[Document]] = {}
+    found: dict[str, list[TaskRecord]] = {}
     for task in run.tasks.values():
-        ticker = task["ticker"] or _ticker_of(run, task)
+        ticker = task.ticker or _ticker_of(run, task)
         if ticker:
             found.setdefault(str(ticker), []).append(task)
     rows = [_ticker(run, ticker, tasks) for ticker, tasks in found.items()]
     return sorted(rows, key=lambda row: (_ORDER[row["state"]] > 1, row["ticker"]))
 
 
-def _ticker_of(run: Run, task: Mapping[str, Any]) -> str | None:
+def _ticker_of(run: Run, task: TaskRecord) -> str | None:
     """Whose prices a task without a ticker in its name was for: the parent's training."""
     record = run.record(task)
     return record.ticker if record else None
 
 
-def _ticker(run: Run, ticker: str, tasks: Sequence[Document]) -> Document:
+def _ticker(run: Run, ticker: str, tasks: Sequence[TaskRecord]) -> Document:
     row: Document = dict.fromkeys(_COLUMNS)
-    row |= {"ticker": ticker, "state": _worst(tasks), "tasks": []}
+    row |= {"ticker": ticker, "state": _worst(task.state for task in tasks), "tasks": []}
     for task in tasks:
         row["tasks"].append(_task_of(task))
         row |= _price_figures(run, task) | _model_figures(run, task) | _forecast_figures(run, task)
@@ -63,7 +64,7 @@ def stages(run: Run) -> list[Document]:
     found: dict[str, list[Document]] = {}
     for name, task in run.tasks.items():
         row = {"name": name, **_task_of(task), "figures": _figures(run, task)}
-        found.setdefault(task["stage"], []).append(row)
+        found.setdefault(task.stage, []).append(row)
     return [_stage(stage, rows) for stage, rows in found.items()]
 
 
@@ -73,31 +74,31 @@ def _stage(stage: str, rows: list[Document]) -> Document:
     seconds = sum(row["seconds"] or 0 for row in rows if row["state"] == "ran")
     return {
         "stage": stage,
-        "state": _worst(rows),
+        "state": _worst(row["state"] for row in rows),
         "counts": ", ".join(told),
         "duration": duration(seconds) if seconds else "",
         "rows": sorted(rows, key=lambda row: (_ORDER[row["state"]] > 1, row["name"])),
     }
 
 
-def _task_of(task: Mapping[str, Any]) -> Document:
+def _task_of(task: TaskRecord) -> Document:
     return {
-        "stage": task["stage"],
-        "ticker": task["ticker"],
-        "state": task["state"],
-        "word": _WORDS[task["state"]],
-        "seconds": task["seconds"],
-        "duration": duration(task["seconds"]),
-        "finished": (task["finished_at"] or "")[:16].replace("T", " "),
-        "page": task["page"] if task["state"] != "blocked" else None,
+        "stage": task.stage,
+        "ticker": task.ticker,
+        "state": task.state,
+        "word": _WORDS[task.state],
+        "seconds": task.seconds,
+        "duration": duration(task.seconds),
+        "finished": (task.finished_at or "")[:16].replace("T", " "),
+        "page": task.page if task.state != "blocked" else None,
     }
 
 
-def _worst(tasks: Iterable[Mapping[str, Any]]) -> str:
-    return min((str(task["state"]) for task in tasks), key=lambda state: _ORDER[state])
+def _worst(states: Iterable[str]) -> str:
+    return min(states, key=lambda state: _ORDER[state])
 
 
-def _figures(run: Run, task: Mapping[str, Any]) -> str:
+def _figures(run: Run, task: TaskRecord) -> str:
     """What a task found, in a few words."""
     found = _price_figures(run, task)
     if found:
@@ -117,13 +118,13 @@ def _figures(run: Run, task: Mapping[str, Any]) -> str:
     return ", ".join(str(part).lower() for part in parts if part)
 
 
-def _price_figures(run: Run, task: Mapping[str, Any]) -> Document:
+def _price_figures(run: Run, task: TaskRecord) -> Document:
     about = run.product(task, "prices")
     wanted = ("data_hash", "as_of", "rows")
     return {key: about[key] for key in wanted} if all(key in about for key in wanted) else {}
 
 
-def _model_figures(run: Run, task: Mapping[str, Any]) -> Document:
+def _model_figures(run: Run, task: TaskRecord) -> Document:
     record = run.record(task)
     if record is None:
         return {}
@@ -140,7 +141,7 @@ def _model_figures(run: Run, task: Mapping[str, Any]) -> Document:
     }
 
 
-def _forecast_figures(run: Run, task: Mapping[str, Any]) -> Document:
+def _forecast_figures(run: Run, task: TaskRecord) -> Document:
     forecast = run.forecast(task)
     if forecast is None:
         return {}
@@ -158,42 +159,42 @@ def _forecast_figures(run: Run, task: Mapping[str, Any]) -> Document:
 def lists(run: Run) -> Document:
     """The page's headline, facts and failures."""
     document = run.document
-    failed, blocked = document["failed"], document["blocked"]
+    failed, blocked = document.failed, document.blocked
     return {
         "headline": _headline(document),
         "facts": _facts(document),
         "failures": [
             {
-                **failure,
+                **failure.model_dump(),
                 "task": name,
-                "page": run.tasks[name]["page"],
+                "page": run.tasks[name].page,
                 "blocks": _blocked(blocked, name),
             }
             for name, failure in failed.items()
         ],
-        "command": mask(str(document["command"])),
+        "command": mask(document.command),
     }
 
 
-def _headline(document: Mapping[str, Any]) -> str:
-    ran, failed, blocked = (len(document[key]) for key in ("ran", "failed", "blocked"))
-    counted = f"{ran} task{'' if ran == 1 else 's'} ran in {duration(document['seconds'])}"
+def _headline(document: RunRecord) -> str:
+    ran, failed, blocked = len(document.ran), len(document.failed), len(document.blocked)
+    counted = f"{ran} task{'' if ran == 1 else 's'} ran in {duration(document.seconds)}"
     if not failed:
         return f"{counted}, all well"
     more = f", {blocked} could not run" if blocked else ""
     return f"{counted}, {failed} failed{more}"
 
 
-def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    commit = document["commit"]
-    code = f"{commit[:10]}{' with changes' if document['modified'] else ''}" if commit else ""
-    stamp = str(document["finished_at"])
+def _facts(document: RunRecord) -> list[tuple[str, str]]:
+    commit = document.commit
+    code = f"{commit[:10]}{' with changes' if document.modified else ''}" if commit else ""
+    stamp = document.finished_at
     facts = [
-        ("Profile", document["profile"]),
-        ("Run", document["run_id"]),
+        ("Profile", document.profile),
+        ("Run", document.run_id),
         ("Finished", f"{stamp[:10]} {stamp[11:16]} UTC"),
-        ("Up to date", f"{len(document['skipped'])} tasks" if document["skipped"] else ""),
-        ("Version", document["version"]),
+        ("Up to date", f"{len(document.skipped)} tasks" if document.skipped else ""),
+        ("Version", document.program),
         ("Commit", code),
     ]
     return [(title, str(value)) for title, value in facts if value]

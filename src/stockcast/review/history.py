@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stockcast.contracts.forecast import Forecast
+from stockcast.contracts.run import RunRecord, TaskRecord
 from stockcast.errors import BadInput
 from stockcast.files import read_json
 from stockcast.settings import Settings
@@ -18,13 +18,10 @@ if TYPE_CHECKING:
 
     from stockcast.contracts.model_record import ModelRecord
 
-__all__ = ["LATEST", "PREVIOUS", "Run", "find", "load", "recent"]
+__all__ = ["LATEST", "PREVIOUS", "Earlier", "Run", "find", "load", "recent"]
 
 #: Words that stand for a run.
 LATEST, PREVIOUS = "latest", "previous"
-
-#: What a record has besides what every run has always written.
-_NEEDED = {"tasks", "stages", "settings", "started_at", "packages"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,29 +34,24 @@ class Run:
     """
 
     path: Path
-    document: Mapping[str, Any]
+    document: RunRecord
 
     @property
     def id(self) -> str:
         """The run's identifier, which sorts by time."""
-        return str(self.document["run_id"])
+        return self.document.run_id
 
     @property
     def profile(self) -> str:
         """The profile that it ran."""
-        return str(self.document["profile"])
+        return self.document.profile
 
     @property
-    def tasks(self) -> dict[str, dict[str, Any]]:
-        """By name: stage, ticker, state, seconds, params, page, products."""
-        return dict(self.document["tasks"])
+    def tasks(self) -> dict[str, TaskRecord]:
+        """By name."""
+        return self.document.tasks
 
-    def params(self, task: str) -> dict[str, Any]:
-        """All parameters that the notebook of ``task`` was given."""
-        found = self.tasks[task]
-        return {**self.document["stages"][found["stage"]]["params"], **found["params"]}
-
-    def product(self, task: Mapping[str, Any], key: str) -> dict[str, Any]:
+    def product(self, task: TaskRecord, key: str) -> dict[str, Any]:
         """The run's copy of a JSON product; nothing when there is none that can be read."""
         path = self._copy(task, key)
         try:
@@ -68,7 +60,7 @@ class Run:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def record(self, task: Mapping[str, Any]) -> ModelRecord | None:
+    def record(self, task: TaskRecord) -> ModelRecord | None:
         """The decision of a training task, if it is one."""
         from stockcast.contracts.model_record import ModelRecord
 
@@ -78,7 +70,7 @@ class Run:
         except BadInput:
             return None
 
-    def forecast(self, task: Mapping[str, Any]) -> Forecast | None:
+    def forecast(self, task: TaskRecord) -> Forecast | None:
         """The forecast of a task, if it made one that can be read."""
         path = self._copy(task, "forecast")
         try:
@@ -86,7 +78,7 @@ class Run:
         except BadInput:
             return None
 
-    def origins(self, task: Mapping[str, Any]) -> pd.DataFrame | None:
+    def origins(self, task: TaskRecord) -> pd.DataFrame | None:
         """What each test forecast of a training task was worth, if its copy can be read."""
         import pandas as pd
 
@@ -111,9 +103,17 @@ class Run:
         except (BadInput, KeyError):
             return []
 
-    def _copy(self, task: Mapping[str, Any], key: str) -> Path | None:
-        place = task["products"].get(key)
+    def _copy(self, task: TaskRecord, key: str) -> Path | None:
+        place = task.products.get(key)
         return self.path.parent / place if place else None
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A run as another one's page lists it, and the place of its own page if that is kept."""
+
+    run: Run
+    page: str | None
 
 
 def load(path: Path) -> Run:
@@ -122,14 +122,7 @@ def load(path: Path) -> Run:
     Raises:
         BadInput: it is none, or one of a version that kept less.
     """
-    document = read_json(path)
-    missing = _NEEDED - document.keys() if isinstance(document, dict) else _NEEDED
-    if missing:
-        raise BadInput(
-            f"Expected the record of a run in {path}, got one without {', '.join(sorted(missing))}"
-            " (of an earlier version?)."
-        )
-    return Run(path, document)
+    return Run(path, RunRecord.load(path))
 
 
 def recent(settings: Settings) -> list[Path]:

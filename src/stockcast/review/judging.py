@@ -8,7 +8,7 @@ which sees only large differences.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ from stockcast.evaluation.significance import ratio_interval
 from stockcast.evaluation.walkforward import pool_by_date
 from stockcast.models.gate import MIN_ORIGINS
 
-__all__ = ["METRICS", "Judged", "Metric", "judge", "pooled"]
+__all__ = ["METRICS", "Judged", "Judgement", "Metric", "judge", "pooled"]
 
 Judgement = Literal["better", "worse", "noise", "same", "not judged"]
 Floats = NDArray[np.float64]
@@ -83,10 +83,6 @@ class Judged:
     basis: Literal["paired", "recorded"] | None
     n: int
     judgement: Judgement
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return asdict(self)
 
 
 def judge(

@@ -8,17 +8,17 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import stockcast.pipeline
 from stockcast.review import charts, figures
-from stockcast.review.history import Run
+from stockcast.review.comparison import CodeDifference, Comparison, Figure
+from stockcast.review.history import Earlier, Run
 
 __all__ = ["comparison", "index"]
 
-Document = Mapping[str, Any]
 
 _HERE = Path(__file__).parent / "templates"
 _STYLES = (Path(stockcast.pipeline.__file__).parent / "report" / "report.css", _HERE / "review.css")
@@ -31,9 +31,9 @@ def index(
     run: Run,
     prefix: str,
     up: str,
-    since: Document | None,
+    since: Comparison | None,
     compared: str | None,
-    earlier: Sequence[Document],
+    earlier: Sequence[Earlier],
 ) -> str:
     """Return the page of one run.
 
@@ -59,11 +59,11 @@ def index(
     )
 
 
-def comparison(document: Document, a: Run, b: Run) -> str:
+def comparison(document: Comparison, a: Run, b: Run) -> str:
     """Return the page of a comparison of two runs."""
     losses = [row for row in document["metrics"] if row["metric"] == "pinball" and row["ratio"]]
     differ = [row for row in losses if row["judgement"] != "same"]
-    largest = sorted(differ, key=lambda row: -abs(math.log(row["ratio"])))[:_DRAWN]
+    largest = sorted(differ, key=lambda row: -abs(math.log(row["ratio"] or 1)))[:_DRAWN]
     return _render(
         "compare.html.j2",
         **document,
@@ -77,9 +77,9 @@ def comparison(document: Document, a: Run, b: Run) -> str:
     )
 
 
-def _by_task(metrics: Sequence[Document]) -> list[tuple[str, Sequence[Document]]]:
+def _by_task(metrics: Sequence[Figure]) -> list[tuple[str, Sequence[Figure]]]:
     """Return the figures of each task, those first that differ the most surely."""
-    found: dict[str, list[Document]] = {}
+    found: dict[str, list[Figure]] = {}
     for row in metrics:
         found.setdefault(row["task"], []).append(row)
     order = ("worse", "better", "noise", "not judged", "same")
@@ -96,7 +96,7 @@ def _drawn(a: Run, b: Run, task: str) -> str | None:
     return charts.model(origins[0], origins[1], a.epochs(records[0]), b.epochs(records[1]))
 
 
-def _diff(a: Run, b: Run, row: Document) -> list[tuple[str, str]]:
+def _diff(a: Run, b: Run, row: CodeDifference) -> list[tuple[str, str]]:
     """Return what changed in a file: kind of line and text; nothing when it was not kept."""
     before, after = a.code(row["a"]).splitlines(), b.code(row["b"]).splitlines()
     if not before and not after:

@@ -6,13 +6,12 @@ import contextlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from stockcast.errors import BadInput
 from stockcast.files import share, write_text
 from stockcast.review import pages
-from stockcast.review.comparison import compare
-from stockcast.review.history import Run, load, recent
+from stockcast.review.comparison import Comparison, compare
+from stockcast.review.history import Earlier, Run, load, recent
 from stockcast.review.judging import METRICS, Metric
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
@@ -49,24 +48,24 @@ def publish(settings: Settings) -> Path | None:
     return Workspace.of(settings).index
 
 
-def publish_comparison(settings: Settings, a: Run, b: Run) -> tuple[dict[str, Any], Path]:
+def publish_comparison(settings: Settings, a: Run, b: Run) -> tuple[Comparison, Path]:
     """Compare two runs, write the page, and return both."""
     return _publish(settings, a, b, METRICS)
 
 
 def _publish(
     settings: Settings, a: Run, b: Run, metrics: Sequence[Metric]
-) -> tuple[dict[str, Any], Path]:
+) -> tuple[Comparison, Path]:
     document = compare(a, b, metrics)
     path = Workspace.of(settings).comparison(a.id, b.id)
     write_text(path, pages.comparison(document, a, b))
     return document, path
 
 
-def _since(settings: Settings, runs: list[Run]) -> tuple[dict[str, Any] | None, str | None]:
+def _since(settings: Settings, runs: list[Run]) -> tuple[Comparison | None, str | None]:
     """Compare the last run with the one before it that had the same tasks, if any."""
     last = runs[0]
-    models = sum("origins" in task["products"] for task in last.tasks.values())
+    models = sum("origins" in task.products for task in last.tasks.values())
     metrics = METRICS if models <= _FEW else METRICS[:1]
     for before in runs[1:]:
         if before.tasks.keys() & last.tasks.keys():
@@ -87,14 +86,14 @@ def _keep_notebooks(settings: Settings, run: Run, folder: Path) -> None:
     """Give the run's page its own executed notebooks: links to files that are never written again,
     so that a notebook which many runs share takes its place once."""
     for task in run.tasks.values():
-        page, copy = Workspace.of(settings).reports / task["page"], folder / task["page"]
+        page, copy = Workspace.of(settings).reports / task.page, folder / task.page
         if page.is_file():
             share(page, copy)
 
 
-def _line(settings: Settings, run: Run, up: str) -> dict[str, Any]:
+def _line(settings: Settings, run: Run, up: str) -> Earlier:
     kept = Workspace.of(settings).run_page(run.id).is_file()
-    return {"run": run, "page": f"{up}runs/{run.id}/index.html" if kept else None}
+    return Earlier(run, f"{up}runs/{run.id}/index.html" if kept else None)
 
 
 def _forget(settings: Settings, runs: list[Run]) -> None:

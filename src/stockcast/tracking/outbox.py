@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,6 @@ class Synced:
     runs: list[str] = field(default_factory=list)  #: their names
     versions: list[str] = field(default_factory=list)  #: as ``name/version`` at the server
     champions: list[str] = field(default_factory=list)  #: those that became champion
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return asdict(self)
 
 
 def sync(settings: Settings) -> Synced:

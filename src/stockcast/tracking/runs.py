@@ -9,6 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "CONTINUES",
     "SENT",
     "Run",
+    "Training",
     "attach",
     "log_files",
     "parts",
@@ -160,11 +162,27 @@ def run(
     record._end("FINISHED")
 
 
-def recent(settings: Settings, model: str, count: int = 10) -> list[dict[str, Any]]:
-    """Return the last runs of ``model`` (``parent`` or ``child-<TICKER>``), the newest first.
+@dataclass(frozen=True)
+class Training:
+    """A run as the tracking store has it.
 
-    Each has name, mode (pipeline or interactive), started (UTC), parameters and metrics.
+    Attributes:
+        name: of the run.
+        mode: pipeline or interactive.
+        started: UTC, ISO 8601.
+        parameters: as text.
+        metrics: figures.
     """
+
+    name: str
+    mode: str
+    started: str
+    parameters: dict[str, str]
+    metrics: dict[str, float]
+
+
+def recent(settings: Settings, model: str, count: int = 10) -> list[Training]:
+    """Return the last runs of ``model`` (``parent`` or ``child-<TICKER>``), the newest first."""
     store = next(iter(stores(settings)))
     try:
         found = store.client.search_runs(
@@ -178,15 +196,15 @@ def recent(settings: Settings, model: str, count: int = 10) -> list[dict[str, An
     return [_told(each) for each in found if each.info.run_name.split(" ")[0] == model]
 
 
-def _told(found: Any) -> dict[str, Any]:
+def _told(found: Any) -> Training:
     started = dt.datetime.fromtimestamp(found.info.start_time / 1000, dt.UTC)
-    return {
-        "name": found.info.run_name,
-        "mode": found.data.tags.get("mode", ""),
-        "started": started.isoformat(timespec="seconds"),
-        "parameters": dict(found.data.params),
-        "metrics": dict(found.data.metrics),
-    }
+    return Training(
+        name=found.info.run_name,
+        mode=found.data.tags.get("mode", ""),
+        started=started.isoformat(timespec="seconds"),
+        parameters=dict(found.data.params),
+        metrics=dict(found.data.metrics),
+    )
 
 
 def attach(settings: Settings, run_id: str, path: Path) -> bool:

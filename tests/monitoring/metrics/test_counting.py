@@ -152,7 +152,7 @@ def test_what_cannot_be_counted_fails_nothing(settings: Settings, tmp_path: Path
 
 
 def test_every_stage_of_the_pipeline_has_its_label() -> None:
-    names = {stage["name"].split("-")[0] for stage in read_pipeline().stages}
+    names = {stage.name.split("-")[0] for stage in read_pipeline().stages}
     assert names <= set(STAGES)
 
 

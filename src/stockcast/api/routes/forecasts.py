@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
@@ -11,7 +9,7 @@ from stockcast import forecasting
 from stockcast.api import analyses
 from stockcast.api.callers import Refused
 from stockcast.api.routes.training import accepted
-from stockcast.api.schemas import Accepted, Answer, Problem, ReportAnswer, TickerRequest
+from stockcast.api.schemas import Accepted, Answer, Problem, ReportAnswer, Responses, TickerRequest
 from stockcast.api.service import Service
 from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput
@@ -19,7 +17,7 @@ from stockcast.forecasting import NoModel
 
 __all__ = ["router"]
 
-_IN_THE_MAKING: dict[int | str, dict[str, Any]] = {
+_IN_THE_MAKING: Responses = {
     404: {"model": Problem, "description": "There is no such ticker, or no model and no key."},
     202: {"model": Accepted, "description": "There is no model yet; a task makes one."},
 }
@@ -48,7 +46,7 @@ def router(service: Service) -> APIRouter:
         except NoModel as missing:
             return await _heal(service, request, ticker, missing)
         report = await service.work(lambda: analyses.analyse(settings, ticker, forecast), "long")
-        return JSONResponse({"result": report})
+        return JSONResponse({"result": report.model_dump(mode="json")})
 
     return routes
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
 from stockcast.api import analyses
 from stockcast.api.callers import Refused
-from stockcast.api.schemas import Check, Monitored, Problem, Ticker
+from stockcast.api.schemas import Monitored, NotMade, Problem, ReportCheck, Responses, Ticker
 from stockcast.api.service import Service
+from stockcast.contracts.drift import DriftReport
 from stockcast.errors import StockcastError
 from stockcast.settings import Settings
 
 __all__ = ["router"]
 
-_MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}
-Document = dict[str, Any]
+_MISSING: Responses = {404: {"model": Problem}}
+Found = TypeVar("Found")
 InPath = Annotated[Ticker, Path()]
 
 
@@ -27,17 +28,17 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(prefix="/monitor", tags=["monitoring"])
     settings = service.settings
 
-    @routes.post("/parent", response_model=Monitored)
-    async def monitor_parent() -> Document:
+    @routes.post("/parent")
+    async def monitor_parent() -> Monitored:
         """Check the index's model now."""
         return await service.work(lambda: _monitor(settings, settings.parent_ticker), "long")
 
-    @routes.post("/{ticker}", response_model=Monitored)
-    async def monitor(ticker: InPath) -> Document:
+    @routes.post("/{ticker}")
+    async def monitor(ticker: InPath) -> Monitored:
         """Check a stock's model now: bars, inputs and forecasts, and the latest report."""
         return await service.work(lambda: _monitor(settings, ticker), "long")
 
-    @routes.get("/{ticker}/drift", responses=_MISSING, response_model=Check)
+    @routes.get("/{ticker}/drift", responses=_MISSING, response_model=DriftReport)
     async def drift(ticker: InPath) -> Response:
         """Return the last check of bars, inputs and forecasts."""
         from stockcast.monitoring.documents import document_file
@@ -49,8 +50,8 @@ def router(service: Service) -> APIRouter:
             raise _none(ticker, "check") from None
         return Response(found, media_type="application/json")
 
-    @routes.get("/{ticker}/eval", responses=_MISSING, response_model=Check)
-    async def evaluation(ticker: InPath) -> Document:
+    @routes.get("/{ticker}/eval", responses=_MISSING)
+    async def evaluation(ticker: InPath) -> ReportCheck:
         """Return the evaluation of the latest report."""
         found = await service.work(lambda: analyses.evaluate_latest(settings, ticker), "long")
         if found is None:
@@ -65,22 +66,22 @@ def _none(ticker: str, what: str) -> Refused:
     return Refused(404, f"Expected a {what} of {ticker}, got none yet; {asks} makes one.")
 
 
-def _monitor(settings: Settings, ticker: str) -> Document:
+def _monitor(settings: Settings, ticker: str) -> Monitored:
     parent = ticker == settings.parent_ticker
-    return {
-        "ticker": ticker,
-        "type": "parent (the index)" if parent else "child (a stock)",
-        "is_parent": parent,
-        "drift": _or_why_not(lambda: _check(settings, ticker)),
-        "agent_eval": _or_why_not(lambda: analyses.evaluate_latest(settings, ticker)),
-        "links": {
+    return Monitored(
+        ticker=ticker,
+        type="parent (the index)" if parent else "child (a stock)",
+        is_parent=parent,
+        drift=_or_why_not(lambda: _check(settings, ticker)),
+        agent_eval=_or_why_not(lambda: analyses.evaluate_latest(settings, ticker)),
+        links={
             "get_drift_json": f"/monitor/{ticker}/drift",
             "get_eval_json": f"/monitor/{ticker}/eval",
         },
-    }
+    )
 
 
-def _check(settings: Settings, ticker: str) -> Document:
+def _check(settings: Settings, ticker: str) -> DriftReport:
     """Check one ticker as ``stockcast drift`` does, without a page."""
     from stockcast.monitoring.checks import check_all
 
@@ -88,13 +89,15 @@ def _check(settings: Settings, ticker: str) -> Document:
     checks = check_all(alone, pages=False)
     if ticker in checks.failed:
         raise checks.failed[ticker]
-    return next(document for document in checks.documents if document["ticker"] == ticker)
+    return next(document for document in checks.documents if document.ticker == ticker)
 
 
-def _or_why_not(look: Callable[[], Document | None]) -> Document:
+def _or_why_not(look: Callable[[], Found | None]) -> Found | NotMade:
     """Return what ``look`` found: one check that fails hides no other."""
     try:
         found = look()
     except StockcastError as error:
-        return {"status": "failed", "error": str(error)}
-    return {"status": "skipped", "detail": "There is no report yet."} if found is None else found
+        return NotMade(status="failed", error=str(error))
+    if found is None:
+        return NotMade(status="skipped", detail="There is no report yet.")
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -10,20 +10,18 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from stockcast import __version__
 from stockcast.api.callers import Refused
 from stockcast.api.outputs import listing
-from stockcast.api.schemas import Health, Info, Outputs, Problem, Removed, Ticker
+from stockcast.api.schemas import Health, Info, Outputs, Problem, Removed, Responses, Ticker
 from stockcast.api.service import Service
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
 __all__ = ["router"]
 
-_CONFIRM: dict[int | str, dict[str, Any]] = {
+_CONFIRM: Responses = {
     409: {"model": Problem, "description": "A run is at work."},
     428: {"model": Problem, "description": "It was not confirmed."},
 }
-_UNREADY: dict[int | str, dict[str, Any]] = {
-    503: {"model": Health, "description": "It cannot forecast."}
-}
+_UNREADY: Responses = {503: {"model": Health, "description": "It cannot forecast."}}
 _ENDPOINTS = {
     "forecasts": "POST /predict-child, /predict-parent, /analyze",
     "training": "POST /train-child, /train-parent; GET /status/{task_id}",
@@ -38,19 +36,19 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(tags=["system"])
     settings = service.settings
 
-    @routes.get("/", response_model=Info)
-    async def info() -> dict[str, Any]:
+    @routes.get("/")
+    async def info() -> Info:
         """Say what this is."""
-        return {
-            "project": "stockcast",
-            "version": __version__,
-            "description": "Calibrated forecasts of daily prices that say how good they have been.",
-            "profile": settings.profile,
-            "endpoints": _ENDPOINTS,
-        }
+        return Info(
+            project="stockcast",
+            version=__version__,
+            description="Calibrated forecasts of daily prices that say how good they have been.",
+            profile=settings.profile,
+            endpoints=_ENDPOINTS,
+        )
 
-    @routes.get("/health", response_model=Health)
-    async def health() -> dict[str, Any]:
+    @routes.get("/health")
+    async def health() -> Health:
         """Say that the process lives, and how its parts are; none is a reason to restart it."""
         return await service.health()
 
@@ -58,7 +56,7 @@ def router(service: Service) -> APIRouter:
     async def ready() -> JSONResponse:
         """Say whether it can forecast; 503 when a part that it needs is down."""
         found = await service.health()
-        return JSONResponse(found, 503 if found["status"] == "unhealthy" else 200)
+        return JSONResponse(found.model_dump(), 503 if found.status == "unhealthy" else 200)
 
     @routes.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
@@ -68,22 +66,22 @@ def router(service: Service) -> APIRouter:
         await service.work(service.counter.flush)
         return Response(await service.work(lambda: exposition(settings)), media_type=CONTENT_TYPE)
 
-    @routes.get("/outputs", response_model=Outputs)
-    async def outputs() -> dict[str, Any]:
+    @routes.get("/outputs")
+    async def outputs() -> Outputs:
         """List the products and reports of the profile."""
         return await service.work(lambda: listing(settings))
 
-    @routes.get("/outputs/{ticker}", response_model=Outputs)
-    async def outputs_of(ticker: Annotated[Ticker, Path()]) -> dict[str, Any]:
+    @routes.get("/outputs/{ticker}")
+    async def outputs_of(ticker: Annotated[Ticker, Path()]) -> Outputs:
         """List those of one ticker."""
         return await service.work(lambda: listing(settings, ticker))
 
-    @routes.delete("/system/reset", response_model=Removed, responses=_CONFIRM)
+    @routes.delete("/system/reset", responses=_CONFIRM)
     async def reset(
         confirm: Annotated[
             str, Query(max_length=64, description="The profile's name, to say that it is meant.")
         ] = "",
-    ) -> dict[str, Any]:
+    ) -> Removed:
         """Remove the profile's products and reports, and move the ledger aside."""
         if not settings.allow_reset:
             raise Refused(
@@ -103,13 +101,13 @@ def router(service: Service) -> APIRouter:
     return routes
 
 
-def _reset(settings: Settings) -> dict[str, Any]:
+def _reset(settings: Settings) -> Removed:
     from stockcast import cache, pipeline
 
     cache.stop(settings)  # or its server would live on in a folder that is gone
     done = pipeline.reset(settings)
-    return {
-        "status": "reset",
-        "removed": [str(path) for path in done.removed],
-        "ledger": str(done.ledger) if done.ledger else None,
-    }
+    return Removed(
+        status="reset",
+        removed=[str(path) for path in done.removed],
+        ledger=str(done.ledger) if done.ledger else None,
+    )

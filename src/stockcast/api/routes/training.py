@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path
 from fastapi.responses import JSONResponse
 
 from stockcast import healing
 from stockcast.api.callers import Refused
-from stockcast.api.schemas import Accepted, Problem, TaskState, TickerRequest
+from stockcast.api.schemas import Accepted, Problem, Responses, TaskState, TickerRequest
 from stockcast.api.service import Service
 from stockcast.errors import BadInput
 
 __all__ = ["accepted", "router"]
 
-_ACCEPTED: dict[str, Any] = {"status_code": 202, "response_model": Accepted}
-_MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}
+_MISSING: Responses = {404: {"model": Problem}}
 
 
 def router(service: Service) -> APIRouter:
     """Return the endpoints of training and of tasks."""
     routes = APIRouter(tags=["training"])
 
-    @routes.post("/train-parent", **_ACCEPTED)
+    @routes.post("/train-parent", status_code=202, response_model=Accepted)
     async def train_parent() -> JSONResponse:
         """Bring the index's model up to date, then forecast and cache, in a process of its own."""
         task = await service.heal(service.settings.parent_ticker, "train-parent")
         return accepted(f"The model of {task.ticker} is being brought up to date.", task)
 
-    @routes.post("/train-child", responses=_MISSING, **_ACCEPTED)
+    @routes.post("/train-child", responses=_MISSING, status_code=202, response_model=Accepted)
     async def train_child(asked: TickerRequest) -> JSONResponse:
         """Bring a stock's model up to date, then forecast and cache, in a process of its own."""
         try:
@@ -38,15 +37,15 @@ def router(service: Service) -> APIRouter:
             raise Refused(404, str(error)) from None
         return accepted(f"The model of {task.ticker} is being brought up to date.", task)
 
-    @routes.get("/status/{task_id}", responses=_MISSING, response_model=TaskState)
+    @routes.get("/status/{task_id}", responses=_MISSING)
     async def status(
         task_id: Annotated[str, Path(max_length=64, examples=["20130301T210000-0123abcd"])],
-    ) -> dict[str, Any]:
+    ) -> TaskState:
         """Say how a task is. Once it is completed, its forecast is in Redis."""
         task = await service.work(lambda: healing.status(service.settings, task_id))
         if task is None:
             raise Refused(404, f"Expected the id of a task that was started here, got {task_id!r}.")
-        return task.document()
+        return TaskState.model_validate(task.model_dump(mode="json"))
 
     return routes
 

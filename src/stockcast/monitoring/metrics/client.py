@@ -10,7 +10,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import psutil
@@ -59,6 +59,14 @@ PUSH_TIMEOUT = 3.0
 FIRST_LOOK = 0.1
 
 Samples = Mapping[Key, float]
+
+
+class Sample(TypedDict):
+    """One sample of a metric."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
 
 
 class _Profile(Collector):
@@ -139,7 +147,7 @@ def exposition(settings: Settings) -> bytes:
     return generate_latest(_registry(settings, machine=True))
 
 
-def samples(settings: Settings) -> list[dict[str, Any]]:
+def samples(settings: Settings) -> list[Sample]:
     """Return the same as JSON has it: ``name``, ``labels`` and ``value`` of each sample."""
     return [
         {"name": sample.name, "labels": sample.labels, "value": sample.value}

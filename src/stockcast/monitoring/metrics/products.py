@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.model_record import PARENT, ModelRecord, child_name
 from stockcast.contracts.prices import SnapshotPointer
+from stockcast.contracts.report import Report
 from stockcast.errors import StockcastError
 from stockcast.files import read_json
 from stockcast.monitoring.metrics.catalogue import HEALTH
@@ -105,17 +107,19 @@ def _forecast(ticker: str, document: Document) -> Gauges:
 
 
 def _report(ticker: str, report: Document) -> Gauges:
-    checked, struck = report["grounding"]["checked"], len(report["grounding"]["struck"])
+    found = Report.parse(report, f"the report on {ticker}")
+    checked, struck = found.grounding.checked, len(found.grounding.struck)
     held = 1 - struck / checked if checked else None
     yield ("stockcast_report_grounding_ratio", (ticker,)), held
-    yield ("stockcast_report_score", (ticker,)), report["evaluation"]["score"]
+    yield ("stockcast_report_score", (ticker,)), found.evaluation.score
 
 
 def _drift(ticker: str, document: Document) -> Gauges:
-    yield ("stockcast_drift_health", (ticker,)), HEALTH[document["health"]]
-    yield ("stockcast_drift_stop", (ticker,)), document["stop"]
-    yield ("stockcast_drift_score", (ticker,)), document["score"]
-    yield ("stockcast_drift_share_ratio", (ticker,)), document["share_drifted"]
+    found = DriftReport.parse(document, f"the drift document of {ticker}")
+    yield ("stockcast_drift_health", (ticker,)), HEALTH[found.health]
+    yield ("stockcast_drift_stop", (ticker,)), found.stop
+    yield ("stockcast_drift_score", (ticker,)), found.score
+    yield ("stockcast_drift_share_ratio", (ticker,)), found.share_drifted
 
 
 def _seconds(day: dt.date) -> float:

@@ -9,7 +9,7 @@ import platform
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import stockcast
 from stockcast.settings import HOME
@@ -21,8 +21,19 @@ _LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
 _NAMES = {"source": "the library", "repository": "feature_repo", "lock": "requirements.lock"}
 
 
+class Identity(TypedDict):
+    """Versions, and hashes of what has none."""
+
+    version: str
+    python: str
+    source: str
+    repository: str
+    lock: str
+    packages: dict[str, str]
+
+
 @functools.cache
-def identity() -> dict[str, Any]:
+def identity() -> Identity:
     """Return what this process runs, as JSON has it: versions, and hashes of what has none."""
     lock = HOME / "requirements.lock"
     text = lock.read_text("utf-8") if lock.exists() else ""
@@ -32,7 +43,9 @@ def identity() -> dict[str, Any]:
         "source": _digest(Path(stockcast.__file__).parent),
         "repository": _digest(HOME / "feature_repo"),
         "lock": hashlib.sha256(text.encode()).hexdigest()[:12],
-        "packages": dict(filter(lambda pair: pair[1], map(_installed, _LOCKED.findall(text)))),
+        "packages": {
+            name: found for name in _LOCKED.findall(text) if (found := _installed(name)) is not None
+        },
     }
 
 
@@ -65,8 +78,8 @@ def _digest(folder: Path) -> str:
     return found.hexdigest()[:12]
 
 
-def _installed(name: str) -> tuple[str, str | None]:
+def _installed(name: str) -> str | None:
     try:
-        return name, importlib.metadata.version(name)
+        return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return name, None
+        return None

@@ -216,7 +216,7 @@ def _abroad(seat: _Seat, asked: Document) -> Document:
             answer["luggage"] = depart(settings, files, luggage, asked["root"])
     except StockcastError as error:
         failed = Failure(asked["plan"]["name"], type(error).__name__, str(error))
-        return {"failure": failed.document()}
+        return {"failure": failed.record().model_dump()}
     return answer
 
 
@@ -235,12 +235,12 @@ def _performed(seat: _Seat, asked: Document) -> Document:
         with _while_wanted(scheduler.wanted(), seat.kernels):
             seat.kernels.perform(plan, asked["notebook"], inputs)
     except NotebookFailed as error:
-        return {"failure": error.failure.document()}
+        return {"failure": error.failure.record().model_dump()}
     except Stopped:
         return {"stopped": True}
     except (BadInput, OSError) as error:
         said = " ".join(str(error).split())
-        return {"failure": Failure(plan.name, type(error).__name__, said).document()}
+        return {"failure": Failure(plan.name, type(error).__name__, said).record().model_dump()}
     return {"failure": None}
 
 

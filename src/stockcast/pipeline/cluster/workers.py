@@ -13,6 +13,7 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stockcast.contracts.run import FailureRecord
 from stockcast.files import write_text
 from stockcast.pipeline.cluster import worker
 from stockcast.pipeline.cluster.identity import difference, identity
@@ -193,7 +194,7 @@ class Workers:
         if answer.get("stopped"):
             raise Stopped
         if answer["failure"]:
-            raise NotebookFailed(Failure.read(answer["failure"]))
+            raise NotebookFailed(Failure.read(FailureRecord.model_validate(answer["failure"])))
 
     @staticmethod
     def _compare(theirs: Mapping[str, Any], address: str) -> None:
