@@ -19,7 +19,7 @@ from stockcast.models.panel_parent import data_hash, learn
 from stockcast.models.panel_training import PanelHyperparameters
 from stockcast.models.parents import FOLDER, save_parent
 from tests.bench.panel import Baselines, say
-from tests.bench.universe_data import read
+from tests.bench.universe_data import INDEX, read
 
 __all__ = ["main"]
 
@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             panel,
             cut,
             hyper,
+            index=INDEX,
             partner=lambda stock, origins: baselines("garch_events", stock, origins),
             device=given.device,
             progress=lambda epoch, name=name: say(f"{name} {epoch}"),

@@ -163,10 +163,10 @@ def test_a_device_without_enough_memory_gives_way_to_the_processor(
 
 
 def test_a_parent_says_how_good_it_is_on_stocks_left_out() -> None:
-    learned = learn(panel(), CUT, replace(SMALL, epochs=2), validation_days=280)
+    learned = learn(panel(), CUT, replace(SMALL, epochs=2), index="S3", validation_days=280)
     assert learned.weight in WEIGHTS
     assert learned.fitted.last_day < CUT
-    assert {row.stocks for row in learned.figures} == {"panel", "left out"}
+    assert {row.stocks for row in learned.figures} == {"panel", "index", "left out"}
     without = {row.inputs for row in learned.figures if row.stocks == "left out"}
     assert {"everything", "without calendar"} <= without
     assert {row.slice for row in learned.figures} == {"all", "event", "quiet"}

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS
@@ -17,6 +18,7 @@ from stockcast.models.panel_parent import Learned
 from stockcast.models.panel_training import PANEL_LEVELS
 from stockcast.models.parents import (
     CARD,
+    FOLDER,
     WEIGHTS,
     Parent,
     choose,
@@ -104,3 +106,16 @@ def test_a_stock_begins_with_the_panels_calibration(tmp_path: Path) -> None:
     np.testing.assert_array_equal(state.event_factors, -state.factors)
     with pytest.raises(BadInput, match="Expected levels among"):
         starting_state(card, (0.2, 0.5, 0.8))
+
+
+def test_the_parents_that_come_with_the_package_are_whole_and_small() -> None:
+    cards = shipped()
+    assert [str(card.last_day) for card in cards][1:] == ["2013-12-30", "2008-05-30"]
+    for card in cards:
+        parent = load_parent(card.name)
+        assert all(
+            torch.isfinite(value).all() for value in parent.fitted.network.state_dict().values()
+        )
+        assert card.validation_start < card.last_day
+        assert (FOLDER / card.name / WEIGHTS).stat().st_size < 150_000
+        assert {row.stocks for row in card.figures} >= {"panel", "index", "left out"}

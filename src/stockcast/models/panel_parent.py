@@ -90,6 +90,7 @@ def learn(
     cut: pd.Timestamp,
     hyper: PanelHyperparameters,
     *,
+    index: str | None = None,
     validation_days: int = 365,
     figures: bool = True,
     partner: Walker = partner_forecasts,
@@ -102,6 +103,7 @@ def learn(
         panel: by ticker; whose events are only those known before the cut.
         cut: the first day not to be used.
         hyper: sizes, rates, epochs and seed.
+        index: which of the panel is the index, to be scored by itself too.
         validation_days: calendar days before the cut that choose the epoch, the partner's weight
             and the calibration.
         figures: whether to fit once more with a fifth of the stocks left out, to be scored.
@@ -125,6 +127,8 @@ def learn(
     if not figures:
         return learned
     rows = _figures(learned, known, made, "panel", ((),))
+    if index in known:
+        rows += _figures(learned, {index: known[index]}, made, "index", ((), ("market",)))
     stocks = [ticker for ticker in known if known[ticker].answered is not None] or list(known)
     apart = stocks[::LEFT_OUT] if len(stocks) > LEFT_OUT else []
     if apart:

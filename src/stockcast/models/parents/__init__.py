@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save, save_file
+from safetensors.torch import load_file, save
 
 from stockcast.contracts.parent import ParentCard
 from stockcast.errors import BadInput
@@ -104,7 +104,7 @@ def save_parent(
     tensors = {key: value.contiguous() for key, value in fitted.network.state_dict().items()}
     card = card.model_copy(update={"digest": _digest(tensors, card)})
     (folder / name).mkdir(parents=True, exist_ok=True)
-    save_file(tensors, folder / name / WEIGHTS)
+    (folder / name / WEIGHTS).write_bytes(save(tensors))
     card.save(folder / name / CARD)
     return Parent(card, fitted)
 
