@@ -20,6 +20,7 @@ PLANTED = "pl4nted-t0ken"
 #: its own, because MLflow imports Feast's plug-in with its first request; here it does without it.
 STORY = """
 import json, os, signal, subprocess, sys, threading, time, warnings
+from dataclasses import asdict
 from pathlib import Path
 sys.modules["feast"] = None
 warnings.filterwarnings("ignore", "Failure attempting to register request header provider")
@@ -94,8 +95,8 @@ except Unavailable as error:
     story["down"] = str(error)
 
 server, _ = serve(port)
-story["sent"] = tracking.sync(here).document()
-story["again"] = tracking.sync(here).document()
+story["sent"] = asdict(tracking.sync(here))
+story["again"] = asdict(tracking.sync(here))
 story["there"] = seen(client())
 story["champion"] = champion()
 
@@ -118,9 +119,9 @@ except Unavailable as error:
     story["died"] = str(error)
 outbox._send = send
 server, _ = serve(port)
-story["rest"] = tracking.sync(here).document()["runs"]
+story["rest"] = tracking.sync(here).runs
 tracking.attach(here, last, bundle)
-story["attached"] = tracking.sync(here).document()["runs"]
+story["attached"] = tracking.sync(here).runs
 story["all"] = seen(client())
 
 store._paused.clear()
@@ -128,7 +129,7 @@ record(here, "again up", version="b0")
 for run in own.client.search_runs([own.experiment_id]):
     if run.info.run_name == "half-way":
         own.client.delete_tag(run.info.run_id, mark)
-story["resent"] = tracking.sync(here).document()
+story["resent"] = asdict(tracking.sync(here))
 story["last champion"] = champion()
 kill(server)
 
@@ -141,7 +142,7 @@ list(store.stores(of("wr0ng-token").model_copy(update={"dagshub_user_name": None
 record(of("wr0ng-token"), "unauthorised")
 store._paused.clear()
 record(of(sys.argv[3]), "authorised")
-story["hub"] = tracking.sync(of(sys.argv[3])).document()
+story["hub"] = asdict(tracking.sync(of(sys.argv[3])))
 story["at hub"] = sorted(seen(store.server(of(sys.argv[3])).client))
 kill(hub)
 print(json.dumps(story))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -202,7 +203,8 @@ def test_tasks_that_only_redis_tells_of_block_no_training(here: Board, settings:
     shared = cache.connect(settings).tasks
     for number in range(40):
         forged = Task.new("forecast", f"F{number}")
-        record = {**forged.document(), "host": "elsewhere", "updated_at": "2999-01-01T00:00:00"}
+        told = {"host": "elsewhere", "updated_at": "2999-01-01T00:00:00"}
+        record = json.dumps(forged.model_dump(mode="json") | told)
         assert shared.put(forged.task_id, record)
         assert shared.claim(forged.name, forged.task_id, 3600) == forged.task_id
     assert sum(task.running for task in here.all()) == 40
