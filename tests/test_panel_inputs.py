@@ -16,6 +16,7 @@ from stockcast.features.panel import (
     flag_of,
     has_calendar,
     panel_inputs,
+    unaware,
 )
 from tests.leaks import assert_causal
 from tests.models.panels import flags_of, stock_bars
@@ -119,3 +120,18 @@ def test_inputs_from_bars_stay_what_they_are() -> None:
     features = compute(stock_bars(300, 2))
     made = panel_inputs(features)
     pd.testing.assert_frame_equal(made[list(MODEL_INPUTS)], features[list(MODEL_INPUTS)])
+
+
+def test_a_context_without_the_date_is_the_one_of_a_calendar_that_lacks_it() -> None:
+    bars, (answered, ahead) = stock_bars(400, 2), flags_of(400)
+    row = int(np.flatnonzero(ahead[:, 2])[-1])
+    rest = ahead.copy()
+    for h in range(1, HORIZON + 1):  # the event three sessions after the row, whoever sees it
+        rest[row + 3 - h, h - 1] = False
+    last = slice(row - 30, row + 1)
+    known, without = (
+        panel_inputs(compute(bars), answered=answered, ahead=flags)[last].to_numpy(np.float32)
+        for flags in (ahead, rest)
+    )
+    np.testing.assert_array_equal(unaware(known), without)
+    assert (known != without).any()

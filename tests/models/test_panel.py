@@ -13,7 +13,7 @@ import torch
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.features.panel import PANEL_INPUTS
+from stockcast.features.panel import PANEL_INPUTS, unaware
 from stockcast.models import panel_training
 from stockcast.models.device import chosen_device
 from stockcast.models.panel import PanelStock, panel_stock
@@ -109,6 +109,22 @@ def test_a_forecast_made_alone_is_the_one_made_among_others() -> None:
     context = samples.inputs[row - SMALL.context + 1 : row + 1]
     alone = ask_context(fitted(), context, samples.sigma[row])
     np.testing.assert_allclose(alone, made.values[7], rtol=1e-4, atol=1e-7)
+
+
+def test_the_same_forecast_without_the_date_is_narrower() -> None:
+    samples, other = stock(STRANGER).series.full, stock(STRANGER)
+    flags = other.ahead_of(samples.days)
+    assert flags is not None
+    widths = {}
+    for name, row in {
+        "due": np.flatnonzero(flags[:, 1])[-1],
+        "quiet": np.flatnonzero(~flags.any(axis=1))[-1],
+    }.items():
+        context = samples.inputs[row - SMALL.context + 1 : row + 1]
+        made = [ask_context(fitted(), each, 0.01) for each in (context, unaware(context))]
+        widths[name] = width(made[0]) / width(made[1])
+    assert (widths["due"][1:] > 1.3).all()
+    np.testing.assert_array_equal(widths["quiet"], 1)
 
 
 def test_tails_are_there_for_who_asks() -> None:

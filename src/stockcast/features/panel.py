@@ -14,7 +14,7 @@ from stockcast.features.bars import MODEL_INPUTS
 from stockcast.features.events import event_columns, event_inputs
 from stockcast.features.market import MARKET_COLUMNS, market_inputs
 
-__all__ = ["GROUPS", "PANEL_INPUTS", "flag_of", "has_calendar", "panel_inputs"]
+__all__ = ["GROUPS", "PANEL_INPUTS", "flag_of", "has_calendar", "panel_inputs", "unaware"]
 
 #: Columns that may be missing together.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -38,6 +38,22 @@ def flag_of(group: str) -> str:
 
 #: Every column of :func:`panel_inputs`. Nothing else may name these columns or count them.
 PANEL_INPUTS = (*MODEL_INPUTS, *event_columns(), *MARKET_COLUMNS, *map(flag_of, GROUPS))
+
+
+def unaware(context: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(…, days, inputs) a context as it would be if no event after its last day were known.
+
+    What a forecast would be without a date that is known: the two, side by side, say how much wider
+    an interval is for it. Events of the context's own days stay.
+    """
+    told, days = context.copy(), context.shape[-2]
+    names = event_columns()
+    ahead = [PANEL_INPUTS.index(name) for name in names if name[-1].isdigit()]
+    for h, place in enumerate(ahead, start=1):
+        told[..., max(days - h, 0) :, place] = 0
+    sizes = [PANEL_INPUTS.index(name) for name in ("event_size", "event_level")]
+    told[..., sizes] *= (told[..., ahead] > 0).any(axis=-1, keepdims=True)
+    return told
 
 
 def has_calendar(answered: Flags, ahead: Flags) -> Flags:
