@@ -116,8 +116,9 @@ def check_prices(
     exchange: str,
     today: pd.Timestamp | None = None,
     policy: SplitPolicy = DEFAULT,
+    notes: list[Fault] | None = None,
 ) -> pd.DataFrame:
-    """Return ``frame`` when nothing in it stops; notes are let pass.
+    """Return ``frame`` when nothing in it stops; notes are let pass, and added to ``notes``.
 
     Raises:
         DataFault: names ticker, date and column of the first fault, and how many more there are.
@@ -125,6 +126,8 @@ def check_prices(
     """
     found = faults(frame, ticker=ticker, exchange=exchange, today=today, policy=policy)
     stops = [fault for fault in found if fault.severity == "stop"]
+    if notes is not None:
+        notes += [fault for fault in found if fault.severity == "note"]
     if stops:
         more = len(stops) - 1
         rest = f" (and {more} more fault{'s' * (more > 1)})" if more else ""

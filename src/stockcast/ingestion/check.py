@@ -11,13 +11,12 @@ from pathlib import Path
 
 from stockcast import calendars, prices
 from stockcast.contracts.check import FileReport, FolderReport, TickerReport
-from stockcast.contracts.prices import PriceHistory
 from stockcast.errors import BadInput, DataFault
 from stockcast.monitoring import quality
 from stockcast.prices import RawPrices
 from stockcast.prices.files import FileSource
 from stockcast.prices.notices import NEWER, ended
-from stockcast.schema import Fault, faults
+from stockcast.schema import Fault
 from stockcast.settings import Settings
 
 __all__ = ["check_folder"]
@@ -64,13 +63,14 @@ def _judged(source: FileSource, settings: Settings, path: Path, ticker: str) -> 
     try:
         raw = source.history_in(path, ticker)
         report = _described(ticker, raw)
-        history = prices.checked(settings, ticker, raw)
+        noted: list[Fault] = []
+        history = prices.checked(settings, ticker, raw, notes=noted)
         exchange = settings.market(ticker).exchange
-        quality.check_recent(history.frame, ticker=ticker, exchange=exchange)
+        recent = quality.check_recent(history.frame, ticker=ticker, exchange=exchange)
     except BadInput as error:
         return _refused(report, error)
     report = report.model_copy(update={"repairs": history.repairs})
-    for note in _notes(settings, raw, history):
+    for note in (*history.notes, *_grouped(noted), *_grouped(recent)):
         report = report.noted(note)
     for note in ended(settings, ticker, history.as_of):
         report = report.noted(note, NEWER)
@@ -96,18 +96,12 @@ def _refused(report: TickerReport, error: BadInput) -> TickerReport:
     return report.model_copy(update=told)
 
 
-def _notes(settings: Settings, raw: RawPrices, history: PriceHistory) -> Iterator[str]:
-    """What a run would use and a person should know."""
-    exchange = settings.market(history.ticker).exchange
-    yield from history.notes
-    found = faults(raw.frame, ticker=history.ticker, exchange=exchange)
-    # the history's own notes tell of suspected splits
-    yield from _grouped([f for f in found if f.severity == "note" and not f.suspicion])
-    yield from _grouped(quality.recent_faults(history.frame, history.ticker, exchange))
-
-
 def _grouped(found: Sequence[Fault]) -> list[str]:
-    """One sentence for each column: its first fault, and how many more there are."""
+    """One sentence for each column: its first fault, and how many more there are.
+
+    The history's own notes tell of suspected splits.
+    """
+    found = [fault for fault in found if not fault.suspicion]
     counts = Counter(fault.column for fault in found)
     firsts = {fault.column: fault for fault in reversed(found)}
     more = {column: f" (and {count - 1} more)" for column, count in counts.items() if count > 1}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stockcast import holds, prices
 from stockcast.contracts.drift import DriftReport
-from stockcast.errors import DataFault
+from stockcast.errors import BadInput, DataFault
 from stockcast.monitoring import documents, quality
-from stockcast.prices import PriceHistory
+from stockcast.prices import PriceHistory, snapshot
+from stockcast.prices.revisions import corrections
 from stockcast.settings import Settings
 
 __all__ = ["admit", "refuse"]
@@ -27,7 +30,18 @@ def admit(settings: Settings, ticker: str) -> PriceHistory:
         refuse(settings, ticker, str(fault))
         raise
     holds.release(settings, ticker)
-    return history
+    return _compared(settings, history)
+
+
+def _compared(settings: Settings, history: PriceHistory) -> PriceHistory:
+    """With what files now say of days that forecasts were made from; other sources tell it."""
+    if settings.source != "files" or snapshot.in_use(settings, history.ticker) is None:
+        return history
+    try:
+        kept = snapshot.load(snapshot.current(settings, history.ticker))
+    except BadInput:
+        return history  # it is written anew
+    return replace(history, revisions=tuple(corrections(kept.frame, history.frame)))
 
 
 def refuse(settings: Settings, ticker: str, reason: str) -> DriftReport:

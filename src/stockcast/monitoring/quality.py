@@ -29,15 +29,17 @@ REPEATED, UNTRADED, MISSING = 1, 2, 1
 Flags = NDArray[np.bool_]
 
 
-def check_recent(frame: pd.DataFrame, *, ticker: str, exchange: str) -> None:
-    """Let pass what :func:`recent_faults` only notes.
+def check_recent(frame: pd.DataFrame, *, ticker: str, exchange: str) -> list[Fault]:
+    """Let pass what :func:`recent_faults` only notes, and return that.
 
     Raises:
         DataFault: the last bars cannot be believed; says why in one sentence.
     """
-    stops = [f for f in recent_faults(frame, ticker, exchange) if f.severity == "stop"]
+    found = recent_faults(frame, ticker, exchange)
+    stops = [fault for fault in found if fault.severity == "stop"]
     if stops:
         raise DataFault(f"{stops[0]}.", _REMEDY, suspicion=True)
+    return found
 
 
 def recent_faults(frame: pd.DataFrame, ticker: str, exchange: str) -> list[Fault]:

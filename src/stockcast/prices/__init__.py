@@ -22,7 +22,7 @@ from stockcast.prices.live import LiveSource
 from stockcast.prices.sample import SampleSource
 from stockcast.prices.source import RawPrices, Source
 from stockcast.prices.stretch import last_stretch
-from stockcast.schema import check_prices, suspect_days
+from stockcast.schema import Fault, check_prices, suspect_days
 from stockcast.settings import Settings, parse_ticker
 from stockcast.split_detection import SplitPolicy, Suspicion, rebased
 
@@ -72,9 +72,16 @@ def read(settings: Settings, ticker: str, *, today: pd.Timestamp | None = None) 
 
 
 def checked(
-    settings: Settings, ticker: str, raw: RawPrices, *, today: pd.Timestamp | None = None
+    settings: Settings,
+    ticker: str,
+    raw: RawPrices,
+    *,
+    today: pd.Timestamp | None = None,
+    notes: list[Fault] | None = None,
 ) -> PriceHistory:
     """``raw`` from ``start`` to ``as_of``, checked and adjusted to its last day.
+
+    What the checks let pass is added to ``notes``.
 
     Raises:
         BadInput: fewer bars than a forecast needs.
@@ -85,7 +92,7 @@ def checked(
     day = calendars.today(exchange) if today is None else today
     bars, left_out = last_stretch(bars, exchange, fewest_days(settings), day)
     _require_days(bars, raw.frame, settings, ticker)
-    check_prices(bars, ticker=ticker, exchange=exchange, today=day, policy=policy)
+    check_prices(bars, ticker=ticker, exchange=exchange, today=day, policy=policy, notes=notes)
     suspects = suspect_days(bars, policy)  # old ones: a fresh one stops
     frame = rebased(adjust(bars), suspects)
     return PriceHistory(

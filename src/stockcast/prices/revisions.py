@@ -15,11 +15,14 @@ import pandas as pd
 
 from stockcast.contracts.prices import Revision, Revisions
 
-__all__ = ["account", "agree", "differences"]
+__all__ = ["account", "agree", "corrections", "differences"]
 
 #: Relative differences below these are the noise of a source's floats: of prices as traded, and of
 #: the adjusted close (the smallest dividends are 1e-4 of the price).
 NOISE, ADJUSTED_NOISE = 1e-5, 2e-5
+
+#: Days, with the day itself, that say on which basis it is.
+_AROUND = 5
 
 _TRADED = ["open", "high", "low", "close"]
 
@@ -50,6 +53,19 @@ def differences(kept: pd.DataFrame, came: pd.DataFrame) -> list[Revision]:
     Both have the columns of a raw history: prices as traded, adj_close, dividend, split.
     """
     return [*_events(kept, came), *_corrections(kept, came)]
+
+
+def corrections(kept: pd.DataFrame, came: pd.DataFrame) -> list[Revision]:
+    """Single days that ``came`` tells otherwise than ``kept``, both adjusted to their last days.
+
+    A later dividend or split moves all prices before it by one factor; a day that moved otherwise
+    than those around it was corrected.
+    """
+    common = kept.index.intersection(came.index)
+    ratio = came.loc[common, "close"] / kept.loc[common, "close"]
+    level = ratio.rolling(_AROUND, center=True, min_periods=1).median()
+    basis = level.reindex(came.index).ffill().bfill().fillna(1.0)
+    return _corrections(kept[_TRADED], came[_TRADED].div(basis, axis=0))
 
 
 def _events(kept: pd.DataFrame, came: pd.DataFrame) -> list[Revision]:

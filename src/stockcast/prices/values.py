@@ -31,6 +31,7 @@ _EPOCHS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (np.inf, "ns"))
 _SERIAL, _DIGITS8 = (10_000, 80_000), (18_000_101, 22_000_101)
 _ISO = re.compile(r"\d{4}-\d\d-\d\d")
 _CLOCK = re.compile(r"(?<=[\dA-Za-z.])(?:[T\s,]+|:)\d{1,2}:\d\d.*$")
+_NUMERIC = r"(?P<a>\d\d?|\d{4})[/.-](?P<b>\d\d?)[/.-](?P<c>\d\d?|\d{4})(?:[T ,]+\d\d?:\d\d[:.\d]*)?"
 _WORDS = re.compile(r"\d+|[^\W\d_]+")
 _INTEGER = r"^[+-]?\d+(?:\.0+)?$"
 _NUMBER = re.compile(
@@ -38,6 +39,7 @@ _NUMBER = re.compile(
     r"(?P<digits>\d[\d.,'’\s]*|[.,]\d+)\s*(?P<unit>[a-z]*)\.?\s*[^\d.,]?",
     re.IGNORECASE,
 )
+_WITH_COMMA = r"^-?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?$"
 _GROUPED = {
     "point": re.compile(r"\d+(?:\.\d*)?|\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d*)?|\.\d+"),
     "comma": re.compile(r"\d+(?:,\d*)?|\d{1,3}(?:\.\d{3})+(?:,\d*)?|,\d+"),
@@ -110,9 +112,12 @@ def floats(column: Any, mark: DecimalMark) -> Found:
     column = pc.utf8_trim(column.cast(pa.string()), ' "\u00a0\u202f')
     missing = pc.is_in(column, value_set=pa.array(MISSING))
     column = pc.if_else(missing, pa.scalar(None, pa.string()), column)
-    if mark == "point":
+    plain = column
+    if mark == "comma" and pc.all(pc.match_substring_regex(column, _WITH_COMMA)).as_py():
+        plain = pc.replace_substring(pc.replace_substring(column, ".", ""), ",", ".")
+    if mark == "point" or plain is not column:
         try:
-            return Found(pc.cast(column, pa.float64()).to_numpy(), None)
+            return Found(pc.cast(plain, pa.float64()).to_numpy(), None)
         except pa.ArrowInvalid:
             pass
     texts = column.to_pylist()
@@ -177,12 +182,29 @@ def _parts(column: Any) -> NDArray[np.float64] | None:
     first = next((text for text in column.to_pylist() if text), "")
     if _ISO.match(first.strip(' "')):
         return None
+    found = _three_numbers(column)
+    if found is not None:
+        return found
     found = np.full((len(column), 3), np.nan)
     for at, text in enumerate(column.to_pylist()):
         numbers = _three(text or "")
         if numbers is not None:
             found[at] = numbers
     return None if np.isnan(found).all() else found
+
+
+def _three_numbers(column: Any) -> NDArray[np.float64] | None:
+    """(n, 3) parts of dates that are all three numbers, as most are; None of others."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pc.utf8_trim(pc.fill_null(column.cast(pa.string()), ""), ' "')
+    if not pc.all(pc.match_substring_regex(texts, f"^{_NUMERIC}$")).as_py():
+        return None
+    parts = pc.extract_regex(texts, f"^{_NUMERIC}$")
+    if isinstance(parts, pa.ChunkedArray):
+        parts = parts.combine_chunks()
+    return np.column_stack([pc.cast(parts.field(at), pa.float64()).to_numpy() for at in range(3)])
 
 
 def _three(text: str) -> tuple[float, ...] | None:
