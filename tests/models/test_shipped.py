@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from stockcast import prices
+from stockcast.errors import BadInput
 from stockcast.evaluation.metrics import pinball_losses
 from stockcast.evaluation.walkforward import outcomes
 from stockcast.events.calendar import ahead, answering, resolve
 from stockcast.events.sample import SampleEvents
 from stockcast.features import compute
-from stockcast.models.baselines import garch, garch_events, naive
-from stockcast.models.calibration import near_events, recalibrate
-from stockcast.models.combination import combine
+from stockcast.models.baselines import garch, naive
 from stockcast.models.panel import PanelStock, panel_stock
-from stockcast.models.panel_inference import walk_panel
-from stockcast.models.parents import choose, load_parent, starting_state
+from stockcast.models.parents import choose, load_parent
+from stockcast.models.zero_shot import zero_shot
 from stockcast.settings import load_settings
 
 START, VALIDATION, HORIZON = pd.Timestamp("2010-01-01"), pd.Timestamp("2008-06-01"), 5
@@ -49,17 +50,10 @@ def table() -> pd.DataFrame:
     parent, parts = load_parent(card.name), {}
     for ticker in STOCKS:
         stock = sample_stock(ticker)
-        network = walk_panel(parent.fitted, stock.series.full, VALIDATION)
-        days, close = network.origins, stock.close
-        partner = garch_events(close, days, answered=stock.answered, ahead=stock.ahead)
+        served = zero_shot(parent, stock, VALIDATION).forecasts
+        days, close = served.origins, stock.close
         flags = stock.ahead_of(days)
         assert flags is not None
-        served, _ = recalibrate(
-            combine(network, partner, card.partner_weight),
-            close,
-            state=starting_state(card),
-            near=near_events(flags),
-        )
         made = {"served": served, "garch": garch(close, days), "naive": naive(close, days)}
         y = outcomes(close, days, HORIZON)
         columns = {n: pinball_losses(y, m.values, m.levels).mean(axis=1) for n, m in made.items()}
@@ -89,3 +83,19 @@ def test_accuracy_on_the_sample_is_what_was_measured() -> None:
     mean = table().groupby(level=0)[["served", "garch", "naive"]].mean()
     assert np.mean(mean["served"] / mean["garch"]) < 0.985
     assert np.mean(mean["served"] / mean["naive"]) < 0.955
+
+
+def test_without_a_calendar_it_serves_too_and_days_it_has_seen_are_refused() -> None:
+    told = sample_stock("IBM")
+    plain = replace(told, answered=None, ahead=None)
+    card = choose(VALIDATION)
+    assert card is not None
+    parent = load_parent(card.name)
+    late = told.close.index[-30]
+    made = zero_shot(parent, plain, late)
+    np.testing.assert_array_equal(
+        made.partner.values, garch(told.close, made.partner.origins).values
+    )
+    assert not made.state.near.any()
+    with pytest.raises(BadInput, match="Expected a parent that has seen no day from 2008-05-30 on"):
+        zero_shot(parent, plain, pd.Timestamp(card.last_day))
