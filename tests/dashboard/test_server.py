@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import resource
 import time
 import uuid
 from collections.abc import Iterator
@@ -22,6 +23,17 @@ from stockcast.dashboard import server
 from stockcast.dashboard.options import Options
 from stockcast.errors import BadInput
 from tests.dashboard.conftest import Served, serving
+from tests.standins.attackers import (
+    HALF,
+    LAST,
+    MIB,
+    answer,
+    connect,
+    growing_little,
+    send,
+    slow_clients,
+    slowest_answer,
+)
 
 CHANNELS = ("shell", "control", "stdin", "iopub")
 V1 = "v1.kernel.websocket.jupyter.org"
@@ -385,6 +397,32 @@ def test_too_many_visitors_get_a_still(served: Served) -> None:
     assert "Too many visitors at once" in text
     assert 'class="fan"' in text
     assert '"kernelId"' not in text
+
+
+@pytest.mark.fault(
+    "1,000 clients of the dashboard that send their headers a byte at a time",
+    "nothing: others are answered within a second; memory grows by less than 50 MB",
+    "by itself: connections that wait too long, or are too many, are closed",
+)
+@pytest.mark.parametrize("addresses", [1, 200])
+def test_slow_clients_keep_nobody_waiting(served: Served, addresses: int) -> None:
+    port = urlsplit(served.address).port or 0
+    # what most systems let a process have
+    resource.prlimit(served.process, resource.RLIMIT_NOFILE, (1024, 1024))
+    health = LAST.replace(b"GET /", b"GET /health")
+    with growing_little(served.process), slow_clients(port, 1000, addresses):
+        assert slowest_answer(port, health) < 1
+
+
+def test_a_head_or_body_without_an_end_is_not_read(served: Served) -> None:
+    port = urlsplit(served.address).port or 0
+    goodbye = f"POST /voila/api/shutdown/{uuid.uuid4()} HTTP/1.1\r\nHost: localhost\r\n"
+    for begin in (HALF, f"{goodbye}Content-Length: 300000000\r\n\r\n".encode()):
+        with growing_little(served.process), connect(port) as raw:
+            raw.sendall(begin)
+            assert send(raw, b"x" * 65536, 300 * MIB) < 30 * MIB
+            answer(raw)
+    assert served.get("/health")[0] == 200
 
 
 @pytest.mark.fault(

@@ -5,17 +5,16 @@ Where a request comes from proves nothing: a proxy on this machine makes every s
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from stockcast.api.keys import Key, KeyRing, Scope
+from stockcast.clients import network
 from stockcast.errors import BadInput
 
-__all__ = ["Caller", "Refused", "caller_of", "network", "require"]
+__all__ = ["Caller", "Refused", "caller_of", "require"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -92,19 +91,3 @@ def _secret(headers: dict[bytes, bytes]) -> str | None:
         return headers[b"x-api-key"].decode("latin-1")
     kind, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     return token.strip() if kind.lower() == "bearer" else None
-
-
-@lru_cache(maxsize=4096)
-def network(address: str) -> str:
-    """Return what counts as one client: an address, or of IPv6 the network that one gets.
-
-    A socket for both versions shows IPv4 addresses as ::ffff:192.0.2.1, which are all one network.
-    """
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    found = getattr(found, "ipv4_mapped", None) or found
-    if found.version == 4:
-        return str(found)
-    return str(ipaddress.ip_network((int(found), 64), strict=False))

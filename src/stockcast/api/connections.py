@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from stockcast.api.callers import network
+from stockcast.clients import HEAD, Waiting, network
 
 __all__ = ["CONCURRENT", "Connection"]
 
 #: Seconds within which a request must have come, body included.
 PATIENCE = 15.0
-#: Bytes of a request's line and header fields, and of a whole request.
-HEAD, WHOLE = 16 * 1024, 1024 * 1024
+#: Bytes of a whole request.
+WHOLE = 1024 * 1024
 #: Requests that a connection may send before their answers, and in its life.
 PIPELINED, REQUESTS = 16, 1000
-#: Connections of a worker that wait for their client: in all, and of one client.
-WAITING, WAITING_OF_ONE = 512, 256
 #: Connections that one client may have, and requests of all that a worker is at work on.
 OPEN_OF_ONE, CONCURRENT = 384, 768
 
@@ -34,45 +32,9 @@ class _Excess(Exception):
     """The parser is to stop: the connection was refused."""
 
 
-class _Open:
-    """The connections of this process."""
-
-    def __init__(self) -> None:
-        self.of_one: Counter[str] = Counter()
-        # dicts keep the order in which connections began to wait
-        self._waiting: dict[Connection, None] = {}
-        self._waiting_of: defaultdict[str, dict[Connection, None]] = defaultdict(dict)
-
-    def wait(self, connection: Connection) -> Connection | None:
-        """Note that it waits for its client; return the one that has to give way, if any."""
-        of_one = self._waiting_of[connection.caller]
-        self._waiting[connection] = of_one[connection] = None
-        if len(of_one) > WAITING_OF_ONE:
-            return next(iter(of_one))
-        return next(iter(self._waiting)) if len(self._waiting) > WAITING else None
-
-    def work(self, connection: Connection) -> None:
-        """Note that it waits no longer."""
-        self._waiting.pop(connection, None)
-        of_one = self._waiting_of[connection.caller]
-        of_one.pop(connection, None)
-        if not of_one:
-            del self._waiting_of[connection.caller]
-
-    def opened(self, connection: Connection) -> bool:
-        """Count a new one; say whether its client may have it."""
-        self.of_one[connection.caller] += 1
-        return self.of_one[connection.caller] <= OPEN_OF_ONE
-
-    def closed(self, connection: Connection) -> None:
-        """Forget one."""
-        self.work(connection)
-        self.of_one[connection.caller] -= 1
-        if not self.of_one[connection.caller]:
-            del self.of_one[connection.caller]
-
-
-_OPEN = _Open()
+#: Connections of this process by client, and those that wait for theirs.
+_OPEN: Counter[str] = Counter()
+_WAITING: Waiting[Connection] = Waiting()
 
 
 class Connection(HttpToolsProtocol):
@@ -90,15 +52,18 @@ class Connection(HttpToolsProtocol):
         """Count it, and wait for the first request."""
         super().connection_made(transport)
         self.caller = network(self.client[0]) if self.client else ""
-        if _OPEN.opened(self):
-            self._expect()
-        else:
+        _OPEN[self.caller] += 1
+        if _OPEN[self.caller] > OPEN_OF_ONE:
             transport.abort()
+        else:
+            self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self._whole()
-        _OPEN.closed(self)
+        _OPEN[self.caller] -= 1
+        if not _OPEN[self.caller]:
+            del _OPEN[self.caller]
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -147,7 +112,7 @@ class Connection(HttpToolsProtocol):
         """It was answered: uvicorn closes the connection soon unless another request comes."""
         super().on_response_complete()
         if not self.pipeline and not self.transport.is_closing():
-            self._yield(_OPEN.wait(self))
+            self._wait()
 
     def send_400_response(self, msg: str) -> None:
         """Say what is wrong with the request, and close."""
@@ -157,18 +122,19 @@ class Connection(HttpToolsProtocol):
     def _expect(self) -> None:
         if self._deadline is None:
             self._deadline = self.loop.call_later(PATIENCE, self._too_late)
-            self._yield(_OPEN.wait(self))
+            self._wait()
 
     def _whole(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
         self._size = 0
-        _OPEN.work(self)
+        _WAITING.discard(self)
 
-    def _yield(self, oldest: Connection | None) -> None:
+    def _wait(self) -> None:
+        oldest = _WAITING.add(self, self.caller)
         if oldest is not None:
-            _OPEN.work(oldest)
+            _WAITING.discard(oldest)
             oldest.transport.abort()
 
     def _count(self, part: bytes) -> None:

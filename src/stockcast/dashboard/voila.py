@@ -22,6 +22,7 @@ from voila.static_file_handler import TemplateStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
 from stockcast.dashboard import page
+from stockcast.dashboard.connections import LIMITS, Server
 from stockcast.dashboard.options import Options
 from stockcast.errors import BadInput
 from stockcast.settings import Settings, parse_ticker
@@ -239,6 +240,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # voila is not typed
         """Listen, and say so when the loop runs."""
         for call in self.ready:
             IOLoop.current().add_callback(call)
+        self.app.listen = lambda port, ip: Server(self.app, **LIMITS).listen(port, ip)
         super().listen()
 
     def init_settings(self) -> dict[str, Any]:
