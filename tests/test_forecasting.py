@@ -19,9 +19,11 @@ from stockcast.cli import main
 from stockcast.contracts.forecast import Close, Forecast
 from stockcast.contracts.model_record import ModelRecord, child_name
 from stockcast.contracts.prices import Freshness, SnapshotPointer
+from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.forecasting import NoModel
 from stockcast.ledger import Ledger
+from stockcast.models import serving
 from stockcast.monitoring.metrics.totals import totals_of
 from stockcast.prices.sample import SampleSource
 from stockcast.settings import Settings, load_settings
@@ -204,15 +206,15 @@ def test_a_damaged_model_is_named_and_other_tickers_go_on(shop: Workshop) -> Non
     record = ModelRecord.load(Workspace.of(shop.settings).record(child_name("FB")))
     weights = shop.models / str(record.bundle) / "weights.safetensors"
     whole = weights.read_bytes()
-    forecasting._bundle.cache_clear()
+    serving._bundle.cache_clear()
     try:
         weights.write_bytes(whole[: len(whole) // 2])
-        with pytest.raises(forecasting.BadInput, match=f"Expected a model in {weights.parent}"):
+        with pytest.raises(BadInput, match=f"Expected a model in {weights.parent}"):
             forecasting.compute(shop.settings, "FB")
         assert forecasting.compute(shop.settings, "AAPL").last_close > 0
     finally:
         weights.write_bytes(whole)
-        forecasting._bundle.cache_clear()
+        serving._bundle.cache_clear()
 
 
 # --- what was forecast on past days ------------------------------------------------------------

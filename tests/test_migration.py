@@ -20,6 +20,7 @@ from stockcast.doctor import CHECKS, examine
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.ledger import Ledger
 from stockcast.ledger_tables import FORECASTS, additions
+from stockcast.models import serving
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests.api.servers import furnish
@@ -159,7 +160,7 @@ def test_a_model_of_other_inputs_is_retired_with_a_sentence(furnished: Settings)
     old_bundle(furnished)
     basis = Basis.read(furnished, "AAPL")
     with pytest.raises(NoModel, match=r"AAPL is retired; .* got one of close at 7 in "):
-        forecasting._serving(basis, str(basis.record.bundle))
+        serving._bundle_of(basis, str(basis.record.bundle))
 
 
 def test_a_record_that_cannot_be_read_is_asked_for_again(furnished: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,16 +48,22 @@ class Basis:
             DataFault: its data cannot be believed, and are held until they are corrected.
             BadInput: a product cannot be read.
         """
-        holds.require_none(settings, ticker)
         workspace = Workspace.of(settings)
-        record = _record(workspace, _name(settings, ticker), ticker)
+        name = PARENT if from_parent(settings, ticker) else child_name(ticker)
+        holds.require_none(settings, ticker)
+        record = _known(lambda: workspace.read_record(name), ticker)
         pointer = snapshot.in_use(settings, ticker)
         if pointer is None or pointer.data_hash != record.data_hash:
             raise NoModel(
                 f"The model of {ticker} was assessed on prices up to {record.as_of}, not on those "
                 f"asked for; `stockcast run -t {ticker}` brings it up to date."
             )
-        _require_newest(settings, ticker, pointer.freshness)
+        wanted = prices.wanted(settings, ticker) if pointer.freshness else None
+        if pointer.freshness and wanted and pointer.freshness.expected < wanted.date():
+            raise NoModel(
+                f"The prices of {ticker} were fetched for {pointer.freshness.expected}, and "
+                f"{wanted:%Y-%m-%d} has closed since; `stockcast run -t {ticker}` fetches them."
+            )
         basis = cls(ticker, record, pointer.freshness, workspace)
         widths = {len(row) for rows in record.baselines.values() for row in rows}
         if widths - {len(LEVELS)}:
@@ -96,24 +103,12 @@ def files(settings: Settings, ticker: str) -> tuple[Path, ...]:
     return (*records, workspace.price_pointer(ticker), workspace.hold(ticker))
 
 
-def _name(settings: Settings, ticker: str) -> str:
-    return PARENT if from_parent(settings, ticker) else child_name(ticker)
-
-
-def _record(workspace: Workspace, name: str, ticker: str) -> ModelRecord:
+def _known(read: Callable[[], ModelRecord | None], ticker: str) -> ModelRecord:
+    """The record, or the error that says how to get one."""
     try:
-        record = workspace.read_record(name)
+        record = read()
     except BadInput as error:  # cut short, or of a version that is no longer known
         raise NoModel(f"{error} `stockcast run -t {ticker}` makes it again.") from None
     if record is None:
         raise NoModel(f"There is no model of {ticker} yet; `stockcast run -t {ticker}` trains one.")
     return record
-
-
-def _require_newest(settings: Settings, ticker: str, known: Freshness | None) -> None:
-    wanted = prices.wanted(settings, ticker) if known else None
-    if known and wanted is not None and known.expected < wanted.date():
-        raise NoModel(
-            f"The prices of {ticker} were fetched for {known.expected}, and "
-            f"{wanted:%Y-%m-%d} has closed since; `stockcast run -t {ticker}` fetches them."
-        )

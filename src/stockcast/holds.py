@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stockcast.contracts.hold import Hold
 from stockcast.errors import BadInput, DataFault
-from stockcast.files import read_json, write_json
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
@@ -23,8 +23,8 @@ def file(settings: Settings, ticker: str) -> Path:
 
 def place(settings: Settings, ticker: str, why: str) -> None:
     """Hold ``ticker``, as the source gives it now, because of ``why`` (a sentence)."""
-    document = {"ticker": ticker, "reason": why, "fingerprint": _fingerprint(settings, ticker)}
-    write_json(file(settings, ticker), document)
+    hold = Hold(ticker=ticker, reason=why, fingerprint=_fingerprint(settings, ticker))
+    hold.save(file(settings, ticker))
 
 
 def release(settings: Settings, ticker: str) -> None:
@@ -34,12 +34,10 @@ def release(settings: Settings, ticker: str) -> None:
 
 def reason(settings: Settings, ticker: str) -> str | None:
     """Why ``ticker`` is held; None if it is not, or its source has changed since."""
-    path = file(settings, ticker)
-    if not path.exists():  # nearly always: the source is not asked
+    hold = Workspace.of(settings).read_hold(ticker)
+    if hold is None:  # nearly always: the source is not asked
         return None
-    document = read_json(path)
-    same = document["fingerprint"] == _fingerprint(settings, ticker)
-    return str(document["reason"]) if same else None
+    return hold.reason if hold.fingerprint == _fingerprint(settings, ticker) else None
 
 
 def require_none(settings: Settings, ticker: str) -> None:

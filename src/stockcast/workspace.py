@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from stockcast.contracts.base import Product
 from stockcast.contracts.forecast import Forecast
+from stockcast.contracts.hold import Hold
 from stockcast.contracts.model_record import ModelRecord, child_name
 from stockcast.contracts.prices import SnapshotPointer
 from stockcast.settings import Settings, parse_ticker
@@ -265,6 +266,10 @@ class Workspace:
     def read_pointer(self, ticker: str) -> SnapshotPointer | None:
         """Which snapshot of the ticker's prices is in use."""
         return _read(SnapshotPointer, self.price_pointer(ticker))
+
+    def read_hold(self, ticker: str) -> Hold | None:
+        """Why the ticker is held."""
+        return _read(Hold, self.hold(ticker))
 
     def learned_from(self, ticker: str, parent_ticker: str) -> list[str]:
         """Names of the models there are that learned from the prices of ``ticker``, sorted.

@@ -220,8 +220,9 @@ def recalibrate(
     flags = np.zeros(forecasts.values.shape[:2], bool) if near is None else np.asarray(near, bool)
     _check(forecasts, state, flags)
     log = np.log(close.to_numpy(float))
-    rows = places(close, forecasts.origins)
-    walk = _Walk(state, places(close, state.waiting))
+    both = places(close, state.waiting.append(forecasts.origins))
+    past, rows = np.split(both, [len(state.waiting)])
+    walk = _Walk(state, past)
     values = np.empty_like(forecasts.values)
     for i, row in enumerate(rows):
         values[i] = walk.step(int(row), forecasts.values[i], flags[i], log)

@@ -115,7 +115,7 @@ def serving_context(settings: Settings, ticker: str, data_hash: str | None = Non
 
     Args:
         settings: profile, root and context are used.
-        ticker: whose.
+        ticker: whose, as :func:`~stockcast.settings.parse_ticker` gives it.
         data_hash: of the snapshot that is wanted. Where another one's window is served, or none,
             but the ticker's file has it, as when that came from another machine, it is served from
             now on.
@@ -123,7 +123,6 @@ def serving_context(settings: Settings, ticker: str, data_hash: str | None = Non
     Raises:
         BadInput: none is published for this ticker, or it was made for other settings.
     """
-    ticker = parse_ticker(ticker)
     fields = _served(settings, ticker)
     if data_hash is not None and fields["data_hash"] != data_hash:
         kept = tables.kept_context(tables.context_file(settings, ticker), data_hash)

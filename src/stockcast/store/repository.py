@@ -48,8 +48,9 @@ def open_store(settings: Settings) -> FeatureStore:
         BadInput: it cannot be written, or the registry cannot be read.
     """
     home = folder(settings)
-    if _registered(home) != _definitions_hash(settings):
-        _register(settings)
+    wanted = _definitions_hash(settings)
+    if _registered(home) != wanted:
+        _register(settings, wanted)
     # the registry is never written in place, and made again when the online store is missing
     registry, online = ((home / name).stat() for name in ("registry.db", "online.db"))
     stamp = (os.getpid(), registry.st_ino, registry.st_mtime_ns, online.st_ino)
@@ -100,11 +101,10 @@ def _write_times_as_feast_does() -> None:
     sqlite3.register_converter("timestamp", sqlite.convert_timestamp)
 
 
-def _register(settings: Settings) -> None:
+def _register(settings: Settings, wanted: str) -> None:
     """Register the definitions: a new registry is made beside the old one and takes its place."""
     home = folder(settings)
     with exclusive(settings):
-        wanted = _definitions_hash(settings)
         if _registered(home) == wanted:
             return
         with replacing(home / "registry.db") as temporary:

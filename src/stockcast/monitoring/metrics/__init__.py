@@ -21,6 +21,7 @@ from stockcast.lazy import homes
 from stockcast.monitoring.metrics.recording import (
     drift_checked,
     fell_back,
+    forecast_answered,
     forecast_served,
     forecasts_recalled,
     gate_decided,
@@ -48,6 +49,7 @@ __all__ = [
     "drift_checked",
     "exposition",
     "fell_back",
+    "forecast_answered",
     "forecast_served",
     "forecasts_recalled",
     "gate_decided",

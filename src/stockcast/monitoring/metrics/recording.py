@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 
 from stockcast import logs
+from stockcast.contracts.forecast import Forecast
 from stockcast.monitoring.metrics.catalogue import (
     CATALOGUE,
     FALLBACKS,
@@ -52,6 +53,18 @@ def forecast_served(
         model=kind,
         seconds=round(seconds, 4),
     )
+
+
+def forecast_answered(
+    settings: Settings, made: Forecast, seconds: float, *, without_cache: bool
+) -> None:
+    """A forecast was given, and what it had to fall back on."""
+    ticker, kind = made.ticker, made.model.kind
+    forecast_served(settings, ticker, kind, seconds, cached=made.cached)
+    if without_cache:
+        fell_back(settings, "cache", ticker=ticker)
+    if kind != "child" and not made.cached:
+        fell_back(settings, kind, ticker=ticker, why=made.verdict.reason)
 
 
 def rows_ingested(settings: Settings, ticker: str, rows: int) -> None:
