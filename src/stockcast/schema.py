@@ -25,7 +25,7 @@ from stockcast.bars import COLUMNS, PRICES, completed
 from stockcast.errors import DataFault
 from stockcast.split_detection import DEFAULT, SplitPolicy, Suspicion, suspicions
 
-__all__ = ["COLUMNS", "PRICES", "Fault", "check_prices", "faults", "suspect_days"]
+__all__ = ["COLUMNS", "PRICES", "Fault", "check_prices", "faults", "split_faults", "suspect_days"]
 
 #: Consecutive trading days that may be missing. The longest unscheduled closures are in the
 #: calendar; two weeks cover a halted share, and no daily feature outlives a longer hole.
@@ -173,7 +173,7 @@ def faults(
     found += sparse
     rest = cases[~cases["column"].isin(told)].sort_values("check", key=_clause_order, kind="stable")
     found += [_fault(case, rows, ticker, serious, context) for case in rest.itertuples(index=False)]
-    return _in_order([*found, *_split_faults(frame, ticker, policy)])
+    return _in_order([*found, *split_faults(frame, ticker, policy)])
 
 
 def _shape_faults(frame: pd.DataFrame, ticker: str) -> list[Fault]:
@@ -243,7 +243,7 @@ def suspect_days(frame: pd.DataFrame, policy: SplitPolicy = DEFAULT) -> list[Sus
     return [found for found in suspicions(frame) if found.date not in policy.accepted]
 
 
-def _split_faults(frame: pd.DataFrame, ticker: str, policy: SplitPolicy) -> list[Fault]:
+def split_faults(frame: pd.DataFrame, ticker: str, policy: SplitPolicy) -> list[Fault]:
     """Suspected splits: those of the last ``policy.fresh`` bars stop, older ones are notes.
 
     No vendor's split is as large as a change of unit of the prices as traded.

@@ -16,7 +16,7 @@ import torch
 from stockcast import tracking
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.models import publishing
-from stockcast.models.assessment import Assessment, assess
+from stockcast.models.assessment import BASELINES, Assessment, assess
 from stockcast.models.bundle import Bundle, load_bundle, make_bundle
 from stockcast.models.children import make_child, try_strategies
 from stockcast.models.inference import walk_forward
@@ -178,7 +178,12 @@ def test_a_refused_model_leaves_the_best_baseline_of_validation(
 
 def young(settings: Settings, parent_record: ModelRecord, parent: Bundle) -> ModelRecord:
     """Publish a stock that is too young to be trained on, started from ``parent``."""
-    frame = bars().iloc[-190:]
+    return beginner(settings, parent_record, parent, bars().iloc[-190:])
+
+
+def beginner(
+    settings: Settings, parent_record: ModelRecord, parent: Bundle, frame: pd.DataFrame
+) -> ModelRecord:
     samples, close = samples_of(frame, "YOUNG"), frame["close"]
     children = try_strategies(
         samples, parent, close, SMALL, strategy="auto", fine_tune_lr=1e-3, scratch_epochs=2
@@ -211,6 +216,18 @@ def test_a_stock_too_young_to_train_borrows_the_parent(settings: Settings) -> No
     assert record.verdict.skilful is False
     assert "at least 52 training days of YOUNG, got 0" in record.verdict.reason
     assert champion(settings, "child-YOUNG") is None
+
+
+def test_a_stock_delisted_before_validation_is_published_unjudged(settings: Settings) -> None:
+    parent_record = publish(settings, "parent", "good")
+    before = bars().loc[: split_of(bars()).validation_start].iloc[-120:-20]
+    record = beginner(settings, parent_record, bundle_of("parent", "good"), before)
+    assert record.verdict.skilful is False
+    assert record.skill.n == 0
+    last = before.index[-1:]
+    for name, walk in BASELINES.items():
+        said = record.baselines[name]
+        assert said == walk(before["close"], last, len(said)).values[-1].tolist()
 
 
 def test_a_parent_that_was_not_assessed_on_the_stock_is_not_borrowed(settings: Settings) -> None:

@@ -15,6 +15,7 @@ from stockcast.models.inference import forecast_context, walk_all_forward, walk_
 from stockcast.models.samples import Samples, Scaler
 from stockcast.models.splits import Split
 from stockcast.models.training import Fitted, fit, fit_head
+from stockcast.split_detection import SUSPECT
 from tests.models.worlds import SMALL, bars, fitted, samples_of, split_of, wilder_samples
 
 
@@ -148,6 +149,18 @@ def test_too_short_a_history_is_refused_with_a_sentence() -> None:
         fit(listed_late, split_of(bars()), SMALL)
     with pytest.raises(BadInput, match=r"at least 52 training days of TEST, got 0\."):
         fit_head(listed_late, split_of(bars()), SMALL, start=fitted())
+
+
+def test_a_return_over_a_suspect_day_is_not_trained_on() -> None:
+    frame = bars().copy()
+    frame.attrs[SUSPECT] = [f"{frame.index[300]:%Y-%m-%d}"]
+    masked = samples_of(frame)
+    at = int(masked.days.get_loc(frame.index[300]))
+    assert np.flatnonzero(~masked.known())[:5].tolist() == list(range(at - 5, at))
+    assert np.isnan(masked.targets[at - 5 : at]).sum() == 1 + 2 + 3 + 4 + 5
+    learned = fit(masked, split_of(frame), SMALL)
+    assert torch.isfinite(weights(learned)).all()
+    assert not torch.equal(weights(learned), weights(fitted()))
 
 
 def test_days_whose_outcome_is_not_known_are_not_trained_on() -> None:

@@ -212,7 +212,8 @@ def _served(
         for weight in WEIGHTS:
             both = combine(raw[ticker], partners[ticker].at(raw[ticker].origins), weight)
             # by the spread of the outcomes, so that no stock dominates
-            loss[weight] += float(pinball_losses(y, both.values, both.levels).mean() / y.std())
+            spent = pinball_losses(y, both.values, both.levels)
+            loss[weight] += float(np.nanmean(spent) / np.nanstd(y))
     first = WEIGHTS[0]
     best = min(WEIGHTS, key=lambda weight: loss[weight])
     weight = best if loss[best] < (1 - BETTER_BY) * loss[first] else first
@@ -284,8 +285,8 @@ def _scores(
     )
     flags = stock.ahead_of(made.origins)
     event = np.zeros(len(y), bool) if flags is None else flags.any(axis=1)
-    rows = {}
-    for name, some in {"all": np.ones(len(y), bool), "event": event, "quiet": ~event}.items():
+    known, rows = np.isfinite(y).all(axis=1), {}
+    for name, some in {"all": known, "event": known & event, "quiet": known & ~event}.items():
         if some.any():
             ends = [[end[some] for end in made.interval(share)] for share in (0.8, 0.9)]
             rows[name] = {

@@ -19,6 +19,7 @@ from stockcast.contracts.model_record import (
     StrategyRow,
 )
 from stockcast.errors import BadInput
+from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import paired_losses
 from stockcast.marks import Mark
 from stockcast.models import gate
@@ -242,7 +243,14 @@ def _reigning(settings: Settings, path: Path, candidate: Bundle) -> Bundle | Non
 
 
 def _latest(assessment: Assessment) -> dict[str, list[list[float]]]:
-    return {name: assessment.forecasts[name].values[-1].tolist() for name in BASELINES}
+    """What each baseline says on the last day, also of a history that ends before validation."""
+    close, last = assessment.close, assessment.close.index[-1:]
+
+    def said(name: str) -> QuantileForecasts:
+        made = assessment.forecasts[name]
+        return made if len(made) else BASELINES[name](close, last, made.horizon)
+
+    return {name: said(name).values[-1].tolist() for name in BASELINES}
 
 
 def _strategies(evidence: pd.DataFrame) -> tuple[StrategyRow, ...]:

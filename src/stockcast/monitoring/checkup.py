@@ -143,7 +143,10 @@ def _faults(settings: Settings, history: PriceHistory, behind: int) -> list[Faul
     ticker = history.ticker
     found = quality.recent_faults(history.frame, ticker, settings.market(ticker).exchange)
     if behind:
-        problem = f"expected a bar as new as the market's, got none for {behind} sessions"
+        problem = (
+            f"expected a bar as new as the market's, got none for {behind} sessions; add them, or "
+            f"set as_of={history.as_of:%Y-%m-%d} for the forecast of that day"
+        )
         severity: Literal["stop", "note"] = "stop" if behind > BEHIND else "note"
         found.append(Fault(ticker, history.as_of, "date", problem, severity))
     return found
