@@ -160,6 +160,24 @@ def test_a_bad_file_of_many_tickers_fails_alone(
     assert len(prices.read(settings, "AAPL").frame) == len(rounded)
     with pytest.raises(BadInput, match="MSFT"):
         prices.read(settings, "MSFT")
+    assert prices.fingerprint(settings, "AAPL")
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 but no more", b"no prices", b"\x00" * 99])
+@pytest.mark.parametrize("name", ["MSFT.csv", "MSFT.parquet", "MSFT.feather"])
+def test_a_file_that_cannot_be_read_is_planned_for_and_fails_alone(
+    name: str, content: bytes, rounded: pd.DataFrame, folder: Path, files_settings: Make
+) -> None:
+    rounded.to_csv(folder / "AAPL.csv")
+    (folder / name).write_bytes(content)
+    settings = files_settings()
+    assert prices.available(settings) == ["AAPL", "MSFT"]
+    before = prices.fingerprint(settings, "MSFT")
+    (folder / name).write_bytes(content + b"!")
+    assert prices.fingerprint(settings, "MSFT") != before
+    assert len(prices.read(settings, "AAPL").frame) == len(rounded)
+    with pytest.raises(BadInput, match=name):
+        prices.read(settings, "MSFT")
 
 
 def test_a_bad_row_of_one_ticker_leaves_the_others_alone(

@@ -80,13 +80,17 @@ class FileSource:
         """Hash of the ticker's file; where it holds several, of its columns and rows only.
 
         Raises:
-            BadInput: the folder or file cannot be read, or has no such ticker.
+            BadInput: the folder cannot be read, or has no such ticker.
         """
         path = self.file_of(ticker)
         said = "" if self._notation == AS_THE_FILE_TELLS else " ".join(self._notation)
-        if self.layout(path).tickers == ():
+        try:
+            alone = self.layout(path).tickers == ()
+            book = None if alone else self._book(path)
+        except BadInput:
+            book = None  # whoever reads it is told; it changes when the file does
+        if book is None or ticker not in _owners(path, book.tickers):
             return _file_hash(path, said)
-        book = self._book(path)
         written = book.written(_owners(path, book.tickers)[ticker])
         digest = hashlib.sha256(repr((list(written), book.order, book.mark)).encode())
         for column in written.values():

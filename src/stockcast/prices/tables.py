@@ -98,7 +98,7 @@ class Book(NamedTuple):
             BadInput: there is no row with a price.
             DataFault: a date or a number cannot be understood, or there are bars of hours.
         """
-        written = self.written(owner)
+        written = _without_blank_rows(self.written(owner))
         days, moved = self._days(written.pop("date"), ticker, exchange)
         frame = pd.DataFrame(
             {name: self._numbers(name, column, days, ticker) for name, column in written.items()},
@@ -134,6 +134,18 @@ class Book(NamedTuple):
                 "correct that value, or leave it empty",
             )
         return found.values
+
+
+def _without_blank_rows(written: dict[str, Any]) -> dict[str, Any]:
+    """The columns without rows that hold nothing at all, as blank lines of a workbook."""
+    import pyarrow.compute as pc
+
+    blank = values.missing(written["date"])
+    if not pc.any(blank).as_py():
+        return written
+    for column in written.values():
+        blank = pc.and_(blank, values.missing(column))
+    return {name: column.filter(pc.invert(blank)) for name, column in written.items()}
 
 
 def look(path: Path) -> Look:

@@ -20,7 +20,7 @@ from stockcast import calendars
 from stockcast.errors import BadInput
 from stockcast.prices.spellings import MISSING, MONTHS, UNITS
 
-__all__ = ["DateOrder", "DecimalMark", "date_order", "days", "decimal_mark", "floats"]
+__all__ = ["DateOrder", "DecimalMark", "date_order", "days", "decimal_mark", "floats", "missing"]
 
 DateOrder = Literal["dmy", "mdy", "ymd"]
 DecimalMark = Literal["point", "comma"]
@@ -39,6 +39,8 @@ _NUMBER = re.compile(
     r"(?P<digits>\d[\d.,'’\s]*|[.,]\d+)\s*(?P<unit>[a-z]*)\.?\s*[^\d.,]?",
     re.IGNORECASE,
 )
+#: What stands around a value and is none of it.
+_AROUND = ' "\u00a0\u202f'
 _WITH_COMMA = r"^-?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?$"
 _GROUPED = {
     "point": re.compile(r"\d+(?:\.\d*)?|\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d*)?|\.\d+"),
@@ -99,6 +101,17 @@ def _first(column: Any, pattern: str) -> str:
     return str(column.filter(pc.match_substring_regex(column, pattern))[0].as_py())
 
 
+def missing(column: Any) -> Any:
+    """Where a pyarrow array holds nothing, or a word for that."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not _is_text(column.type):
+        return pc.is_null(column, nan_is_null=True)
+    texts = pc.utf8_trim(column.cast(pa.string()), _AROUND)
+    return pc.or_(pc.is_null(texts), pc.is_in(texts, value_set=pa.array(MISSING)))
+
+
 def floats(column: Any, mark: DecimalMark) -> Found:
     """The numbers of a pyarrow array, text or not, NaN where there is none."""
     import pyarrow as pa
@@ -109,9 +122,9 @@ def floats(column: Any, mark: DecimalMark) -> Found:
             return Found(column.cast(pa.float64(), safe=False).to_numpy(), None)
         except (pa.ArrowException, ValueError):
             column = column.cast(pa.string(), safe=False)
-    column = pc.utf8_trim(column.cast(pa.string()), ' "\u00a0\u202f')
-    missing = pc.is_in(column, value_set=pa.array(MISSING))
-    column = pc.if_else(missing, pa.scalar(None, pa.string()), column)
+    empty = missing(column)
+    column = pc.utf8_trim(column.cast(pa.string()), _AROUND)
+    column = pc.if_else(empty, pa.scalar(None, pa.string()), column)
     plain = column
     if mark == "comma" and pc.all(pc.match_substring_regex(column, _WITH_COMMA)).as_py():
         plain = pc.replace_substring(pc.replace_substring(column, ".", ""), ",", ".")
@@ -122,7 +135,7 @@ def floats(column: Any, mark: DecimalMark) -> Found:
             pass
     texts = column.to_pylist()
     values = np.array([np.nan if text is None else _number(text, mark) for text in texts], float)
-    strange = np.flatnonzero(np.isnan(values) & ~missing.to_numpy(zero_copy_only=False))
+    strange = np.flatnonzero(np.isnan(values) & ~empty.to_numpy(zero_copy_only=False))
     return Found(values, int(strange[0]) if len(strange) else None)
 
 
