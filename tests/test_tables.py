@@ -73,7 +73,7 @@ def test_fan_has_a_row_per_day_and_a_column_per_quantile() -> None:
     table = tables.fan(document(None))
     assert list(table.index) == ["2013-03-04", "2013-03-05"]
     assert list(table.columns) == ["5%", "10%", "25%", "50%", "75%", "90%", "95%"]
-    assert list(table.iloc[0]) == [9.0, 9.4, 9.8, 10.0, 10.2, 10.6, 11.0]
+    assert list(table.iloc[0]) == ["9.00", "9.40", "9.80", "10.00", "10.20", "10.60", "11.00"]
 
 
 @pytest.mark.parametrize(("ci95", "shown"), [([0.95, 1.012], "0.950 to 1.012"), (None, "-")])
@@ -85,8 +85,8 @@ def test_skill_shows_the_interval_or_a_dash(ci95: list[float] | None, shown: str
 
 def test_overview_shows_the_last_traded_close_and_not_the_first_forecast() -> None:
     row = tables.overview([document(None)]).loc["AAPL"]
-    assert row["last close"] == 10.05
-    assert row["median"] == 10.0
+    assert row["last close"] == "10.05 USD"
+    assert row["median"] == "10.00"
     assert row["until"] == "2013-03-05"
     assert row["80% interval"] == "9.40 to 10.60"
     assert row["beats naive"] == "no"

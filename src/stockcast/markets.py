@@ -16,7 +16,16 @@ from pathlib import Path
 
 from stockcast.errors import BadInput
 
-__all__ = ["HUNDREDTHS", "TABLE", "Market", "currency_code", "find", "has_file", "rows"]
+__all__ = [
+    "CURRENCIES",
+    "HUNDREDTHS",
+    "TABLE",
+    "Market",
+    "currency_code",
+    "find",
+    "has_file",
+    "rows",
+]
 
 #: Suffixes as Yahoo Finance writes them, which most vendors follow.
 TABLE = (
@@ -58,6 +67,11 @@ TABLE = (
     "-EUR=24/7 EUR BTC-EUR",
     "-GBP=24/7 GBP BTC-GBP",
     "=X=24/5 *",
+)
+
+#: What prices are quoted in.
+CURRENCIES = tuple(
+    dict.fromkeys(["USD", "ILS", "GBX", *(row.rpartition("=")[2].split()[1] for row in TABLE[:-1])])
 )
 
 #: Currencies whose prices are quoted in hundredths, and what is a whole one.

@@ -56,7 +56,7 @@ def fan(forecast: Forecast) -> pd.DataFrame:
     headings = {name: f"{100 * level:g}%" for level, name in QUANTILE_NAMES.items()}
     rows = {str(day.date): day.quantiles() for day in forecast.days}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("date")
-    return table.rename(columns=headings).round(2)
+    return table.map(forecast.price).rename(columns=headings)
 
 
 def skill(forecast: Forecast) -> pd.DataFrame:
@@ -112,10 +112,10 @@ def overview(forecasts: Sequence[Forecast]) -> pd.DataFrame:
             {
                 "ticker": forecast.ticker,
                 "as of": f"{forecast.as_of}{forecast.aged}",
-                "last close": round(forecast.last_close, 2),
+                "last close": forecast.closed_at,
                 "until": str(last.date),
-                "median": round(last.q50, 2),
-                "80% interval": f"{last.q10:,.2f} to {last.q90:,.2f}",
+                "median": forecast.price(last.q50),
+                "80% interval": f"{forecast.price(last.q10)} to {forecast.price(last.q90)}",
                 "vs naive": forecast.skill.pinball_vs_naive,
                 "model": f"{forecast.model.kind} ({forecast.model.strategy})",
                 "beats naive": "yes" if forecast.verdict.skilful else "no",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from stockcast.calendars import next_sessions, sessions
-from tests.endtoend.commands import forecast_of, stockcast, stop_cache
+from tests.endtoend.commands import Document, forecast_of, stockcast, stop_cache
 from tests.endtoend.conftest import Finished
 
 #: Ticker -> exchange, currency, index, and the price that it begins with.
@@ -88,7 +89,24 @@ def test_the_check_of_a_ticker_looks_at_its_index(markets: Finished, ticker: str
     assert f'index = "{MARKETS[ticker][2]}"' in "".join(given["source"])
 
 
+@pytest.mark.parametrize("ticker", MARKETS)
+def test_its_report_keeps_every_claim(markets: Finished, ticker: str) -> None:
+    path = markets.root / f"products/files/reports/{ticker}.json"
+    report: Document = json.loads(path.read_text())
+    assert report["grounding"]["struck"] == []
+
+
 def test_a_page_says_an_ampersand_as_html_does(markets: Finished) -> None:
     page = (markets.root / "reports/files/index.html").read_text()
     assert "M&amp;M.NS" in page
     assert "M&M.NS" not in page
+
+
+def test_prices_have_the_digits_that_they_need(markets: Finished) -> None:
+    reports = markets.root / "products/files/reports"
+    penny = json.loads((reports / "A-TICKER-OF-24-LETTERS.L.json").read_text())["headline"]
+    assert re.search(r"between 0\.000\d{4} GBp and 0\.000\d{4} GBp", penny)
+    yen = json.loads((reports / "7203.T.json").read_text())["headline"]
+    assert re.search(r"between \d,\d{3} JPY and \d,\d{3} JPY", yen)
+    euro = json.loads((reports / "EURUSD=X.json").read_text())["headline"]
+    assert re.search(r"between \d\.\d{4} USD and \d\.\d{4} USD", euro)

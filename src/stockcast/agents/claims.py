@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from stockcast.agents.names import ACRONYMS, COMPANIES, INDICES, PLAIN
+from stockcast.markets import CURRENCIES, currency_code
 
 __all__ = ["Claim", "Prose", "sentences", "without_references"]
 
@@ -30,8 +31,9 @@ _UNITS = {
     r"bps|bp\b|basis\s+points?": "bps",
     r"dollars?|US\s?dollars?": "USD",
     r"euros?": "EUR",
-    r"cents?|pence": "cents",
-    r"USD|EUR|GBP|JPY|CHF|CAD|AUD|CNY|INR|HKD|SEK": "",  # its own name
+    r"pence": "GBp",
+    r"cents?": "cents",
+    "|".join(CURRENCIES): "",  # its own name
     r"points?": "points",
     r"(?:trading\s+)?(?:days?|sessions?)": "days",
     r"weeks?": "weeks",
@@ -329,7 +331,7 @@ def _unit(written: str) -> str:
     lowered = written.strip().lower()
     for pattern, unit in _UNITS.items():
         if re.fullmatch(pattern, lowered, re.IGNORECASE):
-            return unit or lowered.upper()
+            return unit or currency_code(written)
     return lowered
 
 

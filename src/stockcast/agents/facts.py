@@ -147,7 +147,9 @@ class _Maker:
             "count": f"{value:,.0f}",
             "days": f"{value:.0f} trading days",
         }
-        return styles.get(unit, f"{value:,.2f} {unit}")
+        if (value, unit) == (self.last, self.currency):
+            return self.forecast.closed_at
+        return styles.get(unit) or f"{self.forecast.price(value)} {unit}"
 
     def move(self, price: float) -> float:
         """Return how far ``price`` is from the last close, per cent."""

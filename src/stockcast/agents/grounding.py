@@ -24,6 +24,8 @@ __all__ = ["Grounded", "check", "describe", "ground", "quotable"]
 
 #: Shorter texts are words, not quotations.
 _SHORTEST = 12
+#: Tickers that prose is read to hold as such: AAPL, ^GSPC, BRK.B; 7203.T is not one.
+_PLAIN_TICKER = re.compile(r"\^?[A-Z]{1,8}(?:[.-][A-Z]{1,2})?")
 
 Sections = Mapping[str, str]
 
@@ -88,11 +90,15 @@ def quotable(facts: FactTable) -> list[tuple[str, str]]:
     return [
         (str(fact.value), fact.id)
         for fact in facts.values()
-        if fact.unit == "text"
-        and (
-            len(str(fact.value)) >= _SHORTEST or (fact.id == "model_version" and len(fact.text) > 5)
-        )
+        if fact.unit == "text" and _is_quotable(fact)
     ]
+
+
+def _is_quotable(fact: Fact) -> bool:
+    """Long texts, versions, and a ticker in which prose would see a number or another one."""
+    if fact.id == "ticker":
+        return not _PLAIN_TICKER.fullmatch(fact.text)
+    return len(fact.text) >= _SHORTEST or (fact.id == "model_version" and len(fact.text) > 5)
 
 
 class _Failure(NamedTuple):

@@ -42,9 +42,9 @@ class Inputs:
         name = company_of(ticker) or ticker
         return (
             f"Report on {name} ({ticker}) as of {forecast.as_of}."
-            f" Last close {forecast.last_close:.2f} {forecast.currency}."
-            f" Forecast for {last.date}: median {last.q50:.2f}, 80% interval"
-            f" {last.q10:.2f} to {last.q90:.2f}; the model is {skill}."
+            f" Last close {forecast.closed_at}."
+            f" Forecast for {last.date}: median {forecast.price(last.q50)}, 80% interval"
+            f" {forecast.price(last.q10)} to {forecast.price(last.q90)}; the model is {skill}."
             f" Health: {self.health}. News: {headlines}"
         )
 

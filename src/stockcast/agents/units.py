@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from stockcast.agents.claims import Claim
 from stockcast.agents.rules import trait_of
@@ -17,8 +18,6 @@ _WRITTEN = {
     "count": ("", "count"),
     "days": ("", "days", "weeks", "count"),
 }
-#: Digits behind the point with which facts are shown; prices have two.
-_SHOWN = {"%": 1, "points": 1, "ratio": 3, "count": 0, "days": 0}
 #: What one of a unit is in the fact's own.
 _SIZES = {"bps": 0.01, "weeks": 5.0}
 
@@ -38,10 +37,16 @@ def equal(claim: Claim, fact: Fact) -> bool:
     elif claim.unit == "" and fact.unit == "%":
         size = 100.0
     values = [abs(fact.number)]
-    digits = _SHOWN.get(fact.unit, 2)
+    digits = _digits_shown(fact)
     if claim.decimals < digits + math.log10(size):
         values.append(round(values[0], digits))  # who writes sees it so, and may round that further
     return any(abs(abs(claim.value) - value / size) <= tolerance(claim) for value in values)
+
+
+def _digits_shown(fact: Fact) -> int:
+    """Digits behind the point in the text of a figure."""
+    written = re.search(r"\.(\d+)", fact.text)
+    return len(written[1]) if written else 0
 
 
 def unit_fits(claim: Claim, fact: Fact) -> bool:

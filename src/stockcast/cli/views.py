@@ -79,9 +79,9 @@ def _forecast_row(forecast: Forecast, notebooks: Mapping[str, str]) -> list[str]
     row = [
         forecast.ticker,
         f"{forecast.as_of}{forecast.aged}",
-        f"{forecast.last_close:,.2f} {forecast.currency}",
-        number(last.close, 2),
-        f"{last.q10:,.2f} to {last.q90:,.2f}",
+        forecast.closed_at,
+        forecast.price(last.close),
+        f"{forecast.price(last.q10)} to {forecast.price(last.q90)}",
         skill(forecast),
         "skilful" if forecast.verdict.skilful else "no skill",
     ]
@@ -94,11 +94,10 @@ def fan(forecast: Forecast) -> Table:
     return table(
         ["date", *(f"{100 * level:g}%>" for level in shown)],
         [
-            [str(day.date), *(number(day.quantiles()[quantile_name(q)], 2) for q in shown)]
+            [str(day.date), *(forecast.price(day.quantiles()[quantile_name(q)]) for q in shown)]
             for day in forecast.days
         ],
-        title=f"{forecast.ticker} closed at {forecast.last_close:,.2f}"
-        f" {forecast.currency} on {forecast.as_of}",
+        title=f"{forecast.ticker} closed at {forecast.closed_at} on {forecast.as_of}",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from stockcast import numbers
 from stockcast.contracts.base import Contract, Product
 from stockcast.contracts.prices import Freshness, PriceInputs
 
@@ -255,6 +256,15 @@ class Forecast(Product):
     def sessions_old(self) -> int:
         """Sessions that the prices lack; 0 of a source that is as it is."""
         return self.freshness.sessions_old if self.freshness else 0
+
+    def price(self, value: float) -> str:
+        """Return a price of the ticker with as many digits as its last close needs."""
+        return numbers.price(value, self.currency, like=self.last_close)
+
+    @property
+    def closed_at(self) -> str:
+        """The last close, with its currency."""
+        return f"{numbers.price(self.last_close, self.currency)} {self.currency}"
 
     @property
     def aged(self) -> str:

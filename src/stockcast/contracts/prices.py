@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import computed_field, model_validator
 
+from stockcast import numbers
 from stockcast.contracts.base import Contract, Product
 
 if TYPE_CHECKING:
@@ -230,7 +231,7 @@ class PriceHistory:
             "bars": len(self.frame),
             "made of": f"{'OHLC' if self.has_range else 'close alone'}, "
             f"{'volume' if self.has_volume else 'no volume'}",
-            "last close": f"{self.last_close:,.2f} {self.currency}",
+            "last close": f"{numbers.price(self.last_close, self.currency)} {self.currency}",
             "data hash": self.data_hash,
         }
         if self.freshness is not None:

@@ -87,7 +87,7 @@ def fan(forecast: Forecast, key: str) -> Fan:
         return list(zip(xs, [scale(value) for value in values], strict=False))
 
     bands = tuple((name, _area(path(low), path(high))) for name, low, high in BANDS)
-    ends = _spread([Mark(scale(q), _price(q)) for q in (end.q90, end.q50, end.q10)])
+    ends = _spread([Mark(scale(q), forecast.price(q)) for q in (end.q90, end.q50, end.q10)])
     return Fan(
         key=key,
         close=_line([(k * step, scale(d.close)) for k, d in enumerate(past)]),
@@ -99,7 +99,7 @@ def fan(forecast: Forecast, key: str) -> Fan:
         x=(*_dates(past, step, now), Mark(100 - END, _short(end.date))),
         y=_ticks(scale, ends),
         ends=ends,
-        days=_days(past, ahead, step, scale, forecast.currency),
+        days=_days(forecast, past, step, scale),
     )
 
 
@@ -145,7 +145,7 @@ def _ticks(scale: Scale, taken: Sequence[Mark]) -> tuple[Mark, ...]:
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw)
     first = math.ceil(scale.low / step)
     values = [step * k for k in range(first, math.floor(scale.high / step) + 1)]
-    marks = [Mark(scale(value), _price(value, step)) for value in values]
+    marks = [Mark(scale(value), _rounded(value, step)) for value in values]
     return tuple(m for m in marks if all(abs(m.at - other.at) > 6 for other in taken))
 
 
@@ -180,17 +180,14 @@ def _short(date: dt.date) -> str:
 
 
 def _days(
-    past: Sequence[Close],
-    ahead: Sequence[ForecastDay],
-    step: float,
-    scale: Scale,
-    currency: str,
+    forecast: Forecast, past: Sequence[Close], step: float, scale: Scale
 ) -> tuple[tuple[float, float, str], ...]:
+    price, currency = forecast.price, forecast.currency
     then = [
         (
             round(k * step, 2),
             scale(d.close),
-            f"{d.date}: closed at {_price(d.close)} {currency}",
+            f"{d.date}: closed at {price(d.close)} {currency}",
         )
         for k, d in enumerate(past)
     ]
@@ -198,14 +195,16 @@ def _days(
         (
             round((len(past) + k) * step, 2),
             scale(d.q50),
-            f"{d.date}: median {_price(d.q50)} {currency}, "
-            f"80% from {_price(d.q10)} to {_price(d.q90)}",
+            f"{d.date}: median {price(d.q50)} {currency}, "
+            f"80% from {price(d.q10)} to {price(d.q90)}",
         )
-        for k, d in enumerate(ahead)
+        for k, d in enumerate(forecast.days)
     ]
     return (*then, *soon)
 
 
-def _price(value: float, step: float = 0.01) -> str:
-    decimals = 2 if step < 1 else 0
-    return f"{value:,.{decimals}f}"
+def _rounded(value: float, step: float) -> str:
+    """A multiple of ``step`` with the digits that tell it from the next; two if there are any."""
+    fine = (d for d in range(13) if math.isclose(step, round(step, d), rel_tol=1e-6))
+    decimals = next(fine, 12)
+    return f"{value:,.{max(decimals, 2) if decimals else 0}f}"

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
-from stockcast import calendars, tables
-from stockcast.agents.names import COMPANIES
+from stockcast import calendars, numbers, tables
+from stockcast.agents.names import company_of
 from stockcast.agents.state import SECTIONS
 from stockcast.contracts.forecast import Forecast
 from stockcast.dashboard import charts, products
@@ -139,7 +139,7 @@ def freshness(settings: Settings, dossier: Dossier) -> tuple[str, str]:
 
 
 def _company(ticker: str) -> str | None:
-    name = COMPANIES.get(ticker, (ticker,))[0]
+    name = company_of(ticker)
     return None if name == ticker else name
 
 
@@ -323,7 +323,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters.update(
-        price=lambda v: f"{v:,.2f}",
+        price=numbers.price,
         signed=lambda v, digits=1: f"{v:+.{digits}f}".replace("-", "−"),
         percent=lambda v, digits=1: f"{100 * v:.{digits}f}%",
         better=_better,

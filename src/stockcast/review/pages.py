@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import stockcast.pipeline
+from stockcast import numbers
 from stockcast.review import charts, figures
 from stockcast.review.comparison import CodeDifference, Comparison, Figure
 from stockcast.review.history import Earlier, Run
@@ -131,7 +132,12 @@ def _templates() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"duration": figures.duration, "value": _value, "percent": _percent}
+    found.filters |= {
+        "duration": figures.duration,
+        "value": _value,
+        "percent": _percent,
+        "price": numbers.price,
+    }
     return found
 
 
