@@ -15,13 +15,14 @@ from stockcast import prices
 from stockcast.agents import news
 from stockcast.calendars import close_time
 from stockcast.errors import BadInput, Unavailable
+from stockcast.markets import Market, find
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.prices.archive import folder
 from stockcast.prices.live import LiveSource
 from stockcast.prices.notices import notices
 from stockcast.prices.revisions import account
 from stockcast.settings import Settings
-from tests.standins.yahoo import Correction, StandIn, sample_series, serving
+from tests.standins.yahoo import Correction, StandIn, moved, sample_series, serving
 
 Make = Callable[..., Settings]
 Get = Callable[..., PriceHistory]
@@ -61,6 +62,33 @@ def test_the_history_is_the_one_that_was_traded_on_one_basis(
     own = prices.read(sample_settings(start="2004-01-02", as_of="2005-03-10"), "AAPL")
     pd.testing.assert_frame_equal(found.frame, own.frame, rtol=1e-5)
     assert found.last_close == own.last_close
+    assert found.freshness is not None
+    assert found.freshness.sessions_old == 0
+
+
+@pytest.mark.parametrize(
+    ("ticker", "symbol", "last", "currency"),
+    [
+        ("VOD.L", "VOD.L", "2005-03-09", "GBP"),  # 21:00 UTC: London has closed
+        ("7203.T", "7203.T", "2005-03-09", "JPY"),
+        ("M&M.NS", "M&M.NS", "2005-03-09", "INR"),
+        ("BTC-USD", "BTC-USD", "2005-03-08", "USD"),  # its day ends at midnight
+        ("EURUSD=X", "EURUSD=X", "2005-03-08", "USD"),
+        ("BRK.B", "BRK-B", "2005-03-09", "USD"),
+    ],
+)
+def test_a_ticker_is_fetched_by_its_own_calendar_and_currency(
+    on: Make, standin: StandIn, ticker: str, symbol: str, last: str, currency: str
+) -> None:
+    exchange = find((), ticker, Market("XNYS", "USD")).exchange
+    series = sample_series(["IBM"])["IBM"].tail(400).drop(columns="adj_close")
+    standin.series[symbol] = moved(series, "2005-03-09", exchange)
+    settings = on("2005-03-09", start="2004-06-01").model_copy(update={"as_of": None})
+    found = LiveSource(settings, lambda: standin.now).history(ticker)
+    assert (f"{found.frame.index[-1]:%Y-%m-%d}", found.currency) == (last, currency)
+    pence = 100 if currency == "GBP" else 1
+    traded = standin.series[symbol].loc[last, "close"]
+    assert found.frame["close"].iloc[-1] == pytest.approx(traded / pence)
     assert found.freshness is not None
     assert found.freshness.sessions_old == 0
 

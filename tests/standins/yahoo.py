@@ -20,7 +20,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 import pandas as pd
 
-from stockcast.calendars import close_time, sessions
+from stockcast.calendars import close_time, sessions, zone
+from stockcast.markets import Market, find
 from stockcast.prices.adjust import split_ratios
 from stockcast.prices.sample import SampleSource
 
@@ -103,10 +104,10 @@ class StandIn:
                 self._at_once -= 1
 
 
-def moved(frame: pd.DataFrame, last: str | pd.Timestamp) -> pd.DataFrame:
+def moved(frame: pd.DataFrame, last: str | pd.Timestamp, exchange: str = EXCHANGE) -> pd.DataFrame:
     """The bars on the exchange's days up to ``last``, one day each, none left out."""
     end = pd.Timestamp(last)
-    days = sessions(EXCHANGE, end - pd.Timedelta(days=1.6 * len(frame) + 30), end)
+    days = sessions(exchange, end - pd.Timedelta(days=1.6 * len(frame) + 30), end)
     return frame.set_axis(days[-len(frame) :].rename("date"))
 
 
@@ -142,9 +143,9 @@ def serving(**options: Any) -> Iterator[StandIn]:
 def chart(standin: StandIn, ticker: str, query: dict[str, str]) -> dict[str, Any]:
     """Yahoo's document of the bars of ``ticker`` as they are known now."""
     now = standin.now
-    bars = _known(standin.series[ticker], now, standin.corrections.get(ticker, ()))
-    stamps = _opens(bars.index)
-    if bars.index[-1] > _last_closed(now):
+    bars = _known(ticker, standin.series[ticker], now, standin.corrections.get(ticker, ()))
+    stamps = _opens(ticker, bars.index)
+    if bars.index[-1] > _last_closed(ticker, now):
         stamps[-1] = int(now.timestamp())  # the bar in progress carries the time it is
     stamp = np.array(stamps)
     wanted = np.ones(len(bars), bool)
@@ -167,10 +168,10 @@ def chart(standin: StandIn, ticker: str, query: dict[str, str]) -> dict[str, Any
 
 
 def _known(
-    traded: pd.DataFrame, now: pd.Timestamp, corrections: Sequence[Correction]
+    ticker: str, traded: pd.DataFrame, now: pd.Timestamp, corrections: Sequence[Correction]
 ) -> pd.DataFrame:
     """Bars as Yahoo gives them at ``now``: later splits out of prices, adjusted to the last day."""
-    bars = traded[np.array(_opens(traded.index)) <= now.timestamp()].copy()
+    bars = traded[np.array(_opens(ticker, traded.index)) <= now.timestamp()].copy()
     for correction in corrections:
         if correction.known <= now:
             columns = ["open", "high", "low", "close", "adj_close"]
@@ -192,7 +193,7 @@ def _known(
     bars["volume"] = (bars["volume"] * later).round()
     if "dividend" in bars:
         bars["dividend"] /= later
-    if bars.index[-1] > _last_closed(now):
+    if bars.index[-1] > _last_closed(ticker, now):
         _cut_short(bars)
     return bars
 
@@ -205,28 +206,36 @@ def _cut_short(bars: pd.DataFrame) -> None:
     bars.loc[last, "volume"] = bars.loc[last, "volume"] // 7
 
 
-def _opens(days: pd.DatetimeIndex) -> list[int]:
-    local = (days + pd.Timedelta(hours=9.5)).tz_localize(ZONE)
+def _market(ticker: str) -> Market:
+    return find((), ticker, Market(EXCHANGE, "USD"))
+
+
+def _opens(ticker: str, days: pd.DatetimeIndex) -> list[int]:
+    exchange = _market(ticker).exchange
+    hours = {EXCHANGE: 9.5, "24/7": 0, "24/5": 0}.get(exchange, 9)
+    local = (days + pd.Timedelta(hours=hours)).tz_localize(zone(exchange))
     return list(local.as_unit("s").asi8.tolist())
 
 
-def _last_closed(now: pd.Timestamp) -> pd.Timestamp:
-    day = now.tz_convert(ZONE).tz_localize(None).normalize()
-    past = sessions(EXCHANGE, day - pd.Timedelta(days=10), day)
-    return next(s for s in past[::-1] if close_time(EXCHANGE, s) <= now)
+def _last_closed(ticker: str, now: pd.Timestamp) -> pd.Timestamp:
+    exchange = _market(ticker).exchange
+    day = now.tz_convert(zone(exchange)).tz_localize(None).normalize()
+    past = sessions(exchange, day - pd.Timedelta(days=10), day)
+    return next(s for s in past[::-1] if close_time(exchange, s) <= now)
 
 
 def _meta(ticker: str, bars: pd.DataFrame, now: pd.Timestamp) -> dict[str, Any]:
+    market = _market(ticker)
     return {
-        "currency": "USD",
+        "currency": market.currency,
         "symbol": ticker,
         "exchangeName": "NMS",
         "instrumentType": "INDEX" if ticker[0] == "^" else "EQUITY",
-        "firstTradeDate": _opens(bars.index[:1])[0],
-        "regularMarketTime": int(min(now, close_time(EXCHANGE, bars.index[-1])).timestamp()),
+        "firstTradeDate": _opens(ticker, bars.index[:1])[0],
+        "regularMarketTime": int(min(now, close_time(market.exchange, bars.index[-1])).timestamp()),
         "gmtoffset": -18000,
         "timezone": "EST",
-        "exchangeTimezoneName": ZONE,
+        "exchangeTimezoneName": zone(market.exchange),
         "regularMarketPrice": float(bars["close"].iloc[-1]),
         "priceHint": 2,
         "dataGranularity": "1d",

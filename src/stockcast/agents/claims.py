@@ -226,7 +226,7 @@ class Prose:
         yield from self._take("name", _FIRM)
         for found in list(_TICKER.finditer(self._masked)):
             symbol = next(group for group in found.groups() if group)
-            if symbol not in ACRONYMS:
+            if symbol not in ACRONYMS and symbol not in CURRENCIES:
                 yield replace(self._claim("ticker", found), text=symbol)
                 self._cover(found)
         titles = [span for span in self.spans if _is_title(self.text[slice(*span)])]

@@ -147,8 +147,6 @@ class _Maker:
             "count": f"{value:,.0f}",
             "days": f"{value:.0f} trading days",
         }
-        if (value, unit) == (self.last, self.currency):
-            return self.forecast.closed_at
         return styles.get(unit) or f"{self.forecast.price(value)} {unit}"
 
     def move(self, price: float) -> float:
@@ -162,6 +160,7 @@ class _Maker:
         self.add("company", "Company", company_of(ticker), "text")
         self.add("as_of", "Day of the report", self.as_of, "date")
         self.add("last_close", "Last close", self.last, self.currency)
+        self.facts[-1] = self.facts[-1].model_copy(update={"text": self.forecast.closed_at})
         self.add("model_kind", "Kind of model", model.kind, "text")
         self.add("model_version", "Version of the model", model.version, "text")
         trained = model.trained_through

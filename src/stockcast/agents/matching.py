@@ -187,7 +187,13 @@ class _Matcher:
             and claim.unit == first.unit
             and claim.unit not in _NAMED_WINDOWS
             and claim.value <= first.value
+            and not (claim.value == first.value and self._same_ends(claim))
         )
+
+    def _same_ends(self, claim: Claim) -> bool:
+        """Whether the range's two facts are written alike, as quantiles of a price of few ticks."""
+        ids = self.named.get(claim, ())
+        return len(ids) == 2 and len({self.facts[name].text for name in ids}) == 1
 
     def _why(self, claim: Claim, same: Sequence[Fact], signed: Sequence[Fact]) -> str:
         if same and not signed:

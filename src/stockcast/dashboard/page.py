@@ -213,12 +213,13 @@ def _scorecard(dossier: Dossier) -> Context | None:
     return _rows(table.droplevel("ticker"))
 
 
+def _figure(value: float | str) -> str:
+    return value if isinstance(value, str) else "–" if pd.isna(value) else f"{value:,.10g}"
+
+
 def _rows(table: pd.DataFrame) -> Context:
     """A frame as what a template shows: headings, and rows of texts."""
-    body = [
-        [str(name), *("–" if pd.isna(v) else f"{v:,.10g}" for v in values)]
-        for name, *values in table.itertuples()
-    ]
+    body = [[str(name), *map(_figure, values)] for name, *values in table.itertuples()]
     return {"head": [str(table.index.name or ""), *map(_heading, table.columns)], "body": body}
 
 
