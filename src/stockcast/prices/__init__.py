@@ -21,7 +21,7 @@ from stockcast.prices.history import content_hash
 from stockcast.prices.live import LiveSource
 from stockcast.prices.sample import SampleSource
 from stockcast.prices.source import RawPrices, Source
-from stockcast.prices.stretch import last_stretch
+from stockcast.prices.stretch import fewest_days, last_stretch
 from stockcast.schema import Fault, check_prices, suspect_days
 from stockcast.settings import Settings, parse_ticker
 from stockcast.split_detection import SplitPolicy, Suspicion, rebased
@@ -47,11 +47,6 @@ SOURCES: dict[str, Callable[[Settings], Source]] = {
     "sample": SampleSource,
     "yahoo": LiveSource,
 }
-
-#: Bars before the first one whose inputs are complete: MACD's slow average takes 26.
-WARM_UP = 25
-#: Bars that every baseline needs: 60 returns over the longest horizon, and the volatility before.
-FEWEST_FOR_BASELINES = 81
 
 
 def read(settings: Settings, ticker: str, *, today: pd.Timestamp | None = None) -> PriceHistory:
@@ -107,11 +102,6 @@ def checked(
         tuple(_note(found, policy) for found in suspects),
         repairs=(*raw.repairs, *left_out),
     )
-
-
-def fewest_days(settings: Settings) -> int:
-    """The bars that a forecast needs: a warm-up, and the days that a network sees."""
-    return max(WARM_UP + settings.context, FEWEST_FOR_BASELINES)
 
 
 def fingerprint(settings: Settings, ticker: str) -> str:

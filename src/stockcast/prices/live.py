@@ -24,6 +24,7 @@ from stockcast.prices import accepted, yahoo
 from stockcast.prices.archive import Archive, Fetches, folder, keep_news
 from stockcast.prices.revisions import agree, differences
 from stockcast.prices.source import RawPrices
+from stockcast.prices.stretch import fewest_days, last_stretch
 from stockcast.prices.yahoo import Quotes, YahooFault
 from stockcast.schema import check_prices
 from stockcast.settings import Settings
@@ -199,8 +200,10 @@ class LiveSource:
             DataFault: what is wrong with it.
         """
         bars = frame[[name for name in yahoo.COLUMNS if name not in ("dividend", "split")]]
-        policy = accepted.policy(self._settings, ticker)
-        check_prices(bars, ticker=ticker, exchange=self._exchange(ticker), policy=policy)
+        policy, exchange = accepted.policy(self._settings, ticker), self._exchange(ticker)
+        today, fewest = calendars.today(exchange), fewest_days(self._settings)
+        used, _ = last_stretch(bars, exchange, fewest, today)  # the reader says what is left out
+        check_prices(used, ticker=ticker, exchange=exchange, policy=policy)
         return frame
 
     def _fetch_news(self, ticker: str) -> None:

@@ -12,11 +12,21 @@ import pandas as pd
 from stockcast import calendars
 from stockcast.contracts.prices import Repair
 from stockcast.schema import CLOSED_SHARE, LONGEST_GAP, MISSING_SHARE
+from stockcast.settings import Settings
 
-__all__ = ["last_stretch"]
+__all__ = ["fewest_days", "last_stretch"]
 
+#: Bars before the first one whose inputs are complete: MACD's slow average takes 26.
+WARM_UP = 25
+#: Bars that every baseline needs: 60 returns over the longest horizon, and the volatility before.
+FEWEST_FOR_BASELINES = 81
 #: Share of the bars with an adjusted close of 0 or less that makes it no typing error.
 SUBTRACTED_SHARE = 0.01
+
+
+def fewest_days(settings: Settings) -> int:
+    """The bars that a forecast needs: a warm-up, and the days that a network sees."""
+    return max(WARM_UP + settings.context, FEWEST_FOR_BASELINES)
 
 
 def last_stretch(
