@@ -94,6 +94,18 @@ def test_a_held_ticker_is_told_the_line_that_accepts_the_move(
     assert verdicts(files_settings())["SPLIT"].usable
 
 
+def test_an_old_move_that_looks_like_a_split_is_a_note_with_the_line_that_accepts_it(
+    recent: pd.DataFrame, folder: Path, files_settings: Make
+) -> None:
+    spoilt = recent.copy()
+    spoilt.iloc[-100:, :4] /= 4
+    spoilt.iloc[-100:, 4] *= 4
+    spoilt.to_csv(folder / "SPLIT.csv")
+    found = verdicts(files_settings())["SPLIT"]
+    assert found.verdict == "note"
+    assert f"SPLIT,{recent.index[-100]:%Y-%m-%d}" in found.remedy
+
+
 def test_what_was_read_is_told_with_its_repairs(
     bars: pd.DataFrame, folder: Path, files_settings: Make
 ) -> None:

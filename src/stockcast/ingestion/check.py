@@ -70,7 +70,10 @@ def _judged(source: FileSource, settings: Settings, path: Path, ticker: str) -> 
     except BadInput as error:
         return _refused(report, error)
     report = report.model_copy(update={"repairs": history.repairs})
-    for note in (*history.notes, *_grouped(noted), *_grouped(recent)):
+    accept = next((fault.remedy for fault in noted if fault.suspicion), "")
+    for note in history.notes:
+        report = report.noted(note, accept)
+    for note in (*_grouped(noted), *_grouped(recent)):
         report = report.noted(note)
     for note in ended(settings, ticker, history.as_of):
         report = report.noted(note, NEWER)

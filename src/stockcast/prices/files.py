@@ -104,7 +104,8 @@ class FileSource:
             BadInput: the folder or file cannot be read, or has no such ticker, or two have it.
         """
         # a file of its own goes before others, so that those need not be opened
-        own = [path for path in self.files() if ticker in _named(path.name)]
+        own = [path for path in self.entries() if ticker in _named(path.name)]
+        own = [path for path in own if self.passed_over(path) is None]
         found = [path for path in own if ticker in self._held(path)]
         found = found or [path for path in self.files() if ticker in self._held(path)]
         if not found:
