@@ -11,6 +11,7 @@ import httpx
 import pandas as pd
 
 from stockcast import plots, tables
+from stockcast.contracts.forecast import Forecast
 
 # %% tags=["parameters"]
 url = "http://127.0.0.1:8000"
@@ -28,7 +29,7 @@ while answer.status_code == 202:  # it is being trained: follow the task, then a
         raise SystemExit(state["reason"])
     answer = client.post("/predict-child", json={"ticker": ticker})
 answer.raise_for_status()
-forecast = answer.json()["result"]
+forecast = Forecast.model_validate(answer.json()["result"])
 plots.fan_chart(forecast)
 
 # %%
