@@ -55,14 +55,6 @@ settings = load_settings(
 )
 
 # %% [markdown]
-# ## Known events
-# Days of results, as they are announced. A date that nobody says to have been announced earlier
-# counts as known ten sessions ahead.
-
-# %%
-tables.events(events.ingest(settings, ticker))
-
-# %% [markdown]
 # ## Prices
 # Open, high, low and close are adjusted for splits and dividends with one factor per day, and
 # rebased so that the last close is the one traded. Bars that cannot be believed are refused, and
@@ -102,6 +94,14 @@ models = Workspace.of(settings).learned_from(ticker, parent_ticker)
 changed = account(ticker, history.revisions, models)
 changed.save(Path(product["revisions"]))
 tables.revisions(changed)
+
+# %% [markdown]
+# ## Known events
+# Days of results, as they are announced. A date that nobody says to have been announced earlier
+# counts as known ten sessions ahead.
+
+# %%
+tables.events(events.ingest(settings, ticker))
 
 # %% [markdown]
 # ## Features
