@@ -24,6 +24,7 @@ __all__ = [
     "currency_code",
     "find",
     "has_file",
+    "indices",
     "rows",
 ]
 
@@ -107,13 +108,21 @@ def rows(given: str | Sequence[object] | Mapping[object, object]) -> tuple[str, 
     return tuple(_checked(text.strip()) for text in texts if text.strip())
 
 
-def find(own: Sequence[str], ticker: str, default: Market) -> Market:
+@functools.lru_cache(maxsize=65536)  # asked for every ticker whenever all are listed
+def find(own: tuple[str, ...], ticker: str, default: Market) -> Market:
     """Return the market of ``ticker``: what the rows of a profile do not say is in :data:`TABLE`,
     and what that does not say is that of ``default``."""
-    said = [*_said(_parsed(tuple(own)), ticker), *_said(_parsed(TABLE), ticker), default]
+    said = [*_said(_parsed(own), ticker), *_said(_parsed(TABLE), ticker), default]
     fields = zip(*map(astuple, said), strict=True)
     exchange, currency, index = (next(filter(None, each), "") for each in fields)
     return Market(exchange, currency, index or None)
+
+
+@functools.lru_cache(maxsize=64)
+def indices(own: tuple[str, ...], tickers: tuple[str, ...], default: Market) -> tuple[str, ...]:
+    """Return the indices that the markets of ``tickers`` name, each once."""
+    found = (find(own, ticker, default).index for ticker in tickers)
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def currency_code(text: str) -> str:

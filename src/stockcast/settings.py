@@ -396,19 +396,26 @@ class Settings(BaseSettings):
     @property
     def indices(self) -> tuple[str, ...]:
         """The parent's ticker, then the indices of the other tickers."""
-        return tuple(dict.fromkeys((self.parent_ticker, *map(self.index_of, self.tickers))))
+        named = markets.indices(self.markets, self.tickers, self._default_market)
+        return tuple(dict.fromkeys((self.parent_ticker, *filter(self._has_index, named))))
 
     def market(self, ticker: str) -> Market:
         """The exchange, currency and index of ``ticker``."""
-        return markets.find(self.markets, ticker, Market(self.exchange, self.currency))
+        return markets.find(self.markets, ticker, self._default_market)
 
     def index_of(self, ticker: str) -> str:
         """The index beside ``ticker``: its market's if the source has it, else the parent's."""
         index = self.market(ticker).index
-        there = self.source == "yahoo" or (
-            self.source == "files" and index and markets.has_file(self.prices_dir, index)
-        )
-        return index if index and there else self.parent_ticker
+        return index if index and self._has_index(index) else self.parent_ticker
+
+    @property
+    def _default_market(self) -> Market:
+        return Market(self.exchange, self.currency)
+
+    def _has_index(self, index: str) -> bool:
+        if self.source == "files":
+            return markets.has_file(self.prices_dir, index)
+        return self.source == "yahoo"
 
 
 def env_file() -> Path:

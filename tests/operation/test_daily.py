@@ -212,3 +212,14 @@ def test_a_failure_is_told_and_sets_the_metric(
     result = run_due(settings, run=run)
     assert result.exit_code == 1
     assert "No prices of AAPL" in told.read_text()
+
+
+def test_a_ticker_is_due_on_the_sessions_of_its_own_exchange(
+    sample_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    given = {"source": "files", "prices_dir": str(tmp_path), "tickers": "AAPL,VOD.L,BTC-USD"}
+    due = sessions.due(sample_settings(**given), pd.Timestamp("2018-05-07"))  # London is closed
+    assert [(f"{each.session:%m-%d}", each.tickers) for each in due] == [
+        ("05-04", ("VOD.L",)),
+        ("05-07", ("AAPL", "BTC-USD")),
+    ]

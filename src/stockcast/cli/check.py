@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stockcast import numbers
 from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
 from stockcast.cli.output import console, print_json, results_only, table
 
@@ -69,7 +70,7 @@ def _show(report: FolderReport, settings: Settings) -> None:
 def _row(file: FileReport, each: TickerReport) -> list[str]:
     from rich.markup import escape
 
-    close = "-" if each.last_close is None else f"{each.last_close:,.6g}"
+    close = "-" if each.last_close is None else numbers.price(each.last_close)
     days = [str(day or "-") for day in (each.first, each.last)]
     colour = _COLOURS[each.verdict]
     return [
