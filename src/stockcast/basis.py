@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stockcast import holds, prices
 from stockcast.contracts.model_record import PARENT, ModelRecord, child_name
-from stockcast.contracts.prices import Freshness
+from stockcast.contracts.prices import SnapshotPointer
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.prices import snapshot
@@ -30,13 +30,13 @@ class Basis:
     Attributes:
         ticker: whose forecast.
         record: of the model that serves.
-        freshness: how old the prices are, of a source that has new ones every session.
+        pointer: to the snapshot of the prices in use: what they are and how old.
         workspace: where its snapshot and its bundle lie.
     """
 
     ticker: str
     record: ModelRecord
-    freshness: Freshness | None
+    pointer: SnapshotPointer
     workspace: Workspace
 
     @classmethod
@@ -64,7 +64,7 @@ class Basis:
                 f"The prices of {ticker} were fetched for {pointer.freshness.expected}, and "
                 f"{wanted:%Y-%m-%d} has closed since; `stockcast run -t {ticker}` fetches them."
             )
-        basis = cls(ticker, record, pointer.freshness, workspace)
+        basis = cls(ticker, record, pointer, workspace)
         widths = {len(row) for rows in record.baselines.values() for row in rows}
         if widths - {len(LEVELS)}:
             found = ", ".join(map(str, sorted(widths)))

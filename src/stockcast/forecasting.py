@@ -66,7 +66,8 @@ def forecast(settings: Settings, ticker: str) -> Forecast:
     seconds = time.perf_counter() - begun
     metrics.forecast_answered(settings, found, seconds, without_cache=cache.resting)
     # not cached with the rest: the same prices are a session older after each close
-    return found.model_copy(update={"freshness": basis.freshness}) if basis.freshness else found
+    freshness = basis.pointer.freshness
+    return found.model_copy(update={"freshness": freshness}) if freshness else found
 
 
 def cache_key(settings: Settings, ticker: str) -> str:
@@ -100,7 +101,7 @@ def _compute(settings: Settings, basis: Basis) -> Forecast:
         model=record.served,
         verdict=record.verdict,
         skill=record.skill,
-        inputs=Inputs(prices=history.inputs.prices, volume=history.inputs.volume),
+        inputs=Inputs(**basis.pointer.inputs.model_dump()),
         predictions=Predictions(
             historical=tuple(
                 Close(date=day.date(), close=float(close)) for day, close in past.items()
