@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import numpy as np
 import pytest
 
 from stockcast import calendars
+from stockcast.contracts.forecast import Forecast
+from stockcast.contracts.prices import SnapshotPointer
 from stockcast.evaluation.quantiles import LEVELS
-from stockcast.files import write_json
 from stockcast.forecasting import price_fan
 from stockcast.ledger import Ledger
 from stockcast.monitoring import intake, metrics
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
+from tests import documents
 
 Labels = frozenset[tuple[str, str]]
 
@@ -29,7 +31,12 @@ def value(settings: Settings, name: str, **labels: str) -> float | None:
 
 
 def ingested(settings: Settings, ticker: str, day: str) -> None:
-    write_json(settings.state / "prices" / ticker / "current.json", {"as_of": day})
+    pointer = SnapshotPointer(
+        **{"ticker": ticker, "data_hash": "none", "path": "none.parquet", "source": "sample"},
+        **{"currency": "USD", "rows": 9, "first": "2012-01-03", "as_of": day},
+        asked={"start": settings.start, "as_of": None},
+    )
+    pointer.save(Workspace.of(settings).price_pointer(ticker))
 
 
 def test_a_product_is_read_anew_when_it_changes(settings: Settings) -> None:
@@ -78,15 +85,8 @@ def test_asking_makes_no_ledger(settings: Settings) -> None:
     assert not (settings.state / "ledger.db").exists()
 
 
-def forecast(settings: Settings, ticker: str, day: str) -> dict[str, Any]:
+def forecast(settings: Settings, ticker: str, day: str) -> Forecast:
     days = calendars.next_sessions(settings.exchange, day, 5)
     fan = price_fan(days, 100.0, np.tile(np.array(LEVELS) - 0.5, (5, 1)))
-    return {
-        "ticker": ticker,
-        "as_of": day,
-        "last_close": 100.0,
-        "data_hash": "none",
-        "model": {"kind": "baseline", "version": "naive"},
-        "verdict": {"skilful": False},
-        "predictions": {"full_forecast": fan},
-    }
+    predictions = {"historical": (), "full_forecast": fan}
+    return documents.forecast(ticker=ticker, as_of=day, predictions=predictions)
