@@ -52,8 +52,8 @@ def test_a_stock_that_lacks_something_is_forecast_and_checked(shop: Workshop, ti
     index = snapshot.load(snapshot.current(shop.settings, "SPX"))
     document = examine(shop.settings, history, index.frame).document
     assert made.inputs == Inputs(**history.inputs.model_dump())
-    json.dumps(document, allow_nan=False)
-    assert not document["stop"], document["reasons"]
+    json.dumps(document.model_dump(mode="python"), default=str, allow_nan=False)
+    assert not document.stop, document.reasons
 
 
 @pytest.mark.parametrize("ticker", KEPT)
@@ -82,8 +82,9 @@ def test_volume_that_comes_to_a_series_without_is_surprising(shop: Workshop) -> 
     bars.iloc[-3:, bars.columns.get_loc("volume")] = [1e6, 5e6, 1e4]
     end = pd.Timestamp("2010-01-01")
     found = look_at_inputs(bars, compute(bars), end=end, market=None, target=0.005, sessions=5)
-    assert found.columns["volume_ratio"]["surprise"] > 1
-    json.dumps(found.columns, allow_nan=False)
+    assert found.columns["volume_ratio"].surprise > 1
+    columns = {name: column.model_dump() for name, column in found.columns.items()}
+    json.dumps(columns, allow_nan=False)
 
 
 def test_a_market_of_closes_alone_is_read_beside_the_index(tmp_path: Path) -> None:
