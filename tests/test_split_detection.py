@@ -267,6 +267,15 @@ def test_a_ratio_that_the_share_might_move_by_is_no_split(sigma: float, suspecte
     assert bool(found(bars)) == suspected
 
 
+@pytest.mark.parametrize(("sigma", "suspected"), [(0.055, True), (0.06, False)])
+def test_a_close_alone_has_to_move_further(sigma: float, suspected: bool) -> None:
+    size = sigma / 1.4826
+    close = 50 * np.exp(size * (np.arange(200) % 2))
+    close[AT:] *= np.exp(-size * (AT % 2 - (AT - 1) % 2)) / 2
+    bars = of_closes(calm().assign(close=close))
+    assert bool(found(bars)) == suspected
+
+
 def test_a_share_of_a_few_cents_that_moves_by_one_is_no_split() -> None:
     cents = np.where(np.arange(200) % 40 == 39, 0.03, 0.02)
     bars = pd.DataFrame(dict.fromkeys(PRICES, cents), calm().index).assign(volume=1e6)
