@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql
 
 from stockcast import forecasting
 from stockcast.basis import Basis, NoModel
+from stockcast.contracts.bundle import ModelDocument
 from stockcast.contracts.forecast import QUANTILES, TAILS
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.doctor import CHECKS, examine
@@ -152,7 +153,18 @@ def test_a_model_of_other_levels_is_retired_with_a_sentence(furnished: Settings)
 def old_bundle(settings: Settings) -> None:
     folder = Workspace.of(settings).bundle("child-AAPL/0123456789ab")
     folder.mkdir(parents=True)
-    (folder / "model.json").write_text(json.dumps({"inputs": ["close"], "levels": list(LEVELS)}))
+    other = ModelDocument(
+        name="child-AAPL",
+        version="0123456789ab",
+        origin={},
+        inputs=("close",),
+        levels=LEVELS,
+        horizon=5,
+        scaler={"mean": [0.0], "std": [1.0]},
+        history=(),
+        seconds=1.0,
+    )
+    (folder / "model.json").write_text(other.model_dump_json())
     change(settings, bundle="child-AAPL/0123456789ab")
 
 

@@ -31,12 +31,14 @@ class Basis:
         ticker: whose forecast.
         record: of the model that serves.
         pointer: to the snapshot of the prices in use: what they are and how old.
+        exchange: whose sessions the prices have.
         workspace: where its snapshot and its bundle lie.
     """
 
     ticker: str
     record: ModelRecord
     pointer: SnapshotPointer
+    exchange: str
     workspace: Workspace
 
     @classmethod
@@ -51,6 +53,7 @@ class Basis:
         workspace = Workspace.of(settings)
         name = PARENT if from_parent(settings, ticker) else child_name(ticker)
         holds.require_none(settings, ticker)
+        exchange = settings.market(ticker).exchange
         record = _known(lambda: workspace.read_record(name), ticker)
         pointer = snapshot.in_use(settings, ticker)
         if pointer is None or pointer.data_hash != record.data_hash:
@@ -64,7 +67,7 @@ class Basis:
                 f"The prices of {ticker} were fetched for {pointer.freshness.expected}, and "
                 f"{wanted:%Y-%m-%d} has closed since; `stockcast run -t {ticker}` fetches them."
             )
-        basis = cls(ticker, record, pointer, workspace)
+        basis = cls(ticker, record, pointer, exchange, workspace)
         widths = {len(row) for rows in record.baselines.values() for row in rows}
         if widths - {len(LEVELS)}:
             found = ", ".join(map(str, sorted(widths)))

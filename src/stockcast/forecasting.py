@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +14,6 @@ from stockcast.contracts.forecast import Close, Forecast, Inputs, NaiveForecast,
 from stockcast.evaluation.fan import price_fan
 from stockcast.models import serving
 from stockcast.monitoring import metrics
-from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
 
 __all__ = [
@@ -84,12 +81,11 @@ def compute(settings: Settings, ticker: str) -> Forecast:
 
 
 def _compute(settings: Settings, basis: Basis) -> Forecast:
-    record = basis.record
-    history = _history(basis.workspace.snapshot(basis.ticker, record.data_hash))
-    naive = np.array(record.baselines["naive"])
-    days = next_sessions(settings.market(basis.ticker).exchange, history.as_of, len(naive))
-    quantiles = serving.quantiles(settings, basis, history)
+    record, said = basis.record, serving.say(settings, basis)
+    history = said.history
+    days = next_sessions(basis.exchange, history.as_of, len(said.quantiles))
     past = history.frame["close"].tail(HISTORY_DAYS)
+    naive = np.array(record.baselines["naive"])
     return Forecast(
         ticker=basis.ticker,
         as_of=history.as_of.date(),
@@ -106,13 +102,7 @@ def _compute(settings: Settings, basis: Basis) -> Forecast:
             historical=tuple(
                 Close(date=day.date(), close=float(close)) for day, close in past.items()
             ),
-            full_forecast=price_fan(days, history.last_close, quantiles),
+            full_forecast=price_fan(days, history.last_close, said.quantiles),
         ),
         naive=NaiveForecast(full_forecast=price_fan(days, history.last_close, naive)),
     )
-
-
-@lru_cache(maxsize=64)
-def _history(path: Path) -> PriceHistory:
-    """The snapshot at ``path``, whose name is its hash."""
-    return snapshot.load(path)

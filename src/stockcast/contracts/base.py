@@ -21,41 +21,10 @@ def absent() -> Any:
 class Contract(BaseModel):
     """A part of a document."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
-
-
-class Product(Contract):
-    """A document that a stage leaves; ``version`` says by which description it was written.
-
-    A document without a version was written before there were versions and counts as of version 1.
-    A subclass raises :attr:`LATEST` when its fields change and turns older documents into today's
-    in :meth:`upgrade`.
-    """
-
-    LATEST: ClassVar[int] = 1
     #: What the document is called in a sentence.
     CALLED: ClassVar[str] = "document"
 
-    version: int = 1
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bring_up_to_date(cls, document: Any) -> Any:
-        if not isinstance(document, dict):
-            return document
-        written_by = document.get("version", 1)
-        if written_by == cls.LATEST:
-            return document
-        return {**cls.upgrade(dict(document), int(written_by)), "version": cls.LATEST}
-
-    @classmethod
-    def upgrade(cls, document: dict[str, Any], written_by: int) -> dict[str, Any]:
-        """Turn a document of the version ``written_by`` into one of :attr:`LATEST`.
-
-        Raises:
-            ValueError: it cannot be; the product has to be made again.
-        """
-        raise ValueError(f"it is of version {written_by}, this program reads {cls.LATEST}")
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
 
     @classmethod
     def parse(cls, document: object, place: str) -> Self:
@@ -81,6 +50,38 @@ class Product(Contract):
             BadInput: there is none, or the file is not one.
         """
         return cls.parse(read_json(path), str(path))
+
+
+class Product(Contract):
+    """A document that a stage leaves; ``version`` says by which description it was written.
+
+    A document without a version was written before there were versions and counts as of version 1.
+    A subclass raises :attr:`LATEST` when its fields change and turns older documents into today's
+    in :meth:`upgrade`.
+    """
+
+    LATEST: ClassVar[int] = 1
+
+    version: int = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bring_up_to_date(cls, document: Any) -> Any:
+        if not isinstance(document, dict):
+            return document
+        written_by = document.get("version", 1)
+        if written_by == cls.LATEST:
+            return document
+        return {**cls.upgrade(dict(document), int(written_by)), "version": cls.LATEST}
+
+    @classmethod
+    def upgrade(cls, document: dict[str, Any], written_by: int) -> dict[str, Any]:
+        """Turn a document of the version ``written_by`` into one of :attr:`LATEST`.
+
+        Raises:
+            ValueError: it cannot be; the product has to be made again.
+        """
+        raise ValueError(f"it is of version {written_by}, this program reads {cls.LATEST}")
 
     def save(self, path: Path) -> None:
         """Write it, whole or not at all."""

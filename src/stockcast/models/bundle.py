@@ -21,10 +21,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save, save_file
 
+from stockcast.contracts.bundle import EpochRow, ModelDocument
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.features import MODEL_INPUTS
-from stockcast.files import read_json, write_json
+from stockcast.files import write_json
 from stockcast.models.network import QuantileLSTM
 from stockcast.models.samples import Scaler
 from stockcast.models.splits import Split
@@ -84,7 +85,7 @@ def save_bundle(bundle: Bundle, models: Path) -> Path:
         ) from None
     try:
         save_file(_tensors(bundle.fitted), temporary / WEIGHTS)
-        write_json(temporary / DOCUMENT, _document(bundle))
+        write_json(temporary / DOCUMENT, _document(bundle).model_dump(mode="json"))
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
     finally:
@@ -110,10 +111,10 @@ def load_bundle(folder: Path) -> Bundle:
     try:
         tensors = load_file(folder / WEIGHTS)
         bundle = Bundle(
-            document["name"],
-            document["version"],
+            document.name,
+            document.version,
             _fitted(document, tensors),
-            document["origin"],
+            document.origin,
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BadInput(f"Expected a model in {folder}, got: {error}.") from None
@@ -122,19 +123,15 @@ def load_bundle(folder: Path) -> Bundle:
     return bundle
 
 
-def require_present(folder: Path) -> dict[str, Any]:
+def require_present(folder: Path) -> ModelDocument:
     """Return the bundle's document, if its signature is the present one. Errors as above."""
-    document = read_json(folder / DOCUMENT)
-    try:
-        inputs, levels = list(document["inputs"]), list(document["levels"])
-    except (KeyError, TypeError) as error:
-        raise BadInput(f"Expected a model in {folder}, got one without {error}.") from None
-    if (inputs, levels) != (list(MODEL_INPUTS), list(LEVELS)):
+    document = ModelDocument.load(folder / DOCUMENT)
+    if (document.inputs, document.levels) != (tuple(MODEL_INPUTS), LEVELS):
         raise OtherInputs(
             f"Expected a model of the inputs {', '.join(MODEL_INPUTS)} at {len(LEVELS)} levels, "
-            f"got one of {', '.join(map(str, inputs))} at {len(levels)} in {folder}."
+            f"got one of {', '.join(document.inputs)} at {len(document.levels)} in {folder}."
         )
-    return dict(document)
+    return document
 
 
 def _tensors(fitted: Fitted) -> dict[str, torch.Tensor]:
@@ -147,32 +144,32 @@ def _version(fitted: Fitted, origin: Mapping[str, Any]) -> str:
     return hashlib.sha256(save(_tensors(fitted)) + text.encode()).hexdigest()[:12]
 
 
-def _document(bundle: Bundle) -> dict[str, Any]:
+def _document(bundle: Bundle) -> ModelDocument:
     fitted = bundle.fitted
-    return {
-        "name": bundle.name,
-        "version": bundle.version,
-        "origin": bundle.origin,
-        "inputs": list(MODEL_INPUTS),
-        "levels": list(LEVELS),
-        "horizon": fitted.network.horizon,
-        "scaler": fitted.scaler.to_json(),
-        "history": [asdict(epoch) for epoch in fitted.history],
-        "seconds": fitted.seconds,
-    }
+    return ModelDocument(
+        name=bundle.name,
+        version=bundle.version,
+        origin=bundle.origin,
+        inputs=tuple(MODEL_INPUTS),
+        levels=LEVELS,
+        horizon=fitted.network.horizon,
+        scaler=fitted.scaler.to_json(),
+        history=tuple(EpochRow(**asdict(epoch)) for epoch in fitted.history),
+        seconds=fitted.seconds,
+    )
 
 
-def _fitted(document: Mapping[str, Any], tensors: dict[str, torch.Tensor]) -> Fitted:
-    hyper = Hyperparameters(**document["origin"]["hyperparameters"])
+def _fitted(document: ModelDocument, tensors: dict[str, torch.Tensor]) -> Fitted:
+    hyper = Hyperparameters(**document.origin["hyperparameters"])
     network = QuantileLSTM(
-        len(document["inputs"]),
-        int(document["horizon"]),
-        document["levels"],
+        len(document.inputs),
+        document.horizon,
+        document.levels,
         hyper.hidden_size,
         hyper.num_layers,
         hyper.dropout,
     )
     network.load_state_dict(tensors)
-    history = [Epoch(**epoch) for epoch in document["history"]]
-    scaler = Scaler.from_json(document["scaler"])
-    return Fitted(network.eval(), scaler, hyper.context, history, document["seconds"])
+    history = [Epoch(**epoch.model_dump()) for epoch in document.history]
+    scaler = Scaler.from_json(document.scaler)
+    return Fitted(network.eval(), scaler, hyper.context, history, document.seconds)

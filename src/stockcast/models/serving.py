@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from stockcast.basis import Basis, NoModel
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
-from stockcast.prices import PriceHistory
+from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,32 +22,45 @@ if TYPE_CHECKING:
     from stockcast.models.bundle import Bundle
     from stockcast.store import Context
 
-__all__ = ["quantiles"]
+__all__ = ["Said", "say"]
 
 
-def quantiles(settings: Settings, basis: Basis, history: PriceHistory) -> NDArray[np.float64]:
-    """Log-return quantiles (horizon, levels) of what serves, made on the record's last day.
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What was said of the last day.
+
+    Attributes:
+        history: prices up to that day.
+        quantiles: (horizon, levels) log-returns from its close.
+    """
+
+    history: PriceHistory
+    quantiles: NDArray[np.float64]
+
+
+def say(settings: Settings, basis: Basis) -> Said:
+    """The quantiles of what serves, made on the record's last day.
 
     Raises:
         NoModel: the context is of another day, or the model was made for other inputs.
         BadInput: the model cannot be read, or the history is too short for it.
     """
     record = basis.record
-    if record.bundle is None:
-        return np.array(record.baselines[record.served.strategy])
+    context = _context(settings, record) if record.bundle else None
+    history = snapshot.kept(basis.workspace.snapshot(basis.ticker, record.data_hash))
+    if context is None or record.bundle is None:
+        return Said(history, np.array(record.baselines[record.served.strategy]))
     from stockcast.models.calibration import CalibrationState, recalibrate
     from stockcast.models.combination import PARTNER, average
     from stockcast.models.inference import forecast_context
 
-    context = _context(settings, record)
     fitted = _bundle_of(basis, record.bundle).fitted
     raw = forecast_context(fitted, context.values, context.sigma)
     both = average(raw, np.array(record.baselines[PARTNER]))
     made = QuantileForecasts(pd.DatetimeIndex([history.as_of]), LEVELS, both[None])
     state = CalibrationState.of(record.calibration) if record.calibration else None
     calibrated, _ = recalibrate(made, history.frame["close"], state=state)
-    latest: NDArray[np.float64] = calibrated.values[0]
-    return latest
+    return Said(history, calibrated.values[0])
 
 
 def _context(settings: Settings, record: ModelRecord) -> Context:

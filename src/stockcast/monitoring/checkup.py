@@ -9,11 +9,11 @@ from typing import Literal
 import pandas as pd
 
 from stockcast import calendars, features
+from stockcast.contracts.bundle import ModelDocument
 from stockcast.contracts.drift import Action, BarFault, Calibrations, DriftReport, Quality
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.errors import BadInput
 from stockcast.features import FEATURES
-from stockcast.files import read_json
 from stockcast.ledger import Ledger
 from stockcast.models.splits import split_days
 from stockcast.monitoring import promise, quality, served
@@ -118,7 +118,7 @@ def training_end(
     """The first day that the model was not trained on; without a model, that one would not be."""
     if record is not None:
         folder = Workspace.of(settings).bundle(f"{record.name}/{record.candidate}")
-        split = read_json(folder / "model.json")["origin"]["split"]
+        split = ModelDocument.load(folder / "model.json").origin["split"]
         return pd.Timestamp(split["validation_start"])
     days, borders = history.frame.index, (settings.validation_start, settings.test_start)
     try:

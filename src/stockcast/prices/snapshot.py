@@ -7,6 +7,7 @@ adjusted before and after a split or dividend do not meet in one file.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +22,7 @@ from stockcast.settings import Settings
 from stockcast.split_detection import SUSPECT
 from stockcast.workspace import Workspace
 
-__all__ = ["current", "in_use", "load", "save"]
+__all__ = ["current", "in_use", "kept", "load", "save"]
 
 #: Where the parquet's own metadata say what its columns do not.
 _KEY = b"stockcast"
@@ -76,6 +77,12 @@ def load(path: Path) -> PriceHistory:
     if history.data_hash != pointer.data_hash:
         raise BadInput(f"Expected prices {pointer.data_hash} at {path}, got {history.data_hash}.")
     return history
+
+
+@lru_cache(maxsize=64)
+def kept(parquet: Path) -> PriceHistory:
+    """The snapshot at ``parquet``, read once: its name is its hash. Errors as in :func:`load`."""
+    return _read(parquet)
 
 
 def _describe(history: PriceHistory, parquet: Path, settings: Settings) -> SnapshotPointer:

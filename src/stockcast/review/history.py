@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stockcast.contracts.bundle import ModelDocument
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.run import RunRecord, TaskRecord
 from stockcast.errors import BadInput
@@ -99,7 +100,7 @@ class Run:
         """Training and validation loss per epoch of a record's candidate."""
         folder = self.path.parents[1] / "models" / record.name / record.candidate
         try:
-            return list(read_json(folder / "model.json")["history"])
+            return [row.model_dump() for row in ModelDocument.load(folder / "model.json").history]
         except (BadInput, KeyError):
             return []
 

@@ -107,13 +107,11 @@ def _register(settings: Settings, wanted: str) -> None:
     with exclusive(settings):
         if _registered(home) == wanted:
             return
-        with replacing(home / "registry.db") as temporary:
+        objects = _load_definitions().definitions(Workspace.of(settings).state)
+        with answering(settings), replacing(home / "registry.db") as temporary:
             temporary.unlink()
-            objects = _load_definitions().definitions(Workspace.of(settings).state)
-            with answering(settings):
-                _feature_store(settings, temporary).apply(list(objects))
-        with replacing(home / "registered") as temporary:
-            temporary.write_text(wanted, "utf-8")
+            _feature_store(settings, temporary).apply(list(objects))
+        (home / "registered").write_text(wanted, "utf-8")  # cut short, it is another one
 
 
 def _feature_store(settings: Settings, registry: Path) -> FeatureStore:
