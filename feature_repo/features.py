@@ -1,4 +1,4 @@
-"""What Feast knows of stockcast: one entity, the features of its days, and its newest context.
+"""What Feast knows of stockcast: one entity, what is known of its days, and its newest context.
 
 Run by Feast's command line for the profile `sample` (or the folder that STOCKCAST_STATE names);
 called by stockcast with the folder of the profile in use.
@@ -12,7 +12,7 @@ from pathlib import Path
 from feast import Entity, FeatureView, Field, FileSource, ValueType
 from feast.types import Array, Float32, Float64, String
 
-from stockcast.features import FEATURES
+from stockcast.features import COVARIATES, FEATURES
 from stockcast.store.asof import ONE_FILE_EACH
 from stockcast.store.log import BASES
 
@@ -29,8 +29,8 @@ def source(folder: Path, description: str) -> FileSource:
     )
 
 
-def definitions(state: Path) -> tuple[Entity, FeatureView, FeatureView]:
-    """The entity and the two views over the files of one profile."""
+def definitions(state: Path) -> tuple[Entity, FeatureView, FeatureView, FeatureView]:
+    """The entity and the three views over the files of one profile."""
     ticker = Entity(name="ticker", join_keys=["ticker"], value_type=ValueType.STRING)
     features = FeatureView(
         name="stock_features",
@@ -43,6 +43,17 @@ def definitions(state: Path) -> tuple[Entity, FeatureView, FeatureView]:
         source=source(state / "features", "every version of every day's row"),
         online=False,
         description="Adjusted bars, RSI, MACD, model inputs and volatility of each trading day.",
+    )
+    covariates = FeatureView(
+        name="stock_covariates",
+        entities=[ticker],
+        schema=[
+            Field(name="ticker", dtype=String),
+            *(Field(name=name, dtype=Float64) for name in COVARIATES),
+        ],
+        source=source(state / "covariates", "one row for each day"),
+        online=False,
+        description="Known events ahead of each trading day, and the market beside the stock.",
     )
     context = FeatureView(
         name="stock_context",
@@ -60,10 +71,10 @@ def definitions(state: Path) -> tuple[Entity, FeatureView, FeatureView]:
         online=True,
         description="The window of model inputs that a forecast is made from, row after row.",
     )
-    return ticker, features, context
+    return ticker, features, covariates, context
 
 
 _SAMPLE = Path(__file__).resolve().parents[1] / "products" / "sample"
-ticker, stock_features, stock_context = definitions(
+ticker, stock_features, stock_covariates, stock_context = definitions(
     Path(os.environ.get("STOCKCAST_STATE") or _SAMPLE)
 )

@@ -8,6 +8,7 @@
 from pathlib import Path
 
 from stockcast import events, features, plots, store, tables
+from stockcast.covariates import covariates
 from stockcast.monitoring.intake import admit
 from stockcast.prices import snapshot
 from stockcast.prices.revisions import account
@@ -20,6 +21,7 @@ product = None
 profile = "sample"
 ticker = "AAPL"
 parent_ticker = "^GSPC"
+market_ticker = None
 source = "sample"
 exchange = "XNYS"
 currency = "USD"
@@ -40,6 +42,7 @@ settings = load_settings(
     profile,
     {
         "parent_ticker": parent_ticker,
+        "market_ticker": market_ticker,
         "source": source,
         "exchange": exchange,
         "currency": currency,
@@ -105,17 +108,19 @@ tables.events(events.ingest(settings, ticker))
 
 # %% [markdown]
 # ## Features
-# Every column of a day is made from that day and earlier ones.
+# Every column of a day is made from that day and earlier ones. Beside the bars stand the events
+# known ahead, the index and the market ticker, each as it was known at the day's close.
 
 # %%
 computed = features.compute(history.frame)
 plots.volatility(computed, ticker)
 
 # %%
-store.publish(settings, history, computed)
+beside = covariates(settings, history, computed)
+store.publish(settings, history, computed, beside)
 
 # %%
-computed.tail().round(4)
+computed.join(beside[list(features.COVARIATES)]).tail().round(4).T
 
 # %% [markdown]
 # ## What was ingested

@@ -1,11 +1,12 @@
 # %% [markdown]
 # # Child model
-# The parent's network becomes one stock's: as it is, with a new head on its frozen trunk, or with
-# all weights tuned. Training from scratch stands beside them. The validation period chooses, and
-# the test period, which nothing has seen, judges the choice.
+# The parent's network becomes one stock's: as it is, or changed where that is better on the
+# validation period by more than noise. The test period, which nothing has seen, judges the choice.
 
 # %%
 from pathlib import Path
+
+import pandas as pd
 
 from stockcast import plots, store, tables
 from stockcast.contracts.model_record import ModelRecord
@@ -14,8 +15,8 @@ from stockcast.models import publishing
 from stockcast.models.assessment import assess
 from stockcast.models.bundle import load_bundle
 from stockcast.models.children import make_child, try_strategies
+from stockcast.models.panel_training import PanelHyperparameters
 from stockcast.models.samples import make_samples
-from stockcast.models.training import Hyperparameters
 from stockcast.prices import snapshot
 from stockcast.progress import by_strategy
 from stockcast.settings import load_settings
@@ -28,7 +29,8 @@ profile = "sample"
 ticker = "AAPL"
 horizon = 5
 context = 60
-hidden_size = 128
+stretch = 32
+hidden_size = 32
 num_layers = 2
 dropout = 0.2
 batch_size = 32
@@ -36,7 +38,7 @@ parent_epochs = 20
 child_epochs = 10
 learning_rate = 1e-3
 fine_tune_lr = 1e-4
-strategy = "auto"
+strategies = ["zero_shot", "freeze"]
 seed = 7
 mark = None
 
@@ -55,8 +57,9 @@ parent.split.table(samples.days)
 # ## Every way to a child, compared on validation days
 
 # %%
-hyper = Hyperparameters(
+hyper = PanelHyperparameters(
     context=context,
+    stretch=stretch,
     hidden_size=hidden_size,
     num_layers=num_layers,
     dropout=dropout,
@@ -70,7 +73,7 @@ children = try_strategies(
     parent,
     close,
     hyper,
-    strategy=strategy,
+    strategies=strategies,
     fine_tune_lr=fine_tune_lr,
     scratch_epochs=parent_epochs,
     progress=by_strategy(f"train_child-{ticker}"),
@@ -85,8 +88,8 @@ loss_curve = plots.loss_curve(children.chosen.history)
 loss_curve
 
 # %% [markdown]
-# Pinball loss, lower is better. `against_scratch` above 1 is negative transfer: the parent harmed
-# more than it helped, and the choice falls elsewhere.
+# Pinball loss, lower is better. `against_zero_shot` is the ratio to the parent as it is, with its
+# 95% interval: only where all of that lies below 1 is the change taken.
 #
 # ## How good the chosen one is, on the test period
 
@@ -98,6 +101,9 @@ assessment = assess(
     parent.split,
     candidate="child",
     train_seconds=children.seconds,
+    events=samples.event_flags(pd.DatetimeIndex(close.index)),
+    partner_weight=parent.partner_weight,
+    start=parent.start,
 )
 plots.skill(assessment.ratios())
 
@@ -118,8 +124,8 @@ residuals
 
 # %% [markdown]
 # Ratios of pinball loss below 1 are better than the model they are taken against; an 80% interval
-# should hold 80% of the days. `child` is the network averaged with GARCH and recalibrated by each
-# outcome as it became known; `network` is recalibrated alone.
+# should hold 80% of the days. `child` is the network averaged with the GARCH that knows the
+# calendar and recalibrated by each outcome as it became known; `network` is recalibrated alone.
 #
 # ## Decision
 

@@ -1,21 +1,23 @@
 # %% [markdown]
 # # Parent model
-# One LSTM learns from the index how volatile returns spread over the coming days. Every stock's
-# model starts from it. Trained on the past, chosen on the validation period, judged on the test
-# period that neither has seen.
+# One small network that has learned how returns spread over the coming days, and what a known event
+# does to them. Every stock's model starts from it. By default it is one that comes with the package
+# and learned from many stocks; all it has seen lies before the profile's validation period.
 
 # %%
 from pathlib import Path
+
+import pandas as pd
 
 from stockcast import plots, store, tables
 from stockcast.files import write_parquet
 from stockcast.models import publishing
 from stockcast.models.assessment import assess
-from stockcast.models.bundle import make_bundle
-from stockcast.models.inference import walk_forward
+from stockcast.models.panel_inference import walk_panel
+from stockcast.models.panel_training import PanelHyperparameters
+from stockcast.models.parent_choice import choose_parent
 from stockcast.models.samples import make_samples
 from stockcast.models.splits import split_days
-from stockcast.models.training import Hyperparameters, fit
 from stockcast.prices import snapshot
 from stockcast.progress import epochs
 from stockcast.settings import load_settings
@@ -29,7 +31,11 @@ validation_start = None
 test_start = None
 horizon = 5
 context = 60
-hidden_size = 128
+parent = "auto"
+panel = []
+device = "auto"
+stretch = 32
+hidden_size = 32
 num_layers = 2
 dropout = 0.2
 batch_size = 32
@@ -39,7 +45,9 @@ seed = 7
 mark = None
 
 # %%
-settings = load_settings(profile, {"context": context})
+settings = load_settings(
+    profile, {"context": context, "parent": parent, "panel": panel, "device": device}
+)
 history = snapshot.load(Path(upstream[f"ingest-{parent_ticker}"]["prices"]))
 close = history.frame["close"]
 features = store.training_frame(settings, parent_ticker, end=history.as_of)
@@ -48,11 +56,12 @@ split = split_days(close.index, horizon, validation_start, test_start)
 split.table(samples.days)
 
 # %% [markdown]
-# ## Training
+# ## Who it learned from
 
 # %%
-hyper = Hyperparameters(
+hyper = PanelHyperparameters(
     context=context,
+    stretch=stretch,
     hidden_size=hidden_size,
     num_layers=num_layers,
     dropout=dropout,
@@ -61,21 +70,35 @@ hyper = Hyperparameters(
     learning_rate=learning_rate,
     seed=seed,
 )
-fitted = fit(samples, split, hyper, progress=epochs(parent_epochs, "train_parent"))
-loss_curve = plots.loss_curve(fitted.history)
+chosen = choose_parent(settings, split, hyper, progress=epochs(parent_epochs, "train_parent"))
+loss_curve = plots.loss_curve(chosen.fitted.history)
 loss_curve
 
+# %%
+print(chosen.reason)
+chosen.summary().T
+
 # %% [markdown]
-# ## How good it is, on the test period
+# How good it was inside its own cut, alone and averaged with its partner, on the stocks that it
+# learned from and on others left out; and what it can do without.
+
+# %%
+chosen.table()
+
+# %% [markdown]
+# ## How good it is on the index, in the test period
 
 # %%
 assessment = assess(
     parent_ticker,
-    {"parent": walk_forward(fitted, samples, split.validation_start)},
+    {"parent": walk_panel(chosen.fitted, samples, split.validation_start)},
     close,
     split,
     candidate="parent",
-    train_seconds={"parent": fitted.seconds},
+    train_seconds={"parent": chosen.fitted.seconds},
+    events=samples.event_flags(pd.DatetimeIndex(close.index)),
+    partner_weight=chosen.partner_weight,
+    start=chosen.start,
 )
 plots.skill(assessment.ratios())
 
@@ -96,22 +119,13 @@ residuals
 
 # %% [markdown]
 # Ratios of pinball loss below 1 are better than the model they are taken against; an 80% interval
-# should hold 80% of the days. `parent` is the network averaged with GARCH and recalibrated by each
-# outcome as it became known; `network` is recalibrated alone.
+# should hold 80% of the days. `parent` is the network averaged with the GARCH that knows the
+# calendar and recalibrated by each outcome as it became known; `network` is recalibrated alone.
 #
 # ## Decision
 
 # %%
-bundle = make_bundle(
-    "parent",
-    fitted,
-    hyper=hyper,
-    split=split,
-    kind="parent",
-    ticker=parent_ticker,
-    strategy="scratch",
-    trained_through=str(split.last_training_day(samples.days).date()),
-)
+bundle = chosen.bundle(parent_ticker, split)
 write_parquet(Path(product["origins"]), assessment.origins())
 record = publishing.publish(
     settings,

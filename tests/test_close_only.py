@@ -45,7 +45,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 
 @pytest.mark.parametrize("ticker", KEPT)
 def test_a_stock_that_lacks_something_is_forecast_and_checked(shop: Workshop, ticker: str) -> None:
-    shop.train_child(ticker, "zero_shot")
+    shop.train_child(ticker, ("zero_shot",))
     made = shop.forecast(ticker)
     assert all(day.q10 < day.q50 < day.q90 for day in made.days)
     history = snapshot.load(snapshot.current(shop.settings, ticker))

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stockcast import features, forecasting, store
+import pandas as pd
+
+from stockcast import events, features, forecasting, store
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.model_record import ModelRecord, child_name
+from stockcast.covariates import covariates
 from stockcast.models import publishing
 from stockcast.models.assessment import assess
 from stockcast.models.bundle import Bundle, load_bundle, make_bundle
 from stockcast.models.children import make_child, try_strategies
-from stockcast.models.inference import walk_forward
+from stockcast.models.panel_inference import walk_panel
+from stockcast.models.panel_training import FittedPanel, PanelHyperparameters, fit
 from stockcast.models.samples import Samples, make_samples
 from stockcast.models.splits import Split, split_days
-from stockcast.models.training import Fitted, Hyperparameters, fit
 from stockcast.prices import PriceHistory, read, snapshot
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-TINY = Hyperparameters(
-    context=20, hidden_size=8, num_layers=1, batch_size=16, epochs=2, learning_rate=5e-3
+TINY = PanelHyperparameters(
+    context=20,
+    stretch=32,
+    hidden_size=8,
+    num_layers=1,
+    batch_size=16,
+    epochs=2,
+    learning_rate=5e-3,
 )
 #: Settings that go with it: fewer years, so that every test period is walked in a second.
 SHORT = {"context": "20", "start": "2005-01-03"}
@@ -36,7 +46,10 @@ class Workshop:
     def ingest(self, ticker: str) -> PriceHistory:
         history = read(self.settings, ticker)
         snapshot.save(history, self.settings)
-        store.publish(self.settings, history, features.compute(history.frame))
+        events.ingest(self.settings, ticker)
+        computed = features.compute(history.frame)
+        beside = covariates(self.settings, history, computed)
+        store.publish(self.settings, history, computed, beside)
         return history
 
     def samples(self, history: PriceHistory) -> Samples:
@@ -53,11 +66,12 @@ class Workshop:
         fitted = fit(samples, split, TINY)
         assessment = assess(
             history.ticker,
-            {"parent": walk_forward(fitted, samples, split.validation_start)},
+            {"parent": walk_panel(fitted, samples, split.validation_start)},
             close,
             split,
             candidate="parent",
             train_seconds={"parent": fitted.seconds},
+            events=samples.event_flags(pd.DatetimeIndex(close.index)),
         )
         bundle = parent_bundle(fitted, split, samples)
         path = Workspace.of(settings).record("parent")
@@ -68,12 +82,14 @@ class Workshop:
         reigning = record.bundle or f"parent/{record.candidate}"
         return record, load_bundle(self.models / reigning)
 
-    def train_child(self, ticker: str, strategy: str = "auto") -> ModelRecord:
+    def train_child(
+        self, ticker: str, strategies: Sequence[str] = ("zero_shot", "freeze")
+    ) -> ModelRecord:
         record, parent = self.parent()
         history = self.ingest(ticker)
         samples, close = self.samples(history), history.frame["close"]
         children = try_strategies(
-            samples, parent, close, TINY, strategy=strategy, fine_tune_lr=1e-3, scratch_epochs=2
+            samples, parent, close, TINY, strategies=strategies, fine_tune_lr=1e-3, scratch_epochs=2
         )
         assessment = assess(
             ticker,
@@ -82,6 +98,9 @@ class Workshop:
             parent.split,
             candidate="child",
             train_seconds=children.seconds,
+            events=samples.event_flags(pd.DatetimeIndex(close.index)),
+            partner_weight=parent.partner_weight,
+            start=parent.start,
         )
         return publishing.publish(
             self.settings,
@@ -102,7 +121,7 @@ class Workshop:
         return self.settings.state / "models"
 
 
-def parent_bundle(fitted: Fitted, split: Split, samples: Samples) -> Bundle:
+def parent_bundle(fitted: FittedPanel, split: Split, samples: Samples) -> Bundle:
     last = split.last_training_day(samples.days)
     assert last is not None
     return make_bundle(

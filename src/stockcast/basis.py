@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stockcast import holds, prices
+from stockcast import events, holds, prices
+from stockcast.contracts.event import EventCalendar
 from stockcast.contracts.model_record import PARENT, ModelRecord, child_name
 from stockcast.contracts.prices import SnapshotPointer
 from stockcast.errors import BadInput, StockcastError
@@ -31,6 +32,7 @@ class Basis:
         ticker: whose forecast.
         record: of the model that serves.
         pointer: to the snapshot of the prices in use: what they are and how old.
+        calendar: the known events, as they were ingested.
         exchange: whose sessions the prices have.
         workspace: where its snapshot and its bundle lie.
     """
@@ -38,6 +40,7 @@ class Basis:
     ticker: str
     record: ModelRecord
     pointer: SnapshotPointer
+    calendar: EventCalendar
     exchange: str
     workspace: Workspace
 
@@ -67,7 +70,8 @@ class Basis:
                 f"The prices of {ticker} were fetched for {pointer.freshness.expected}, and "
                 f"{wanted:%Y-%m-%d} has closed since; `stockcast run -t {ticker}` fetches them."
             )
-        basis = cls(ticker, record, pointer, exchange, workspace)
+        known = events.load(settings, ticker)
+        basis = cls(ticker, record, pointer, known, exchange, workspace)
         widths = {len(row) for rows in record.baselines.values() for row in rows}
         if widths - {len(LEVELS)}:
             found = ", ".join(map(str, sorted(widths)))
@@ -83,12 +87,12 @@ class Basis:
 
     @property
     def identity(self) -> str:
-        """What serves, and a hash of all that a forecast takes from the record.
+        """What serves, and a hash of all that a forecast takes from the record and the calendar.
 
         The version alone does not tell: ``garch`` has the same one for every horizon and verdict.
         """
         used = self.record.model_dump_json(exclude={"details", "scorecard", "strategies"})
-        digest = hashlib.sha256(used.encode()).hexdigest()[:12]
+        digest = hashlib.sha256((used + self.calendar.digest).encode()).hexdigest()[:12]
         return f"{self.record.served.version}-{digest}"
 
 
@@ -103,7 +107,8 @@ def files(settings: Settings, ticker: str) -> tuple[Path, ...]:
     workspace = Workspace.of(settings)
     names = (child_name(ticker), *((PARENT,) if ticker == settings.parent_ticker else ()))
     records = (workspace.record(name) for name in names)
-    return (*records, workspace.price_pointer(ticker), workspace.hold(ticker))
+    also = workspace.price_pointer(ticker), workspace.events(ticker), workspace.hold(ticker)
+    return (*records, *also)
 
 
 def _known(read: Callable[[], ModelRecord | None], ticker: str) -> ModelRecord:

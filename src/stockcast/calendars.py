@@ -19,6 +19,7 @@ from stockcast.settings import load_settings
 
 __all__ = [
     "close_time",
+    "close_times",
     "last_closed_session",
     "next_sessions",
     "open_time",
@@ -84,6 +85,22 @@ def open_time(exchange: str, session: Any) -> pd.Timestamp:
         BadInput: the exchange is closed on that day, or there is no such exchange.
     """
     return _trading(exchange, session).session_open(_day(session))
+
+
+def close_times(exchange: str, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """The instant (UTC) at which trading ended on each of ``days``, half days included.
+
+    A day on which the exchange is closed, as bars of some vendors have, counts to its midnight.
+
+    Raises:
+        BadInput: there is no such exchange.
+    """
+    if days.empty:
+        return pd.DatetimeIndex([], tz="UTC")
+    closes = _calendar(exchange, days.min(), days.max()).closes
+    known = pd.DatetimeIndex(closes.reindex(days))
+    known = known.tz_localize("UTC") if known.tz is None else known
+    return known.where(known.notna(), (days + pd.Timedelta(days=1)).tz_localize("UTC"))
 
 
 def last_closed_session(exchange: str, now: pd.Timestamp) -> pd.Timestamp:

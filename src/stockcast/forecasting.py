@@ -7,12 +7,22 @@ import time
 import numpy as np
 import pandas as pd
 
+from stockcast import features
 from stockcast.basis import Basis, NoModel, from_parent
 from stockcast.basis import files as made_from
 from stockcast.calendars import next_sessions
-from stockcast.contracts.forecast import Close, Forecast, Inputs, NaiveForecast, Predictions
+from stockcast.contracts.event import EventCalendar
+from stockcast.contracts.forecast import (
+    Close,
+    Forecast,
+    ForecastEvent,
+    Inputs,
+    NaiveForecast,
+    Predictions,
+)
 from stockcast.evaluation.fan import price_fan
-from stockcast.models import serving
+from stockcast.events import calendar as answers
+from stockcast.models.serving import Serving
 from stockcast.monitoring import metrics
 from stockcast.settings import Settings
 
@@ -25,6 +35,7 @@ __all__ = [
     "from_parent",
     "made_from",
     "price_fan",
+    "upcoming",
 ]
 
 #: Past closes that a forecast carries.
@@ -81,11 +92,13 @@ def compute(settings: Settings, ticker: str) -> Forecast:
 
 
 def _compute(settings: Settings, basis: Basis) -> Forecast:
-    record, said = basis.record, serving.say(settings, basis)
-    history = said.history
-    days = next_sessions(basis.exchange, history.as_of, len(said.quantiles))
-    past = history.frame["close"].tail(HISTORY_DAYS)
+    record, serving = basis.record, Serving.of(settings, basis)
+    history = serving.history
     naive = np.array(record.baselines["naive"])
+    days = next_sessions(basis.exchange, history.as_of, len(naive))
+    ahead = upcoming(basis.calendar, basis.exchange, history.frame)
+    kinds = dict(zip(ahead["session"], ahead["kind"], strict=True))
+    past = history.frame["close"].tail(HISTORY_DAYS)
     return Forecast(
         ticker=basis.ticker,
         as_of=history.as_of.date(),
@@ -97,12 +110,48 @@ def _compute(settings: Settings, basis: Basis) -> Forecast:
         model=record.served,
         verdict=record.verdict,
         skill=record.skill,
-        inputs=Inputs(**basis.pointer.inputs.model_dump()),
+        events=_events(ahead, days, serving),
+        inputs=Inputs(
+            **basis.pointer.inputs.model_dump(),
+            calendar=bool(basis.calendar.events),
+            market=serving.market,
+        ),
         predictions=Predictions(
             historical=tuple(
                 Close(date=day.date(), close=float(close)) for day, close in past.items()
             ),
-            full_forecast=price_fan(days, history.last_close, said.quantiles),
+            full_forecast=price_fan(days, history.last_close, serving.quantiles(), kinds),
         ),
         naive=NaiveForecast(full_forecast=price_fan(days, history.last_close, naive)),
+    )
+
+
+def upcoming(calendar: EventCalendar, exchange: str, bars: pd.DataFrame) -> pd.DataFrame:
+    """The events that are answered after the last of ``bars`` and known by then, in order.
+
+    Columns are those of :func:`stockcast.events.calendar.resolve`.
+    """
+    if not calendar.events:
+        return pd.DataFrame(columns=list(answers.COLUMNS))
+    unsaid = any(event.when is None for event in calendar.events)
+    seen = features.compute(bars)[["close", "sigma"]] if unsaid else None
+    known = answers.known_at(answers.resolve(calendar.events, exchange, seen), bars.index[-1])
+    return known[known["session"] > bars.index[-1]].reset_index(drop=True)
+
+
+def _events(
+    ahead: pd.DataFrame, days: pd.DatetimeIndex, serving: Serving
+) -> tuple[ForecastEvent, ...]:
+    widens = serving.widening() if ahead["session"].isin(days).any() else None
+    return tuple(
+        ForecastEvent(
+            date=row.date.date(),
+            kind=row.kind,
+            when=row.when,
+            source=row.source,
+            inside_horizon=row.session in days,
+            announced_assumed=row.assumed,
+            widens=widens if row.session in days else None,
+        )
+        for row in ahead.itertuples(index=False)
     )

@@ -35,6 +35,7 @@ from stockcast.redaction import redact, without_logins
 
 __all__ = [
     "HOME",
+    "STRATEGIES",
     "WELL_KNOWN",
     "Settings",
     "env_file",
@@ -50,6 +51,9 @@ __all__ = [
 
 #: The project: notebooks/, pipeline.yaml, env/ and feature_repo/ are found here.
 HOME = Path(os.environ.get("STOCKCAST_HOME") or Path(__file__).resolve().parents[2])
+
+#: Every way from the parent to a stock's own model, the one that changes least first.
+STRATEGIES = ("zero_shot", "freeze", "fine_tune", "scratch")
 
 #: Environment variables that other tools already use, and the setting each one fills.
 WELL_KNOWN = {
@@ -183,7 +187,15 @@ class Settings(BaseSettings):
     context: int = Field(60, ge=10, le=250, description="days of history the network sees")
 
     # training
-    hidden_size: int = Field(128, ge=1, le=2048)
+    parent: Literal["auto", "shipped", "panel", "index"] = Field(
+        "auto", description="who the parent learned from; auto: one that comes with the package"
+    )
+    panel: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="tickers to learn from; none: all, where parent is panel"
+    )
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    stretch: int = Field(32, ge=8, le=500, description="days forecast in one stretch of training")
+    hidden_size: int = Field(32, ge=1, le=2048)
     num_layers: int = Field(2, ge=1, le=8)
     dropout: float = Field(0.2, ge=0, lt=1)
     batch_size: int = Field(32, ge=1)
@@ -191,7 +203,9 @@ class Settings(BaseSettings):
     child_epochs: int = Field(10, ge=1, le=1000)
     learning_rate: float = Field(1e-3, gt=0, lt=1)
     fine_tune_lr: float = Field(1e-4, gt=0, lt=1)
-    strategy: Literal["auto", "zero_shot", "freeze", "fine_tune", "scratch"] = "auto"
+    strategies: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("zero_shot", "freeze"), description=f"ways to a child: {', '.join(STRATEGIES)}"
+    )
     seed: int = 7
 
     # services; empty means the embedded one under the profile's own folder
@@ -275,6 +289,23 @@ class Settings(BaseSettings):
             raise BadInput("Expected at least one ticker, got an empty list.")
         return tickers
 
+    @field_validator("panel", mode="before")
+    @classmethod
+    def _split_panel(cls, value: object) -> tuple[str, ...]:
+        items: Iterable[Any] = value.split(",") if isinstance(value, str) else value  # type: ignore[assignment]
+        return tuple(dict.fromkeys(parse_ticker(str(item)) for item in items if str(item).strip()))
+
+    @field_validator("strategies", mode="before")
+    @classmethod
+    def _split_strategies(cls, value: object) -> tuple[str, ...]:
+        items: Iterable[Any] = value.split(",") if isinstance(value, str) else value  # type: ignore[assignment]
+        found = tuple(dict.fromkeys(str(item).strip() for item in items))
+        wrong = [name for name in found if name not in STRATEGIES]
+        if wrong or not found:
+            got = ", ".join(wrong) or "none"
+            raise BadInput(f"Expected strategies among {', '.join(STRATEGIES)}, got {got}.")
+        return found
+
     @field_validator("accept", mode="before")
     @classmethod
     def _split_accepted(cls, value: object) -> tuple[str, ...]:
@@ -339,6 +370,8 @@ class Settings(BaseSettings):
                 "Expected the e-mail address that EDGAR is told (--set edgar_contact=ADDRESS) with "
                 "events_source edgar, got none."
             )
+        if self.parent == "panel" and not self.panel:
+            object.__setattr__(self, "panel", self.tickers)  # which a run of fewer does not change
         starts = (self.validation_start, self.test_start)
         if all(starts) and not self.validation_start < self.test_start:  # type: ignore[operator]
             raise BadInput(
@@ -416,6 +449,21 @@ class Settings(BaseSettings):
         if self.source == "files":
             return markets.has_file(self.prices_dir, index)
         return self.source == "yahoo"
+
+    def beside(self, ticker: str) -> tuple[str, ...]:
+        """The tickers whose prices are inputs of ``ticker``: its index and the market ticker.
+
+        The market ticker stands alone, and an index beside that alone: none waits for itself.
+        """
+        if ticker == self.market_ticker:
+            return ()
+        found = (self.index_of(ticker), self.market_ticker)
+        return tuple(dict.fromkeys(each for each in found if each and each != ticker))
+
+    @property
+    def panel_tickers(self) -> tuple[str, ...]:
+        """Those that a parent of the profile's own learns from besides the index."""
+        return self.panel if self.parent in ("auto", "panel") else ()
 
 
 def env_file() -> Path:

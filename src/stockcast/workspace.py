@@ -111,6 +111,10 @@ class Workspace:
         """The features of every day."""
         return self.state / "features" / f"{parse_ticker(ticker)}.parquet"
 
+    def covariates(self, ticker: str) -> Path:
+        """What is known of every day beside the bars: events ahead and the market."""
+        return self.state / "covariates" / f"{parse_ticker(ticker)}.parquet"
+
     def context(self, ticker: str) -> Path:
         """The last days of features, as the network takes them."""
         return self.state / "context" / f"{parse_ticker(ticker)}.parquet"

@@ -11,7 +11,7 @@ from stockcast import cache, forecasting
 from stockcast.contracts.model_record import ModelRecord, child_name
 from stockcast.models.bundle import load_bundle
 from stockcast.models.calibration import recalibrate
-from stockcast.models.inference import walk_forward
+from stockcast.models.panel_inference import walk_panel
 from stockcast.settings import HOME, Settings, load_settings
 from stockcast.workspace import Workspace
 from tests.bench.processes import command, watched
@@ -101,6 +101,6 @@ def _let_the_network_serve(settings: Settings) -> None:
     folder = f"{record.name}/{record.candidate}"
     bundle = load_bundle(settings.state / "models" / folder)
     _, stock = worlds(settings, (settings.parent_ticker, CHILD))
-    raw = walk_forward(bundle.fitted, stock.samples, stock.split.validation_start)
+    raw = walk_panel(bundle.fitted, stock.samples, stock.split.validation_start)
     _, state = recalibrate(raw, stock.close)
     record.model_copy(update={"bundle": folder, "calibration": state.contract()}).save(path)

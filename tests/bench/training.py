@@ -12,7 +12,7 @@ import torch
 from stockcast import features, prices
 from stockcast.errors import BadInput
 from stockcast.evaluation.walkforward import losses
-from stockcast.models.inference import forecast_context, walk_forward
+from stockcast.models.panel_inference import ask_context, walk_panel
 from stockcast.models.samples import Samples, make_samples
 from stockcast.models.splits import Split, split_days
 from stockcast.models.training import (
@@ -45,7 +45,7 @@ class World:
 
     def validation_pinball(self, fitted: Fitted) -> float:
         """Pinball loss on the validation days, in log-return units."""
-        made = walk_forward(fitted, self.samples, self.split.validation_start)
+        made = walk_panel(fitted, self.samples, self.split.validation_start)
         inside = made.at(made.origins[self.split.validation(made.origins)])
         known = self.close[self.close.index < self.split.test_start]
         return float(losses(inside, known).to_numpy().mean())
@@ -219,13 +219,13 @@ def _scoring(world: World, fitted: Fitted) -> Row:
     first = int(samples.days.searchsorted(start))
 
     def batch() -> np.ndarray:
-        return walk_forward(fitted, samples, start).values
+        return walk_panel(fitted, samples, start).values
 
     def one_by_one() -> np.ndarray:
         past = fitted.context - 1
         return np.stack(
             [
-                forecast_context(fitted, samples.inputs[row - past : row + 1], samples.sigma[row])
+                ask_context(fitted, samples.inputs[row - past : row + 1], samples.sigma[row])
                 for row in range(first, len(samples.days))
             ]
         )

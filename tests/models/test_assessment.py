@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from stockcast.evaluation.walkforward import losses
-from stockcast.models.assessment import BASELINES, Assessment, _best_baseline, assess
-from stockcast.models.inference import walk_forward
+from stockcast.models.assessment import BASELINES, Assessment, _fallback, assess
+from stockcast.models.panel_inference import walk_panel
+from stockcast.models.samples import EventFlags
 from tests.models.worlds import HORIZON, bars, fitted, samples_of, split_of
 
 
@@ -19,7 +20,7 @@ def judged() -> Assessment:
     frame, split = bars(), split_of(bars())
     return assess(
         "TEST",
-        {"child": walk_forward(fitted(), samples_of(frame), split.validation_start)},
+        {"child": walk_panel(fitted(), samples_of(frame), split.validation_start)},
         frame["close"],
         split,
         candidate="child",
@@ -73,11 +74,39 @@ def test_the_fallback_is_chosen_on_validation_whatever_comes_later() -> None:
     assessment, split = judged(), split_of(bars())
     later = assessment.close.index >= split.test_start
     wild = assessment.close.where(~later, 3 * assessment.close)
-    assert _best_baseline(assessment.forecasts, wild, split) == assessment.fallback
+    assert _fallback(assessment.forecasts, wild, split, None) == assessment.fallback
     exchanged = {**assessment.forecasts, assessment.fallback: _useless(assessment)}
-    assert _best_baseline(exchanged, assessment.close, split) != assessment.fallback
+    assert _fallback(exchanged, assessment.close, split, None) != assessment.fallback
 
 
 def _useless(assessment: Assessment) -> object:
     made = assessment.forecasts[assessment.fallback]
     return replace(made, values=np.sort(made.values * 50, axis=2))
+
+
+def with_events() -> Assessment:
+    frame, split = bars(), split_of(bars())
+    answered = np.zeros(len(frame), bool)
+    answered[40::63] = True
+    ahead = np.column_stack([np.r_[answered[h:], np.zeros(h, bool)] for h in range(1, HORIZON + 1)])
+    return assess(
+        "TEST",
+        {"child": walk_panel(fitted(), samples_of(frame), split.validation_start)},
+        frame["close"],
+        split,
+        candidate="child",
+        train_seconds={},
+        events=EventFlags(answered, ahead),
+    )
+
+
+def test_a_calendar_splits_the_scorecard_and_its_baseline_is_the_one_to_fall_back_on() -> None:
+    judged = with_events()
+    rows = {
+        row.slice: row for row in judged.scorecard if row.model == "child" and row.horizon == "all"
+    }
+    assert set(rows) == {"all", "event", "quiet"}
+    assert rows["event"].n + rows["quiet"].n == rows["all"].n
+    assert judged.fallback == "garch_events"
+    garch, told = (judged.test(name).values for name in ("garch", "garch_events"))
+    assert not np.array_equal(garch, told)

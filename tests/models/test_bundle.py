@@ -10,7 +10,7 @@ import pytest
 
 from stockcast.errors import BadInput
 from stockcast.models.bundle import Bundle, load_bundle, make_bundle, save_bundle
-from stockcast.models.inference import walk_forward
+from stockcast.models.panel_inference import walk_panel
 from tests.models.worlds import SMALL, bars, fitted, samples_of, split_of
 
 
@@ -22,7 +22,7 @@ def bundle(**origin: str) -> Bundle:
 def test_a_model_read_back_forecasts_the_same(tmp_path: Path) -> None:
     back = load_bundle(save_bundle(bundle(), tmp_path))
     samples, start = samples_of(bars()), split_of(bars()).test_start
-    one, other = (walk_forward(f, samples, start).values for f in (fitted(), back.fitted))
+    one, other = (walk_panel(f, samples, start).values for f in (fitted(), back.fitted))
     np.testing.assert_array_equal(one, other)
     assert back.split == split_of(bars())
     assert back.fitted.history == fitted().history

@@ -16,12 +16,12 @@ import torch
 from stockcast import tracking
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.models import publishing
-from stockcast.models.assessment import BASELINES, Assessment, assess
+from stockcast.models.assessment import Assessment, assess, walk_baselines
 from stockcast.models.bundle import Bundle, load_bundle, make_bundle
 from stockcast.models.children import make_child, try_strategies
-from stockcast.models.inference import walk_forward
+from stockcast.models.panel_inference import walk_panel
+from stockcast.models.panel_training import FittedPanel
 from stockcast.models.splits import Split
-from stockcast.models.training import Fitted
 from stockcast.prices.history import PriceHistory, content_hash
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace
@@ -40,7 +40,7 @@ def calm() -> pd.DataFrame:
 
 
 @cache
-def spoilt() -> Fitted:
+def spoilt() -> FittedPanel:
     """A network whose head was shaken, far worse than the one it comes from."""
     network = copy.deepcopy(fitted().network)
     generator = torch.Generator().manual_seed(1)
@@ -54,7 +54,7 @@ def spoilt() -> Fitted:
 @cache
 def judged(who: str) -> Assessment:
     frame = calm() if who == "lucky" else bars()
-    walked = walk_forward(network(who), samples_of(frame), split_of(frame).validation_start)
+    walked = walk_panel(network(who), samples_of(frame), split_of(frame).validation_start)
     return assess(
         "TEST",
         {"parent": walked},
@@ -65,7 +65,7 @@ def judged(who: str) -> Assessment:
     )
 
 
-def network(who: str) -> Fitted:
+def network(who: str) -> FittedPanel:
     return spoilt() if who == "worse" else fitted()
 
 
@@ -186,7 +186,7 @@ def beginner(
 ) -> ModelRecord:
     samples, close = samples_of(frame, "YOUNG"), frame["close"]
     children = try_strategies(
-        samples, parent, close, SMALL, strategy="auto", fine_tune_lr=1e-3, scratch_epochs=2
+        samples, parent, close, SMALL, strategies=("freeze",), fine_tune_lr=1e-3, scratch_epochs=2
     )
     assessment = assess(
         "YOUNG",
@@ -214,7 +214,7 @@ def test_a_stock_too_young_to_train_borrows_the_parent(settings: Settings) -> No
     assert record.bundle == parent_record.bundle
     assert (record.served.kind, record.served.strategy) == ("parent", "zero_shot")
     assert record.verdict.skilful is False
-    assert "at least 52 training days of YOUNG, got 0" in record.verdict.reason
+    assert "at least 52 training days and 32 validation days of YOUNG, got" in record.verdict.reason
     assert champion(settings, "child-YOUNG") is None
 
 
@@ -225,9 +225,8 @@ def test_a_stock_delisted_before_validation_is_published_unjudged(settings: Sett
     assert record.verdict.skilful is False
     assert record.skill.n == 0
     last = before.index[-1:]
-    for name, walk in BASELINES.items():
-        said = record.baselines[name]
-        assert said == walk(before["close"], last, len(said)).values[-1].tolist()
+    for name, made in walk_baselines(before["close"], last, 5, None).items():
+        assert record.baselines[name] == made.values[-1].tolist()
 
 
 def test_a_parent_that_was_not_assessed_on_the_stock_is_not_borrowed(settings: Settings) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from stockcast.errors import BadInput
-from stockcast.models.inference import walk_forward
-from stockcast.models.training import Fitted
-from stockcast.models.transfer import STRATEGIES, choose, compare, transfer
+from stockcast.models.panel_inference import walk_panel
+from stockcast.models.panel_training import FittedPanel
+from stockcast.models.transfer import choose, compare, transfer
+from stockcast.settings import STRATEGIES
 from tests.models.worlds import SMALL, bars, fitted, samples_of, split_of, wilder_samples
 
 CHILD = bars(seed=2)
 
 
-def child(strategy: str) -> Fitted:
+def child(strategy: str) -> FittedPanel:
     return transfer(
         strategy,
         wilder_samples(CHILD),
@@ -32,6 +34,7 @@ def test_zero_shot_is_the_parent() -> None:
 def test_fine_tuning_moves_every_layer_from_the_parents_weights() -> None:
     before, after = fitted().network.state_dict(), child("fine_tune").network.state_dict()
     moved = {name: float((before[name] - after[name]).abs().max()) for name in before}
+    assert moved.pop("skip.weight") == 0, "without events nothing moves their path"
     assert all(0 < most < 0.2 for most in moved.values()), moved
 
 
@@ -48,18 +51,31 @@ def test_an_unknown_strategy_is_refused() -> None:
 
 def test_strategies_are_compared_on_validation_days_only() -> None:
     samples, split = samples_of(CHILD), split_of(CHILD)
-    made = {s: walk_forward(child(s), samples, split.validation_start) for s in STRATEGIES}
+    made = {s: walk_panel(child(s), samples, split.validation_start) for s in STRATEGIES}
     close = CHILD["close"]
     later = close.where(close.index < split.test_start, close * 3)
     table = compare(made, close, split)
     assert table.equals(compare(made, later, split))
     assert list(table.index) == list(STRATEGIES)
     assert table.loc["scratch", "against_scratch"] == 1
-    assert choose(table) == table["pinball"].idxmin()
+    assert table.loc["zero_shot", "against_zero_shot"] == 1
 
 
 def test_a_tie_goes_to_the_strategy_that_changes_least() -> None:
     samples, split = samples_of(CHILD), split_of(CHILD)
-    made = walk_forward(fitted(), samples, split.validation_start)
+    made = walk_panel(fitted(), samples, split.validation_start)
     table = compare({"scratch": made, "freeze": made, "zero_shot": made}, CHILD["close"], split)
     assert choose(table) == "zero_shot"
+
+
+def test_only_what_beats_the_parent_by_more_than_noise_takes_its_place() -> None:
+    rows = {
+        "zero_shot": [1.0, 1.0, 1.0, 1.0],
+        "freeze": [0.98, 0.98, 0.96, 1.001],
+        "fine_tune": [0.99, 0.99, 0.985, 0.995],
+    }
+    columns = ["pinball", "against_zero_shot", "low", "high"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    assert choose(table) == "fine_tune"
+    assert choose(table.drop(index="fine_tune")) == "zero_shot"
+    assert choose(table.drop(index="zero_shot")) == "freeze"

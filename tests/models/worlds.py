@@ -9,13 +9,19 @@ import numpy as np
 import pandas as pd
 
 from stockcast import features
+from stockcast.models.panel_training import FittedPanel, PanelHyperparameters, fit
 from stockcast.models.samples import Samples, make_samples
 from stockcast.models.splits import Split
-from stockcast.models.training import Fitted, Hyperparameters, fit
 
 HORIZON = 5
-SMALL = Hyperparameters(
-    context=20, hidden_size=8, num_layers=1, batch_size=4, epochs=8, learning_rate=5e-3
+SMALL = PanelHyperparameters(
+    context=20,
+    stretch=32,
+    hidden_size=8,
+    num_layers=1,
+    batch_size=4,
+    epochs=8,
+    learning_rate=5e-3,
 )
 
 
@@ -40,7 +46,9 @@ def bars(days: int = 900, seed: int = 1) -> pd.DataFrame:
 
 def samples_of(frame: pd.DataFrame, ticker: str = "TEST") -> Samples:
     """Samples with features computed from the same bars."""
-    return make_samples(ticker, features.compute(frame), frame["close"], HORIZON)
+    computed = features.compute(frame)
+    inputs = features.panel_inputs(computed).assign(sigma=computed["sigma"])
+    return make_samples(ticker, inputs, frame["close"], HORIZON)
 
 
 def split_of(frame: pd.DataFrame) -> Split:
@@ -56,6 +64,6 @@ def wilder_samples(frame: pd.DataFrame) -> Samples:
 
 
 @cache
-def fitted() -> Fitted:
+def fitted() -> FittedPanel:
     """A small network fitted on :func:`bars`."""
     return fit(samples_of(bars()), split_of(bars()), SMALL)

@@ -41,7 +41,7 @@ class World:
         world = cls(folder, tuple(f"{key}={value}" for key, value in pairs.items()))
         workshop = Workshop(world.settings)
         workshop.train_parent()
-        workshop.train_child(TICKER, "freeze")
+        workshop.train_child(TICKER, ("freeze",))
         return world
 
     def copy(self, folder: Path) -> World:

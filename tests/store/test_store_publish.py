@@ -15,7 +15,7 @@ import pytest
 
 from stockcast import prices
 from stockcast.errors import BadInput
-from stockcast.features import FEATURES, MODEL_INPUTS, compute
+from stockcast.features import COVARIATES, FEATURES, MODEL_INPUTS, PANEL_INPUTS, compute
 from stockcast.settings import HOME, Settings
 from stockcast.store import publish, serving_context, tables, training_frame
 from stockcast.store.repository import exclusive, folder, open_store
@@ -34,14 +34,29 @@ def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
 
 
 def last_window(frame: pd.DataFrame, days: int) -> np.ndarray:
-    return frame[list(MODEL_INPUTS)].tail(days).to_numpy(np.float32)
+    """What a network sees of the last days; nothing beside the bars unless the frame has it."""
+    inputs = frame.reindex(columns=list(PANEL_INPUTS), fill_value=0.0)
+    return inputs.tail(days).to_numpy(np.float32)
 
 
 def test_training_gets_what_was_computed(settings: Settings) -> None:
     put(settings, bars())
     pd.testing.assert_frame_equal(
-        training_frame(settings, "AAA"), compute(bars()), check_freq=False
+        training_frame(settings, "AAA")[list(FEATURES)], compute(bars()), check_freq=False
     )
+
+
+def test_training_and_serving_get_what_is_known_beside_the_bars(settings: Settings) -> None:
+    rng = np.random.default_rng(4)
+    values = rng.normal(0, 1, (len(bars()), len(COVARIATES)))
+    beside = pd.DataFrame(values, bars().index, list(COVARIATES))
+    publish(settings, history(bars()), compute(bars()), beside)
+    trained, served = training_frame(settings, "AAA"), serving_context(settings, "AAA")
+    pd.testing.assert_frame_equal(trained[list(COVARIATES)], beside, check_freq=False)
+    np.testing.assert_array_equal(served.values, last_window(trained, settings.context))
+    later = beside.assign(event_1=1.0)  # a date that was learned since, known when it says
+    publish(settings, history(bars()), compute(bars()), later)
+    assert (training_frame(settings, "AAA")["event_1"] == 1).all()
 
 
 @pytest.mark.parametrize("ticker", ["^GSPC", "FB"])
@@ -88,7 +103,8 @@ def test_training_sees_nothing_after_its_end(settings: Settings, sample_settings
     put(settings, bars())
     end = bars().index[120]
     cut = training_frame(settings, "AAA", end)
-    pd.testing.assert_frame_equal(cut, compute(bars().iloc[:121]), check_freq=False)
+    seen = cut[list(FEATURES)]
+    pd.testing.assert_frame_equal(seen, compute(bars().iloc[:121]), check_freq=False)
     replay = sample_settings(as_of=end.date().isoformat())
     pd.testing.assert_frame_equal(training_frame(replay, "AAA"), cut)
 
@@ -141,7 +157,7 @@ def test_the_same_publishes_give_the_same_files(sample_settings: Make, tmp_path:
 def test_a_short_history_is_served_with_its_gap_marked(settings: Settings) -> None:
     put(settings, bars(days=60))
     served = serving_context(settings, "AAA")
-    assert served.values.shape == (settings.context, len(MODEL_INPUTS))
+    assert served.values.shape == (settings.context, len(PANEL_INPUTS))
     assert not served.is_complete
     assert np.isfinite(served.values[-20:]).all()
 
@@ -171,7 +187,7 @@ def test_changed_formulas_are_applied_to_the_whole_log(
     news = publish(settings, history(bars()), changed(bars()))
     assert (news.added, news.restated) == (50, 0)
     pd.testing.assert_frame_equal(
-        training_frame(settings, "AAA"), changed(bars()), check_freq=False
+        training_frame(settings, "AAA")[list(FEATURES)], changed(bars()), check_freq=False
     )
 
 
@@ -258,7 +274,7 @@ def test_processes_publish_several_tickers_at_the_same_time(settings: Settings) 
     publish_together(settings, tickers.items())
     for ticker, seed in tickers.items():
         expected = compute(bars(200, seed).iloc[:170])
-        assert_same(training_frame(settings, ticker), expected)
+        assert_same(training_frame(settings, ticker)[list(FEATURES)], expected)
         served = serving_context(settings, ticker)
         np.testing.assert_array_equal(served.values, last_window(expected, settings.context))
 
@@ -308,7 +324,7 @@ def test_definitions_are_registered_once_and_again_when_they_change(
     monkeypatch.setattr(repository, "HOME", tmp_path / "home")
     view = open_store(settings).get_feature_view("stock_features")
     assert view.description.startswith("Other words")
-    assert training_frame(settings, "AAA").columns.tolist() == list(FEATURES)
+    assert training_frame(settings, "AAA").columns.tolist() == [*FEATURES, *COVARIATES]
 
 
 def test_the_views_have_the_names_and_features_that_people_rely_on(settings: Settings) -> None:
@@ -317,7 +333,7 @@ def test_the_views_have_the_names_and_features_that_people_rely_on(settings: Set
     views = {
         view.name: {field.name for field in view.features} for view in store.list_feature_views()
     }
-    assert set(views) == {"stock_features", "stock_context"}
+    assert set(views) == {"stock_features", "stock_covariates", "stock_context"}
     assert set(FEATURES) <= views["stock_features"]
     assert {"values", "sigma", "last_close", "as_of", "data_hash"} <= views["stock_context"]
 

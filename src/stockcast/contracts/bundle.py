@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from stockcast.contracts.base import Contract
+from stockcast.contracts.model_record import Calibration
 
 __all__ = ["EpochRow", "ModelDocument"]
 
@@ -24,7 +26,10 @@ class ModelDocument(Contract):
         name, version: of the bundle; the version is a hash of its content.
         origin: kind, ticker, strategy, hyperparameters, split, data_hash, trained_through, parent.
         inputs, levels, horizon: what the network takes and gives.
+        last_day: the last session whose close was used for anything.
         scaler: mean and std of each input over the training days.
+        partner_weight: share of ``garch_events`` in what is served.
+        start: what the calibration of a stock begins with.
         history: of the training.
         seconds: how long that took.
     """
@@ -37,6 +42,9 @@ class ModelDocument(Contract):
     inputs: tuple[str, ...]
     levels: tuple[float, ...]
     horizon: int
+    last_day: dt.date = dt.date.min
     scaler: dict[str, list[float]]
+    partner_weight: float = 0.5
+    start: Calibration | None = None
     history: tuple[EpochRow, ...]
     seconds: float

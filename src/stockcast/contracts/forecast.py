@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from stockcast import numbers
 from stockcast.contracts.base import Contract, Product
+from stockcast.contracts.event import When
 from stockcast.contracts.prices import Freshness, PriceInputs
 
 __all__ = [
@@ -156,18 +157,21 @@ class ForecastEvent(Contract):
     Attributes:
         date: the calendar day, as announced.
         kind: what is announced, such as ``results``.
-        when: before the open (bmo), after the close (amc), or None.
+        when: before the open (bmo), during the session or after the close (amc).
         source: where the date comes from.
         inside_horizon: whether a session of the forecast answers it.
         announced_assumed: nobody said since when the date was known.
+        widens: by what share the 80% interval of the last day is wider for it; None outside of the
+            horizon.
     """
 
     date: dt.date
     kind: str
-    when: Literal["bmo", "amc"] | None
+    when: When | None
     source: str
     inside_horizon: bool
     announced_assumed: bool = False
+    widens: float | None = None
 
 
 class Inputs(PriceInputs):

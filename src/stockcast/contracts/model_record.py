@@ -16,16 +16,20 @@ from stockcast.contracts.base import Contract, Product
 from stockcast.contracts.forecast import Served, Skill, Verdict
 
 __all__ = [
+    "NO_EVENT",
     "PARENT",
     "Calibration",
     "Details",
     "Mark",
     "ModelRecord",
     "ScorecardRow",
+    "Slice",
     "StrategyRow",
     "child_name",
 ]
 
+#: Among a record's baselines, what ``garch_events`` would say if no event were known ahead.
+NO_EVENT = "no_event"
 #: The name of the model that children start from.
 PARENT = "parent"
 
@@ -78,7 +82,8 @@ class ScorecardRow(Contract):
         n: origins.
         mse, rmse, mae, r2_returns, directional_accuracy: of the median, in log-returns.
         pinball: mean loss over the levels, in log-returns.
-        pinball_vs_naive, pinball_vs_garch: ratios of it, below 1 is better.
+        pinball_vs_naive, pinball_vs_garch, pinball_vs_garch_events: ratios of it, below 1 is
+            better.
         pinball_vs_naive_ci95: 95% interval of the first ratio.
         dm_p_naive, dm_p_garch: Diebold-Mariano p-values.
         coverage_80, coverage_90, width_80: of the central intervals.
@@ -97,6 +102,7 @@ class ScorecardRow(Contract):
     pinball: float | None = None
     pinball_vs_naive: float | None = None
     pinball_vs_garch: float | None = None
+    pinball_vs_garch_events: float | None = None
     dm_p_naive: float | None = None
     dm_p_garch: float | None = None
     coverage_80: float | None = None
@@ -109,10 +115,18 @@ class ScorecardRow(Contract):
 
 
 class StrategyRow(Contract):
-    """Validation figures of one way to train a child; a ratio above 1 means negative transfer."""
+    """Validation figures of one way to get a child.
+
+    Attributes:
+        against_zero_shot: ratio of the loss to the parent's as it is; low, high: its 95% interval.
+        against_scratch: ratio to training from nothing; above 1 the transfer is negative.
+    """
 
     strategy: str
     pinball: float | None
+    against_zero_shot: float | None = None
+    low: float | None = None
+    high: float | None = None
     against_scratch: float | None
     best_epoch: int | None
     seconds: float | None
@@ -137,8 +151,10 @@ class ModelRecord(Product):
         candidate: version of the bundle trained last, whether it serves or not.
         bundle: ``<name>/<version>`` of the bundle that serves; None when a baseline does.
         served, verdict, skill: what serves, whether it earned its place, and its test figures.
+        partner_weight: share of ``garch_events`` in the forecast; None for a baseline.
         calibration: state of the recalibration after the last known outcome; None for a baseline.
-        baselines: log-return quantiles (horizon, levels) of each baseline, made on ``as_of``.
+        baselines: log-return quantiles (horizon, levels) of each baseline, made on ``as_of``;
+            ``no_event`` is what ``garch_events`` would say if no event were known ahead.
         scorecard: test figures of every model beside its baselines.
         strategies: validation figures of every way the child was trained.
         details: what only people read.
@@ -155,6 +171,7 @@ class ModelRecord(Product):
     served: Served
     verdict: Verdict
     skill: Skill
+    partner_weight: float | None = None
     calibration: Calibration | None
     baselines: dict[str, list[list[float]]]
     scorecard: tuple[ScorecardRow, ...]

@@ -150,6 +150,7 @@ def _figures(model: str, known: _Known) -> dict[str, Any]:
         "pinball": float(known.losses[model].sum() / len(known.y)),
         "pinball_vs_naive": _ratio(model, "naive", known),
         "pinball_vs_garch": _ratio(model, "garch", known),
+        "pinball_vs_garch_events": _ratio(model, "garch_events", known),
         "dm_p_naive": _p_value(model, "naive", known),
         "dm_p_garch": _p_value(model, "garch", known),
         "coverage_80": metrics.coverage(y, low_80, high_80),

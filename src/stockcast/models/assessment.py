@@ -6,30 +6,28 @@ only each origin's past, and the recalibration only outcomes that were known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from stockcast.contracts.model_record import ScorecardRow
+from stockcast.contracts.model_record import NO_EVENT, ScorecardRow
 from stockcast.evaluation import scorecard
 from stockcast.evaluation.quantiles import QuantileForecasts
-from stockcast.evaluation.walkforward import losses, paired_losses, per_origin
+from stockcast.evaluation.walkforward import losses, paired_losses, per_origin, places
 from stockcast.models import gate
-from stockcast.models.baselines import climate, ewma, first_origin, garch, naive
-from stockcast.models.calibration import CalibrationState, recalibrate
+from stockcast.models.baselines import climate, ewma, first_origin, garch, garch_events, naive
+from stockcast.models.calibration import CalibrationState, near_events, recalibrate
 from stockcast.models.combination import PARTNER, combine
+from stockcast.models.samples import EventFlags
 from stockcast.models.splits import Split
 
-__all__ = ["ALONE", "BASELINES", "Assessment", "assess"]
+__all__ = ["ALONE", "BASELINES", "Assessment", "assess", "walk_baselines"]
 
 #: The forecasters that a network has to stand beside.
-BASELINES: dict[str, Callable[..., QuantileForecasts]] = {
-    "naive": naive,
-    "ewma": ewma,
-    "garch": garch,
-}
+BASELINES = ("naive", "ewma", "garch", "garch_events")
 
 
 #: The scorecard's name for the candidate's network without its partner.
@@ -45,13 +43,15 @@ class Assessment:
         close: adjusted closes, the last one included.
         split: the parts of time.
         forecasts: by model, every origin since the start of validation that all models reach;
-            networks are averaged with GARCH and recalibrated, ``network`` is the candidate's
-            recalibrated alone.
+            networks are averaged with their partner and recalibrated, ``network`` is the
+            candidate's recalibrated alone.
         calibrations: by network, its state after the last known outcome.
         scorecard: rows of the scorecard contract, test period only.
         verdict: what the gate says of the candidate.
         candidate: which network was judged.
-        fallback: the baseline that was best on validation.
+        fallback: the baseline that serves where the candidate may not.
+        partner_weight: the partner's share of each network's forecasts.
+        events: known events by session of ``close``; None without a calendar.
     """
 
     ticker: str
@@ -63,10 +63,31 @@ class Assessment:
     verdict: gate.Verdict
     candidate: str
     fallback: str
+    partner_weight: float = 0.5
+    events: EventFlags | None = None
 
     def test(self, model: str) -> QuantileForecasts:
         """Forecasts of the test period."""
         return _test(self.forecasts[model], self.split)
+
+    def latest(self) -> dict[str, NDArray[np.float64]]:
+        """(horizon, levels) what each baseline says on the last day, also of a history that ends
+        before validation; and, where an event is known ahead, what ``garch_events`` would say
+        without it.
+        """
+        last, horizon = self.close.index[-1:], next(iter(self.forecasts.values())).horizon
+        reached = self.forecasts["naive"].origins[-1:].equals(last)
+        made = self.forecasts if reached else self._asked(last, horizon, self.events)
+        said = {name: made[name].values[-1] for name in BASELINES}
+        if self.events is not None and self.events.ahead[-1].any():
+            plain = self._asked(last, horizon, self.events.without_event_ahead())
+            said[NO_EVENT] = plain[PARTNER].values[-1]
+        return said
+
+    def _asked(
+        self, origins: pd.DatetimeIndex, horizon: int, events: EventFlags | None
+    ) -> dict[str, QuantileForecasts]:
+        return walk_baselines(self.close, origins, horizon, events)
 
     def figures(self, model: str) -> ScorecardRow | None:
         """The scorecard's row of ``model`` over all horizons and origins."""
@@ -107,8 +128,11 @@ def assess(
     *,
     candidate: str,
     train_seconds: Mapping[str, float],
+    events: EventFlags | None = None,
+    partner_weight: float = 0.5,
+    start: CalibrationState | None = None,
 ) -> Assessment:
-    """Average ``networks`` with GARCH, recalibrate, score beside the baselines, and judge.
+    """Average ``networks`` with their partner, recalibrate, score beside baselines, and judge.
 
     Args:
         ticker: whose prices.
@@ -117,28 +141,65 @@ def assess(
         split: the parts of time.
         candidate: the network that asks to serve.
         train_seconds: by model name, for the scorecard.
+        events: known events by session of ``close``; None without a calendar.
+        partner_weight: the partner's share of the average.
+        start: what the recalibration begins with; by default nothing.
     """
     origins = _common(networks, close)
     horizon = networks[candidate].horizon
-    baselines = {name: walk(close, origins, horizon) for name, walk in BASELINES.items()}
-    asked = {name: combine(raw, baselines[PARTNER]) for name, raw in networks.items()}
+    baselines = walk_baselines(close, origins, horizon, events)
+    asked = {
+        name: combine(raw, baselines[PARTNER], partner_weight) for name, raw in networks.items()
+    }
     asked[ALONE] = networks[candidate].at(origins)
-    recalibrated = {name: recalibrate(made, close) for name, made in asked.items()}
+    near = None if events is None else near_events(events.ahead)[places(close, origins)]
+    recalibrated = {
+        name: recalibrate(made, close, state=start, near=near) for name, made in asked.items()
+    }
     forecasts = {name: made for name, (made, _) in recalibrated.items()} | baselines
     tested = {name: _test(made, split) for name, made in forecasts.items()}
     memory = climate(close, tested[candidate].origins, horizon)
     ours, theirs, long_run = paired_losses(close, tested[candidate], tested["naive"], memory)
+    inside = None if near is None else pd.Series(near.any(axis=1), origins)
+    rows = scorecard.rows(ticker, tested, close, train_seconds, events=inside)
+    quiet = None if inside is None else ~_paired(inside, close, tested[candidate])
+    verdict = gate.decide(ours, theirs, horizon=horizon, loss_climate=long_run, quiet=quiet)
     return Assessment(
         ticker=ticker,
         close=close,
         split=split,
         forecasts=forecasts,
         calibrations={name: state for name, (_, state) in recalibrated.items()},
-        scorecard=scorecard.rows(ticker, tested, close, train_seconds),
-        verdict=gate.decide(ours, theirs, horizon=horizon, loss_climate=long_run),
+        scorecard=rows,
+        verdict=verdict,
         candidate=candidate,
-        fallback=_best_baseline(forecasts, close, split),
+        fallback=_fallback(forecasts, close, split, events),
+        partner_weight=partner_weight,
+        events=events,
     )
+
+
+def walk_baselines(
+    close: pd.Series, origins: pd.DatetimeIndex, horizon: int, events: EventFlags | None
+) -> dict[str, QuantileForecasts]:
+    """Every baseline's forecasts at ``origins``, by name; without events the two GARCHs are one."""
+    made = {"naive": naive(close, origins, horizon), "ewma": ewma(close, origins, horizon)}
+    made["garch"] = garch(close, origins, horizon)
+    made[PARTNER] = made["garch"] if events is None else _told(close, origins, horizon, events)
+    return made
+
+
+def _told(
+    close: pd.Series, origins: pd.DatetimeIndex, horizon: int, events: EventFlags
+) -> QuantileForecasts:
+    return garch_events(close, origins, horizon, answered=events.answered, ahead=events.ahead)
+
+
+def _paired(inside: pd.Series, close: pd.Series, made: QuantileForecasts) -> NDArray[np.bool_]:
+    """(n,) the flags of those origins whose every outcome is known, as losses are paired."""
+    known = losses(made, close).notna().all(axis=1)
+    flags: NDArray[np.bool_] = inside.reindex(known.index[known]).to_numpy(bool)
+    return flags
 
 
 def _common(networks: Mapping[str, QuantileForecasts], close: pd.Series) -> pd.DatetimeIndex:
@@ -154,16 +215,24 @@ def _test(made: QuantileForecasts, split: Split) -> QuantileForecasts:
     return made.at(made.origins[split.test(made.origins)])
 
 
-def _best_baseline(
-    forecasts: Mapping[str, QuantileForecasts], close: pd.Series, split: Split
+def _fallback(
+    forecasts: Mapping[str, QuantileForecasts],
+    close: pd.Series,
+    split: Split,
+    events: EventFlags | None,
 ) -> str:
-    """The baseline with the lowest loss on validation; naive where there is no validation."""
+    """The baseline with the lowest loss on validation; naive where there is no validation.
+
+    With a calendar it is the one that knows it: the others promise too little just when it counts.
+    """
+    if events is not None:
+        return "garch_events"
     known = close[close.index < split.test_start]
     scores = {}
-    for name in BASELINES:
+    for name in BASELINES[:-1]:  # without a calendar the last is the one before it
         made = forecasts[name]
         inside = made.at(made.origins[split.validation(made.origins)])
         if not len(inside):
             return "naive"
-        scores[name] = float(np.nanmean(losses(inside, known)))
+        scores[name] = float(losses(inside, known).to_numpy().mean())
     return min(scores, key=lambda name: scores[name])

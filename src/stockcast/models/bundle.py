@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save, save_file
@@ -24,12 +25,19 @@ from safetensors.torch import load_file, save, save_file
 from stockcast.contracts.bundle import EpochRow, ModelDocument
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS
-from stockcast.features import MODEL_INPUTS
+from stockcast.features import PANEL_INPUTS
 from stockcast.files import write_json
-from stockcast.models.network import QuantileLSTM
+from stockcast.models.calibration import CalibrationState
+from stockcast.models.panel_network import PanelNetwork
+from stockcast.models.panel_training import (
+    EVENT_PLACES,
+    PANEL_LEVELS,
+    FittedPanel,
+    PanelHyperparameters,
+)
 from stockcast.models.samples import Scaler
 from stockcast.models.splits import Split
-from stockcast.models.training import Epoch, Fitted, Hyperparameters
+from stockcast.models.training import Epoch
 
 __all__ = ["Bundle", "OtherInputs", "load_bundle", "make_bundle", "require_present", "save_bundle"]
 
@@ -50,12 +58,16 @@ class Bundle:
         fitted: network, scaler, context and training history.
         origin: what it was made from: kind, ticker, strategy, hyperparameters, split, data_hash,
             trained_through, parent (its version, for a child).
+        partner_weight: share of the partner's forecast in the one that is served.
+        start: what the calibration of a stock begins with.
     """
 
     name: str
     version: str
-    fitted: Fitted
+    fitted: FittedPanel
     origin: dict[str, Any]
+    partner_weight: float
+    start: CalibrationState
 
     @property
     def split(self) -> Split:
@@ -64,11 +76,20 @@ class Bundle:
 
 
 def make_bundle(
-    name: str, fitted: Fitted, *, hyper: Hyperparameters, split: Split, **origin: Any
+    name: str,
+    fitted: FittedPanel,
+    *,
+    hyper: PanelHyperparameters,
+    split: Split,
+    partner_weight: float = 0.5,
+    start: CalibrationState | None = None,
+    **origin: Any,
 ) -> Bundle:
     """Name a fitted network by its content. ``origin`` takes plain JSON values."""
     full = {**origin, "hyperparameters": asdict(hyper), "split": split.to_json()}
-    return Bundle(name, _version(fitted, full), fitted, full)
+    begun = start or CalibrationState.fresh(LEVELS, fitted.network.horizon)
+    version = _version(fitted, full, partner_weight, begun)
+    return Bundle(name, version, fitted, full, partner_weight, begun)
 
 
 def save_bundle(bundle: Bundle, models: Path) -> Path:
@@ -115,10 +136,15 @@ def load_bundle(folder: Path) -> Bundle:
             document.version,
             _fitted(document, tensors),
             document.origin,
+            document.partner_weight,
+            CalibrationState.of(document.start)
+            if document.start
+            else CalibrationState.fresh(LEVELS, document.horizon),
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BadInput(f"Expected a model in {folder}, got: {error}.") from None
-    if _version(bundle.fitted, bundle.origin) != folder.name:
+    found = _version(bundle.fitted, bundle.origin, bundle.partner_weight, bundle.start)
+    if found != folder.name:
         raise BadInput(f"Expected the model {folder.name}, got changed content in {folder}.")
     return bundle
 
@@ -126,20 +152,29 @@ def load_bundle(folder: Path) -> Bundle:
 def require_present(folder: Path) -> ModelDocument:
     """Return the bundle's document, if its signature is the present one. Errors as above."""
     document = ModelDocument.load(folder / DOCUMENT)
-    if (document.inputs, document.levels) != (tuple(MODEL_INPUTS), LEVELS):
+    if (document.inputs, document.levels) != (PANEL_INPUTS, PANEL_LEVELS):
         raise OtherInputs(
-            f"Expected a model of the inputs {', '.join(MODEL_INPUTS)} at {len(LEVELS)} levels, "
-            f"got one of {', '.join(document.inputs)} at {len(document.levels)} in {folder}."
+            f"Expected a model of the inputs {', '.join(PANEL_INPUTS)} at {len(PANEL_LEVELS)} "
+            f"levels, got one of {', '.join(document.inputs)} at {len(document.levels)} in "
+            f"{folder}."
         )
     return document
 
 
-def _tensors(fitted: Fitted) -> dict[str, torch.Tensor]:
+def _tensors(fitted: FittedPanel) -> dict[str, torch.Tensor]:
     return {name: value.contiguous() for name, value in fitted.network.state_dict().items()}
 
 
-def _version(fitted: Fitted, origin: Mapping[str, Any]) -> str:
-    identity = {**origin, "scaler": fitted.scaler.to_json(), "inputs": MODEL_INPUTS}
+def _version(
+    fitted: FittedPanel, origin: Mapping[str, Any], weight: float, start: CalibrationState
+) -> str:
+    identity = {
+        **origin,
+        "scaler": fitted.scaler.to_json(),
+        "inputs": PANEL_INPUTS,
+        "partner_weight": weight,
+        "start": start.contract().model_dump(mode="json"),
+    }
     text = json.dumps(identity, sort_keys=True, allow_nan=False)
     return hashlib.sha256(save(_tensors(fitted)) + text.encode()).hexdigest()[:12]
 
@@ -150,19 +185,23 @@ def _document(bundle: Bundle) -> ModelDocument:
         name=bundle.name,
         version=bundle.version,
         origin=bundle.origin,
-        inputs=tuple(MODEL_INPUTS),
-        levels=LEVELS,
+        inputs=PANEL_INPUTS,
+        levels=fitted.levels,
         horizon=fitted.network.horizon,
+        last_day=fitted.last_day.date(),
         scaler=fitted.scaler.to_json(),
+        partner_weight=bundle.partner_weight,
+        start=bundle.start.contract(),
         history=tuple(EpochRow(**asdict(epoch)) for epoch in fitted.history),
         seconds=fitted.seconds,
     )
 
 
-def _fitted(document: ModelDocument, tensors: dict[str, torch.Tensor]) -> Fitted:
-    hyper = Hyperparameters(**document.origin["hyperparameters"])
-    network = QuantileLSTM(
+def _fitted(document: ModelDocument, tensors: dict[str, torch.Tensor]) -> FittedPanel:
+    hyper = PanelHyperparameters(**document.origin["hyperparameters"])
+    network = PanelNetwork(
         len(document.inputs),
+        EVENT_PLACES,
         document.horizon,
         document.levels,
         hyper.hidden_size,
@@ -170,6 +209,12 @@ def _fitted(document: ModelDocument, tensors: dict[str, torch.Tensor]) -> Fitted
         hyper.dropout,
     )
     network.load_state_dict(tensors)
-    history = [Epoch(**epoch.model_dump()) for epoch in document.history]
-    scaler = Scaler.from_json(document.scaler)
-    return Fitted(network.eval(), scaler, hyper.context, history, document.seconds)
+    return FittedPanel(
+        network.eval(),
+        Scaler.from_json(document.scaler),
+        hyper.context,
+        document.levels,
+        pd.Timestamp(document.last_day),
+        [Epoch(**epoch.model_dump()) for epoch in document.history],
+        document.seconds,
+    )

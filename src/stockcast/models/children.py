@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.models.bundle import Bundle, make_bundle
-from stockcast.models.inference import walk_all_forward
+from stockcast.models.panel_inference import walk_panel
+from stockcast.models.panel_training import FittedPanel, PanelHyperparameters, Progress
 from stockcast.models.samples import Samples
-from stockcast.models.training import Fitted, Hyperparameters, Progress
-from stockcast.models.transfer import STRATEGIES, choose, compare, transfer
+from stockcast.models.splits import Split
+from stockcast.models.transfer import choose, compare, transfer
 
 __all__ = ["Children", "make_child", "try_strategies"]
 
@@ -27,20 +28,20 @@ class Children:
         strategy: the one chosen.
         fits: by strategy.
         forecasts: raw forecasts by name in the scorecard, from the start of validation on.
-        evidence: one row per strategy: validation pinball loss, ratio to scratch, best epoch and
-            seconds of training.
+        evidence: one row per strategy: validation pinball loss, ratios to the parent as it is and
+            to scratch, best epoch and seconds of training.
         too_short: why nothing could be trained on the stock itself, or None.
     """
 
     ticker: str
     strategy: str
-    fits: dict[str, Fitted]
+    fits: dict[str, FittedPanel]
     forecasts: dict[str, QuantileForecasts]
     evidence: pd.DataFrame
     too_short: str | None
 
     @property
-    def chosen(self) -> Fitted:
+    def chosen(self) -> FittedPanel:
         """The network of the chosen strategy."""
         return self.fits[self.strategy]
 
@@ -55,14 +56,14 @@ def try_strategies(
     samples: Samples,
     parent: Bundle,
     close: pd.Series,
-    hyper: Hyperparameters,
+    hyper: PanelHyperparameters,
     *,
-    strategy: str,
+    strategies: Sequence[str],
     fine_tune_lr: float,
     scratch_epochs: int,
     progress: Callable[[str, int], Progress] | None = None,
 ) -> Children:
-    """Train a child in every way, or in the one asked for beside zero-shot and scratch.
+    """Train a child in each of the ways asked for, beside the parent as it is.
 
     A history too short to train on keeps the parent's network as it is, and says so.
 
@@ -71,49 +72,62 @@ def try_strategies(
         parent: the parent's bundle; its split is the children's.
         close: adjusted closes.
         hyper: sizes, rates, epochs and seed of a child.
-        strategy: one of STRATEGIES, or ``auto`` for the best on validation.
+        strategies: some of STRATEGIES; the best of them on validation is chosen, and any other
+            must beat ``zero_shot`` there by more than noise if that is among them.
         fine_tune_lr: learning rate of ``fine_tune``.
         scratch_epochs: epochs of ``scratch``, which has more to learn.
         progress: given a strategy and its epochs, returns what is called after each of them.
 
     Raises:
-        BadInput: the history does not fill one context.
+        BadInput: the history does not fill one context, or there is no such strategy.
     """
     _require_context(samples, parent.fitted.context)
-    wanted = STRATEGIES if strategy == "auto" else ("zero_shot", strategy, "scratch")
-    fits: dict[str, Fitted] = {}
-    too_short = None
-    for name in dict.fromkeys(wanted):
-        try:
-            fits[name] = transfer(
-                name,
-                samples,
-                parent.split,
-                hyper,
-                parent=parent.fitted,
-                fine_tune_lr=fine_tune_lr,
-                scratch_epochs=scratch_epochs,
-                progress=_progress(progress, name, hyper.epochs, scratch_epochs),
-            )
-        except BadInput as error:
-            too_short = str(error)
+    too_short = _too_short(samples, parent.split, hyper)
+    wanted = ("zero_shot",) if too_short else ("zero_shot", *strategies)
+    fits = {
+        name: transfer(
+            name,
+            samples,
+            parent.split,
+            hyper,
+            parent=parent.fitted,
+            fine_tune_lr=fine_tune_lr,
+            scratch_epochs=scratch_epochs,
+            progress=_progress(progress, name, hyper.epochs, scratch_epochs),
+        )
+        for name in dict.fromkeys(wanted)
+    }
     split = parent.split
-    checked = walk_all_forward(fits, samples, split.validation_start, split.test_start)
+    borders = split.validation_start, split.test_start
+    checked = {name: walk_panel(fitted, samples, *borders) for name, fitted in fits.items()}
     table = compare(checked, close, split)
-    chosen = choose(table) if strategy == "auto" or strategy not in fits else strategy
-    judged = _judged(chosen, fits)
-    tested = walk_all_forward(
-        {name: fits[strategy] for name, strategy in judged.items()}, samples, split.test_start
-    )
-    forecasts = {name: checked[judged[name]].followed_by(made) for name, made in tested.items()}
+    allowed = table.loc[[name for name in table.index if too_short or name in strategies]]
+    chosen = choose(allowed)
+    forecasts = {
+        name: checked[strategy].followed_by(walk_panel(fits[strategy], samples, split.test_start))
+        for name, strategy in _judged(chosen, fits).items()
+    }
     return Children(samples.ticker, chosen, fits, forecasts, _evidence(table, fits), too_short)
 
 
-def _judged(chosen: str, fits: Container[str]) -> dict[str, str]:
+def _too_short(samples: Samples, split: Split, hyper: PanelHyperparameters) -> str | None:
+    """Why nothing can be trained on the stock itself, if so."""
+    days = int((split.train(samples.days) & samples.known()).sum())
+    checks = int((split.validation(samples.days) & samples.known()).sum())
+    needed = hyper.context + hyper.stretch
+    if days >= needed and checks >= hyper.stretch:
+        return None
+    return (
+        f"Expected at least {needed} training days and {hyper.stretch} validation days of "
+        f"{samples.ticker}, got {days} and {checks}."
+    )
+
+
+def _judged(chosen: str, fits: Iterable[str]) -> dict[str, str]:
     """The networks whose forecasts of the test period are looked at: names in the scorecard, and
     the strategy behind each."""
-    named = {"child": chosen, "parent": "zero_shot", "scratch": "scratch"}
-    return {name: strategy for name, strategy in named.items() if strategy in fits}
+    named = {"child": chosen, "parent": "zero_shot"}
+    return named | {name: name for name in fits if name not in ("zero_shot", chosen)}
 
 
 def _progress(
@@ -125,9 +139,12 @@ def _progress(
 
 
 def make_child(
-    children: Children, parent: Bundle, hyper: Hyperparameters, samples: Samples
+    children: Children, parent: Bundle, hyper: PanelHyperparameters, samples: Samples
 ) -> Bundle:
     """The chosen network as a bundle of its own."""
+    if children.strategy != "scratch":  # whose network is the parent's in shape
+        shape = parent.origin["hyperparameters"]
+        hyper = replace(hyper, **{name: shape[name] for name in ("hidden_size", "num_layers")})
     last = parent.split.last_training_day(samples.days)
     own = str(last.date()) if last is not None and children.strategy != "zero_shot" else None
     return make_bundle(
@@ -139,12 +156,14 @@ def make_child(
         ticker=children.ticker,
         strategy=children.strategy,
         parent=parent.version,
+        partner_weight=parent.partner_weight,
+        start=parent.start,
         trained_through=own or parent.origin["trained_through"],
     )
 
 
-def _evidence(table: pd.DataFrame, fits: dict[str, Fitted]) -> pd.DataFrame:
-    def column(of: Callable[[Fitted], float]) -> pd.Series:
+def _evidence(table: pd.DataFrame, fits: dict[str, FittedPanel]) -> pd.DataFrame:
+    def column(of: Callable[[FittedPanel], float]) -> pd.Series:
         return pd.Series({name: of(fitted) for name, fitted in fits.items()})
 
     return table.assign(

@@ -16,7 +16,7 @@ from stockcast.evaluation.quantiles import QuantileForecasts
 __all__ = ["PARTNER", "average", "combine"]
 
 #: The baseline that networks are averaged with.
-PARTNER = "garch"
+PARTNER = "garch_events"
 
 
 def average(

@@ -17,7 +17,7 @@ from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes
 from stockcast.models.baselines import garch_events, naive
 from stockcast.models.calibration import CalibrationState, near_events, panel_state
-from stockcast.models.combination import combine
+from stockcast.models.combination import PARTNER, combine
 from stockcast.models.device import Device
 from stockcast.models.panel import PanelStock
 from stockcast.models.panel_inference import walk_panel
@@ -31,8 +31,6 @@ from stockcast.models.panel_training import (
 
 __all__ = ["PARTNER", "Learned", "data_hash", "learn", "partner_forecasts"]
 
-#: The baseline that a parent is averaged with.
-PARTNER = "garch_events"
 #: Shares of the partner that are tried, the simplest first where two are as good.
 WEIGHTS = (0.5, 0.25, 0.75, 0.0, 1.0)
 #: A weight other than the first must be better by this share of the loss.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -21,9 +22,16 @@ from stockcast.models.network import pinball_loss
 from stockcast.models.panel import GROUP_COLUMNS, PanelSeries, fit_scaler, standardised
 from stockcast.models.panel_network import PanelNetwork
 from stockcast.models.samples import Samples, Scaler
+from stockcast.models.splits import Split
 from stockcast.models.training import MAX_GRADIENT, Epoch
 
-__all__ = ["PANEL_LEVELS", "FittedPanel", "PanelHyperparameters", "fit_panel"]
+__all__ = [
+    "PANEL_LEVELS",
+    "FittedPanel",
+    "PanelHyperparameters",
+    "fit",
+    "fit_panel",
+]
 
 LOG = logging.getLogger(__name__)
 
@@ -74,6 +82,11 @@ class FittedPanel:
     history: list[Epoch] = field(default_factory=list)
     seconds: float = 0.0
 
+    @property
+    def best(self) -> Epoch:
+        """The epoch whose weights were kept."""
+        return min(self.history, key=lambda epoch: epoch.validation)
+
 
 Progress = Callable[[Epoch], None]
 
@@ -84,6 +97,8 @@ def fit_panel(
     cut: pd.Timestamp,
     hyper: PanelHyperparameters,
     *,
+    start: FittedPanel | None = None,
+    head_only: bool = False,
     device: Device = "auto",
     progress: Progress | None = None,
 ) -> FittedPanel:
@@ -94,6 +109,8 @@ def fit_panel(
         validation_start: first day of the part that chooses the epoch.
         cut: no close of this day or later is used for anything.
         hyper: sizes, rates, epochs and seed.
+        start: begin with these weights, and keep their scaler, instead of with fresh ones.
+        head_only: leave the trunk as it is.
         device: where to fit; a CUDA device whose memory does not suffice gives way to the
             processor, which is logged.
         progress: called after each epoch.
@@ -103,12 +120,12 @@ def fit_panel(
     """
     place = chosen_device(device)
     try:
-        return _fit_on(place, panel, validation_start, cut, hyper, progress)
+        return _fit_on(place, panel, validation_start, cut, hyper, start, head_only, progress)
     except torch.OutOfMemoryError:
         if place == "cpu":
             raise
         LOG.warning("The device's memory does not hold the panel; it is fitted on the processor.")
-    return _fit_on("cpu", panel, validation_start, cut, hyper, progress)
+    return _fit_on("cpu", panel, validation_start, cut, hyper, start, head_only, progress)
 
 
 def _fit_on(
@@ -117,13 +134,55 @@ def _fit_on(
     validation_start: pd.Timestamp,
     cut: pd.Timestamp,
     hyper: PanelHyperparameters,
+    start: FittedPanel | None,
+    head_only: bool,
     progress: Progress | None,
 ) -> FittedPanel:
     began = time.perf_counter()
     torch.manual_seed(hyper.seed)
-    data = _Stretches(panel, validation_start, cut, hyper, torch.device(device))
+    data = _Stretches(
+        panel, validation_start, cut, hyper, torch.device(device), start.scaler if start else None
+    )
     horizon = panel[0].full.horizon
-    network = PanelNetwork(
+    network = copy.deepcopy(start.network) if start else _fresh(horizon, hyper)
+    network.to(data.device)
+    network.lstm.requires_grad_(not head_only)
+    history = _descend(network, data, hyper, progress)
+    network.lstm.requires_grad_(True)
+    network.cpu().eval()
+    seconds = time.perf_counter() - began
+    return FittedPanel(
+        network, data.scaler, hyper.context, PANEL_LEVELS, data.last_day, history, seconds
+    )
+
+
+def fit(
+    samples: Samples,
+    split: Split,
+    hyper: PanelHyperparameters,
+    *,
+    start: FittedPanel | None = None,
+    head_only: bool = False,
+    progress: Progress | None = None,
+) -> FittedPanel:
+    """Fit to one stock alone, as :func:`fit_panel` does to many; no input is hidden.
+
+    Raises:
+        BadInput: there are too few days to train on, or to choose the epoch by.
+    """
+    return fit_panel(
+        [PanelSeries(samples, samples)],
+        split.validation_start,
+        split.test_start,
+        replace(hyper, masked=0.0),
+        start=start,
+        head_only=head_only,
+        progress=progress,
+    )
+
+
+def _fresh(horizon: int, hyper: PanelHyperparameters) -> PanelNetwork:
+    return PanelNetwork(
         len(PANEL_INPUTS),
         EVENT_PLACES,
         horizon,
@@ -131,12 +190,6 @@ def _fit_on(
         hyper.hidden_size,
         hyper.num_layers,
         hyper.dropout,
-    ).to(data.device)
-    history = _descend(network, data, hyper, progress)
-    network.cpu().eval()
-    seconds = time.perf_counter() - began
-    return FittedPanel(
-        network, data.scaler, hyper.context, PANEL_LEVELS, data.last_day, history, seconds
     )
 
 
@@ -150,6 +203,7 @@ class _Stretches:
         cut: pd.Timestamp,
         hyper: PanelHyperparameters,
         device: torch.device,
+        scaler: Scaler | None = None,
     ) -> None:
         self.hyper, self.device = hyper, device
         full = [each.full for each in panel]
@@ -163,8 +217,13 @@ class _Stretches:
             (o + max(b - hyper.context, 0), e - horizon - max(b - hyper.context, 0))
             for o, b, e in zip(offsets, borders, ends, strict=False)
         ]
-        rows = [s.inputs[: b - horizon] for s, b in zip(full, borders, strict=True)]
-        self.scaler = fit_scaler(np.concatenate(rows))
+        if not self.starts(self.train, 0) or not self.starts(self.check, 0):
+            raise BadInput(
+                f"Expected stretches of {self.length} days before and after "
+                f"{validation_start.date()} in the panel, got none."
+            )
+        rows = [s.inputs[: max(b - horizon, 0)] for s, b in zip(full, borders, strict=True)]
+        self.scaler = scaler or fit_scaler(np.concatenate(rows))
         lasts = [s.days[e - 1] for s, e in zip(full, ends, strict=True) if e]
         self.last_day = max(lasts)
         views = [_flat(some, ends) for some in (full, plain)]
@@ -175,11 +234,6 @@ class _Stretches:
         self.mean = torch.from_numpy(self.scaler.mean).to(device)
         self.std = torch.from_numpy(self.scaler.std).to(device)
         self.groups = torch.from_numpy(GROUP_COLUMNS).to(device)
-        if not self.starts(self.train, 0) or not self.starts(self.check, 0):
-            raise BadInput(
-                f"Expected stretches of {self.length} days before and after "
-                f"{validation_start.date()} in the panel, got none."
-            )
 
     @property
     def length(self) -> int:
@@ -257,7 +311,8 @@ def _descend(
 ) -> list[Epoch]:
     """Run the epochs, leaving the weights of the best one in ``network``."""
     generator = torch.Generator().manual_seed(hyper.seed)
-    optimiser = torch.optim.Adam(network.parameters(), lr=hyper.learning_rate)
+    parameters = [each for each in network.parameters() if each.requires_grad]
+    optimiser = torch.optim.Adam(parameters, lr=hyper.learning_rate)
     steps = hyper.epochs * max(1, round(len(data.starts(data.train, 0)) / hyper.batch_size))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps + hyper.epochs)
     history: list[Epoch] = []
@@ -269,7 +324,7 @@ def _descend(
             loss = data.loss(network, starts, hide)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT)
+            torch.nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT)
             optimiser.step()
             schedule.step()
             losses.append(loss.item())

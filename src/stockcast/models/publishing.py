@@ -19,14 +19,13 @@ from stockcast.contracts.model_record import (
     StrategyRow,
 )
 from stockcast.errors import BadInput
-from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import paired_losses
 from stockcast.marks import Mark
 from stockcast.models import gate
-from stockcast.models.assessment import BASELINES, Assessment, assess
+from stockcast.models.assessment import Assessment, assess
 from stockcast.models.bundle import Bundle, load_bundle, save_bundle
 from stockcast.models.children import Children
-from stockcast.models.inference import walk_forward
+from stockcast.models.panel_inference import walk_panel
 from stockcast.models.samples import Samples
 from stockcast.monitoring import metrics
 from stockcast.prices import PriceHistory
@@ -109,6 +108,7 @@ class _Decision:
     verdict: Verdict
     skill: Skill
     calibration: Calibration | None
+    partner_weight: float | None = None
 
 
 def _due(path: Path, mark: Mark | None) -> Mark | None:
@@ -153,7 +153,7 @@ def _decide(
 
 def _defend(assessment: Assessment, samples: Samples, reigning: Bundle) -> _Decision | None:
     """Serve the reigning champion if it still beats naive and the candidate is worse, else None."""
-    raw = walk_forward(reigning.fitted, samples, assessment.split.validation_start)
+    raw = walk_panel(reigning.fitted, samples, assessment.split.validation_start)
     name = assessment.candidate
     ours = assess(
         assessment.ticker,
@@ -162,6 +162,9 @@ def _defend(assessment: Assessment, samples: Samples, reigning: Bundle) -> _Deci
         assessment.split,
         candidate=name,
         train_seconds={name: reigning.fitted.seconds},
+        events=samples.event_flags(pd.DatetimeIndex(assessment.close.index)),
+        partner_weight=reigning.partner_weight,
+        start=reigning.start,
     )
     new, old = paired_losses(assessment.close, assessment.test(name), ours.test(name))
     successor = gate.not_worse_than_champion(new, old, horizon=raw.horizon)
@@ -185,6 +188,7 @@ def _serve(bundle: Bundle, assessment: Assessment, reason: str) -> _Decision:
         verdict=Verdict(skilful=True, reason=reason),
         skill=_skill(assessment, assessment.candidate),
         calibration=assessment.calibrations[assessment.candidate].contract(),
+        partner_weight=assessment.partner_weight,
     )
 
 
@@ -197,6 +201,7 @@ def _borrow(assessment: Assessment, reason: str, parent: ModelRecord) -> _Decisi
         verdict=Verdict(skilful=False, reason=why),
         skill=_skill(assessment, "parent"),
         calibration=assessment.calibrations["parent"].contract(),
+        partner_weight=assessment.partner_weight,
     )
 
 
@@ -243,14 +248,7 @@ def _reigning(settings: Settings, path: Path, candidate: Bundle) -> Bundle | Non
 
 
 def _latest(assessment: Assessment) -> dict[str, list[list[float]]]:
-    """What each baseline says on the last day, also of a history that ends before validation."""
-    close, last = assessment.close, assessment.close.index[-1:]
-
-    def said(name: str) -> QuantileForecasts:
-        made = assessment.forecasts[name]
-        return made if len(made) else BASELINES[name](close, last, made.horizon)
-
-    return {name: said(name).values[-1].tolist() for name in BASELINES}
+    return {name: made.tolist() for name, made in assessment.latest().items()}
 
 
 def _strategies(evidence: pd.DataFrame) -> tuple[StrategyRow, ...]:

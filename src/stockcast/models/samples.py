@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 
 from stockcast.errors import BadInput
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.features import MODEL_INPUTS
+from stockcast.features import PANEL_INPUTS
+from stockcast.features.events import event_columns
 
-__all__ = ["Samples", "Scaler", "make_samples", "return_scale"]
+__all__ = ["EventFlags", "Samples", "Scaler", "make_samples", "return_scale"]
 
 Floats = NDArray[np.float64]
+
+#: Columns of the inputs that say what is known of events.
+_AHEAD = [PANEL_INPUTS.index(name) for name in event_columns() if name[6:].isdecimal()]
+_SINCE = PANEL_INPUTS.index("event_fresh")
+_CALENDAR = PANEL_INPUTS.index("has_calendar")
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,33 @@ class Scaler:
         return cls(np.array(document["mean"], np.float32), np.array(document["std"], np.float32))
 
 
+@dataclass(frozen=True, eq=False)
+class EventFlags:
+    """Known events of one stock, by session.
+
+    Attributes:
+        answered: (n,) sessions that answered an event.
+        ahead: (n, horizon) whether the h-th session after each answers one, as known at its close.
+    """
+
+    answered: NDArray[np.bool_]
+    ahead: NDArray[np.bool_]
+
+    def without_event_ahead(self) -> EventFlags:
+        """The flags as they would be if no event were known ahead of the last session."""
+        ahead = self.ahead.copy()
+        ahead[-1] = False
+        return EventFlags(self.answered, ahead)
+
+    def at(self, places: NDArray[np.intp], count: int) -> EventFlags:
+        """The flags at ``places`` among ``count`` sessions; none is known of the others."""
+        answered = np.zeros(count, bool)
+        ahead = np.zeros((count, self.ahead.shape[1]), bool)
+        there = places >= 0
+        answered[places[there]], ahead[places[there]] = self.answered[there], self.ahead[there]
+        return EventFlags(answered, ahead)
+
+
 @dataclass(frozen=True)
 class Samples:
     """One ticker's days, each with complete inputs.
@@ -53,7 +86,7 @@ class Samples:
     Attributes:
         ticker: whose days these are.
         days: (n,) sessions.
-        inputs: (n, features) of :data:`stockcast.features.MODEL_INPUTS`, float32.
+        inputs: (n, features) of :data:`stockcast.features.PANEL_INPUTS`, float32.
         sigma: (n,) daily volatility known at each close, log-return units.
         targets: (n, horizon) log-returns to 1 … horizon sessions later over
             ``sigma * sqrt(h)``; NaN where not known yet.
@@ -74,6 +107,19 @@ class Samples:
         """(n,) days whose outcomes are all known."""
         return np.asarray(np.isfinite(self.targets).all(axis=1))
 
+    def event_flags(self, days: pd.DatetimeIndex) -> EventFlags | None:
+        """Which of ``days`` answered an event, and which sessions ahead of each do, as was known at
+        its close; None without a calendar.
+        """
+        if not self.inputs[:, _CALENDAR].any():
+            return None
+        ahead = np.zeros((len(self.days), self.horizon), bool)
+        seen = self.inputs[:, _AHEAD[: self.horizon]].astype(bool)
+        ahead[:, : seen.shape[1]] = seen
+        # the decay since the last answer has just begun on the session that answered
+        known = EventFlags(self.inputs[:, _SINCE] == 1.0, ahead)
+        return known.at(days.get_indexer(self.days), len(days))
+
     def scale(self) -> Floats:
         """(n, horizon) what one unit of target is, in log-return units."""
         return return_scale(self.sigma, self.horizon)
@@ -86,14 +132,14 @@ def return_scale(sigma: Floats, horizon: int) -> Floats:
 
 
 def make_samples(ticker: str, features: pd.DataFrame, close: pd.Series, horizon: int) -> Samples:
-    """Join features (index of days, MODEL_INPUTS and sigma) with the closes that followed.
+    """Join features (index of days, PANEL_INPUTS and sigma) with the closes that followed.
 
     Days before the first complete row are left out.
 
     Raises:
         BadInput: a later row is incomplete, or no row is complete.
     """
-    columns = [*MODEL_INPUTS, "sigma"]
+    columns = [*PANEL_INPUTS, "sigma"]
     complete = np.isfinite(features[columns]).all(axis=1).to_numpy()
     if not complete.any():
         raise BadInput(f"Expected features of {ticker} on some day, got none that is complete.")
@@ -104,5 +150,5 @@ def make_samples(ticker: str, features: pd.DataFrame, close: pd.Series, horizon:
     days = pd.DatetimeIndex(rows.index)
     sigma = rows["sigma"].to_numpy(float)
     targets = outcomes(close, days, horizon) / return_scale(sigma, horizon)
-    inputs = rows[list(MODEL_INPUTS)].to_numpy(np.float32)
+    inputs = rows[list(PANEL_INPUTS)].to_numpy(np.float32)
     return Samples(ticker, days, inputs, sigma, targets)

@@ -8,59 +8,92 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from stockcast.basis import Basis, NoModel
+from stockcast.contracts.model_record import NO_EVENT, ModelRecord
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
+from stockcast.features.panel import unaware
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
 
 if TYPE_CHECKING:
-    from stockcast.contracts.model_record import ModelRecord
     from stockcast.models.bundle import Bundle
     from stockcast.store import Context
 
-__all__ = ["Said", "say"]
+__all__ = ["Serving"]
 
 
-@dataclass(frozen=True, eq=False)
-class Said:
-    """What was said of the last day.
+@dataclass(frozen=True)
+class Serving:
+    """What serves a ticker, ready to be asked on the record's last day.
 
     Attributes:
+        record: of the model.
         history: prices up to that day.
-        quantiles: (horizon, levels) log-returns from its close.
+        bundle, context: the network and what it sees; None of a baseline, whose forecast lies in
+            the record.
+        market: ticker of the index beside the stock, where the network sees it.
     """
 
+    record: ModelRecord
     history: PriceHistory
-    quantiles: NDArray[np.float64]
+    bundle: Bundle | None = None
+    context: Context | None = None
+    market: str | None = None
 
+    @classmethod
+    def of(cls, settings: Settings, basis: Basis) -> Serving:
+        """Read what serves.
 
-def say(settings: Settings, basis: Basis) -> Said:
-    """The quantiles of what serves, made on the record's last day.
+        Raises:
+            NoModel: the context is of another day, or the model was made for other inputs.
+            BadInput: the model cannot be read, or the history is too short for it.
+        """
+        record = basis.record
+        context = _context(settings, record) if record.bundle else None
+        history = snapshot.kept(basis.workspace.snapshot(basis.ticker, record.data_hash))
+        if context is None or record.bundle is None:
+            return cls(record, history)
+        market = settings.index_of(record.ticker) if context.has("index") else None
+        return cls(record, history, _bundle_of(basis, record.bundle), context, market)
 
-    Raises:
-        NoModel: the context is of another day, or the model was made for other inputs.
-        BadInput: the model cannot be read, or the history is too short for it.
-    """
-    record = basis.record
-    context = _context(settings, record) if record.bundle else None
-    history = snapshot.kept(basis.workspace.snapshot(basis.ticker, record.data_hash))
-    if context is None or record.bundle is None:
-        return Said(history, np.array(record.baselines[record.served.strategy]))
-    from stockcast.models.calibration import CalibrationState, recalibrate
-    from stockcast.models.combination import PARTNER, average
-    from stockcast.models.inference import forecast_context
+    def quantiles(self, *, told: bool = True) -> NDArray[np.float64]:
+        """Log-return quantiles (horizon, levels); not ``told``, as if no event were known ahead."""
+        if self.bundle is None or self.context is None:
+            return self._baseline(self.record.served.strategy, told)
+        from stockcast.models.calibration import CalibrationState, near_events, recalibrate
+        from stockcast.models.combination import PARTNER, average
+        from stockcast.models.panel_inference import ask_context
 
-    fitted = _bundle_of(basis, record.bundle).fitted
-    raw = forecast_context(fitted, context.values, context.sigma)
-    both = average(raw, np.array(record.baselines[PARTNER]))
-    made = QuantileForecasts(pd.DatetimeIndex([history.as_of]), LEVELS, both[None])
-    state = CalibrationState.of(record.calibration) if record.calibration else None
-    calibrated, _ = recalibrate(made, history.frame["close"], state=state)
-    return Said(history, calibrated.values[0])
+        partner, context = self._baseline(PARTNER, told), self.context
+        values = context.values if told else unaware(context.values)
+        raw = ask_context(self.bundle.fitted, values, context.sigma)
+        both = average(raw, partner, self.bundle.partner_weight)
+        close = self.history.frame["close"]
+        made = QuantileForecasts(close.index[-1:], LEVELS, both[None])
+        known = self.record.calibration
+        near = near_events(context.ahead(len(partner))[None] & told)
+        latest, _ = recalibrate(
+            made, close, state=CalibrationState.of(known) if known else None, near=near
+        )
+        found: NDArray[np.float64] = latest.values[0]
+        return found
+
+    def widening(self) -> float | None:
+        """By what share the last day's 80% interval is wider for the event known ahead; None where
+        none is."""
+        if NO_EVENT not in self.record.baselines:
+            return None
+        low, high = LEVELS.index(0.1), LEVELS.index(0.9)
+        told, plain = (self.quantiles(told=known)[-1] for known in (True, False))
+        return float((told[high] - told[low]) / (plain[high] - plain[low]) - 1)
+
+    def _baseline(self, name: str, told: bool) -> NDArray[np.float64]:
+        known = self.record.baselines
+        plain = not told and name == "garch_events" and NO_EVENT in known
+        return np.array(known[NO_EVENT if plain else name])
 
 
 def _context(settings: Settings, record: ModelRecord) -> Context:
@@ -73,7 +106,7 @@ def _context(settings: Settings, record: ModelRecord) -> Context:
             f"The context of {record.ticker} is of {context.as_of.date()}, its model was assessed "
             f"on {record.as_of}; `stockcast run -t {record.ticker}` brings both up to date."
         )
-    if not np.isfinite(context.values).all():
+    if not context.is_complete:
         raise BadInput(
             f"Expected {settings.context} days of inputs for {record.ticker}, got fewer; "
             "its history is too short to forecast from."

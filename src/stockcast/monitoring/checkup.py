@@ -12,8 +12,9 @@ from stockcast import calendars, features
 from stockcast.contracts.bundle import ModelDocument
 from stockcast.contracts.drift import Action, BarFault, Calibrations, DriftReport, Quality
 from stockcast.contracts.model_record import ModelRecord
+from stockcast.covariates import covariates
 from stockcast.errors import BadInput
-from stockcast.features import FEATURES
+from stockcast.features import COVARIATES, FEATURES
 from stockcast.ledger import Ledger
 from stockcast.models.splits import split_days
 from stockcast.monitoring import promise, quality, served
@@ -78,8 +79,9 @@ def examine(
         target=settings.false_alarm_rate,
         sessions=sessions,
     )
+    beside = covariates(settings, history, computed)[list(COVARIATES)]
     forecasts = promise.look_at_forecasts(
-        settings, record, history, seen, Ledger(settings).rows(ticker), sessions
+        settings, record, history, seen.join(beside), Ledger(settings).rows(ticker), sessions
     )
     verdict = judge([*map(_finding, faults), *inputs.findings, *forecasts.findings])
     document = DriftReport(

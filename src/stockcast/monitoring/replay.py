@@ -16,7 +16,8 @@ import pandas as pd
 from stockcast import features, schema
 from stockcast.contracts.forecast import QUANTILES
 from stockcast.contracts.model_record import ModelRecord
-from stockcast.features import MODEL_INPUTS
+from stockcast.covariates import covariates
+from stockcast.features import COVARIATES, MODEL_INPUTS
 from stockcast.models import baselines
 from stockcast.monitoring import performance, plants, quality, served
 from stockcast.monitoring.distances import DRIFTED_SHARE, distances, limits
@@ -276,7 +277,8 @@ def _forecasts(
     if record is not None:
         from stockcast.monitoring.walk import walked
 
-        walk = walked(settings, record, history, computed, sessions=len(close))
+        beside = covariates(settings, history, computed)[list(COVARIATES)]
+        walk = walked(settings, record, history, computed.join(beside), sessions=len(close))
     else:
         start = baselines.first_origin(close, horizon + 1)
         walk = baselines.ewma(close, pd.DatetimeIndex(close.index[close.index >= start]), horizon)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pandas as pd
 
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import QuantileForecasts
+from stockcast.evaluation.walkforward import places
 from stockcast.models import baselines
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
@@ -18,12 +17,6 @@ __all__ = ["SESSIONS", "walked"]
 
 #: Sessions walked: enough for 250 forecasts whose past year is known.
 SESSIONS = 450
-
-_BASELINES: dict[str, Callable[..., QuantileForecasts]] = {
-    "naive": baselines.naive,
-    "ewma": baselines.ewma,
-    "garch": baselines.garch,
-}
 
 
 def walked(
@@ -48,11 +41,26 @@ def walked(
     close = history.frame["close"]
     if record.bundle is None:
         start = baselines.first_origin(close, settings.horizon + 1)
-        origins = close.index[close.index >= start][-sessions:]
-        return _BASELINES[record.served.strategy](
-            close, pd.DatetimeIndex(origins), settings.horizon
-        )
+        origins = pd.DatetimeIndex(close.index[close.index >= start][-sessions:])
+        return _baseline(record.served.strategy, history, features, origins, settings.horizon)
     return _network(settings, record.bundle, history, features, sessions)
+
+
+def _baseline(
+    name: str,
+    history: PriceHistory,
+    features: pd.DataFrame,
+    origins: pd.DatetimeIndex,
+    horizon: int,
+) -> QuantileForecasts:
+    from stockcast.models.assessment import walk_baselines
+    from stockcast.models.samples import make_samples
+
+    close, events = history.frame["close"], None
+    if name == "garch_events":
+        samples = make_samples(history.ticker, features, close, horizon)
+        events = samples.event_flags(pd.DatetimeIndex(close.index))
+    return walk_baselines(close, origins, horizon, events)[name]
 
 
 def _network(
@@ -63,10 +71,11 @@ def _network(
     sessions: int,
 ) -> QuantileForecasts:
     """As a forecast is made: the network averaged with its partner, and recalibrated."""
+    from stockcast.models.assessment import walk_baselines
     from stockcast.models.bundle import load_bundle
-    from stockcast.models.calibration import recalibrate
-    from stockcast.models.combination import combine
-    from stockcast.models.inference import walk_forward
+    from stockcast.models.calibration import near_events, recalibrate
+    from stockcast.models.combination import PARTNER, combine
+    from stockcast.models.panel_inference import walk_panel
     from stockcast.models.samples import make_samples
 
     close, model = history.frame["close"], load_bundle(Workspace.of(settings).bundle(bundle))
@@ -74,10 +83,13 @@ def _network(
     samples = make_samples(history.ticker, features, close, horizon)
     start = max(close.index[-sessions:][0], model.split.validation_start)
     start = max(start, baselines.first_origin(close, horizon + 1))
-    raw = walk_forward(model.fitted, samples, start)
+    raw = walk_panel(model.fitted, samples, start)
     if not len(raw):
         raise BadInput(
             f"Expected {model.fitted.context} days of inputs for {history.ticker}, got fewer."
         )
-    partner = baselines.garch(close, raw.origins, horizon)
-    return recalibrate(combine(raw, partner), close)[0]
+    events = samples.event_flags(pd.DatetimeIndex(close.index))
+    partner = walk_baselines(close, raw.origins, horizon, events)[PARTNER]
+    near = None if events is None else near_events(events.ahead)[places(close, raw.origins)]
+    both = combine(raw, partner, model.partner_weight)
+    return recalibrate(both, close, state=model.start, near=near)[0]

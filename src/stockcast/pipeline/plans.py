@@ -9,7 +9,7 @@ import datetime as dt
 import difflib
 import fnmatch
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -42,6 +42,7 @@ _KEYS = {"name", "source", "each", "upstream", "params", "products", "keeps"}
 _SETTING = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _TICKER = re.compile(r"\[\[\s*ticker\s*\]\]")
 _INDEX = re.compile(r"\[\[\s*index\s*\]\]")
+_SEVERAL = re.compile(r"\[\[\s*(beside|panel)\s*\]\]")
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,7 @@ def _task(
         stage=kind,
         ticker=ticker,
         notebook=(pipeline.path.parent / stage.source).resolve(),
-        upstream=_upstream(pipeline, name, map(fill, stage.upstream), names),
+        upstream=_upstream(pipeline, name, map(fill, _expanded(settings, ticker, stage)), names),
         params={key: fill(template) for key, template in stage.params.items()}
         if isinstance(stage.params, dict)
         else {key: value(key) for key in stage.params},
@@ -271,6 +272,18 @@ def _task(
         },
         keeps=tuple(map(fill, stage.keeps)),
     )
+
+
+def _expanded(settings: Settings, ticker: str | None, stage: StageSpec) -> Iterator[str]:
+    """The stage's upstream tasks; [[beside]] and [[panel]] stand for one ticker after another."""
+    for want in stage.upstream:
+        found = _SEVERAL.search(want)
+        if found is None:
+            yield want
+        else:
+            beside = found[1] == "beside"
+            several = settings.beside(ticker or "") if beside else settings.panel_tickers
+            yield from (_SEVERAL.sub(other, want) for other in several)
 
 
 def _kind(stage: StageSpec) -> str:

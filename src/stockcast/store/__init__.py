@@ -15,15 +15,16 @@ from typing import Any
 import pandas as pd
 
 from stockcast.errors import BadInput
-from stockcast.features import FEATURES
+from stockcast.features import COVARIATES, FEATURES
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings, parse_ticker
 from stockcast.store import tables
 from stockcast.store.context import FIELDS, Context, from_fields, row
-from stockcast.store.log import BASES, one_basis, update
+from stockcast.store.log import BASES, one_basis, own_days, update
 from stockcast.store.repository import answering, exclusive, folder, open_store
+from stockcast.workspace import Workspace
 
-__all__ = ["Context", "Published", "publish", "serving_context", "training_frame"]
+__all__ = ["Context", "Published", "as_known", "publish", "serving_context", "training_frame"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,12 @@ class Published:
     replaced: bool
 
 
-def publish(settings: Settings, history: PriceHistory, features: pd.DataFrame) -> Published:
+def publish(
+    settings: Settings,
+    history: PriceHistory,
+    features: pd.DataFrame,
+    covariates: pd.DataFrame | None = None,
+) -> Published:
     """Add the history's features to the ticker's log, and make its window the one that is served.
 
     Only this ticker's files are touched, and only its row is written to the online store: what
@@ -54,6 +60,9 @@ def publish(settings: Settings, history: PriceHistory, features: pd.DataFrame) -
         settings: profile, root and context are used.
         history: the snapshot of prices.
         features: what ``features.compute`` gives for its frame.
+        covariates: what ``covariates.covariates`` gives for the same days; None: nothing is known
+            beside the bars. They take the place of those before, since each says itself from when
+            it was known.
 
     Raises:
         BadInput: what was published before cannot be read, or nothing can be written.
@@ -65,7 +74,8 @@ def publish(settings: Settings, history: PriceHistory, features: pd.DataFrame) -
         news = update(log, features, history.ticker, history.as_of)
         if news.added or news.restated or news.replaced:
             tables.write_log(path, news.log)
-        context = row(history, news.log, settings.context)
+        beside = tables.write_covariates(settings, history.ticker, features, covariates)
+        context = row(history, news.log, beside, settings.context)
         tables.add_context(tables.context_file(settings, history.ticker), context)
         with answering(settings):
             store.write_to_online_store("stock_context", context)
@@ -83,8 +93,9 @@ def training_frame(
         end: the last day; by default ``as_of`` of the settings, else the last one published.
 
     Returns:
-        Columns :data:`~stockcast.features.FEATURES`, index ``date``. Prices and volumes are on
-        the basis of the last row; the first rows of a history lack what needs a past (NaN).
+        Columns :data:`~stockcast.features.FEATURES`, then COVARIATES; index ``date``. Prices and
+        volumes are on the basis of the last row; the first rows of a history lack what needs a
+        past (NaN).
 
     Raises:
         BadInput: nothing is published for that time, or it cannot be read.
@@ -101,13 +112,32 @@ def training_frame(
         )
     entities = pd.DataFrame({"ticker": ticker, "event_timestamp": days})
     names = [f"stock_features:{name}" for name in (*FEATURES, *BASES)]
+    names += [f"stock_covariates:{name}" for name in COVARIATES]
     store = open_store(settings)
     with answering(settings):
         job = store.get_historical_features(entities, names, filter_by_created_timestamp=True)
     with tables.reading(path):
         rows = job.to_df()
     index = pd.DatetimeIndex(rows["event_timestamp"]).tz_localize(None).as_unit("ns")
-    return one_basis(rows.set_axis(index.rename("date")))
+    rows = rows.set_axis(index.rename("date"))
+    return one_basis(rows).join(rows[list(COVARIATES)])
+
+
+def as_known(settings: Settings, ticker: str) -> pd.DataFrame | None:
+    """Each published day of ``ticker`` as it was known on that day; None if none is published.
+
+    Returns:
+        Columns :data:`~stockcast.features.FEATURES`, index ``date``, up to ``as_of``.
+
+    Raises:
+        BadInput: what was published cannot be read.
+    """
+    log = tables.current_log(Workspace.of(settings).features(ticker))
+    return None if log is None else own_days(log, _last_day(settings))
+
+
+def _last_day(settings: Settings) -> pd.Timestamp | None:
+    return pd.Timestamp(settings.as_of) if settings.as_of else None
 
 
 def serving_context(settings: Settings, ticker: str, data_hash: str | None = None) -> Context:

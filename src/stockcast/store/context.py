@@ -11,12 +11,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from stockcast.errors import BadInput
-from stockcast.features import MODEL_INPUTS
+from stockcast.features import COVARIATES, MODEL_INPUTS, PANEL_INPUTS
+from stockcast.features.events import event_columns
+from stockcast.features.panel import flag_of
 from stockcast.prices import PriceHistory
 from stockcast.store.log import own_days
 
 __all__ = ["FIELDS", "Context", "from_fields", "row"]
 
+#: Columns that say what is known ahead, by session.
+_AHEAD = [PANEL_INPUTS.index(name) for name in event_columns() if name[6:].isdecimal()]
 #: The features of view ``stock_context``.
 FIELDS = ("values", "inputs", "sigma", "last_close", "as_of", "data_hash")
 
@@ -27,7 +31,7 @@ class Context:
 
     Attributes:
         ticker: whose.
-        values: float32 (days, model inputs), oldest day first; NaN before the history's start.
+        values: float32 (days, PANEL_INPUTS), oldest day first; NaN before the history's start.
         sigma: daily volatility of log-returns known at ``as_of``.
         last_close: the close of ``as_of``, as traded.
         as_of: the last day of the window.
@@ -46,22 +50,36 @@ class Context:
         """Whether every day of the window has every input, as it has but for a short history."""
         return bool(np.isfinite(self.values).all())
 
+    def has(self, group: str) -> bool:
+        """Whether the last day has a group of inputs, such as ``calendar`` or ``index``."""
+        return bool(self.values[-1, PANEL_INPUTS.index(flag_of(group))])
 
-def row(history: PriceHistory, log: pd.DataFrame, days: int) -> pd.DataFrame:
+    def ahead(self, horizon: int) -> npt.NDArray[np.bool_]:
+        """(horizon,) which sessions ahead of the last day answer an event that is known."""
+        flags = np.zeros(horizon, bool)
+        known = self.values[-1, _AHEAD[:horizon]] > 0
+        flags[: len(known)] = known
+        return flags
+
+
+def row(
+    history: PriceHistory, log: pd.DataFrame, covariates: pd.DataFrame, days: int
+) -> pd.DataFrame:
     """The context of ``history``'s last day, as one row of the view's source.
 
     Its days are taken from the log, each as it was known on that day: what a model was trained on.
     """
     known = own_days(log, history.as_of).tail(days)
-    values = np.full((days, len(MODEL_INPUTS)), np.nan, np.float32)
-    values[days - len(known) :] = known[list(MODEL_INPUTS)]
+    beside = covariates[list(COVARIATES)].reindex(known.index)
+    values = np.full((days, len(PANEL_INPUTS)), np.nan, np.float32)
+    values[days - len(known) :] = known[list(MODEL_INPUTS)].join(beside)[list(PANEL_INPUTS)]
     moment = history.as_of.tz_localize("UTC").as_unit("ns")
     fields = {
         "ticker": history.ticker,
         "event_timestamp": moment,
         "created_timestamp": moment,
         "values": values.ravel(),
-        "inputs": ",".join(MODEL_INPUTS),
+        "inputs": ",".join(PANEL_INPUTS),
         "sigma": float(known["sigma"].iloc[-1]),
         "last_close": history.last_close,
         "as_of": f"{history.as_of:%Y-%m-%d}",
@@ -79,14 +97,14 @@ def from_fields(ticker: str, fields: Mapping[str, Any], days: int) -> Context:
     if fields["as_of"] is None:
         raise BadInput(f"Expected a published context of {ticker}, got none; run its ingest first.")
     values = np.asarray(fields["values"], np.float32)
-    if fields["inputs"] != ",".join(MODEL_INPUTS) or values.size != days * len(MODEL_INPUTS):
+    if fields["inputs"] != ",".join(PANEL_INPUTS) or values.size != days * len(PANEL_INPUTS):
         raise BadInput(
-            f"Expected a context of {ticker} with {days} days of {', '.join(MODEL_INPUTS)}, got "
+            f"Expected a context of {ticker} with {days} days of {', '.join(PANEL_INPUTS)}, got "
             f"{values.size} numbers of {fields['inputs'].replace(',', ', ')}; run its ingest again."
         )
     return Context(
         ticker=ticker,
-        values=values.reshape(days, len(MODEL_INPUTS)),
+        values=values.reshape(days, len(PANEL_INPUTS)),
         sigma=float("nan") if fields["sigma"] is None else fields["sigma"],
         last_close=fields["last_close"],
         as_of=pd.Timestamp(fields["as_of"]),

@@ -145,9 +145,10 @@ def _load_definitions() -> ModuleType:
 
 def _definitions_hash(settings: Settings) -> str:
     """Changes when a registration would: definitions, feature names, place."""
-    from stockcast.features import FEATURES
+    from stockcast.features import COVARIATES, FEATURES
 
-    digest = hashlib.sha256(repr((FEATURES, str(Workspace.of(settings).state))).encode())
+    about = (FEATURES, COVARIATES, str(Workspace.of(settings).state))
+    digest = hashlib.sha256(repr(about).encode())
     for name in ("feature_store.yaml", "features.py"):
         digest.update(_repo(name).read_bytes())
     return digest.hexdigest()

@@ -14,6 +14,7 @@ import pandas as pd
 
 from stockcast import bars
 from stockcast.errors import BadInput
+from stockcast.features import COVARIATES
 from stockcast.features import bars as formulas
 from stockcast.files import write_table
 from stockcast.settings import Settings
@@ -28,6 +29,7 @@ __all__ = [
     "features_file",
     "kept_context",
     "reading",
+    "write_covariates",
     "write_log",
 ]
 
@@ -99,6 +101,21 @@ def add_context(path: Path, row: pd.DataFrame) -> None:
         kept = kept[kept["as_of"] != row["as_of"].iloc[0]]
         row = pd.concat([kept, row]).sort_values("event_timestamp", ignore_index=True)
     _write(path, row)
+
+
+def write_covariates(
+    settings: Settings, ticker: str, features: pd.DataFrame, covariates: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Put the covariates of a ticker in the place of those before, and return them by day.
+
+    Without any, each is 0 and so are the flags that would say that a day has it.
+    """
+    empty = pd.DataFrame(0.0, features.index, list(COVARIATES))
+    beside = empty if covariates is None else covariates[list(COVARIATES)]
+    moment = pd.DatetimeIndex(beside.index).tz_localize("UTC").as_unit("ns")
+    times = {"ticker": ticker, "event_timestamp": moment, "created_timestamp": moment}
+    _write(Workspace.of(settings).covariates(ticker), beside.assign(**times).reset_index(drop=True))
+    return beside
 
 
 def kept_context(path: Path, data_hash: str) -> pd.DataFrame | None:
