@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
+from stockcast.contracts.event import When
 from stockcast.contracts.forecast import QUANTILES, Forecast
 
-__all__ = ["forecast", "forecast_document"]
+__all__ = ["forecast", "forecast_document", "with_results"]
 
 FACTORS = (0.9, 0.94, 0.98, 1.0, 1.02, 1.06, 1.1)
 
@@ -48,3 +50,16 @@ def forecast_document(**changes: Any) -> dict[str, Any]:
 def forecast(**changes: Any) -> Forecast:
     """The contract of :func:`forecast_document`."""
     return Forecast.model_validate(forecast_document(**changes))
+
+
+def with_results(date: str, when: When | None, widens: float | None = None) -> Forecast:
+    """A forecast of 4 and 5 March 2013 that knows of results on ``date``."""
+    document = forecast_document(inputs={"calendar": True})
+    answered = dt.date.fromisoformat(date) + dt.timedelta(days=when == "amc")
+    days = document["predictions"]["full_forecast"]
+    inside = [day for day in days if day["date"] == str(answered)]
+    for day in inside:
+        day["event"] = "results"
+    event = {"date": date, "kind": "results", "when": when, "source": "files"}
+    event |= {"inside_horizon": bool(inside), "announced_assumed": True, "widens": widens}
+    return Forecast.model_validate(document | {"events": [event]})

@@ -40,7 +40,8 @@ def forecast(
         print_json(found.model_dump(mode="json"))
         return
     console().print(views.fan(found))
-    typer.echo(f"{views.verdict_line(found)}\n{views.model_line(found)}")
+    lines = (views.events_line, views.verdict_line, views.model_line)
+    typer.echo("\n".join(line(found) for line in lines))
 
 
 def current_forecast(settings: Settings, ticker: str) -> Forecast:

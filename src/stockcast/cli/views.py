@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stockcast import event_wording
 from stockcast.cli.output import table
 from stockcast.contracts.forecast import QUANTILE_NAMES, QUANTILES, Forecast, quantile_name
 from stockcast.contracts.model_record import ScorecardRow
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "drift_line",
+    "events_line",
     "fan",
     "forecasts",
     "ledger",
@@ -106,6 +108,11 @@ def verdict_line(forecast: Forecast) -> str:
     word = "skilful" if forecast.verdict.skilful else "no skill"
     label = forecast.stale_label
     return f"Verdict: {word}. {forecast.verdict.reason}" + (f"\n{label}" if label else "")
+
+
+def events_line(forecast: Forecast) -> str:
+    """Return which events lie ahead, in one line."""
+    return event_wording.sentence(forecast)
 
 
 def model_line(forecast: Forecast) -> str:
