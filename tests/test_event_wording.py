@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from stockcast import event_wording
+from stockcast import event_wording, plots, tables
 from stockcast.cli import views
 from stockcast.contracts.event import When
 from stockcast.contracts.forecast import Forecast
-from tests.documents import with_results
+from stockcast.dashboard import charts
+from tests.documents import forecast, with_results
 
 AFTER_MONDAY = "Results on 2013-03-04 after the close, answered on 2013-03-05, inside the horizon"
 
@@ -51,3 +52,23 @@ def test_a_forecast_without_a_calendar_says_so(inputs: dict[str, Any] | None) ->
     unaware = Forecast.model_validate(found)
     assert event_wording.sentence(unaware) == event_wording.NO_CALENDAR
     assert event_wording.short(unaware) == "no calendar"
+
+
+def test_the_day_that_answers_is_marked_in_charts_and_tables() -> None:
+    known, plain = with_results("2013-03-04", "amc", 0.3), forecast()
+    (axes,) = plots.fan_chart(known).axes
+    assert [text.get_text().strip() for text in axes.texts] == ["results"]
+    assert not plots.fan_chart(plain).axes[0].texts
+    assert list(tables.fan(known)["event"]) == ["-", "results"]
+    assert "event" not in tables.fan(plain)
+    drawn = charts.fan(known, "1m")
+    assert [(mark.at, mark.text) for mark in drawn.events] == [(drawn.days[-1][0], "results")]
+    assert drawn.days[-1][2].endswith("; results")
+    assert charts.fan(plain, "1m").events == ()
+
+
+def test_tables_say_the_same_as_the_command() -> None:
+    known, plain = with_results("2013-03-04", "amc", 0.3), forecast()
+    for each in (known, plain):
+        assert tables.verdict(each).loc["events", "AAPL"] == views.events_line(each)
+        assert tables.overview([each]).loc["AAPL", "results"] == event_wording.short(each)

@@ -140,7 +140,7 @@ def loss_curve(history: Sequence[Epoch]) -> Chart:
 
 
 def fan_chart(forecast: Forecast, days: int = 60) -> Chart:
-    """The last closes and the forecast's intervals."""
+    """The last closes, the forecast's intervals and the days that answer known events."""
     past = forecast.predictions.historical[-days:]
     fan = _fan(forecast.days)
     when = pd.DatetimeIndex([day.date for day in past])
@@ -160,8 +160,21 @@ def fan_chart(forecast: Forecast, days: int = 60) -> Chart:
         for side in ("q10", "q90"):
             label = "naive 80%" if side == "q10" else None
             axes.plot(dates, np.r_[last, naive[side]], ":", color=REFERENCE, label=label)
+    _mark_events(axes, forecast.days)
     axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=3)
     return _chart(axes)
+
+
+def _mark_events(axes: Axes, days: Sequence[ForecastDay]) -> None:
+    """A line on each day whose session answers an event, with its kind beside the line."""
+    across = axes.get_xaxis_transform()
+    for day in days:
+        if day.event:
+            when = pd.Timestamp(day.date)
+            axes.axvline(when, color=REFERENCE, linewidth=0.8, linestyle="--")
+            axes.text(
+                when, 0.03, f"{day.event} ", transform=across, ha="right", fontsize=8, clip_on=True
+            )
 
 
 def _fan(days: Sequence[ForecastDay]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from stockcast import event_wording
 from stockcast.contracts.event import EventCalendar
 from stockcast.contracts.forecast import QUANTILE_NAMES, Forecast
 from stockcast.contracts.model_record import ModelRecord
@@ -52,11 +53,14 @@ def events(calendar: EventCalendar, count: int = 8) -> pd.DataFrame:
 
 
 def fan(forecast: Forecast) -> pd.DataFrame:
-    """The forecast: one row per trading day, one column per quantile."""
+    """The forecast: one row per trading day, one column per quantile, and the events if any."""
     headings = {name: f"{100 * level:g}%" for level, name in QUANTILE_NAMES.items()}
     rows = {str(day.date): day.quantiles() for day in forecast.days}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("date")
-    return table.map(forecast.price).rename(columns=headings)
+    table = table.map(forecast.price).rename(columns=headings)
+    if any(day.event for day in forecast.days):
+        table["event"] = [day.event or "-" for day in forecast.days]
+    return table
 
 
 def skill(forecast: Forecast) -> pd.DataFrame:
@@ -81,6 +85,7 @@ def verdict(forecast: Forecast) -> pd.DataFrame:
         "trained through": str(model.trained_through or "-"),
         "beats naive": "yes" if forecast.verdict.skilful else "no",
         "why": forecast.verdict.reason,
+        "events": event_wording.sentence(forecast),
         "prices": f"{forecast.source}, {forecast.data_hash}, up to {forecast.as_of}",
     }
     if forecast.stale_label:
@@ -116,6 +121,7 @@ def overview(forecasts: Sequence[Forecast]) -> pd.DataFrame:
                 "until": str(last.date),
                 "median": forecast.price(last.q50),
                 "80% interval": f"{forecast.price(last.q10)} to {forecast.price(last.q90)}",
+                "results": event_wording.short(forecast),
                 "vs naive": forecast.skill.pinball_vs_naive,
                 "model": f"{forecast.model.kind} ({forecast.model.strategy})",
                 "beats naive": "yes" if forecast.verdict.skilful else "no",

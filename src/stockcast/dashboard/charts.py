@@ -56,6 +56,7 @@ class Fan:
         bands: name and SVG path of each interval, widest first.
         today: where the last close stands on the x axis; ``level`` where on the y axis.
         x, y: labelled places of the axes.
+        events: days that answer a known event, by place on the x axis.
         days: per day: place in per cent, and a sentence.
     """
 
@@ -69,6 +70,7 @@ class Fan:
     x: tuple[Mark, ...]
     y: tuple[Mark, ...]
     ends: tuple[Mark, ...]
+    events: tuple[Mark, ...]
     days: tuple[tuple[float, float, str], ...]
 
 
@@ -99,6 +101,9 @@ def fan(forecast: Forecast, key: str) -> Fan:
         x=(*_dates(past, step, now), Mark(100 - END, _short(end.date))),
         y=_ticks(scale, ends),
         ends=ends,
+        events=tuple(
+            Mark(round(x, 3), day.event) for x, day in zip(xs[1:], ahead, strict=True) if day.event
+        ),
         days=_days(forecast, past, step, scale),
     )
 
@@ -196,7 +201,7 @@ def _days(
             round((len(past) + k) * step, 2),
             scale(d.q50),
             f"{d.date}: median {price(d.q50)} {currency}, "
-            f"80% from {price(d.q10)} to {price(d.q90)}",
+            f"80% from {price(d.q10)} to {price(d.q90)}" + (f"; {d.event}" if d.event else ""),
         )
         for k, d in enumerate(forecast.days)
     ]
