@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from stockcast import event_wording
 from stockcast.contracts.prices import SnapshotPointer
-from stockcast.dashboard import page, products
+from stockcast.dashboard import charts, page, products
 from stockcast.files import read_json, write_json
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests.dashboard.products import HOSTILE, place
+from tests.documents import with_results
 
 TILES = ("forecast", "skill", "drift", "report", "ledger", "stages")
 
@@ -139,3 +141,15 @@ def test_all_tickers_stand_beside_one_another(placed: Settings) -> None:
     assert 'href="?ticker=AAPL"' in text
     assert 'href="?ticker=MSFT"' in text
     assert "Without a forecast: IBM." in text
+
+
+def test_results_ahead_are_told_beside_the_interval_and_among_all(placed: Settings) -> None:
+    path = Workspace.of(placed).forecast("AAPL")
+    assert event_wording.NO_CALENDAR in shown(placed)
+    assert '<td class="wide">no calendar</td>' in page.overview(placed)
+    known = with_results("2013-03-04", "amc", 0.34)
+    known.save(path)
+    text = shown(placed)
+    assert "answered on 2013-03-05, inside the horizon: the 80% interval is 34% wider" in text
+    assert text.count('<line class="event"') == len(charts.RANGES)
+    assert '<td class="wide">2013-03-04 after the close</td>' in page.overview(placed)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
-from stockcast import calendars, numbers, tables
+from stockcast import calendars, event_wording, numbers, tables
 from stockcast.agents.names import company_of
 from stockcast.agents.state import SECTIONS
 from stockcast.contracts.forecast import Forecast
@@ -150,6 +150,7 @@ def _forecast(settings: Settings, d: Dossier) -> Context:
         "freshness": freshness(settings, d),
         "horizon": forecast.last_day if forecast else None,
         "verdict": _verdict(forecast) if forecast else None,
+        "events": event_wording.sentence(forecast) if forecast else None,
         "fans": [charts.fan(forecast, key) for key in charts.RANGES] if forecast else [],
         "figures": _rows(tables.fan(forecast)) if forecast else None,
     }

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stockcast import event_wording
 from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.model_record import ModelRecord, child_name
@@ -85,7 +86,10 @@ class Dossier:
 
 @dataclass(frozen=True)
 class Row:
-    """One ticker among all: where it stands and where it may go by the last forecast day."""
+    """One ticker among all: where it stands and where it may go by the last forecast day.
+
+    ``results`` says when the next results come, as :func:`stockcast.event_wording.short` does.
+    """
 
     ticker: str
     as_of: str
@@ -97,6 +101,7 @@ class Row:
     q90: float
     skilful: bool
     kind: str
+    results: str
 
 
 def read(settings: Settings, ticker: str) -> Dossier:
@@ -189,6 +194,7 @@ def _row(path: Path, _changed_at: int) -> Row:
         q90=last.q90,
         skilful=forecast.verdict.skilful,
         kind=forecast.model.kind,
+        results=event_wording.short(forecast),
     )
 
 
