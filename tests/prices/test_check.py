@@ -217,6 +217,7 @@ def test_people_see_a_table_the_remedies_and_the_next_step(
     assert "accepted_moves.csv" in shown
     assert "3 tickers: 1 refused, 1 held, 1 ok." in shown
     assert "The index SPLIT is not among those that can be used" in shown
+    assert "--set parent_ticker=INDEX -t AAPL" in " ".join(shown.split())
     assert f"--set prices_dir={folder}" in shown
     assert "[/" not in shown
 

@@ -113,15 +113,16 @@ def _summary(found: Sequence[TickerReport], settings: Settings) -> str:
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _COLOURS if counts[verdict])
     usable = dict.fromkeys(each.ticker for each in found if each.usable and each.ticker)
     lines = [f"{len(found)} ticker{'s' * (len(found) != 1)}: {said or 'none'}."]
-    if usable and settings.parent_ticker not in usable:
+    index = settings.parent_ticker
+    if usable and index not in usable:
         lines.append(
-            f"The index {settings.parent_ticker} is not among those that can be used; name yours "
-            "with --set parent_ticker=TICKER."
+            f"The index {index} is not among those that can be used; name yours in place of INDEX."
         )
+        index = "INDEX"
     stocks = [ticker for ticker in usable if ticker != settings.parent_ticker]
     if stocks:
         lines.append(
             f"Next: stockcast run -p {settings.profile} --set prices_dir={settings.prices_dir} "
-            f"--set parent_ticker={settings.parent_ticker} -t {','.join(stocks[:3])}"
+            f"--set parent_ticker={index} -t {','.join(stocks[:3])}"
         )
     return "\n".join(lines)

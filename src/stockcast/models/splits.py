@@ -105,7 +105,8 @@ def split_days(
         if not part(days).any():
             raise BadInput(
                 f"Expected {name} days on {days[0].date()} … {days[-1].date()} split at "
-                f"{validation.date()} and {test.date()}, got none."
+                f"{validation.date()} and {test.date()}, got none; set validation_start and "
+                f"test_start to days between them."
             )
     return split
 

@@ -1,0 +1,166 @@
+"""Tests of the parent that a profile starts from: who it is, and what it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from stockcast import cache
+from stockcast.errors import BadInput
+from stockcast.models import parents
+from stockcast.models.calibration import CalibrationState
+from stockcast.models.panel_network import PanelNetwork
+from stockcast.models.panel_parent import Learned
+from stockcast.models.panel_training import EVENT_PLACES, PANEL_LEVELS
+from stockcast.models.parent_choice import ChosenParent, choose_parent, panel_members
+from stockcast.models.splits import Split
+from stockcast.settings import Settings, load_settings
+from tests.models.panels import CUT, HORIZON, SMALL, fitted
+from tests.workshop import SHORT, TINY, Workshop
+
+INDEX = "^GSPC"
+VALIDATION, TEST = "2008-06-01", "2010-01-01"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    """An index and two stocks whose features are published; a third was never ingested."""
+    root = tmp_path_factory.mktemp("choice")
+    made = Workshop(load_settings("sample", {"root": str(root), **SHORT}))
+    for ticker in (INDEX, "AAPL", "IBM"):
+        made.ingest(ticker)
+    yield made
+    cache.stop(made.settings)
+
+
+def split_at(validation: str, test: str = "2024-12-02") -> Split:
+    return Split(pd.Timestamp(validation), pd.Timestamp(test), HORIZON)
+
+
+def asked(shop: Workshop, parent: str, **more: str) -> Settings:
+    given = {"root": str(shop.settings.root), **SHORT, "parent": parent, **more}
+    return load_settings("sample", given)
+
+
+@pytest.mark.parametrize("parent", ["auto", "shipped"])
+@pytest.mark.parametrize(
+    ("validation", "name"),
+    [
+        (VALIDATION, "us-2008"),
+        ("2013-12-30", "us-2008"),  # the last day of the next one
+        ("2014-06-01", "us-2013"),
+        ("2024-04-01", "us-2024"),
+    ],
+)
+def test_the_newest_that_saw_no_day_of_validation_is_taken(
+    parent: str, validation: str, name: str
+) -> None:
+    settings, split = load_settings("sample", {"parent": parent}), split_at(validation)
+    chosen = choose_parent(settings, split, TINY)
+    assert chosen.card is not None
+    assert (chosen.origin, chosen.card.name) == ("shipped", name)
+    assert chosen.fitted.last_day < split.validation_start
+    origin = chosen.bundle(INDEX, split).origin
+    assert pd.Timestamp(origin["trained_through"]) < split.validation_start
+    assert name in chosen.reason
+
+
+def test_the_live_profile_is_served_by_the_newest_there_is() -> None:
+    settings = load_settings("live")
+    split = split_at(str(settings.validation_start), str(settings.test_start))
+    chosen = choose_parent(settings, split, TINY)
+    assert chosen.card == parents.shipped()[0]
+
+
+@pytest.mark.parametrize(
+    ("validation", "more"), [("2008-05-30", {}), (VALIDATION, {"context": "20"})]
+)
+def test_without_one_that_fits_shipped_is_refused(validation: str, more: dict[str, str]) -> None:
+    settings = load_settings("sample", {"parent": "shipped", **more})
+    with pytest.raises(BadInput, match=r"Expected a parent that comes with .* set parent=index"):
+        choose_parent(settings, split_at(validation), TINY)
+
+
+def test_auto_learns_from_the_index_when_none_fits(shop: Workshop) -> None:
+    chosen = choose_parent(asked(shop, "auto"), split_at(VALIDATION, TEST), TINY)
+    assert (chosen.origin, chosen.tickers, chosen.card) == ("index", (INDEX,), None)
+
+
+@pytest.mark.parametrize(
+    ("parent", "tickers"), [("index", (INDEX,)), ("panel", (INDEX, "AAPL", "IBM"))]
+)
+def test_index_and_panel_learn_from_the_profile_before_validation(
+    shop: Workshop, parent: str, tickers: tuple[str, ...]
+) -> None:
+    settings = asked(shop, parent, panel="AAPL,MSFT,IBM")  # MSFT was not ingested
+    chosen = choose_parent(settings, split_at(VALIDATION, TEST), TINY)
+    assert (chosen.origin, chosen.tickers) == (parent, tickers)
+    assert chosen.fitted.last_day < pd.Timestamp(VALIDATION)
+    assert chosen.summary().loc[parent, "learned from"] == f"{len(tickers)} tickers"
+    assert set(chosen.table()["stocks"]) == {"panel"}
+
+
+def test_a_ticker_is_learned_from_as_published_and_as_closes_alone_show_it(shop: Workshop) -> None:
+    members = panel_members(shop.settings, ("AAPL", "MSFT", "AAPL"))
+    assert list(members) == ["AAPL"]
+    series = members["AAPL"].series
+    pd.testing.assert_index_equal(series.full.days, series.plain.days)
+    assert members["AAPL"].answered is not None
+
+
+@pytest.fixture
+def shipping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let one small parent come with the package: one twice too wide, continued at a given rate."""
+
+    def ship(learning_rate: float) -> None:
+        first = fitted()
+        sizes = SMALL.hidden_size, SMALL.num_layers, SMALL.dropout
+        inputs = len(first.scaler.mean)
+        fresh = PanelNetwork(inputs, EVENT_PLACES, HORIZON, PANEL_LEVELS, *sizes)
+        with torch.no_grad():
+            fresh.output.bias[HORIZON:] = np.log(2)
+        learned = Learned(
+            replace(first, network=fresh.eval()),
+            CUT - pd.Timedelta(days=365),
+            0.5,
+            CalibrationState.fresh(PANEL_LEVELS, HORIZON),
+            (),
+            ("S1",),
+        )
+        about = dict.fromkeys(("prices_from", "dates_from", "caveats", "licence"), "made up")
+        parents.save_parent(
+            tmp_path,
+            "small",
+            learned,
+            replace(SMALL, learning_rate=learning_rate),
+            first_day=pd.Timestamp("2001-01-01"),
+            data_hash="0" * 16,
+            code_version="0",
+            **about,
+        )
+        for name in ("choose", "load_parent"):
+            monkeypatch.setattr(parents, name, partial(getattr(parents, name), folder=tmp_path))
+
+    return ship
+
+
+@pytest.mark.parametrize(("rate", "origin"), [(0.1, "continued"), (1e-30, "shipped")])
+def test_it_goes_on_with_the_panel_only_where_that_is_better(
+    shop: Workshop, shipping: Callable[..., None], rate: float, origin: str
+) -> None:
+    shipping(rate)
+    chosen: ChosenParent = choose_parent(
+        asked(shop, "auto", panel="AAPL,IBM"), split_at(VALIDATION, TEST), TINY
+    )
+    assert chosen.origin == origin, chosen.reason
+    assert "of its loss on validation" in chosen.reason
+    assert ("went on with 2 tickers" in chosen.reason) == (origin == "continued")
+    assert chosen.fitted.last_day < pd.Timestamp(VALIDATION)
+    assert set(chosen.tickers) == ({"S1", "AAPL", "IBM"} if origin == "continued" else {"S1"})
