@@ -146,6 +146,21 @@ labelled(r"Move from (\S+) to (\S+)")(
 )
 
 
+labelled("Dates of results are known")(
+    lambda about, _: "yes" if getattr(about.forecast.inputs, "calendar", False) else "no"
+)
+labelled("Day of the next results")(lambda about, _: str(about.forecast.events[0].date))
+labelled("When in that day the next results come")(
+    lambda about, _: {"bmo": "before the open"}[about.forecast.events[0].when]
+)
+labelled("Next results come inside the horizon")(
+    lambda about, _: "yes" if any(day.event for day in about.forecast.days) else "no"
+)
+labelled(r"The next results widen the 80% interval at the end by")(
+    lambda about, _: 100 * about.forecast.events[0].widens
+)
+
+
 @labelled("Health of the data and the model")
 def health(about: Subject, _: re.Match[str]) -> str:
     return about.drift.health.lower() if about.drift else "unknown"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from stockcast.agents import paragraphs
 from stockcast.agents.facts import build
 from stockcast.agents.grounding import check
 from stockcast.agents.stance import rule
@@ -67,3 +68,30 @@ def test_what_is_borne_out_is_left_alone(sentence: str) -> None:
 @pytest.mark.parametrize("sentence", INVENTED.values(), ids=INVENTED)
 def test_what_is_invented_is_flagged(sentence: str) -> None:
     assert flags(sentence)
+
+
+@pytest.mark.parametrize(
+    ("seed", "said"),
+    [
+        (0, "there is no calendar of results"),
+        (1, "before the open, inside the horizon: the 80% [level_80] interval is 34.3% "),
+        (2, " interval is 2.7% [results_widening] narrower for it."),
+        (3, "[results_date], beyond the horizon."),
+        (4, "the calendar names no results to come"),
+    ],
+)
+def test_results_ahead_are_told_and_checked(seed: int, said: str) -> None:
+    table = build(worlds.subject(seed))
+    (line,) = (text for text in paragraphs.risks(table) if text.startswith("Events: "))
+    ruling = rule(table)
+
+    def flagged(text: str) -> bool:
+        return bool(check({"text": text}, table, ruling.stance, ruling.confidence))
+
+    assert said in line
+    assert not flagged(line)
+    if "results_date" in table:
+        day = table["results_date"].text
+        assert flagged(line.replace(f"on {day}", f"on {table['as_of'].text}"))
+    for true, false in (("wider", "narrower"), ("narrower", "wider"), ("34.3%", "43.3%")):
+        assert true not in line or flagged(line.replace(true, false))

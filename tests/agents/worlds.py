@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,7 @@ def subject(
         "horizon": int(rng.choice([1, 3, 5, 7])),
         **options,
     }
-    document = forecast(ticker, frame, **given)
+    document = _with_results(forecast(ticker, frame, **given), seed % 5)
     settled = int(rng.choice([0, 6, 45]))
     return Subject(
         forecast=document,
@@ -160,6 +161,21 @@ def subject(
         news=news(seed % 4),
         memories=memories(frame, seed % 3),
     )
+
+
+def _with_results(known: Forecast, kind: int) -> Forecast:
+    """The forecast without a calendar, or with results inside the horizon, later or never."""
+    if kind == 0:
+        return known
+    inside, first = kind in (1, 2), known.days[0].date
+    event = {"date": first if inside else first + dt.timedelta(days=40), "kind": "results"}
+    event |= {"when": "bmo" if inside else None, "source": "files", "inside_horizon": inside}
+    event |= {"widens": {1: 0.343, 2: -0.027}.get(kind)}
+    document = known.model_dump(mode="json")
+    if inside:
+        document["predictions"]["full_forecast"][0]["event"] = "results"
+    events = [] if kind == 4 else [event]
+    return Forecast.model_validate(document | {"inputs": {"calendar": True}, "events": events})
 
 
 def news(count: int) -> News:

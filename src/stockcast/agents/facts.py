@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from stockcast import event_wording
 from stockcast.agents.names import company_of
 from stockcast.agents.subject import Memory, Subject
 from stockcast.bars import has_range
@@ -93,6 +94,7 @@ def build(subject: Subject) -> FactTable:
     maker.identity()
     maker.forecast_days()
     maker.forecast_end()
+    maker.events()
     maker.past()
     maker.volatility()
     maker.skill()
@@ -203,6 +205,20 @@ class _Maker:
         self.add("rule_rise", "Probability of a rise from which BULLISH is allowed", LEAN, "%")
         self.add("rule_fall", "Probability of a rise up to which BEARISH is", 100 - LEAN, "%")
 
+    def events(self) -> None:
+        known = event_wording.has_calendar(self.forecast)
+        self.add("calendar", "Dates of results are known", _yes(known), "text")
+        event = event_wording.next_event(self.forecast) if known else None
+        if event is None:
+            return
+        self.add("results_date", "Day of the next results", str(event.date), "date")
+        when = event_wording.MOMENTS[event.when] if event.when else None
+        self.add("results_when", "When in that day the next results come", when, "text")
+        inside = _yes(event.inside_horizon)
+        self.add("results_inside", "Next results come inside the horizon", inside, "text")
+        label = "The next results widen the 80% interval at the end by"
+        self.add("results_widening", label, _per_cent(event.widens), "%")
+
     def past(self) -> None:
         bars = self.subject.bars
         close = bars["close"]
@@ -252,7 +268,7 @@ class _Maker:
 
     def skill(self) -> None:
         skill = self.forecast.skill
-        good = "yes" if self.forecast.verdict.skilful else "no"
+        good = _yes(self.forecast.verdict.skilful)
         self.add("skilful", "Beats the naive forecast out of sample", good, "text")
         self.add("verdict", "Verdict on the model", self.forecast.verdict.reason, "text")
         against = skill.pinball_vs_naive
@@ -322,6 +338,10 @@ class _Maker:
 
 def _quantile(name: str) -> str:
     return "median" if name == "q50" else f"{100 * LEVELS[name]:.0f}% quantile"
+
+
+def _yes(so: bool) -> str:
+    return "yes" if so else "no"
 
 
 def _gain(ratio: float | None) -> float | None:

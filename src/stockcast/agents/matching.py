@@ -74,6 +74,11 @@ _TAIL = re.compile(r"\btail\s*\($", re.IGNORECASE)
 _FAR = re.compile(
     r"[\s-]*(?:price\s+)?(?:target|forecast|outlook|estimate|view|horizon)\b", re.IGNORECASE
 )
+_WIDTH = re.compile(r"\s*(?:(?P<wider>wider)|narrower)\b", re.IGNORECASE)
+#: What is right in front of the day of the results.
+_RESULTS = re.compile(
+    r"\b(?:results|earnings)\s+(?:(?:are|is|come)\s+)?(?:(?:due|expected)\s+)?on\s*$", re.IGNORECASE
+)
 _RANGE = re.compile(r"\s*(?:to|and|through|–|—|-)\s*")
 _LEVEL_OF = re.compile(r"(?P<quantile>q\d\d)_\d+|(?:ledger_)?coverage_(?P<covered>\d+)")
 _LEVEL_ENDS = {"50": ("q25", "q75"), "80": ("q10", "q90"), "90": ("q05", "q95")}
@@ -279,6 +284,8 @@ class _Matcher:
         trait = trait_of(fact.id)
         if fact.id in ("skill_gain", "ledger_gain"):
             return self._loss_fits(claim, fact)
+        if fact.id == "results_widening":
+            return self._width_fits(claim, fact)
         if trait is None or not trait.signed or fact.number == 0:
             return not (claim.signed and claim.value * fact.number < 0)
         direction = self._direction(claim)
@@ -290,6 +297,11 @@ class _Matcher:
         """A loss lower by 3% is a gain of 3%; what is said of it must be the right way round."""
         side = _LOSS.match(self.prose.text[claim.end : claim.sentence[1]])
         return side is None or bool(side["better"]) == (fact.number >= 0)
+
+    def _width_fits(self, claim: Claim, fact: Fact) -> bool:
+        """An interval that is wider by -3% is narrower."""
+        side = _WIDTH.match(self.prose.text[claim.end : claim.sentence[1]])
+        return side is None or bool(side["wider"]) == (fact.number >= 0)
 
     def _side_fits(self, claim: Claim, fact: Fact) -> bool:
         """Support lies below the last close, resistance above."""
@@ -394,6 +406,9 @@ class _Matcher:
         candidates = self.dates
         if fixed and claim.day[2] is not None:
             candidates = {n: f for n, f in self.dates.items() if n == "as_of" or "past_" in n}
+        elif _RESULTS.search(front):
+            told = ("results_", "news_")  # headlines speak of earlier results
+            candidates = {n: f for n, f in self.dates.items() if n.startswith(told)}
         for name, fact in candidates.items():
             if is_day(claim, str(fact.value)):
                 return Match(claim, name)

@@ -164,7 +164,7 @@ def risks(facts: FactTable) -> Iterable[str]:
         yield "Data: whether they have drifted from what the model learnt is unknown."
     else:
         yield f"Data: the health of the data and the model is {facts.text('drift_health')}."
-    yield "Events: the report knows no dates of results, dividends or decisions still to come."
+    yield f"Events: {_events(facts)}."
 
 
 def track_record(facts: FactTable) -> Iterable[str]:
@@ -175,6 +175,31 @@ def track_record(facts: FactTable) -> Iterable[str]:
     while f"past_{number}_date" in facts:
         yield _earlier(facts, f"past_{number}")
         number += 1
+
+
+def _events(facts: FactTable) -> str:
+    if facts["calendar"].value == "no":
+        return (
+            "there is no calendar of results, and the report knows no dates of dividends or"
+            " decisions either"
+        )
+    if "results_date" not in facts:
+        return "the calendar names no results to come"
+    when = f" {facts['results_when'].text}" if "results_when" in facts else ""
+    due = f"results are due on {facts.text('results_date')}{when}"
+    if facts["results_inside"].value == "no":
+        return f"the next {due}, beyond the horizon"
+    if "results_widening" not in facts:
+        return f"{due}, inside the horizon"
+    return f"{due}, inside the horizon: the 80% [level_80] interval is {_widening(facts)} for it"
+
+
+def _widening(facts: FactTable) -> str:
+    """Return ``34.0% [results_widening] wider``."""
+    value = facts.number("results_widening")
+    if round(abs(value), 1) == 0:
+        return "no wider"
+    return f"{abs(value):.1f}% [results_widening] {'wider' if value > 0 else 'narrower'}"
 
 
 def _averages(facts: FactTable) -> list[int]:

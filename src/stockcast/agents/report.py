@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["document_of", "outline_of", "record", "start_of", "write_report"]
 
 #: What a report says of a forecast; a baseline's version is the same for every horizon.
-_STATED = {"model", "verdict", "skill", "predictions"}
+_STATED = {"model", "verdict", "skill", "predictions", "events", "inputs"}
 
 _LOG = logging.getLogger(__name__)
 

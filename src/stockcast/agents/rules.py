@@ -88,6 +88,7 @@ TRAITS = (
     _trait(r"news_count", r"news|headline|item|stor|article"),
     _trait(r"past_\d+_move", r"report|earlier|previous|then|later|since|after|by ", signed=True),
     _trait(r"past_\d+_close", r"report|earlier|previous|then|later|since|after|clos|from"),
+    _trait(r"results_widening", r"results|earnings"),
     _trait(r"horizon|vol_window", r""),
 )
 
@@ -175,6 +176,7 @@ AFTER: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
         (rf"{_FROM}\s+(?:last\s+|latest\s+)?(?:close|price)\b", r"\w+_move_\d+"),
         (r"of\s+(?:the\s+)?(?:last|past)\s", r"vol_rank"),
         (r"on the day\b", r"return_1d"),
+        (r"(?:wider|narrower)\b", r"results_widening"),
         (r"swing\b", r"expected_move_\d+|width_\d+"),
         *(
             (
