@@ -39,7 +39,7 @@ def test_results_after_the_horizon_and_none_at_all_are_told_apart() -> None:
         "Next results on 2013-04-23 after the close, beyond the horizon."
     )
     none = later.model_copy(update={"events": ()})
-    assert event_wording.sentence(none) == "The calendar names no results to come."
+    assert event_wording.sentence(none) == "No results ahead were known on 2013-03-01."
     assert [event_wording.short(each) for each in (later, none)] == [
         "2013-04-23 after the close",
         "-",

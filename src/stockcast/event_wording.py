@@ -60,7 +60,7 @@ def sentence(forecast: Forecast) -> str:
         return NO_CALENDAR
     event = next_event(forecast)
     if event is None:
-        return "The calendar names no results to come."
+        return f"No results ahead were known on {forecast.as_of}."
     if not event.inside_horizon:
         return f"Next results on {moment(event)}, beyond the horizon."
     session = answered_on(forecast, event)

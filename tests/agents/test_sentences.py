@@ -77,7 +77,7 @@ def test_what_is_invented_is_flagged(sentence: str) -> None:
         (1, "before the open, inside the horizon: the 80% [level_80] interval is 34.3% "),
         (2, " interval is 2.7% [results_widening] narrower for it."),
         (3, "[results_date], beyond the horizon."),
-        (4, "the calendar names no results to come"),
+        (4, "no results ahead were known on 2013-03-01"),
     ],
 )
 def test_results_ahead_are_told_and_checked(seed: int, said: str) -> None:

@@ -184,7 +184,7 @@ def _events(facts: FactTable) -> str:
             " decisions either"
         )
     if "results_date" not in facts:
-        return "the calendar names no results to come"
+        return f"no results ahead were known on {facts.text('as_of')}"
     when = f" {facts['results_when'].text}" if "results_when" in facts else ""
     due = f"results are due on {facts.text('results_date')}{when}"
     if facts["results_inside"].value == "no":
