@@ -69,7 +69,9 @@ def network(who: str) -> FittedPanel:
     return spoilt() if who == "worse" else fitted()
 
 
-def bundle_of(name: str, who: str, split: Split | None = None) -> Bundle:
+def bundle_of(
+    name: str, who: str, split: Split | None = None, trained_through: str = "2003-01-01"
+) -> Bundle:
     return make_bundle(
         name,
         network(who),
@@ -77,7 +79,7 @@ def bundle_of(name: str, who: str, split: Split | None = None) -> Bundle:
         split=split or split_of(bars()),
         kind="parent",
         strategy="scratch",
-        trained_through="2003-01-01",
+        trained_through=trained_through,
         who=who,
     )
 
@@ -93,13 +95,19 @@ def name(request: pytest.FixtureRequest) -> str:
     return request.node.name.replace("_", "-")[:40]
 
 
-def publish(settings: Settings, name: str, who: str, split: Split | None = None) -> ModelRecord:
+def publish(
+    settings: Settings,
+    name: str,
+    who: str,
+    split: Split | None = None,
+    trained_through: str = "2003-01-01",
+) -> ModelRecord:
     frame = calm() if who == "lucky" else bars()
     return publishing.publish(
         settings,
         PriceHistory("TEST", frame, "sample", "USD", content_hash("TEST", frame)),
         samples_of(frame),
-        bundle_of(name, who, split),
+        bundle_of(name, who, split, trained_through),
         judged(who),
         Workspace.of(settings).record(name),
     )
@@ -157,6 +165,17 @@ def test_a_champion_that_saw_days_of_the_test_period_does_not_reign(
     assert later.test_start > split_of(bars()).test_start
     publish(settings, name, "good", later)
     assert publish(settings, name, "worse").bundle is None
+
+
+def test_a_champion_that_saw_a_day_of_validation_does_not_reign(
+    settings: Settings, name: str
+) -> None:
+    split = split_of(bars())
+    unseen = split.validation_start - pd.Timedelta(days=1)
+    first = publish(settings, name, "good", split, str(unseen.date()))
+    assert publish(settings, name, "worse").bundle == first.bundle
+    publish(settings, f"{name}-2", "good", split, str(split.validation_start.date()))
+    assert publish(settings, f"{name}-2", "worse").bundle is None
 
 
 def test_a_refused_model_leaves_the_best_baseline_of_validation(

@@ -232,7 +232,8 @@ def _skill(assessment: Assessment, model: str) -> Skill:
 def _reigning(settings: Settings, path: Path, candidate: Bundle) -> Bundle | None:
     """The champion that serves now, if it is another version and can still be asked.
 
-    One that was fitted or chosen on days of today's test period is not: it would win unfairly.
+    One that was fitted on days of today's validation, or chosen on days of today's test period, is
+    not: it would win unfairly.
     """
     try:
         record = ModelRecord.load(path)
@@ -244,6 +245,8 @@ def _reigning(settings: Settings, path: Path, candidate: Bundle) -> Bundle | Non
     same = champion.fitted.context == candidate.fitted.context
     same &= champion.fitted.network.horizon == candidate.fitted.network.horizon
     same &= champion.split.test_start <= candidate.split.test_start
+    learned_until = pd.Timestamp(champion.origin["trained_through"])
+    same &= learned_until < candidate.split.validation_start
     return champion if same and champion.name == candidate.name else None
 
 
