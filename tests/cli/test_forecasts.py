@@ -109,7 +109,12 @@ def scored(root: Path, contract: Document) -> list[Document]:
 
 
 def test_scorecard_as_json_has_every_row(scored: list[Document], capfd: Output) -> None:
-    absent = {"width_80": None, "directional_accuracy": None, "pinball_vs_naive_ci95": None}
+    absent = {
+        "pinball_vs_garch_events": None,
+        "width_80": None,
+        "directional_accuracy": None,
+        "pinball_vs_naive_ci95": None,
+    }
     wanted = [{**row, **absent, "slice": "all"} for row in scored]
     assert answer(capfd, "scorecard") == wanted
 
