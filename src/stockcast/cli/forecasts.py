@@ -55,7 +55,7 @@ def current_forecast(settings: Settings, ticker: str) -> Forecast:
     with contextlib.suppress(forecasting.NoModel):
         return forecasting.forecast(settings, ticker)
     require_known(settings.model_copy(update={"tickers": (ticker,)}))
-    say(f"there is no model of {ticker} yet; training one first.")
+    say(f"there is no model of {ticker} yet; making one from the parent first.")
     task = healing.heal_here(settings, ticker)
     if task.status == "failed":
         kind = BadInput if task.bad_input else StockcastError
