@@ -35,8 +35,6 @@ from tests.bench import (
 from tests.bench.timing import Row
 
 Say = Callable[[str], None]
-#: Epochs of the parent's plain loop that are timed unless more are asked for.
-PLAIN_EPOCHS = 2
 
 
 def main() -> None:
@@ -45,15 +43,7 @@ def main() -> None:
     parser.add_argument(
         "--full",
         action="store_true",
-        help="every epoch of the plain loop, with its loss, and the sample's run of all tickers",
-    )
-    parser.add_argument(
-        "--plain-epochs",
-        type=int,
-        default=PLAIN_EPOCHS,
-        metavar="N",
-        help="epochs of the parent's plain loop to time (default: %(default)s); with as many as "
-        "the parent has, their losses are compared, too",
+        help="the sample's run of all tickers, too",
     )
     parser.add_argument("--service", action="store_true", help="the service under load, alone")
     parser.add_argument("--cluster", action="store_true", help="two Dask workers, alone")
@@ -69,7 +59,6 @@ def main() -> None:
     full = asked.full
     torch.set_num_threads(1)
     settings = load_settings("sample")
-    plain = settings.parent_epochs if full else min(asked.plain_epochs, settings.parent_epochs)
     began = time.monotonic()
 
     def say(text: str) -> None:
@@ -83,7 +72,7 @@ def main() -> None:
         _grow(sorted(asked.growth) or growth.SIZES, say)
         return
     if not asked.service:
-        _measure(settings, say, full=full, plain=plain)
+        _measure(settings, say, full=full)
     document = _document(full=full)
     rows = service.rows(say=say)
     _write("service", document, rows, say)
@@ -96,9 +85,9 @@ def _grow(sizes: Sequence[int], say: Say) -> None:
     _write("growth", document, rows, say, growth.table(stages))
 
 
-def _measure(settings: Settings, say: Say, *, full: bool, plain: int) -> None:
-    document = _document(full=full, plain_epochs=plain)
-    rows = training.rows(settings, plain_epochs=plain, say=say)
+def _measure(settings: Settings, say: Say, *, full: bool) -> None:
+    document = _document(full=full)
+    rows = training.rows(settings, say=say)
     print(report.table(rows), file=sys.stderr)
     rows += notebooks.rows(settings, say=say)
     rows += serving.rows(full=full, say=say)

@@ -60,12 +60,10 @@ def _figure(value: float | None, unit: str) -> str:
 def _machine(document: dict[str, Any]) -> str:
     machine, after = document["machine"], document["load_average_after"]
     loads = " / ".join(f"{load:.1f}" for load in (machine["load_average"][0], after[0]))
-    plain = document.get("plain_epochs")
-    epochs = f" Epochs of the parent's plain loop that were timed: {plain}." if plain else ""
     return (
         f"Measured on {document['measured_on']} at commit {document['commit']}: "
         f"{machine['cpu']}, {machine['cores']} cores, "
         f"{machine['torch_threads']} torch thread, {machine['matmul_gflops']:g} GFLOP/s in a "
         f"float32 matrix product of 1024 x 1024; Python {machine['python']}, torch "
-        f"{machine['torch']}. Load average before / after: {loads}.{epochs}"
+        f"{machine['torch']}. Load average before / after: {loads}."
     )

@@ -71,7 +71,7 @@ def _nothing_to_do(what: str, took: Time, ran: list[str]) -> Row:
 
 def _forecasts(settings: Settings) -> list[Row]:
     served = forecasting.compute(settings, CHILD).model
-    as_it_is = _computed(settings, f"{served['kind']} by {served['strategy']} serves")
+    as_it_is = _computed(settings, f"{served.kind} by {served.strategy} serves")
     try:
         forecasting.forecast(settings, CHILD)
         recalled = [timed(lambda: forecasting.forecast(settings, CHILD)) for _ in range(100)]
@@ -102,5 +102,5 @@ def _let_the_network_serve(settings: Settings) -> None:
     bundle = load_bundle(settings.state / "models" / folder)
     _, stock = worlds(settings, (settings.parent_ticker, CHILD))
     raw = walk_panel(bundle.fitted, stock.samples, stock.split.validation_start)
-    _, state = recalibrate(raw, stock.close)
+    _, state = recalibrate(raw, stock.close, state=bundle.start)
     record.model_copy(update={"bundle": folder, "calibration": state.contract()}).save(path)
