@@ -1,6 +1,6 @@
 """The figures of every product of a run, small enough to keep.
 
-    python -m tests.endtoend.figures ROOT > tests/endtoend/figures_before.json
+    python -m tests.endtoend.figures ROOT > tests/endtoend/figures_kept.json
 
 writes them down of ``run(root, "AAPL,FB")`` of :mod:`tests.endtoend.commands`.
 """
@@ -18,10 +18,10 @@ from stockcast.files import read_json
 from stockcast.ledger import Ledger
 from stockcast.workspace import Workspace
 
-__all__ = ["BEFORE", "figures"]
+__all__ = ["KEPT", "figures"]
 
-#: As they were before products became contracts.
-BEFORE = Path(__file__).with_name("figures_before.json")
+#: As they were when figures were last meant to change (reports/LOG.md): by the shipped parent.
+KEPT = Path(__file__).with_name("figures_kept.json")
 
 Figures = dict[str, Any]
 

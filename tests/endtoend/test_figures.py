@@ -1,4 +1,4 @@
-"""The figures of every product are what they were before products became contracts."""
+"""The figures of every product are those that were kept: nothing changes them unnoticed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.endtoend.conftest import Finished
-from tests.endtoend.figures import BEFORE, figures
+from tests.endtoend.figures import KEPT, figures
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -29,8 +29,8 @@ def alike(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.parametrize("product", ["forecasts", "records", "drift", "reports", "ledger"])
-def test_figures_are_the_same_as_before(finished: Finished, product: str) -> None:
-    before = dict(leaves(json.loads(BEFORE.read_text("utf-8"))[product]))
+def test_figures_are_those_that_were_kept(finished: Finished, product: str) -> None:
+    before = dict(leaves(json.loads(KEPT.read_text("utf-8"))[product]))
     now = dict(leaves(figures(finished.root)[product]))
     assert now.keys() == before.keys()
     other = {path: (then, now[path]) for path, then in before.items() if not alike(now[path], then)}
