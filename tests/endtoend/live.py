@@ -10,8 +10,6 @@ from tests.standins.yahoo import StandIn
 #: Enough to have every stage do its work on fetched prices; far too little for good models.
 SMALL = {
     "start": "2006-01-03",
-    "validation_start": "2008-06-01",  # the stand-in's prices end in 2013
-    "test_start": "2010-01-01",
     "context": "20",
     "hidden_size": "8",
     "num_layers": "1",

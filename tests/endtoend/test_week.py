@@ -17,6 +17,8 @@ from tests.endtoend.live import SMALL, live
 from tests.standins.yahoo import sample_series, serving
 
 TICKERS = "AAPL,IBM"
+#: Of a week in 2013; the profile's own lie after it.
+BORDERS = {"validation_start": "2008-06-01", "test_start": "2010-01-01"}
 
 
 @pytest.mark.nightly
@@ -29,7 +31,7 @@ def test_week_with_a_fault_a_day_ends_with_a_complete_ledger(tmp_path: Path) -> 
 
         def start(day: str) -> None:
             standin.close_of(day)
-            answer = live("daily", standin, root, tickers=TICKERS, as_of=day)
+            answer = live("daily", standin, root, tickers=TICKERS, as_of=day, **BORDERS)
             print(day, answer.code, answer.out, answer.err[-300:], sep="\n")
             assert answer.code == 0
 
@@ -58,7 +60,8 @@ def test_week_with_a_fault_a_day_ends_with_a_complete_ledger(tmp_path: Path) -> 
 def _killed_start(url: str, root: Path, day: str, standin: object) -> None:
     """Start the day's run and kill it with all its children once a notebook runs."""
     standin.close_of(day)  # type: ignore[attr-defined]
-    chosen = {"yahoo_url": url, "root": str(root), "tickers": TICKERS, "as_of": day, **SMALL}
+    chosen = {"yahoo_url": url, "root": str(root), "tickers": TICKERS, "as_of": day}
+    chosen |= SMALL | BORDERS
     options = [word for key, value in chosen.items() for word in ("--set", f"{key}={value}")]
     process = subprocess.Popen(
         command("daily", "-p", "live", *options), env=environment(), start_new_session=True
