@@ -27,7 +27,7 @@ from tests.workshop import SHORT
 #: Requests at once.
 MANY = 200
 #: Enough for the gate to say something; far too little for good models.
-SMALL = {"hidden_size": "8", "num_layers": "1", "parent_epochs": "2", "strategy": "freeze"}
+SMALL = {"hidden_size": "8", "num_layers": "1", "parent_epochs": "2", "strategies": "freeze"}
 
 
 @pytest.fixture(scope="module")

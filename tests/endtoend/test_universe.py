@@ -60,7 +60,7 @@ def test_every_ticker_has_its_forecast_ledger_rows_and_version(universe: Univers
     for ticker in TICKERS:
         assert forecast_of(universe.root, ticker)["ticker"] == ticker
         runs = tracking.recent(settings, f"child-{ticker}")
-        assert [each["mode"] for each in runs] == ["pipeline"]
+        assert [each.mode for each in runs] == ["pipeline"]
 
 
 def test_forked_and_at_once_is_as_started_anew_and_one_by_one(

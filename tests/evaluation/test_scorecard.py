@@ -21,7 +21,10 @@ CONTRACT = {
     "pinball_vs_naive", "pinball_vs_garch", "dm_p_naive", "dm_p_garch", "coverage_80",
     "coverage_90", "train_seconds",
 }  # fmt: skip
-EXTRA = {"slice", "width_80", "directional_accuracy", "pinball_vs_naive_ci95"}
+EXTRA = {
+    "slice", "width_80", "directional_accuracy", "pinball_vs_naive_ci95",
+    "pinball_vs_garch_events",
+}  # fmt: skip
 CLOSE = noise(400, 1)
 ORIGINS = CLOSE.index[:-2]
 

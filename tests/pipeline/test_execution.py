@@ -189,7 +189,7 @@ def test_a_notebook_that_cannot_work_is_told_before_anything_runs(
     with pytest.raises(StockcastError, match=told) as caught:
         project.run()
     assert "\n" not in str(caught.value)
-    assert not (project.root / REPORTS).exists()
+    assert list((project.root / REPORTS).rglob("*")) == []
 
 
 def test_a_missing_notebook_is_told(project: Project, tmp_path: Path) -> None:
