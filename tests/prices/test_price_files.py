@@ -185,6 +185,13 @@ BAD: dict[str, tuple[Write, type[BadInput], str]] = {
         BadInput,
         "got no close among",
     ),
+    "a heading that would break the sentence": (
+        lambda f, d: (
+            f.reset_index().rename(columns={"date": "\x85d\nx"}).to_feather(d / "AAPL.feather")
+        ),
+        BadInput,
+        r"got no date among \\x85d\\nx, open",
+    ),
     "two closes": (
         lambda f, d: f.assign(CLOSE=1).to_csv(d / "AAPL.csv"),
         BadInput,
