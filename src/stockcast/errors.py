@@ -24,9 +24,17 @@ class StockcastError(Exception):
 
 
 class BadInput(StockcastError):
-    """What was asked for, or given, cannot be used; says what was expected and what came."""
+    """What was asked for, or given, cannot be used; says what was expected and what came.
+
+    What came is repeated in the sentence, so a character of it that cannot be shown, or would break
+    the line, is written as its escape.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str = "", remedy: str = "") -> None:
+        shown = (each if each.isprintable() else ascii(each)[1:-1] for each in message)
+        super().__init__("".join(shown), remedy)
 
 
 class DataFault(BadInput):

@@ -294,9 +294,7 @@ def _missing(role: str, headings: list[str], path: Path) -> BadInput:
 
 
 def _shown(headings: list[str]) -> str:
-    told = ", ".join(headings)[:100] or "nothing"
-    # a heading may hold what would break the sentence in two
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in told)
+    return ", ".join(headings)[:100] or "nothing"
 
 
 def _with_splits(frame: pd.DataFrame) -> pd.DataFrame:
