@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stockcast import bars, calendars, events
-from stockcast.contracts.event import EventCalendar
 from stockcast.contracts.prices import PriceHistory
 from stockcast.events import calendar
 from stockcast.features.events import EVENT_HORIZON
@@ -21,7 +20,7 @@ from stockcast.features.panel import panel_inputs
 from stockcast.settings import Settings
 from stockcast.store import as_known
 
-__all__ = ["covariates", "resolved"]
+__all__ = ["covariates"]
 
 
 def covariates(settings: Settings, history: PriceHistory, computed: pd.DataFrame) -> pd.DataFrame:
@@ -40,7 +39,7 @@ def covariates(settings: Settings, history: PriceHistory, computed: pd.DataFrame
     answered = ahead = None
     if found.events:
         exchange = settings.market(history.ticker).exchange
-        frame = resolved(found, exchange, computed)
+        frame = calendar.resolve(found.events, exchange, computed[["close", "sigma"]])
         answered = calendar.answering(frame, days)
         ahead = calendar.ahead(frame, days, EVENT_HORIZON, exchange)
     sigma, market = (
@@ -59,11 +58,6 @@ def covariates(settings: Settings, history: PriceHistory, computed: pd.DataFrame
         index_sigma=sigma,
         market=market,
     )
-
-
-def resolved(found: EventCalendar, exchange: str, computed: pd.DataFrame) -> pd.DataFrame:
-    """The sessions that answer the events of a calendar, as :func:`calendar.resolve` gives them."""
-    return calendar.resolve(found.events, exchange, computed[["close", "sigma"]])
 
 
 def _beside(
