@@ -11,10 +11,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stockcast.features.bars import MODEL_INPUTS
-from stockcast.features.events import event_columns, event_inputs
+from stockcast.features.events import EVENT_HORIZON, event_columns, event_inputs
 from stockcast.features.market import MARKET_COLUMNS, market_inputs
 
-__all__ = ["GROUPS", "PANEL_INPUTS", "flag_of", "has_calendar", "panel_inputs", "unaware"]
+__all__ = [
+    "AHEAD_PLACES",
+    "GROUPS",
+    "PANEL_INPUTS",
+    "flag_of",
+    "has_calendar",
+    "panel_inputs",
+    "unaware",
+]
 
 #: Columns that may be missing together.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -38,6 +46,8 @@ def flag_of(group: str) -> str:
 
 #: Every column of :func:`panel_inputs`. Nothing else may name these columns or count them.
 PANEL_INPUTS = (*MODEL_INPUTS, *event_columns(), *MARKET_COLUMNS, *map(flag_of, GROUPS))
+#: Where the flags of the sessions ahead stand among them, the next session first.
+AHEAD_PLACES = [PANEL_INPUTS.index(f"event_{h}") for h in range(1, EVENT_HORIZON + 1)]
 
 
 def unaware(context: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -47,12 +57,10 @@ def unaware(context: NDArray[np.float32]) -> NDArray[np.float32]:
     an interval is for it. Events of the context's own days stay.
     """
     told, days = context.copy(), context.shape[-2]
-    names = event_columns()
-    ahead = [PANEL_INPUTS.index(name) for name in names if name[-1].isdigit()]
-    for h, place in enumerate(ahead, start=1):
+    for h, place in enumerate(AHEAD_PLACES, start=1):
         told[..., max(days - h, 0) :, place] = 0
     sizes = [PANEL_INPUTS.index(name) for name in ("event_size", "event_level")]
-    told[..., sizes] *= (told[..., ahead] > 0).any(axis=-1, keepdims=True)
+    told[..., sizes] *= (told[..., AHEAD_PLACES] > 0).any(axis=-1, keepdims=True)
     return told
 
 

@@ -6,7 +6,7 @@ only each origin's past, and the recalibration only outcomes that were known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ from stockcast.models.combination import PARTNER, combine
 from stockcast.models.samples import EventFlags
 from stockcast.models.splits import Split
 
-__all__ = ["ALONE", "BASELINES", "Assessment", "assess", "walk_baselines"]
+__all__ = ["ALONE", "BASELINES", "Assessment", "assess", "walk_baseline", "walk_baselines"]
 
 #: The forecasters that a network has to stand beside.
 BASELINES = ("naive", "ewma", "garch", "garch_events")
@@ -77,17 +77,12 @@ class Assessment:
         """
         last, horizon = self.close.index[-1:], next(iter(self.forecasts.values())).horizon
         reached = self.forecasts["naive"].origins[-1:].equals(last)
-        made = self.forecasts if reached else self._asked(last, horizon, self.events)
+        made = self.forecasts if reached else walk_baselines(self.close, last, horizon, self.events)
         said = {name: made[name].values[-1] for name in BASELINES}
         if self.events is not None and self.events.ahead[-1].any():
-            plain = self._asked(last, horizon, self.events.without_event_ahead())
-            said[NO_EVENT] = plain[PARTNER].values[-1]
+            plain = self.events.without_event_ahead()
+            said[NO_EVENT] = walk_baseline(PARTNER, self.close, last, horizon, plain).values[-1]
         return said
-
-    def _asked(
-        self, origins: pd.DatetimeIndex, horizon: int, events: EventFlags | None
-    ) -> dict[str, QuantileForecasts]:
-        return walk_baselines(self.close, origins, horizon, events)
 
     def figures(self, model: str) -> ScorecardRow | None:
         """The scorecard's row of ``model`` over all horizons and origins."""
@@ -183,16 +178,24 @@ def walk_baselines(
     close: pd.Series, origins: pd.DatetimeIndex, horizon: int, events: EventFlags | None
 ) -> dict[str, QuantileForecasts]:
     """Every baseline's forecasts at ``origins``, by name; without events the two GARCHs are one."""
-    made = {"naive": naive(close, origins, horizon), "ewma": ewma(close, origins, horizon)}
-    made["garch"] = garch(close, origins, horizon)
-    made[PARTNER] = made["garch"] if events is None else _told(close, origins, horizon, events)
-    return made
+    plain = {name: walk_baseline(name, close, origins, horizon, events) for name in BASELINES[:-1]}
+    told = walk_baseline(PARTNER, close, origins, horizon, events) if events else plain["garch"]
+    return plain | {PARTNER: told}
 
 
-def _told(
-    close: pd.Series, origins: pd.DatetimeIndex, horizon: int, events: EventFlags
+def walk_baseline(
+    name: str,
+    close: pd.Series,
+    origins: pd.DatetimeIndex,
+    horizon: int,
+    events: EventFlags | None,
 ) -> QuantileForecasts:
-    return garch_events(close, origins, horizon, answered=events.answered, ahead=events.ahead)
+    """One of :data:`BASELINES` at ``origins``."""
+    if name == PARTNER and events is not None:
+        return garch_events(close, origins, horizon, answered=events.answered, ahead=events.ahead)
+    walks: dict[str, Callable[..., QuantileForecasts]]
+    walks = {"naive": naive, "ewma": ewma, "garch": garch, PARTNER: garch}
+    return walks[name](close, origins, horizon)
 
 
 def _paired(inside: pd.Series, close: pd.Series, made: QuantileForecasts) -> NDArray[np.bool_]:

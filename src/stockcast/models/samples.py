@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from stockcast.errors import BadInput
 from stockcast.evaluation.walkforward import outcomes
 from stockcast.features import PANEL_INPUTS
-from stockcast.features.events import event_columns
+from stockcast.features.panel import AHEAD_PLACES
 
 __all__ = ["EventFlags", "Samples", "Scaler", "make_samples", "return_scale"]
 
 Floats = NDArray[np.float64]
 
 #: Columns of the inputs that say what is known of events.
-_AHEAD = [PANEL_INPUTS.index(name) for name in event_columns() if name[6:].isdecimal()]
 _SINCE = PANEL_INPUTS.index("event_fresh")
 _CALENDAR = PANEL_INPUTS.index("has_calendar")
 
@@ -114,7 +113,7 @@ class Samples:
         if not self.inputs[:, _CALENDAR].any():
             return None
         ahead = np.zeros((len(self.days), self.horizon), bool)
-        seen = self.inputs[:, _AHEAD[: self.horizon]].astype(bool)
+        seen = self.inputs[:, AHEAD_PLACES[: self.horizon]].astype(bool)
         ahead[:, : seen.shape[1]] = seen
         # the decay since the last answer has just begun on the session that answered
         known = EventFlags(self.inputs[:, _SINCE] == 1.0, ahead)

@@ -53,14 +53,14 @@ def _baseline(
     origins: pd.DatetimeIndex,
     horizon: int,
 ) -> QuantileForecasts:
-    from stockcast.models.assessment import walk_baselines
+    from stockcast.models.assessment import walk_baseline
     from stockcast.models.samples import make_samples
 
     close, events = history.frame["close"], None
     if name == "garch_events":
         samples = make_samples(history.ticker, features, close, horizon)
         events = samples.event_flags(pd.DatetimeIndex(close.index))
-    return walk_baselines(close, origins, horizon, events)[name]
+    return walk_baseline(name, close, origins, horizon, events)
 
 
 def _network(
@@ -71,7 +71,7 @@ def _network(
     sessions: int,
 ) -> QuantileForecasts:
     """As a forecast is made: the network averaged with its partner, and recalibrated."""
-    from stockcast.models.assessment import walk_baselines
+    from stockcast.models.assessment import walk_baseline
     from stockcast.models.bundle import load_bundle
     from stockcast.models.calibration import near_events, recalibrate
     from stockcast.models.combination import PARTNER, combine
@@ -89,7 +89,7 @@ def _network(
             f"Expected {model.fitted.context} days of inputs for {history.ticker}, got fewer."
         )
     events = samples.event_flags(pd.DatetimeIndex(close.index))
-    partner = walk_baselines(close, raw.origins, horizon, events)[PARTNER]
+    partner = walk_baseline(PARTNER, close, raw.origins, horizon, events)
     near = None if events is None else near_events(events.ahead)[places(close, raw.origins)]
     both = combine(raw, partner, model.partner_weight)
     return recalibrate(both, close, state=model.start, near=near)[0]

@@ -12,15 +12,12 @@ import pandas as pd
 
 from stockcast.errors import BadInput
 from stockcast.features import COVARIATES, MODEL_INPUTS, PANEL_INPUTS
-from stockcast.features.events import event_columns
-from stockcast.features.panel import flag_of
+from stockcast.features.panel import AHEAD_PLACES, flag_of
 from stockcast.prices import PriceHistory
 from stockcast.store.log import own_days
 
 __all__ = ["FIELDS", "Context", "from_fields", "row"]
 
-#: Columns that say what is known ahead, by session.
-_AHEAD = [PANEL_INPUTS.index(name) for name in event_columns() if name[6:].isdecimal()]
 #: The features of view ``stock_context``.
 FIELDS = ("values", "inputs", "sigma", "last_close", "as_of", "data_hash")
 
@@ -57,7 +54,7 @@ class Context:
     def ahead(self, horizon: int) -> npt.NDArray[np.bool_]:
         """(horizon,) which sessions ahead of the last day answer an event that is known."""
         flags = np.zeros(horizon, bool)
-        known = self.values[-1, _AHEAD[:horizon]] > 0
+        known = self.values[-1, AHEAD_PLACES[:horizon]] > 0
         flags[: len(known)] = known
         return flags
 
