@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stockcast import holds, plots, tables
 from stockcast.monitoring.checks import conclude, page_if_ill
-from stockcast.monitoring.checkup import examine
+from stockcast.monitoring.ticker_check import examine
 from stockcast.prices import snapshot
 from stockcast.settings import load_settings
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stockcast import events, features, plots, store, tables
 from stockcast.covariates import covariates
-from stockcast.monitoring.intake import admit
+from stockcast.monitoring.admission import admit
 from stockcast.prices import snapshot
 from stockcast.prices.revisions import account
 from stockcast.settings import load_settings

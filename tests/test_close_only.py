@@ -13,8 +13,8 @@ import pytest
 from stockcast import cache, store
 from stockcast.contracts.forecast import Inputs
 from stockcast.features import MODEL_INPUTS, compute
-from stockcast.monitoring.checkup import examine
-from stockcast.monitoring.inputs import look_at_inputs
+from stockcast.monitoring.input_checks import look_at_inputs
+from stockcast.monitoring.ticker_check import examine
 from stockcast.prices import snapshot
 from stockcast.prices.sample import SampleSource
 from stockcast.settings import load_settings

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from mlflow import MlflowClient
 
-from stockcast.monitoring.plants import bars_stuck
+from stockcast.monitoring.fault_injection import bars_stuck
 from stockcast.settings import load_settings
 from stockcast.tracking.store import local
 from tests.endtoend.commands import Answer, copy_of, stockcast, stop_cache

@@ -23,7 +23,7 @@ import yaml
 from stockcast import cache, forecasting
 from stockcast.contracts.forecast import Forecast
 from stockcast.ledger import Ledger
-from stockcast.monitoring import intake, metrics
+from stockcast.monitoring import admission, metrics
 from stockcast.prices import snapshot
 from stockcast.settings import HOME, Settings, load_settings
 from tests.endtoend.commands import SMALL, command, copy_of, environment, stockcast, until
@@ -259,7 +259,7 @@ def bad(good: Watched) -> Watched:
     metrics.run_ended(settings, "done", 1.0, {"done": 1}, now=time.time() - 4 * DAY)
     metrics.run_ended(settings, "failed", 1.0, {"failed": 1})
     write_down(settings, "AAPL", 25, 0.01)
-    intake.refuse(settings, "AAPL", "AAPL: 2013-03-01 close: expected a price, got -1.")
+    admission.refuse(settings, "AAPL", "AAPL: 2013-03-01 close: expected a price, got -1.")
     dead = settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port()}"})
     assert metrics.write_textfile(settings)
     assert metrics.push(dead)

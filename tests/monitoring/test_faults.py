@@ -11,7 +11,7 @@ import pytest
 
 from stockcast import cache, holds, pipeline
 from stockcast.contracts.model_record import ModelRecord
-from stockcast.monitoring.plants import BAR_FAULTS
+from stockcast.monitoring.fault_injection import BAR_FAULTS
 from stockcast.store import tables
 from stockcast.workspace import Workspace
 from tests.monitoring.worlds import TICKER, World, write_biased_forecasts

@@ -12,7 +12,7 @@ import pytest
 from stockcast import holds, prices
 from stockcast.errors import BadInput, DataFault
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.monitoring.intake import admit
+from stockcast.monitoring.admission import admit
 from stockcast.prices import snapshot
 from stockcast.prices.sample import SampleSource
 from stockcast.settings import Settings, load_settings

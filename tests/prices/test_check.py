@@ -15,7 +15,7 @@ from stockcast.cli import main
 from stockcast.contracts.check import TickerReport
 from stockcast.errors import BadInput
 from stockcast.ingestion.check import check_folder
-from stockcast.monitoring.intake import admit
+from stockcast.monitoring.admission import admit
 from stockcast.settings import Settings
 from tests.prices.layouts import LAYOUTS
 

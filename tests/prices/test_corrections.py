@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stockcast.monitoring.intake import admit
+from stockcast.monitoring.admission import admit
 from stockcast.prices import snapshot
 from stockcast.prices.notices import notices
 from stockcast.settings import Settings

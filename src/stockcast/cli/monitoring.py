@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stockcast.contracts.drift import DriftReport
-    from stockcast.monitoring.rates import FaultRates
+    from stockcast.monitoring.alarm_rates import FaultRates
     from stockcast.monitoring.replay import Rates
     from stockcast.settings import Settings
 
@@ -129,7 +129,7 @@ def _number(value: float | None, form: str) -> str:
 
 
 def _replay(settings: Settings, as_json: bool) -> int:
-    from stockcast.monitoring.rates import measure, pooled
+    from stockcast.monitoring.alarm_rates import measure, pooled
 
     with results_only():
         replays = measure(settings)

@@ -16,9 +16,9 @@ import pandas as pd
 from stockcast import marks, prices
 from stockcast.contracts.drift import DriftReport
 from stockcast.errors import DataFault, StockcastError
-from stockcast.monitoring import checkup, documents, evidently_report, intake, remedies
-from stockcast.monitoring.checkup import Checkup
+from stockcast.monitoring import actions, admission, documents, evidently_report, ticker_check
 from stockcast.monitoring.health import CRITICAL, DEGRADED, HEALTHY
+from stockcast.monitoring.ticker_check import TickerCheck
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
 
@@ -67,13 +67,13 @@ def check_all(settings: Settings, *, pages: bool = True) -> Checks:
     with _page_writer(pages) as write_page:
         for ticker, found in _histories(settings):
             if isinstance(found, DataFault):
-                checks.documents.append(intake.refuse(settings, ticker, str(found)))
+                checks.documents.append(admission.refuse(settings, ticker, str(found)))
             elif isinstance(found, StockcastError):
                 checks.failed[ticker] = found
             else:
                 indices |= {ticker: found.frame} if ticker in settings.indices else {}
                 index = indices.get(settings.index_of(ticker))
-                checked = checkup.examine(settings, found, index)
+                checked = ticker_check.examine(settings, found, index)
                 checks.documents.append(conclude(settings, found, checked, write_page))
     for document in checks.documents:
         _check_again(settings, document)
@@ -83,7 +83,7 @@ def check_all(settings: Settings, *, pages: bool = True) -> Checks:
 def conclude(
     settings: Settings,
     history: PriceHistory,
-    found: Checkup,
+    found: TickerCheck,
     write_page: WritePage | None = None,
     path: Path | None = None,
 ) -> DriftReport:
@@ -92,14 +92,14 @@ def conclude(
     Args:
         settings: of the profile.
         history: what was checked.
-        found: by :func:`~stockcast.monitoring.checkup.examine`.
+        found: by :func:`~stockcast.monitoring.ticker_check.examine`.
         write_page: writes Evidently's page; None: there is to be none.
         path: of the document; at another place than its own it is a trial, and nothing is done.
     """
     if path is not None and path != documents.document_file(settings, history.ticker):
         found.document.save(path)
         return found.document
-    document = remedies.act(settings, history, found.document)
+    document = actions.act(settings, history, found.document)
     inputs, ticker = found.inputs, history.ticker
     if write_page is not None and len(inputs.reference):
         page = documents.page_file(settings, ticker)
@@ -109,7 +109,7 @@ def conclude(
     return document
 
 
-def page_if_ill(found: Checkup) -> WritePage | None:
+def page_if_ill(found: TickerCheck) -> WritePage | None:
     """What writes Evidently's page if something is not healthy, else None.
 
     A stage of its own per ticker cannot have a page of each: to import Evidently takes longer than

@@ -19,10 +19,10 @@ from stockcast.contracts.model_record import ModelRecord
 from stockcast.covariates import covariates
 from stockcast.features import COVARIATES, MODEL_INPUTS
 from stockcast.models import baselines
-from stockcast.monitoring import performance, plants, quality, served
+from stockcast.monitoring import fault_injection, performance, quality, training_serving_skew
+from stockcast.monitoring.anomaly import WINDOW, Reference
 from stockcast.monitoring.distances import DRIFTED_SHARE, distances, limits
-from stockcast.monitoring.inputs import usable_market
-from stockcast.monitoring.surprise import WINDOW, Reference
+from stockcast.monitoring.input_checks import usable_market
 from stockcast.monitoring.thresholds import Calibration, calibrate
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
@@ -201,7 +201,7 @@ class _World:
         """One row for each fault."""
         last = len(self.history.frame) - SESSIONS
         onsets = rng.integers(max(WARM_UP, ROWS // 2), last, planted)
-        for name in plants.BAR_FAULTS:
+        for name in fault_injection.BAR_FAULTS:
             yield _row(name, [self._in_bars(name, int(at)) for at in onsets])
         yield _row(
             "one input shifted by 2 sd",
@@ -241,7 +241,7 @@ class _World:
         return found
 
     def _in_bars(self, name: str, at: int) -> Catchers:
-        bars = plants.BAR_FAULTS[name](self.history.frame.iloc[: at + SESSIONS], at)
+        bars = fault_injection.BAR_FAULTS[name](self.history.frame.iloc[: at + SESSIONS], at)
         ticker, exchange = self.history.ticker, self._exchange
         faults = schema.faults(bars.iloc[-ROWS:], ticker=ticker, exchange=exchange)
         faults += quality.recent_faults(bars, ticker, exchange)
@@ -253,13 +253,13 @@ class _World:
     def _in_inputs(self, at: int, column: str, sign: float) -> Catchers:
         bars, computed = self.history.frame.iloc[: at + SESSIONS], self.inputs.iloc[: at + SESSIONS]
         by = sign * float(self.reference.inputs[column].std())
-        kept = plants.shifted(computed, at, column, by)
+        kept = fault_injection.shifted(computed, at, column, by)
         ticker = self.history.ticker
-        differ = bool(served.mismatches(kept, computed, ticker, quality.RECENT))
+        differ = bool(training_serving_skew.mismatches(kept, computed, ticker, quality.RECENT))
         return _caught(served=differ, inputs=self._surprised(bars, kept))
 
     def _in_forecasts(self, at: int, by: float) -> Catchers:
-        rows = plants.biased(self.rows.iloc[: at + SESSIONS], at, by)
+        rows = fault_injection.biased(self.rows.iloc[: at + SESSIONS], at, by)
         over = self.promised.over(performance.scores(rows)).iloc[at:]
         return _caught(forecasts=bool((over >= 1).any(axis=None)))
 
@@ -275,7 +275,7 @@ def _forecasts(
     """Next-day forecasts with their outcomes, of all the history that allows them."""
     close, horizon = history.frame["close"], settings.horizon
     if record is not None:
-        from stockcast.monitoring.walk import walked
+        from stockcast.monitoring.walk_forward import walked
 
         beside = covariates(settings, history, computed)[list(COVARIATES)]
         walk = walked(settings, record, history, computed.join(beside), sessions=len(close))
@@ -290,7 +290,7 @@ def _caught(**by: bool) -> Catchers:
     return {"ingest": False, "served": False, "inputs": False, "forecasts": False, **by}
 
 
-def _row(name: str, plants_: list[Catchers]) -> Caught:
-    caught = sum(any(each.values()) for each in plants_)
-    by = {key: sum(each[key] for each in plants_) for key in _caught()}
-    return Caught(name, len(plants_), caught, by)
+def _row(name: str, injections: list[Catchers]) -> Caught:
+    caught = sum(any(each.values()) for each in injections)
+    by = {key: sum(each[key] for each in injections) for key in _caught()}
+    return Caught(name, len(injections), caught, by)

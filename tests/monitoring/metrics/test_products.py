@@ -13,7 +13,7 @@ from stockcast.contracts.prices import SnapshotPointer
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.forecasting import price_fan
 from stockcast.ledger import Ledger
-from stockcast.monitoring import intake, metrics
+from stockcast.monitoring import admission, metrics
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests import documents
@@ -63,7 +63,7 @@ def test_a_product_that_cannot_be_read_is_counted_and_hides_no_other(settings: S
 
 
 def test_faulty_data_are_critical_and_stop(settings: Settings) -> None:
-    intake.refuse(settings, "IBM", "IBM: 2013-03-01 close: expected a price, got -1.")
+    admission.refuse(settings, "IBM", "IBM: 2013-03-01 close: expected a price, got -1.")
     assert value(settings, "stockcast_drift_health", ticker="IBM") == 2
     assert value(settings, "stockcast_drift_stop", ticker="IBM") == 1
     assert value(settings, "stockcast_drift_score", ticker="IBM") is None, "nothing was looked at"

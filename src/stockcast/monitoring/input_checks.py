@@ -8,9 +8,9 @@ import pandas as pd
 
 from stockcast.contracts.drift import Column
 from stockcast.features import MODEL_INPUTS
+from stockcast.monitoring.anomaly import FEWEST, VOLATILITY, WINDOW, Reference
 from stockcast.monitoring.distances import DRIFTED_SHARE, FLOOR, distances, limits
 from stockcast.monitoring.health import GRAVE, Finding
-from stockcast.monitoring.surprise import FEWEST, VOLATILITY, WINDOW, Reference
 from stockcast.monitoring.thresholds import Calibration, calibrate
 
 __all__ = ["Inputs", "look_at_inputs", "usable_market"]

@@ -82,7 +82,7 @@ def _rows(
     features: pd.DataFrame,
     ledger: pd.DataFrame,
 ) -> pd.DataFrame | None:
-    from stockcast.monitoring.walk import walked
+    from stockcast.monitoring.walk_forward import walked
 
     if record is None:
         return None

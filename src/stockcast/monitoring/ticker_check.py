@@ -17,7 +17,7 @@ from stockcast.errors import BadInput
 from stockcast.features import COVARIATES, FEATURES
 from stockcast.ledger import Ledger
 from stockcast.models.splits import split_days
-from stockcast.monitoring import promise, quality, served
+from stockcast.monitoring import forecast_checks, quality, training_serving_skew
 from stockcast.monitoring.documents import (
     document_file,
     identity,
@@ -25,13 +25,13 @@ from stockcast.monitoring.documents import (
     verdict_fields,
 )
 from stockcast.monitoring.health import Finding, judge
-from stockcast.monitoring.inputs import Inputs, look_at_inputs
+from stockcast.monitoring.input_checks import Inputs, look_at_inputs
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.schema import Fault
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["LOOK_BACK", "Checkup", "examine", "training_end"]
+__all__ = ["LOOK_BACK", "TickerCheck", "examine", "training_end"]
 
 #: Sessions that a check looks at: those since the last one, at most these. Who checks every week
 #: overlooks nothing, and who never checked before is not told of last month.
@@ -41,17 +41,17 @@ BEHIND = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Checkup:
+class TickerCheck:
     """What was found: the document, and the frames that it was made from."""
 
     document: DriftReport
     inputs: Inputs
-    forecasts: promise.Forecasts
+    forecasts: forecast_checks.Forecasts
 
 
 def examine(
     settings: Settings, history: PriceHistory, market: pd.DataFrame | None = None
-) -> Checkup:
+) -> TickerCheck:
     """Check the ticker of ``history``; nothing is written.
 
     Args:
@@ -64,7 +64,7 @@ def examine(
     # of other prices than these, it is out of date and not wrong: their ingestion renews it
     pointer = snapshot.in_use(settings, ticker)
     same = pointer is not None and pointer.data_hash == history.data_hash
-    kept = served.stored(settings, ticker, history.as_of) if same else None
+    kept = training_serving_skew.stored(settings, ticker, history.as_of) if same else None
     seen = computed if kept is None else _as_served(kept.given, computed)
     record = _record(settings, ticker)
     sessions = _sessions_since(settings, history)
@@ -80,7 +80,7 @@ def examine(
         sessions=sessions,
     )
     beside = covariates(settings, history, computed)[list(COVARIATES)]
-    forecasts = promise.look_at_forecasts(
+    forecasts = forecast_checks.look_at_forecasts(
         settings, record, history, seen.join(beside), Ledger(settings).rows(ticker), sessions
     )
     verdict = judge([*map(_finding, faults), *inputs.findings, *forecasts.findings])
@@ -99,7 +99,7 @@ def examine(
         action=Action(kind="none"),
         page=None,
     )
-    return Checkup(document, inputs, forecasts)
+    return TickerCheck(document, inputs, forecasts)
 
 
 def _as_served(kept: pd.DataFrame, computed: pd.DataFrame) -> pd.DataFrame:
@@ -155,11 +155,11 @@ def _faults(settings: Settings, history: PriceHistory, behind: int) -> list[Faul
 
 
 def _stored_otherwise(
-    history: PriceHistory, computed: pd.DataFrame, kept: served.Stored | None
+    history: PriceHistory, computed: pd.DataFrame, kept: training_serving_skew.Stored | None
 ) -> list[Fault]:
     if kept is None:
         return []
-    return served.mismatches(kept.now, computed, history.ticker, quality.RECENT)
+    return training_serving_skew.mismatches(kept.now, computed, history.ticker, quality.RECENT)
 
 
 def _behind(settings: Settings, history: PriceHistory, market: pd.DataFrame | None) -> int:
@@ -189,13 +189,13 @@ def _quality(faults: Iterable[Fault], behind: int, stored: Iterable[Fault]) -> Q
     )
 
 
-def _rate(inputs: Inputs, forecasts: promise.Forecasts) -> float | None:
+def _rate(inputs: Inputs, forecasts: forecast_checks.Forecasts) -> float | None:
     """The share of undisturbed sessions at which such a check alarms."""
     known = [part for part in (inputs.calibration, forecasts.calibration) if part is not None]
     return round(sum(part.rate for part in known), 5) if known else None
 
 
-def _calibrations(inputs: Inputs, forecasts: promise.Forecasts) -> Calibrations | None:
+def _calibrations(inputs: Inputs, forecasts: forecast_checks.Forecasts) -> Calibrations | None:
     """How that is known."""
     if inputs.calibration is None and forecasts.calibration is None:
         return None

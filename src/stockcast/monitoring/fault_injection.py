@@ -1,6 +1,6 @@
-"""Faults to plant: what each does to bars, inputs or forecasts from some row on.
+"""Faults to inject: what each does to bars, inputs or forecasts from some row on.
 
-They measure the alarms (:mod:`stockcast.monitoring.replay`) and are what the tests plant, so both
+They measure the alarms (:mod:`stockcast.monitoring.replay`), and the tests inject them, so both
 speak of the same faults.
 """
 

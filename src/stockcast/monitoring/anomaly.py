@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stockcast.features import MODEL_INPUTS
-from stockcast.monitoring.columns import WINDOW, ColumnModel
+from stockcast.monitoring.shift_detection import WINDOW, ColumnModel
 from stockcast.monitoring.volatility import VolatilityModel
 
 __all__ = ["FEWEST", "VOLATILITY", "WINDOW", "Reference"]

@@ -9,9 +9,9 @@ import pandas as pd
 
 from stockcast import prices
 from stockcast.errors import BadInput
-from stockcast.monitoring.checkup import training_end
 from stockcast.monitoring.documents import model_name
 from stockcast.monitoring.replay import Caught, Replay, replay
+from stockcast.monitoring.ticker_check import training_end
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
