@@ -27,7 +27,7 @@ warnings.filterwarnings("ignore", "Failure attempting to register request header
 from stockcast import tracking
 from stockcast.errors import Unavailable
 from stockcast.settings import load_settings
-from stockcast.tracking import outbox, store
+from stockcast.tracking import store, sync_queue
 
 folder, database = Path(sys.argv[1]), sys.argv[2]
 bundle = folder / "bundle"
@@ -106,18 +106,18 @@ for number in range(6):
     last = record(here, f"late {number}")
 server, _ = serve(port)
 own = store.local(here)
-mark = outbox._mark(here.mlflow_tracking_uri)
-send = outbox._send
+mark = sync_queue._mark(here.mlflow_tracking_uri)
+send = sync_queue._send
 def send_and_die(*words):
     send(*words)
     if words[-1].runs[2:] and server.poll() is None:
         kill(server)
-outbox._send = send_and_die
+sync_queue._send = send_and_die
 try:
     tracking.sync(here)
 except Unavailable as error:
     story["died"] = str(error)
-outbox._send = send
+sync_queue._send = send
 server, _ = serve(port)
 story["rest"] = tracking.sync(here).runs
 tracking.attach(here, last, bundle)

@@ -145,7 +145,7 @@ def kill(task_id: str) -> None:
     for place in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             words = place.read_bytes().split(b"\0")
-            if b"stockcast.healing" in words and task_id.encode() in words:
+            if b"stockcast.jobs" in words and task_id.encode() in words:
                 os.killpg(int(place.parent.name), signal.SIGKILL)
                 return
     raise AssertionError(f"no process is at work on {task_id}")

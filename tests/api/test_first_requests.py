@@ -18,7 +18,7 @@ import pytest
 
 from stockcast import cache, forecasting
 from stockcast.contracts.model_record import PARENT, child_name
-from stockcast.healing import GONE
+from stockcast.jobs import GONE
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace
 from tests.api.servers import Server, kill, serving

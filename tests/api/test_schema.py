@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stockcast import healing
+from stockcast import jobs
 from stockcast.settings import Settings
 from tests.api.servers import Server, kill, serving
 
@@ -43,7 +43,7 @@ def test_schemathesis_finds_nothing(
             capture_output=True,
             text=True,
         )
-        for task in healing.tasks(settings):
+        for task in jobs.tasks(settings):
             if task.running:
                 kill(task.task_id)
     assert done.returncode == 0, done.stdout[-6000:]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 
-from stockcast.pipeline.closure import Library
+from stockcast.pipeline.import_graph import ImportGraph
 from stockcast.pipeline.kernels import Kernels
 from stockcast.pipeline.notebook import execute
 from stockcast.pipeline.plans import read_pipeline
@@ -28,8 +28,8 @@ def rows(settings: Settings, *, say: Say) -> list[Row]:
     """Time an otherwise empty notebook that imports what a child's training does, by turns."""
     say("Notebooks, forked and started anew ...")
     pipeline = read_pipeline()
-    library = Library(pipeline.library, pipeline.plumbing, pipeline.reads, pipeline.late)
-    files, more = library.imports(library.closure(_SOURCE))
+    graph = ImportGraph(pipeline.library, pipeline.plumbing, pipeline.reads, pipeline.late)
+    files, more = graph.imports(graph.reachable(_SOURCE))
     cell = "\n".join(f"import {name.partition(':')[0]}" for name in (*files, *more))
     warm, cold = Kernels(settings, "bench-warm", ""), Kernels(settings, "bench-cold", "")
     warm.warm_up(files, more, say)

@@ -18,7 +18,7 @@ from stockcast.cli import main, runs, views
 from stockcast.cli.output import console
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.model_record import ModelRecord
-from stockcast.healing.board import Board
+from stockcast.jobs.store import JobStore
 from stockcast.ledger import Ledger
 from stockcast.settings import load_settings
 from stockcast.workspace import Workspace
@@ -183,10 +183,10 @@ def test_ledger_shows_a_row_per_ticker(root: Path, contract: Document, capfd: Ou
 def test_tasks_show_what_was_asked_for_and_what_became_of_it(root: Path, capfd: Output) -> None:
     assert main(["tasks"]) == 0
     assert "Nothing was asked for yet" in capfd.readouterr().out
-    board = Board(load_settings())
+    store = JobStore(load_settings())
     for ticker, status, reason in (("AAPL", "completed", None), ("FB", "failed", "Too short.")):
-        task, lock = board.begin("forecast", ticker)
-        board.write(task.ended(status, reason))
+        task, lock = store.begin("forecast", ticker)
+        store.write(task.ended(status, reason))
         os.close(lock or 0)
     documents = answer(capfd, "tasks")
     assert {task["ticker"]: task["reason"] for task in documents} == {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stockcast import healing
+from stockcast import jobs
 from stockcast.dashboard.session import Session
 from stockcast.errors import BadInput
 from stockcast.settings import Settings
@@ -73,7 +73,7 @@ def test_what_the_kernel_writes_the_browser_cannot(session: Session, part: str) 
 def test_a_reader_without_leave_trains_nothing(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(healing, "heal", lambda *_: pytest.fail("a training was started"))
+    monkeypatch.setattr(jobs, "start", lambda *_: pytest.fail("a training was started"))
     session.picker.set_state({"value": "IBM"})
     assert "stockcast forecast IBM makes one." in session.notice.value
 
@@ -88,7 +88,7 @@ def test_a_failure_is_one_sentence(placed: Settings, monkeypatch: pytest.MonkeyP
         await asyncio.gather(*session._background)
         return session.notice.value
 
-    monkeypatch.setattr(healing, "heal", refuse)
+    monkeypatch.setattr(jobs, "start", refuse)
     notice = asyncio.run(enter())
     assert "Expected a ticker that the sample has, got &lt;b&gt;ZZZ&lt;/b&gt;." in notice
     assert "fault" in notice

@@ -144,7 +144,7 @@ def test_a_ticker_without_a_model_is_trained_while_one_watches(
     expect(page.locator("#notice .fault")).to_contain_text("NOSUCH", timeout=20_000)
     enter(page, "IBM")
     expect(page.get_by_role("progressbar")).to_be_visible(timeout=20_000)
-    visit.screenshot("dashboard-healing")
+    visit.screenshot("dashboard-job")
     expect(page.locator("#notice .done")).to_contain_text("IBM", timeout=TRAINING)
     expect(page.locator(".view[data-ticker=IBM] .fan:visible")).to_be_visible()
     assert visit.strangers == []

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from stockcast import healing
+from stockcast import jobs
 from stockcast.errors import BadInput
 from stockcast.settings import Settings, load_settings, parse_ticker
 
@@ -58,9 +58,9 @@ def test_hostile_ticker_or_id_writes_nothing(
     text: str, sample_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
     here = sample_settings()
-    assert healing.status(here, text) is None
+    assert jobs.status(here, text) is None
     with pytest.raises(BadInput):
-        healing.heal(here, text if text.strip().upper() not in ("AAPL", "^GSPC") else "../AAPL")
+        jobs.start(here, text if text.strip().upper() not in ("AAPL", "^GSPC") else "../AAPL")
     with pytest.raises(BadInput):
         load_settings("sample", {"parent_ticker": f"../{text}"})
     assert list(tmp_path.iterdir()) == []

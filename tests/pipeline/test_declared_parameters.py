@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stockcast.pipeline.closure import Library
+from stockcast.pipeline.import_graph import ImportGraph
 from stockcast.pipeline.plans import Pipeline, TaskPlan, plan, read_pipeline
 from stockcast.settings import Settings, load_settings
 
@@ -45,8 +45,8 @@ def read_by(path: Path) -> set[str]:
 
 
 def read_by_all(pipeline: Pipeline, notebook: Path) -> set[str]:
-    library = Library(pipeline.library, pipeline.plumbing, pipeline.reads)
-    paths: Iterable[Path] = [notebook, *library.closure(notebook).values()]
+    graph = ImportGraph(pipeline.library, pipeline.plumbing, pipeline.reads)
+    paths: Iterable[Path] = [notebook, *graph.reachable(notebook).values()]
     return set().union(*map(read_by, paths))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stockcast.errors import BadInput
-from stockcast.pipeline.sizes import differing, sizes
+from stockcast.pipeline.integrity import file_sizes, first_damaged
 from tests.pipeline.project import STAGES, Project
 
 CHILDREN = {"child-AAPL", "child-FB"}
@@ -116,12 +116,12 @@ def test_what_a_product_points_at_is_watched_with_it(tmp_path: Path, place: str)
     file.write_bytes(bytes(10))
     pointer = {"path": place} if "." in place else {"bundle": "bundle/hash"}
     product.write_text(json.dumps(pointer))
-    then = sizes(product)
-    assert differing(product, then) is None
+    then = file_sizes(product)
+    assert first_damaged(product, then) is None
     file.write_bytes(bytes(9))
-    assert differing(product, then) == place
+    assert first_damaged(product, then) == place
     file.unlink()
-    assert differing(product, then) == place
+    assert first_damaged(product, then) == place
 
 
 @pytest.mark.fault(

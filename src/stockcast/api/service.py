@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 import anyio
 from anyio import to_thread
 
-from stockcast import forecasting, healing
+from stockcast import forecasting, jobs
 from stockcast.api import condition
 from stockcast.api.counting import Counter
 from stockcast.api.limits import Limits
@@ -22,7 +22,7 @@ from stockcast.cache.aio import AsyncCache, Shared
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.model_record import PARENT
 from stockcast.errors import StockcastError
-from stockcast.healing import Task
+from stockcast.jobs import Task
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
@@ -92,11 +92,11 @@ class Service:
         """Return the forecast of ``ticker``, cached or made now. Raises as ``forecasting`` does."""
         return await self._computing.get(ticker, lambda: self.work(lambda: self._forecast(ticker)))
 
-    async def heal(self, ticker: str, kind: healing.Kind = "forecast") -> Task:
+    async def heal(self, ticker: str, kind: jobs.Kind = "forecast") -> Task:
         """Return the task that makes what is missing, started by whoever asked first."""
         return await self._healing.get(
             f"{kind} {ticker}",
-            lambda: self.work(lambda: healing.heal(self.settings, ticker, kind)),
+            lambda: self.work(lambda: jobs.start(self.settings, ticker, kind)),
         )
 
     async def health(self) -> Health:

@@ -50,13 +50,13 @@ def current_forecast(settings: Settings, ticker: str) -> Forecast:
     Raises:
         StockcastError: training failed; BadInput when what was given is at fault.
     """
-    from stockcast import forecasting, healing
+    from stockcast import forecasting, jobs
 
     with contextlib.suppress(forecasting.NoModel):
         return forecasting.forecast(settings, ticker)
     require_known(settings.model_copy(update={"tickers": (ticker,)}))
     say(f"there is no model of {ticker} yet; making one from the parent first.")
-    task = healing.heal_here(settings, ticker)
+    task = jobs.run_here(settings, ticker)
     if task.status == "failed":
         kind = BadInput if task.bad_input else StockcastError
         raise kind(f"No forecast of {ticker}: {task.reason}")
@@ -66,11 +66,11 @@ def current_forecast(settings: Settings, ticker: str) -> Forecast:
 @app.command()
 def tasks(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> None:
     """Show the forecasts and models that are being made, and what became of earlier ones."""
-    from stockcast import healing
+    from stockcast import jobs
 
     settings = settings_for(profile, assignments)
     with results_only():
-        documents = healing.tasks(settings)
+        documents = jobs.tasks(settings)
     if as_json:
         print_json(documents)
     elif documents:

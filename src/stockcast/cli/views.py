@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from stockcast.contracts.drift import DriftReport
-    from stockcast.healing import Task
+    from stockcast.jobs import Task
     from stockcast.pipeline import TaskStatus
 
 __all__ = [
@@ -169,7 +169,7 @@ def tasks(found: Sequence[TaskStatus]) -> Table:
 
 
 def long_work(found: Sequence[Task]) -> Table:
-    """Return one row per task of healing: how far it is, and why it failed."""
+    """Return one row per task: how far it is, and why it failed."""
     return table(
         ["started (UTC)", "what", "ticker", "status", "done>", "seconds>", "stage, reason"],
         [

@@ -27,7 +27,7 @@ from stockcast.settings import HOME, Settings
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
-    from stockcast.healing import Task
+    from stockcast.jobs import Task
 
 __all__ = ["TEMPLATES", "freshness", "overview", "progress", "sentence", "shell", "view"]
 

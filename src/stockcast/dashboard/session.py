@@ -19,7 +19,7 @@ from stockcast.settings import Settings, parse_ticker
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
-    from stockcast.healing import Task
+    from stockcast.jobs import Task
 
 __all__ = ["Area", "Picker", "Session"]
 
@@ -135,10 +135,10 @@ class Session:
             self._say(f"There is no forecast of {ticker}; stockcast forecast {ticker} makes one.")
 
     async def _begin(self, ticker: str) -> None:
-        from stockcast import healing
+        from stockcast import jobs
 
         try:  # in a thread, since it reads prices
-            task = await asyncio.to_thread(healing.heal, self._settings, ticker)
+            task = await asyncio.to_thread(jobs.start, self._settings, ticker)
         except StockcastError as error:
             if self.ticker == ticker:
                 self._say(str(error), "fault")
@@ -149,12 +149,12 @@ class Session:
             await self._follow(task.task_id, ticker)
 
     async def _follow(self, task_id: str, ticker: str) -> None:
-        from stockcast import healing
+        from stockcast import jobs
 
         while self._task == task_id:
             await asyncio.sleep(POLL)
             try:
-                task = healing.status(self._settings, task_id)
+                task = jobs.status(self._settings, task_id)
             except StockcastError as error:
                 self._say(str(error), "fault")
                 return

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from stockcast.lazy import homes
 
 if TYPE_CHECKING:
+    from stockcast.pipeline.cleanup import reset
     from stockcast.pipeline.freshness import TaskStatus, status
     from stockcast.pipeline.notebook import Failure
     from stockcast.pipeline.plans import TaskPlan, plan, task_names
-    from stockcast.pipeline.removal import reset
     from stockcast.pipeline.result import RunResult
     from stockcast.pipeline.runner import run
 
@@ -39,7 +39,7 @@ __getattr__ = homes(
         "TaskPlan": "stockcast.pipeline.plans",
         "TaskStatus": "stockcast.pipeline.freshness",
         "plan": "stockcast.pipeline.plans",
-        "reset": "stockcast.pipeline.removal",
+        "reset": "stockcast.pipeline.cleanup",
         "run": "stockcast.pipeline.runner",
         "status": "stockcast.pipeline.freshness",
         "task_names": "stockcast.pipeline.plans",

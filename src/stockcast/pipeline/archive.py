@@ -22,8 +22,8 @@ import stockcast
 from stockcast.contracts.run import RunRecord, StageRecord, TaskRecord, TaskState
 from stockcast.files import keep, share
 from stockcast.masking import mask
-from stockcast.pipeline.closure import digest
 from stockcast.pipeline.execution import failed_paths
+from stockcast.pipeline.import_graph import digest
 from stockcast.settings import HOME, Settings
 from stockcast.workspace import Workspace
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from ploomber import DAG
 
 from stockcast.errors import BadInput
-from stockcast.pipeline.closure import Library, digest
 from stockcast.pipeline.host import Host
+from stockcast.pipeline.import_graph import ImportGraph, digest
 from stockcast.pipeline.kernels import new_run_id
 from stockcast.pipeline.machine import Machine
 from stockcast.pipeline.plans import Pipeline, TaskPlan, plan, read_pipeline
@@ -30,12 +30,12 @@ def build(settings: Settings, host: Host, pipeline: Pipeline | None = None) -> D
     """
     pipeline = pipeline or read_pipeline()
     plans = plan(settings, pipeline)
-    library = Library(pipeline.library, pipeline.plumbing, pipeline.reads, pipeline.late)
+    graph = ImportGraph(pipeline.library, pipeline.plumbing, pipeline.reads, pipeline.late)
     paths = {task.notebook for task in plans}
     sources = {path: Notebook(path) for path in paths}
-    used = {path: library.closure(path) for path in paths}
+    used = {path: graph.reachable(path) for path in paths}
     hashes = {path: digest(path) for path in {p for files in used.values() for p in files.values()}}
-    imports = {path: library.imports(files) for path, files in used.items()}
+    imports = {path: graph.imports(files) for path, files in used.items()}
     dag = DAG(name=settings.profile)
     for task in plans:
         files = used[task.notebook]

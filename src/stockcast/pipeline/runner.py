@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from stockcast import logs
 from stockcast.files import check_folder
 from stockcast.masking import mask
-from stockcast.pipeline.accounts import accounted
 from stockcast.pipeline.imports import quickly
 from stockcast.pipeline.lock import held
 from stockcast.pipeline.result import RunResult
+from stockcast.pipeline.run_metrics import run_metrics
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
@@ -73,7 +73,7 @@ def run(
     console = console or stderr()
     progress = progress or Progress(console)
     command = _command(settings)
-    counted = accounted(settings) if targets is None else contextlib.nullcontext(lambda _: None)
+    counted = run_metrics(settings) if targets is None else contextlib.nullcontext(lambda _: None)
     with held(settings.root, command), _stoppable(command), counted as account:
         check_folder(Workspace.of(settings).reports)
         console.print("Looking for what has to run ...", style="dim")

@@ -31,8 +31,8 @@ from stockcast.errors import BadInput, StockcastError
 from stockcast.files import share, write_json
 from stockcast.pipeline.changes import Reason, Recipe, differences
 from stockcast.pipeline.host import Host
+from stockcast.pipeline.integrity import file_sizes, first_damaged
 from stockcast.pipeline.plans import TaskPlan
-from stockcast.pipeline.sizes import differing, sizes
 
 __all__ = ["Artefact", "Notebook", "Sidecar", "Stage"]
 
@@ -107,7 +107,7 @@ class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
         products = self.task.products
         first = next(iter(products.values()))._path_to_metadata
         if self._path_to_metadata == first:
-            measured = {key: sizes(product._path_to_file) for key, product in products.items()}
+            measured = {key: file_sizes(product._path_to_file) for key, product in products.items()}
             write_json(first, metadata | {"sizes": measured})
         else:
             self._path_to_metadata.unlink(missing_ok=True)
@@ -117,7 +117,7 @@ class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
     def damaged(self) -> str | None:
         """The product, or a file that it points at, if it is not as its task left it."""
         measured = self.metadata._data.get("sizes") or {}
-        return differing(self._path_to_file, measured.get(self._key, {}))
+        return first_damaged(self._path_to_file, measured.get(self._key, {}))
 
     def sweep(self) -> None:
         """Remove what a run that was killed left while it wrote the file or its sidecar."""

@@ -6,10 +6,10 @@ profile's own store, and :func:`sync` sends it later. MLflow takes seconds to im
 imported when something is recorded.
 """
 
-from stockcast.tracking.outbox import Synced, sync
 from stockcast.tracking.registry import ModelVersion, champion, promote, register
 from stockcast.tracking.runs import Run, attach, recent, run
 from stockcast.tracking.store import remote_uri
+from stockcast.tracking.sync_queue import Synced, sync
 
 __all__ = [
     "ModelVersion",

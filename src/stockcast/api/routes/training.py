@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from fastapi.responses import JSONResponse
 
-from stockcast import healing
+from stockcast import jobs
 from stockcast.api.callers import Refused
 from stockcast.api.schemas import Accepted, Problem, Responses, TaskState, TickerRequest
 from stockcast.api.service import Service
@@ -42,7 +42,7 @@ def router(service: Service) -> APIRouter:
         task_id: Annotated[str, Path(max_length=64, examples=["20130301T210000-0123abcd"])],
     ) -> TaskState:
         """Say how a task is. Once it is completed, its forecast is in Redis."""
-        task = await service.work(lambda: healing.status(service.settings, task_id))
+        task = await service.work(lambda: jobs.status(service.settings, task_id))
         if task is None:
             raise Refused(404, f"Expected the id of a task that was started here, got {task_id!r}.")
         return TaskState.model_validate(task.model_dump(mode="json"))
@@ -50,7 +50,7 @@ def router(service: Service) -> APIRouter:
     return routes
 
 
-def accepted(detail: str, task: healing.Task) -> JSONResponse:
+def accepted(detail: str, task: jobs.Task) -> JSONResponse:
     """Return the answer to whoever asked for what is in the making."""
     document = Accepted(status="training", detail=detail, task_id=task.task_id).model_dump()
     return JSONResponse(document, 202, {"location": f"/status/{task.task_id}"})

@@ -52,25 +52,25 @@ def begin(settings: Settings, rows: list[Document]) -> None:
 
 def bring(settings: Settings, folder: Path) -> Document:
     """Return what the databases hold, for :func:`brought`; files of runs go to ``folder``."""
-    from stockcast.tracking import parcels
+    from stockcast.tracking import run_export
 
     return {
         "ledger": Ledger(settings).export() if _own_ledger(settings) else [],
         "counts": [[*key, value] for key, value in totals_of(settings).read().items()],
-        "runs": parcels.pack_all(settings, folder),
+        "runs": run_export.export_all(settings, folder),
     }
 
 
 def brought(settings: Settings, document: Document, folder: Path) -> dict[str, str]:
     """Add what a worker brings; return what each of its runs is called here."""
-    from stockcast.tracking import parcels
+    from stockcast.tracking import run_export
 
     if document["ledger"]:
         Ledger(settings).merge(document["ledger"])
     counts = {(name, tuple(labels)): value for name, labels, value in document["counts"]}
     if counts:
         totals_of(settings).write(counts)
-    return parcels.deliver_here(settings, document["runs"], folder)
+    return run_export.import_all(settings, document["runs"], folder)
 
 
 def _own_ledger(settings: Settings) -> bool:

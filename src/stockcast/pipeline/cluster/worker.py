@@ -56,7 +56,7 @@ def perform(text: str) -> str:
         return json.dumps({"refused": identity(), "address": address})
     if _shares(asked):
         own = None
-    elif asked["luggage"]:
+    elif asked["staged"]:
         own = Path(os.environ.get("STOCKCAST_ROOT") or folder / "stockcast").resolve()
     else:
         return json.dumps({"elsewhere": True, "address": address})
@@ -163,7 +163,7 @@ class _Site:
         values, claim = asked["settings"], -1
         if self._own:
             root, claim = _claimed(self._own)
-            values = {**values, **asked["luggage"]["settings"], "root": str(root)}
+            values = {**values, **asked["staged"]["settings"], "root": str(root)}
             if values["prices_dir"]:
                 values["prices_dir"] = str(root / "prices")
         settings = load_settings(values["profile"], values)
@@ -203,17 +203,17 @@ def _claimed(own: Path) -> tuple[Path, int]:
 
 def _abroad(seat: _Seat, asked: Document) -> Document:
     """Run the notebook in a folder of this worker's own."""
-    from stockcast.pipeline.cluster.luggage import arrive, depart  # pandas, SQLAlchemy
+    from stockcast.pipeline.cluster.staging import stage_in, stage_out  # pandas, SQLAlchemy
 
-    settings, luggage = seat.kernels.settings, asked["luggage"]
+    settings, staged = seat.kernels.settings, asked["staged"]
     try:
-        files = seat.files = seat.files or Files(settings.root, SharedStore(luggage["store"]))
-        arrive(settings, files, luggage)
+        files = seat.files = seat.files or Files(settings.root, SharedStore(staged["store"]))
+        stage_in(settings, files, staged)
         task = {key: asked[key] for key in ("plan", "notebook", "inputs")}
         there = moved(json.dumps(task, ensure_ascii=False), asked["root"], str(settings.root))
         answer = _performed(seat, {**asked, **json.loads(there)})
         if not answer.get("stopped"):
-            answer["luggage"] = depart(settings, files, luggage, asked["root"])
+            answer["staged"] = stage_out(settings, files, staged, asked["root"])
     except StockcastError as error:
         failed = Failure(asked["plan"]["name"], type(error).__name__, str(error))
         return {"failure": failed.record().model_dump()}

@@ -26,7 +26,7 @@ from stockcast.settings import HOME, Settings, is_secret
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
-    from stockcast.pipeline.cluster.luggage import Luggage
+    from stockcast.pipeline.cluster.staging import Staging
 
 __all__ = ["Workers"]
 
@@ -155,8 +155,8 @@ class Workers:
         }
 
     def _answer(self, plan: TaskPlan, asked: Mapping[str, Any]) -> dict[str, Any]:
-        carried = self._luggage.packed(plan) if self._copies else None
-        text = json.dumps({**asked, "luggage": carried}, ensure_ascii=False)
+        carried = self._staging.stage(plan) if self._copies else None
+        text = json.dumps({**asked, "staged": carried}, ensure_ascii=False)
         try:
             answer: dict[str, Any] = json.loads(self._cluster.run(worker.perform, text, plan.name))
         except CancelledError:
@@ -168,10 +168,10 @@ class Workers:
         return answer
 
     @functools.cached_property
-    def _luggage(self) -> Luggage:
-        from stockcast.pipeline.cluster.luggage import Luggage  # pandas, SQLAlchemy
+    def _staging(self) -> Staging:
+        from stockcast.pipeline.cluster.staging import Staging  # pandas, SQLAlchemy
 
-        return Luggage(self.settings, self._plans)
+        return Staging(self.settings, self._plans)
 
     def _carry(self, address: str) -> None:
         """From now on have files go and come by the store, for the worker at ``address``."""
@@ -182,11 +182,11 @@ class Workers:
                 "both reach."
             )
         with self._lock:
-            self._copies = self._luggage is not None  # which finds out whether it can be used
+            self._copies = self._staging is not None  # which finds out whether it can be used
 
     def _take(self, plan: TaskPlan, answer: Mapping[str, Any]) -> None:
-        if answer.get("luggage"):
-            self._luggage.unpack(plan, answer["luggage"])
+        if answer.get("staged"):
+            self._staging.take_back(plan, answer["staged"])
         with self._lock, self.events().open("a", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in answer["events"])
             for note in answer["notes"]:

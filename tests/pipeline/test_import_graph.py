@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stockcast.errors import BadInput
-from stockcast.pipeline.closure import Library
+from stockcast.pipeline.import_graph import ImportGraph
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def package(tmp_path: Path) -> Path:
 def closure(package: Path, code: str, **options: object) -> set[str]:
     notebook = package.parent / "notebook.py"
     notebook.write_text(code)
-    library = Library(package, **{"plumbing": ["lib.plumbing"], **options})  # type: ignore[arg-type]
-    return set(library.closure(notebook))
+    graph = ImportGraph(package, **{"plumbing": ["lib.plumbing"], **options})  # type: ignore[arg-type]
+    return set(graph.reachable(notebook))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_file_that_a_module_reads_counts_with_what_it_imports(package: Path) -
 
 def test_a_listed_file_that_is_not_there_is_told(package: Path) -> None:
     with pytest.raises(BadInput, match="got no file"):
-        Library(package, reads={"lib.reader": [package / "gone.yaml"]})
+        ImportGraph(package, reads={"lib.reader": [package / "gone.yaml"]})
 
 
 def test_an_edit_is_seen_by_the_same_process(package: Path) -> None:

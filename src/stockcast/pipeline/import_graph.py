@@ -11,10 +11,10 @@ from typing import TypeGuard
 
 from stockcast.errors import BadInput
 
-__all__ = ["Library", "digest"]
+__all__ = ["ImportGraph", "digest"]
 
 
-class Library:
+class ImportGraph:
     """A package on disk, and the import closure of any file over it.
 
     Args:
@@ -40,7 +40,7 @@ class Library:
             if not path.is_file():
                 raise BadInput(f"Expected the files that `reads` lists, got no file {path}.")
 
-    def closure(self, notebook: Path) -> dict[str, Path]:
+    def reachable(self, notebook: Path) -> dict[str, Path]:
         """Return every module that running ``notebook`` can import, by dotted name, and the files
         they read, by file name; a package counts when something below it is imported."""
         found: dict[str, Path] = {}
@@ -56,9 +56,9 @@ class Library:
                 todo += self._used(file, "")
         return dict(sorted(found.items()))
 
-    def imports(self, closure: Mapping[str, Path]) -> tuple[dict[str, Path], list[str]]:
-        """Return the modules of a :meth:`closure`, and the packages that they import late."""
-        modules = {name: path for name, path in closure.items() if name in self._modules}
+    def imports(self, reachable: Mapping[str, Path]) -> tuple[dict[str, Path], list[str]]:
+        """Return the modules of a :meth:`reachable`, and the packages that they import late."""
+        modules = {name: path for name, path in reachable.items() if name in self._modules}
         return modules, [package for name in modules for package in self._late.get(name, ())]
 
     def _is_plumbing(self, name: str) -> bool:

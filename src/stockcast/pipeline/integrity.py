@@ -11,13 +11,13 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["differing", "sizes"]
+__all__ = ["file_sizes", "first_damaged"]
 
 #: What names a file or a folder beside a product: a pointer's prices, a model's bundle.
 _POINTERS = ("path", "bundle")
 
 
-def sizes(product: Path) -> dict[str, int]:
+def file_sizes(product: Path) -> dict[str, int]:
     """Return the bytes of ``product`` and of what it points at, by path beside it."""
     return {
         file.relative_to(product.parent).as_posix(): file.stat().st_size
@@ -25,7 +25,7 @@ def sizes(product: Path) -> dict[str, int]:
     }
 
 
-def differing(product: Path, then: Mapping[str, int]) -> str | None:
+def first_damaged(product: Path, then: Mapping[str, int]) -> str | None:
     """Return the first file of ``then`` that is gone, cut or of another size now, if any is."""
     for name, size in then.items():
         file = product.parent / name

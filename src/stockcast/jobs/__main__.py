@@ -1,4 +1,4 @@
-"""The process of one task: ``python -m stockcast.healing TASK_ID LOCK``, started by ``heal``.
+"""The process of one task: ``python -m stockcast.jobs TASK_ID LOCK``, started by ``start``.
 
 LOCK is the file descriptor of the task's lock, which the process holds until it ends.
 """
@@ -9,8 +9,8 @@ import os
 import sys
 
 from stockcast import logs
-from stockcast.healing.board import Board
-from stockcast.healing.chain import carry_out
+from stockcast.jobs.execution import carry_out
+from stockcast.jobs.store import JobStore
 from stockcast.pipeline.progress import stderr
 from stockcast.settings import load_settings
 
@@ -20,11 +20,11 @@ def main(task_id: str, lock: str) -> int:
     os.set_inheritable(int(lock), False)  # no kernel may hold it longer than we do
     settings = load_settings()
     logs.configure(settings)
-    board = Board(settings)
-    task = board.read(task_id)
+    store = JobStore(settings)
+    task = store.read(task_id)
     if task is None:
-        raise SystemExit(f"There is no task {task_id} in {board.folder}.")
-    return 0 if carry_out(settings, board, task, stderr()).status == "completed" else 1
+        raise SystemExit(f"There is no task {task_id} in {store.folder}.")
+    return 0 if carry_out(settings, store, task, stderr()).status == "completed" else 1
 
 
 if __name__ == "__main__":

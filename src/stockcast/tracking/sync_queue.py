@@ -18,7 +18,7 @@ from stockcast.errors import Unavailable
 from stockcast.locks import locked
 from stockcast.masking import mask
 from stockcast.settings import Settings
-from stockcast.tracking.parcels import deliver, ended, pack
+from stockcast.tracking.run_export import ended, export_run, import_run
 from stockcast.tracking.runs import SENT
 from stockcast.tracking.store import Store, brief, failures, local, server
 from stockcast.workspace import Workspace
@@ -68,8 +68,8 @@ def _mark(uri: str) -> str:
 
 def _send(ours: Store, theirs: Store, run: Any, done: Synced) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        parcel = pack(ours, run, Path(folder))
-        run_id, versions, crowned = deliver(theirs, parcel, Path(folder))
+        export = export_run(ours, run, Path(folder))
+        run_id, versions, crowned = import_run(theirs, export, Path(folder))
     done.versions += [f"{made.name}/{made.version}" for made in versions]
     done.champions += [f"{made.name}/{made.version}" for made in versions if made.name in crowned]
     ours.client.set_tag(run.info.run_id, _mark(theirs.uri), run_id)

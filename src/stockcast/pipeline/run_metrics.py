@@ -14,11 +14,11 @@ from stockcast.settings import Settings
 if TYPE_CHECKING:
     from stockcast.pipeline.result import RunResult
 
-__all__ = ["accounted"]
+__all__ = ["run_metrics"]
 
 
 @contextlib.contextmanager
-def accounted(settings: Settings) -> Iterator[Callable[[RunResult], None]]:
+def run_metrics(settings: Settings) -> Iterator[Callable[[RunResult], None]]:
     """Account for the run that takes place meanwhile; it hands its result to what this yields."""
     begun = time.monotonic()
     results: list[RunResult] = []

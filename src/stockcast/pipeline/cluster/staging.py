@@ -29,14 +29,14 @@ from stockcast.prices.files import FileSource
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["Luggage", "arrive", "depart"]
+__all__ = ["Staging", "stage_in", "stage_out"]
 
 Document = dict[str, Any]
 
 _PAGES = ("nb", "html")
 
 
-class Luggage:
+class Staging:
     """The runner's side: packs for a task, and unpacks what it brings.
 
     Args:
@@ -52,7 +52,7 @@ class Luggage:
         self._files = Files(settings.root, SharedStore(str(settings.shared_store)))
         self._lock = threading.Lock()
 
-    def packed(self, plan: TaskPlan) -> Document:
+    def stage(self, plan: TaskPlan) -> Document:
         """Return what a worker needs to know of the files for ``plan``; they are in the store."""
         patterns, own = self._needed(plan), self._own(plan)
         rows = records.rows_for(self._settings, plan.ticker)
@@ -66,7 +66,7 @@ class Luggage:
             "ledger": self._files.store.put(json.dumps(rows).encode()),
         }
 
-    def unpack(self, plan: TaskPlan, document: Document) -> None:
+    def take_back(self, plan: TaskPlan, document: Document) -> None:
         """Put everything in its place here.
 
         Raises:
@@ -133,36 +133,36 @@ class Luggage:
         return path.relative_to(self._settings.root).as_posix()
 
 
-def arrive(settings: Settings, files: Files, luggage: Document) -> None:
+def stage_in(settings: Settings, files: Files, staged: Document) -> None:
     """Make the worker's folder agree with the runner's, as far as a task may look.
 
     Raises:
         Unavailable: the store cannot be used.
     """
-    there = luggage["files"]
+    there = staged["files"]
     files.remove(
-        path for path in files.found([*luggage["patterns"], *luggage["own"]]) if path not in there
+        path for path in files.found([*staged["patterns"], *staged["own"]]) if path not in there
     )
     files.fetch(there)
     if settings.prices_dir:
         sources = Files(settings.prices_dir, files.store)
-        sources.remove(set(sources.found(["*"])) - luggage["sources"].keys())
-        sources.fetch(luggage["sources"])
-    records.begin(settings, json.loads(files.store.get(luggage["ledger"])))
+        sources.remove(set(sources.found(["*"])) - staged["sources"].keys())
+        sources.fetch(staged["sources"])
+    records.begin(settings, json.loads(files.store.get(staged["ledger"])))
 
 
-def depart(settings: Settings, files: Files, luggage: Document, root: str) -> Document:
+def stage_out(settings: Settings, files: Files, staged: Document, root: str) -> Document:
     """Return what the task has changed; the files are in the store, with paths of ``root``.
 
     Raises:
         Unavailable: the store cannot be used.
     """
-    before, after = luggage["files"], files.found(luggage["own"])
+    before, after = staged["files"], files.found(staged["own"])
     for path in after:
         if path.startswith("reports/"):
             _move(files.root, path, root)
     now = files.put(after)
-    own = [path for path in before if covered(path, luggage["own"])]
+    own = [path for path in before if covered(path, staged["own"])]
     with tempfile.TemporaryDirectory() as folder:
         brought = records.bring(settings, Path(folder))
         kept = Files(Path(folder), files.store)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stockcast import cache, forecasting, healing
+from stockcast import cache, forecasting, jobs
 from stockcast.settings import load_settings
 from tests.endtoend.commands import SMALL, copy_of, forecast_of, stockcast, stop_cache, until
 from tests.endtoend.conftest import Finished
@@ -19,14 +19,14 @@ def test_forecast_that_was_asked_for_is_trained_and_cached_by_one_task(
     where = {"root": str(root), "parent_epochs": "3", "child_epochs": "2", "tickers": "AAPL,FB"}
     settings = load_settings("sample", where)
     cache.connect(settings).connection.budget = 10
-    task = healing.heal(settings, "FB")
+    task = jobs.start(settings, "FB")
     assert task.elapsed_seconds < 1
 
     shown = stockcast("forecast", "FB", *SMALL, "--set", f"root={root}", "--json")
     assert shown.code == 0, shown.err
     assert f"Another process is at work on it ({task.task_id})" in shown.err
-    until(lambda: not (healing.status(settings, task.task_id) or task).running)
-    (ended,) = healing.tasks(settings)
+    until(lambda: not (jobs.status(settings, task.task_id) or task).running)
+    (ended,) = jobs.tasks(settings)
     assert (ended.status, ended.reason, ended.done) == ("completed", None, ended.total)
     assert forecasting.forecast(settings, "FB").cached
     assert forecast_of(root, "FB") == forecast_of(finished.root, "FB")

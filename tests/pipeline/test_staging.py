@@ -13,7 +13,7 @@ import pytest
 from stockcast.errors import BadInput, Unavailable
 from stockcast.pipeline.cluster import records
 from stockcast.pipeline.cluster.files import Files, SharedStore, covered, moved
-from stockcast.pipeline.cluster.luggage import Luggage, arrive, depart
+from stockcast.pipeline.cluster.staging import Staging, stage_in, stage_out
 from stockcast.pipeline.plans import plan
 from stockcast.settings import Settings
 from tests.pipeline.dask_cluster import Cluster
@@ -90,10 +90,10 @@ def test_worker_cannot_bring_a_file_that_is_not_its_tasks(
 ) -> None:
     settings = sample_settings(shared_store=store.url)
     plans = {each.name: each for each in plan(settings)}
-    luggage = Luggage(settings, plans)
+    staged = Staging(settings, plans)
     brought = {"files": {".bashrc": store.put(b"echo")}, "removed": []}
     with pytest.raises(Unavailable, match=r"'.bashrc', which is none of forecast-AAPL's"):
-        luggage.unpack(plans["forecast-AAPL"], brought)
+        staged.take_back(plans["forecast-AAPL"], brought)
     assert not (settings.root / ".bashrc").exists()
 
 
@@ -106,8 +106,8 @@ def test_task_takes_what_is_upstream_of_it_and_no_other_tickers(
         for path in each.products.values():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(each.name)
-    luggage = Luggage(settings, plans)
-    child = luggage.packed(plans["train_child-AAPL"])["files"]
+    staged = Staging(settings, plans)
+    child = staged.stage(plans["train_child-AAPL"])["files"]
     assert {path.removeprefix("products/sample/") for path in child} == {
         *(f"events/{ticker}.json" for ticker in ("AAPL", "^GSPC")),
         *(
@@ -122,7 +122,7 @@ def test_task_takes_what_is_upstream_of_it_and_no_other_tickers(
             for name in ("parent", "child-AAPL")
         ),
     }
-    everything = luggage.packed(plans["analysis"])["files"]
+    everything = staged.stage(plans["analysis"])["files"]
     assert "products/sample/forecasts/IBM.json" in everything
     assert "products/sample/prices/IBM/current.json" not in everything
 
@@ -133,14 +133,14 @@ def test_what_a_worker_left_of_a_task_that_was_lost_is_gone_before_the_next(
     settings = sample_settings(shared_store=store.url, root=str(tmp_path / "here"))
     plans = {each.name: each for each in plan(settings)}
     task = plans["forecast-AAPL"]
-    packed = Luggage(settings, plans).packed(task)
+    packed = Staging(settings, plans).stage(task)
     there = sample_settings(root=str(tmp_path / "there"))
     left = there.state / "forecasts" / "AAPL.json"
     left.parent.mkdir(parents=True)
     left.write_text("of a task whose worker was lost")
-    arrive(there, Files(there.root, store), packed)
+    stage_in(there, Files(there.root, store), packed)
     assert not left.exists()
-    back = depart(there, Files(there.root, store), packed, str(settings.root))
+    back = stage_out(there, Files(there.root, store), packed, str(settings.root))
     assert back["files"] == {}
     assert back["records"] == {"ledger": [], "counts": [], "runs": []}
 

@@ -1,6 +1,6 @@
 """Makes what is missing: parent, child, forecast and its place in the cache, in one chain.
 
-:func:`heal` starts the chain in a process of its own and returns at once; :func:`heal_here` works
+:func:`start` starts the chain in a process of its own and returns at once; :func:`run_here` works
 in the caller's. Whoever asks for what is being made already is told of the task at work.
 """
 
@@ -14,19 +14,19 @@ import time
 from typing import TYPE_CHECKING
 
 from stockcast.errors import BadInput
-from stockcast.healing.board import GONE, Board
-from stockcast.healing.task import KINDS, Kind, Task
+from stockcast.jobs.store import GONE, JobStore
+from stockcast.jobs.task import KINDS, Kind, Task
 from stockcast.settings import HOME, Settings, parse_ticker
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["GONE", "KINDS", "Kind", "Task", "heal", "heal_here", "status", "tasks"]
+__all__ = ["GONE", "KINDS", "Kind", "Task", "run_here", "start", "status", "tasks"]
 
 _LOOK = 0.3  # s between two looks at another process's task
 
 
-def heal(settings: Settings, ticker: str, kind: Kind = "forecast") -> Task:
+def start(settings: Settings, ticker: str, kind: Kind = "forecast") -> Task:
     """Start what makes the forecast (or model) of ``ticker``, unless it is at work already.
 
     Args:
@@ -41,21 +41,21 @@ def heal(settings: Settings, ticker: str, kind: Kind = "forecast") -> Task:
         BadInput: there is no such ticker or kind, or the root cannot be written.
         Unavailable: too many tasks are under way.
     """
-    board = Board(settings)
-    task, lock = board.begin(kind, _checked(settings, ticker, kind))
+    store = JobStore(settings)
+    task, lock = store.begin(kind, _checked(settings, ticker, kind))
     if lock is None:
         return task
     try:
-        _start(settings, board, task, lock)
+        _start(settings, store, task, lock)
     except OSError as error:
-        board.write(task.ended("failed", f"No process could be started: {error.strerror}."))
+        store.write(task.ended("failed", f"No process could be started: {error.strerror}."))
         raise
     finally:
         os.close(lock)  # the process has its own
     return task
 
 
-def heal_here(
+def run_here(
     settings: Settings, ticker: str, kind: Kind = "forecast", console: Console | None = None
 ) -> Task:
     """Do the same in this process, with progress on ``console`` (default: stderr).
@@ -64,30 +64,30 @@ def heal_here(
         The task as it ended, here or in the process that was at work on it.
 
     Raises:
-        BadInput: as :func:`heal`. Unavailable: as :func:`heal`.
+        BadInput: as :func:`start`. Unavailable: as :func:`start`.
     """
-    from stockcast.healing.chain import carry_out
+    from stockcast.jobs.execution import carry_out
     from stockcast.pipeline.progress import stderr
 
     console = console or stderr()
-    board = Board(settings)
-    task, lock = board.begin(kind, _checked(settings, ticker, kind))
+    store = JobStore(settings)
+    task, lock = store.begin(kind, _checked(settings, ticker, kind))
     if lock is None:
-        return _follow(board, task, console)
+        return _follow(store, task, console)
     try:
-        return carry_out(settings, board, task, console)
+        return carry_out(settings, store, task, console)
     finally:
         os.close(lock)
 
 
 def status(settings: Settings, task_id: str) -> Task | None:
     """Return how the task is now; None if the root knows none of that id."""
-    return Board(settings).read(task_id)
+    return JobStore(settings).read(task_id)
 
 
 def tasks(settings: Settings) -> list[Task]:
     """Return the tasks of the root, the latest first; the oldest are forgotten."""
-    return Board(settings).all()
+    return JobStore(settings).all()
 
 
 def _checked(settings: Settings, ticker: str, kind: Kind) -> str:
@@ -102,14 +102,14 @@ def _checked(settings: Settings, ticker: str, kind: Kind) -> str:
     return wanted
 
 
-def _start(settings: Settings, board: Board, task: Task, lock: int) -> None:
+def _start(settings: Settings, store: JobStore, task: Task, lock: int) -> None:
     from stockcast.pipeline.kernels import inherited
 
-    opened = os.open(board.log(task), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    opened = os.open(store.log(task), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(opened, "ab") as log:
         # settings, which may hold secrets, go by the environment: a command line is for all to see
         worker = subprocess.Popen(  # noqa: S603 - our own words, no shell
-            [sys.executable, "-P", "-m", "stockcast.healing", task.task_id, str(lock)],
+            [sys.executable, "-P", "-m", "stockcast.jobs", task.task_id, str(lock)],
             cwd=HOME,
             env=inherited(settings),
             pass_fds=(lock,),
@@ -122,7 +122,7 @@ def _start(settings: Settings, board: Board, task: Task, lock: int) -> None:
     threading.Thread(target=worker.wait, name=f"wait {task.name}", daemon=True).start()
 
 
-def _follow(board: Board, task: Task, console: Console) -> Task:
+def _follow(store: JobStore, task: Task, console: Console) -> Task:
     """Wait for the end of a task that another process is at work on."""
     console.print(f"Another process is at work on it ({task.task_id}).", style="dim", markup=False)
     stage = ""
@@ -131,5 +131,5 @@ def _follow(board: Board, task: Task, console: Console) -> Task:
             stage = task.stage
             console.print(f"[{task.done}/{task.total}] {stage}", style="dim", markup=False)
         time.sleep(_LOOK)
-        task = board.read(task.task_id) or task.ended("failed", GONE)
+        task = store.read(task.task_id) or task.ended("failed", GONE)
     return task

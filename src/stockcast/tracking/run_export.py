@@ -15,10 +15,10 @@ from stockcast.tracking.registry import ModelVersion, champion_of, enter, set_ch
 from stockcast.tracking.runs import CONTINUES, SENT, parts
 from stockcast.tracking.store import Store, code_of, failures, local
 
-__all__ = ["Parcel", "deliver", "deliver_here", "ended", "pack", "pack_all"]
+__all__ = ["RunExport", "ended", "export_all", "export_run", "import_all", "import_run"]
 
 #: JSON: id, name, status, start_time, end_time, tags, params, metrics (points), versions.
-Parcel = Mapping[str, Any]
+RunExport = Mapping[str, Any]
 
 #: Tag of a run that was delivered: the run that it is where it came from.
 _ORIGIN = "stockcast.origin"
@@ -42,7 +42,7 @@ def ended(store: Store) -> Iterator[Any]:
             return
 
 
-def pack(store: Store, run: Any, folder: Path) -> Parcel:
+def export_run(store: Store, run: Any, folder: Path) -> RunExport:
     """Return the run whole; its files are put into ``folder``, which is there."""
     info, data = run.info, run.data
     if store.client.list_artifacts(info.run_id):
@@ -71,37 +71,39 @@ def pack(store: Store, run: Any, folder: Path) -> Parcel:
     }
 
 
-def deliver(store: Store, parcel: Parcel, folder: Path) -> tuple[str, list[ModelVersion], set[str]]:
+def import_run(
+    store: Store, export: RunExport, folder: Path
+) -> tuple[str, list[ModelVersion], set[str]]:
     """Put what was packed into ``store``.
 
     Returns:
         The run's id there, the versions that it made, and the names whose champion is new.
     """
-    run_id = _counterpart(store, parcel)
-    _log(store, parcel, run_id)
+    run_id = _counterpart(store, export)
+    _log(store, export, run_id)
     if any(folder.iterdir()):
         store.client.log_artifacts(run_id, str(folder))
-    store.client.set_terminated(run_id, parcel["status"], parcel["end_time"])
-    made = [(enter(store, v["name"], run_id, v["tags"]), v["reigns"]) for v in parcel["versions"]]
+    store.client.set_terminated(run_id, export["status"], export["end_time"])
+    made = [(enter(store, v["name"], run_id, v["tags"]), v["reigns"]) for v in export["versions"]]
     crowned = {version.name for version, reigns in made if reigns and _crown(store, version)}
     return run_id, [version for version, _ in made], crowned
 
 
-def pack_all(settings: Settings, folder: Path) -> list[Parcel]:
+def export_all(settings: Settings, folder: Path) -> list[RunExport]:
     """Pack every run of our own store that is over; the files of each go to ``folder/<its id>``."""
     store, packed = local(settings), []
     for run in ended(store):
         files = folder / run.info.run_id
         files.mkdir(parents=True)
-        packed.append(pack(store, run, files))
+        packed.append(export_run(store, run, files))
     return packed
 
 
-def deliver_here(settings: Settings, parcels: list[Parcel], folder: Path) -> dict[str, str]:
-    """Put what :func:`pack_all` gave into our own store; return what each run is called here."""
+def import_all(settings: Settings, exports: list[RunExport], folder: Path) -> dict[str, str]:
+    """Put what :func:`export_all` gave into our own store; return what each run is called here."""
     return {
-        parcel["id"]: deliver(local(settings), parcel, folder / parcel["id"])[0]
-        for parcel in parcels
+        export["id"]: import_run(local(settings), export, folder / export["id"])[0]
+        for export in exports
     }
 
 
@@ -114,21 +116,21 @@ def _reigns(store: Store, version: Any) -> bool:
     return reigning is not None and reigning.version == int(version.version)
 
 
-def _counterpart(store: Store, parcel: Parcel) -> str:
-    """Return the run of the parcel in ``store``: one that is half there, else a new one."""
-    begun = parcel["tags"].get(CONTINUES)
+def _counterpart(store: Store, export: RunExport) -> str:
+    """Return the run of the export in ``store``: one that is half there, else a new one."""
+    begun = export["tags"].get(CONTINUES)
     if begun and _exists(store, begun):
         return str(begun)
     found = store.client.search_runs(
-        [store.experiment_id], f"tags.`{_ORIGIN}` = '{parcel['id']}'", max_results=1
+        [store.experiment_id], f"tags.`{_ORIGIN}` = '{export['id']}'", max_results=1
     )
     if found:
         return str(found[0].info.run_id)
     made = store.client.create_run(
         store.experiment_id,
-        start_time=parcel["start_time"],
-        run_name=parcel["name"],
-        tags={_ORIGIN: parcel["id"]},
+        start_time=export["start_time"],
+        run_name=export["name"],
+        tags={_ORIGIN: export["id"]},
     )
     return str(made.info.run_id)
 
@@ -143,19 +145,19 @@ def _exists(store: Store, run_id: str) -> bool:
     return True
 
 
-def _log(store: Store, parcel: Parcel, run_id: str) -> None:
+def _log(store: Store, export: RunExport, run_id: str) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
     # a server has now what another run of it was to go on with; our own store hands that on
     gone = CONTINUES if store.remote else ""
-    tags = {key: value for key, value in parcel["tags"].items() if key != gone}
-    entries = [RunTag(key, value) for key, value in {**tags, _ORIGIN: parcel["id"]}.items()]
-    params = [Param(key, value) for key, value in parcel["params"].items()]
+    tags = {key: value for key, value in export["tags"].items() if key != gone}
+    entries = [RunTag(key, value) for key, value in {**tags, _ORIGIN: export["id"]}.items()]
+    params = [Param(key, value) for key, value in export["params"].items()]
     for part in parts(entries, 100):
         store.client.log_batch(run_id, tags=part)
     for part in parts(params, 100):
         store.client.log_batch(run_id, params=part)
-    for part in parts([Metric(*point) for point in parcel["metrics"]], 1000):
+    for part in parts([Metric(*point) for point in export["metrics"]], 1000):
         store.client.log_batch(run_id, metrics=part)
 
 

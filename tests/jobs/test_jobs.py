@@ -1,4 +1,4 @@
-"""heal starts one process per task, which ends what it began, or can be begun again."""
+"""start makes one process per task, which ends what it began, or can be begun again."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from stockcast import cache, healing
+from stockcast import cache, jobs
 from stockcast.errors import BadInput
-from stockcast.healing import GONE, Task
+from stockcast.jobs import GONE, Task
 from stockcast.settings import HOME, Settings, load_settings
 
 PIPELINE = f"""
@@ -63,7 +63,7 @@ if ticker == "FB":
 ASK = """
 import sys, time
 from pathlib import Path
-from stockcast import cache, healing
+from stockcast import cache, jobs
 from stockcast.settings import load_settings
 
 settings = load_settings("sample", {"root": sys.argv[1]})
@@ -71,7 +71,7 @@ cache.connect(settings).connection.budget = 10
 Path(sys.argv[3]).touch()
 while not Path("ask").exists():
     time.sleep(0.005)
-print(healing.heal(settings, sys.argv[2], "train-child").task_id)
+print(jobs.start(settings, sys.argv[2], "train-child").task_id)
 """
 
 
@@ -110,7 +110,7 @@ class Place:
         return ids
 
     def task(self, task_id: str) -> Task:
-        found = healing.status(self.settings, task_id)
+        found = jobs.status(self.settings, task_id)
         assert found is not None
         return found
 
@@ -132,7 +132,7 @@ def worker_of(task_id: str) -> int:
     (pid,) = (
         int(place.parent.name)
         for place in Path("/proc").glob("[0-9]*/cmdline")
-        if f"stockcast.healing\0{task_id}\0".encode() in _read(place)
+        if f"stockcast.jobs\0{task_id}\0".encode() in _read(place)
     )
     return pid
 
@@ -149,7 +149,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     made = Place(tmp_path)
     yield made
     made.go()
-    until(lambda: not any(task.running for task in healing.tasks(made.settings)))
+    until(lambda: not any(task.running for task in jobs.tasks(made.settings)))
     cache.stop(made.settings)
 
 
@@ -165,7 +165,7 @@ def test_many_who_ask_at_once_get_one_task_and_another_ticker_queues(place: Plac
     aapl, fb = ids[0], ids[3]
     until(lambda: "queued" in {place.task(aapl).stage, place.task(fb).stage})
     until(lambda: place.begun("AAPL") or place.begun("FB"))
-    (at_work,) = (task for task in healing.tasks(place.settings) if task.stage != "queued")
+    (at_work,) = (task for task in jobs.tasks(place.settings) if task.stage != "queued")
     assert (at_work.status, at_work.done, at_work.total) == ("running", 1, 2)
     assert at_work.stage == f"train_child-{at_work.ticker}"
     assert at_work.elapsed_seconds > 0
@@ -197,7 +197,7 @@ def test_kill_9_is_told_at_once_and_the_next_task_ends_what_was_left(place: Plac
 
 def test_ticker_that_the_source_does_not_have_starts_nothing(place: Place) -> None:
     with pytest.raises(BadInput, match="did you mean MSFT"):
-        healing.heal(place.settings, "MSFR")
+        jobs.start(place.settings, "MSFR")
     with pytest.raises(BadInput, match="Expected one of train-parent, train-child, forecast"):
-        healing.heal(place.settings, "AAPL", "everything")  # type: ignore[arg-type]
+        jobs.start(place.settings, "AAPL", "everything")  # type: ignore[arg-type]
     assert not place.root.exists()

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stockcast.errors import BadInput, StockcastError
-from stockcast.healing.board import Board
-from stockcast.healing.task import KINDS, Task
+from stockcast.jobs.store import JobStore
+from stockcast.jobs.task import KINDS, Task
 from stockcast.masking import mask
 from stockcast.pipeline.lock import Locked
 from stockcast.pipeline.progress import Progress
@@ -27,12 +27,12 @@ _PAUSE = 0.5  # s between two attempts at a root that another run holds
 
 
 class Reporter(Progress):
-    """Shows the pipeline's progress on a console and records it on the board."""
+    """Shows the pipeline's progress on a console and records it on the store."""
 
-    def __init__(self, board: Board, task: Task, console: Console) -> None:
+    def __init__(self, store: JobStore, task: Task, console: Console) -> None:
         super().__init__(console)
         self.task = task
-        self._board = board
+        self._board = store
 
     def at(self, stage: str) -> None:
         """Record that the task does ``stage`` now."""
@@ -59,13 +59,13 @@ class Reporter(Progress):
             self._board.write(task)
 
 
-def carry_out(settings: Settings, board: Board, task: Task, console: Console) -> Task:
+def carry_out(settings: Settings, store: JobStore, task: Task, console: Console) -> Task:
     """Do what ``task`` stands for, and return it as it ended; the caller holds its lock.
 
     A failure raises nothing here; what stops the process is recorded and raised.
     """
-    reporter = Reporter(board, task, console)
-    with board.claimed(task):
+    reporter = Reporter(store, task, console)
+    with store.claimed(task):
         try:
             missed = _chain(settings, reporter)
             ended = reporter.task.ended("completed", missed)
@@ -73,13 +73,13 @@ def carry_out(settings: Settings, board: Board, task: Task, console: Console) ->
             said, given = mask(str(error), settings), isinstance(error, BadInput)
             ended = reporter.task.ended("failed", said, bad_input=given)
         except (KeyboardInterrupt, SystemExit):
-            board.write(reporter.task.ended("failed", "It was stopped; ask again to resume."))
+            store.write(reporter.task.ended("failed", "It was stopped; ask again to resume."))
             raise
         except Exception as error:
             said = mask(f"{type(error).__name__}: {error}", settings)
-            board.write(reporter.task.ended("failed", f"An unexpected {said}."))
+            store.write(reporter.task.ended("failed", f"An unexpected {said}."))
             raise
-        board.write(ended)
+        store.write(ended)
     return ended
 
 

@@ -22,12 +22,12 @@ from pathlib import Path
 from stockcast import cache
 from stockcast.errors import BadInput, Unavailable
 from stockcast.files import read_json, write_json
-from stockcast.healing.task import Kind, Task
+from stockcast.jobs.task import Kind, Task
 from stockcast.locks import locked, open_lock, take
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["GONE", "KEPT", "LEASE", "LIMIT", "Board"]
+__all__ = ["GONE", "KEPT", "LEASE", "LIMIT", "JobStore"]
 
 #: Seconds after which other machines give up a task that was killed.
 LEASE = 15.0
@@ -49,7 +49,7 @@ class Record(Task):
     updated_at: str = ""
 
 
-class Board:
+class JobStore:
     """The tasks of one root."""
 
     def __init__(self, settings: Settings) -> None:
@@ -66,7 +66,7 @@ class Board:
             Unavailable: too many tasks are under way.
         """
         task = Task.new(kind, ticker)
-        with locked(self.folder / "board.lock"):  # or one asks while another has half begun
+        with locked(self.folder / "store.lock"):  # or one asks while another has half begun
             lock = self._take(task.name)
             if lock is None:
                 return self._at_work(task.name), None

@@ -1,4 +1,4 @@
-"""What the board says of a task is true, whatever became of its process, of Redis or of a file."""
+"""What the store says of a task is true, whatever became of its process, of Redis or of a file."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 from stockcast import cache
 from stockcast.errors import Unavailable
-from stockcast.healing import board
-from stockcast.healing.board import GONE, Board
-from stockcast.healing.task import Task
+from stockcast.jobs import store
+from stockcast.jobs.store import GONE, JobStore
+from stockcast.jobs.task import Task
 from stockcast.settings import Settings
 
 DEAD = "redis://127.0.0.1:1/0"
@@ -28,30 +28,30 @@ def settings(sample_settings: Callable[..., Settings]) -> Iterator[Settings]:
 
 
 @pytest.fixture
-def here(settings: Settings) -> Board:
-    return Board(settings)
+def here(settings: Settings) -> JobStore:
+    return JobStore(settings)
 
 
-def begun(here: Board, ticker: str = "AAPL") -> tuple[Task, int]:
+def begun(here: JobStore, ticker: str = "AAPL") -> tuple[Task, int]:
     task, lock = here.begin("forecast", ticker)
     assert lock is not None
     return task, lock
 
 
-def said(here: Board, task: Task) -> Task:
+def said(here: JobStore, task: Task) -> Task:
     found = here.read(task.task_id)
     assert found is not None
     return found
 
 
-def test_same_task_is_not_begun_twice(here: Board) -> None:
+def test_same_task_is_not_begun_twice(here: JobStore) -> None:
     task, lock = begun(here)
     again, none = here.begin("forecast", "AAPL")
     assert (again.task_id, none) == (task.task_id, None)
     os.close(lock)
 
 
-def test_other_ticker_or_kind_is_another_task(here: Board) -> None:
+def test_other_ticker_or_kind_is_another_task(here: JobStore) -> None:
     locks = [begun(here)[1], begun(here, "IBM")[1], here.begin("train-child", "AAPL")[1]]
     assert None not in locks
     for lock in locks:
@@ -63,7 +63,7 @@ def test_other_ticker_or_kind_is_another_task(here: Board) -> None:
     "the task has failed: it stopped without finishing",
     "ask again; what was finished is kept",
 )
-def test_task_runs_while_its_lock_is_held_and_has_failed_after(here: Board) -> None:
+def test_task_runs_while_its_lock_is_held_and_has_failed_after(here: JobStore) -> None:
     task, lock = begun(here)
     assert said(here, task).status == "running"
     os.close(lock)  # as the kernel does when the process is killed
@@ -73,7 +73,7 @@ def test_task_runs_while_its_lock_is_held_and_has_failed_after(here: Board) -> N
     assert begun(here)[0].task_id != task.task_id
 
 
-def test_task_that_was_killed_stays_failed_while_its_successor_runs(here: Board) -> None:
+def test_task_that_was_killed_stays_failed_while_its_successor_runs(here: JobStore) -> None:
     task, lock = begun(here)
     os.close(lock)
     successor, lock = begun(here)
@@ -82,7 +82,7 @@ def test_task_that_was_killed_stays_failed_while_its_successor_runs(here: Board)
     os.close(lock)
 
 
-def test_end_of_a_task_is_told_with_its_reason(here: Board) -> None:
+def test_end_of_a_task_is_told_with_its_reason(here: JobStore) -> None:
     task, lock = begun(here)
     here.write(task.ended("failed", "Expected rain, got sun.", bad_input=True))
     os.close(lock)
@@ -94,7 +94,7 @@ def test_end_of_a_task_is_told_with_its_reason(here: Board) -> None:
     )
 
 
-def test_latest_task_comes_first(here: Board) -> None:
+def test_latest_task_comes_first(here: JobStore) -> None:
     for ticker in ("AAPL", "IBM", "MSFT"):
         task, lock = begun(here, ticker)
         here.write(task.ended("completed"))
@@ -103,7 +103,7 @@ def test_latest_task_comes_first(here: Board) -> None:
     assert [task.ticker for task in here.all()] == ["MSFT", "IBM", "AAPL"]
 
 
-def test_another_process_learns_of_a_task_without_its_files(here: Board) -> None:
+def test_another_process_learns_of_a_task_without_its_files(here: JobStore) -> None:
     task, lock = begun(here)
     here.write(task.now(stage="train_parent", done=2, total=5))
     (here.folder / f"{task.task_id}.json").unlink()
@@ -117,7 +117,7 @@ def test_another_process_learns_of_a_task_without_its_files(here: Board) -> None
     "nothing to do",
 )
 def test_without_redis_the_files_tell(sample_settings: Callable[..., Settings]) -> None:
-    here = Board(sample_settings(redis_url=DEAD))
+    here = JobStore(sample_settings(redis_url=DEAD))
     task, lock = begun(here)
     here.write(task.now(stage="train_parent", done=2, total=5))
     assert (said(here, task).status, said(here, task).done) == ("running", 2)
@@ -126,39 +126,41 @@ def test_without_redis_the_files_tell(sample_settings: Callable[..., Settings]) 
     assert said(here, task).reason == GONE
 
 
-def test_redis_that_was_away_at_the_end_tells_no_old_tale(here: Board, settings: Settings) -> None:
+def test_redis_that_was_away_at_the_end_tells_no_old_tale(
+    here: JobStore, settings: Settings
+) -> None:
     task, lock = begun(here)
-    without = Board(settings.model_copy(update={"redis_url": DEAD}))
+    without = JobStore(settings.model_copy(update={"redis_url": DEAD}))
     without.write(task.ended("completed"))
     os.close(lock)
     assert said(here, task).status == "completed"
 
 
-def test_damaged_record_is_read_from_redis(here: Board) -> None:
+def test_damaged_record_is_read_from_redis(here: JobStore) -> None:
     task, lock = begun(here)
     (here.folder / f"{task.task_id}.json").write_text('{"task_id": "')
     assert said(here, task).status == "running"
     os.close(lock)
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "", "board", "20261124T071817-0c9864ac"])
-def test_unknown_id_is_no_task_and_no_path(name: str, here: Board) -> None:
+@pytest.mark.parametrize("name", ["../../etc/passwd", "", "store", "20261124T071817-0c9864ac"])
+def test_unknown_id_is_no_task_and_no_path(name: str, here: JobStore) -> None:
     assert here.read(name) is None
 
 
 def test_look_at_a_root_without_tasks_makes_nothing(settings: Settings) -> None:
     elsewhere = settings.model_copy(update={"root": settings.root / "elsewhere"})
-    assert Board(elsewhere).all() == []
+    assert JobStore(elsewhere).all() == []
     assert not elsewhere.root.exists()
 
 
 def test_machine_that_shares_only_redis_is_told_of_the_task_until_its_lease_ends(
-    here: Board, monkeypatch: pytest.MonkeyPatch
+    here: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(board, "LEASE", 6.0)  # and is renewed every 2 s
+    monkeypatch.setattr(store, "LEASE", 6.0)  # and is renewed every 2 s
     task, lock = begun(here)
     with here.claimed(task):
-        monkeypatch.setattr(board, "_HOST", "another")
+        monkeypatch.setattr(store, "_HOST", "another")
         for path in here.folder.iterdir():
             path.unlink()  # what the other machine has of the root is its own
         wait_until_renewed(here, task)
@@ -169,7 +171,7 @@ def test_machine_that_shares_only_redis_is_told_of_the_task_until_its_lease_ends
     os.close(lock)
 
 
-def wait_until_renewed(here: Board, task: Task) -> None:
+def wait_until_renewed(here: JobStore, task: Task) -> None:
     def left() -> int:
         """Milliseconds until the claim runs out."""
         key = here._shared._claim(task.name)
@@ -182,8 +184,8 @@ def wait_until_renewed(here: Board, task: Task) -> None:
         time.sleep(0.05)
 
 
-def test_oldest_tasks_are_forgotten(here: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(board, "KEPT", 3)
+def test_oldest_tasks_are_forgotten(here: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "KEPT", 3)
     for ticker in ("AAPL", "IBM", "MSFT", "FB", "GOOG"):
         task, lock = begun(here, ticker)
         here.log(task).touch()
@@ -198,7 +200,9 @@ def test_oldest_tasks_are_forgotten(here: Board, monkeypatch: pytest.MonkeyPatch
     "a training is started all the same; the false ones are listed until their claims end",
     "by itself",
 )
-def test_tasks_that_only_redis_tells_of_block_no_training(here: Board, settings: Settings) -> None:
+def test_tasks_that_only_redis_tells_of_block_no_training(
+    here: JobStore, settings: Settings
+) -> None:
     os.close(begun(here, "IBM")[1])  # a root without tasks asks no Redis
     shared = cache.connect(settings).tasks
     for number in range(40):
@@ -211,8 +215,10 @@ def test_tasks_that_only_redis_tells_of_block_no_training(here: Board, settings:
     os.close(begun(here)[1])
 
 
-def test_too_many_tasks_at_once_are_refused(here: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(board, "LIMIT", 2)
+def test_too_many_tasks_at_once_are_refused(
+    here: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "LIMIT", 2)
     locks = [begun(here, ticker)[1] for ticker in ("AAPL", "IBM")]
     with pytest.raises(Unavailable, match="2 tasks are under way"):
         here.begin("forecast", "MSFT")
