@@ -7,9 +7,9 @@ from pathlib import Path
 
 from stockcast.errors import BadInput, StockcastError
 from stockcast.masking import mask
-from stockcast.monitoring.metrics import client
-from stockcast.monitoring.metrics.recording import fell_back
 from stockcast.settings import Settings
+from stockcast.telemetry.metrics import client
+from stockcast.telemetry.metrics.recording import fell_back
 from stockcast.workspace import Workspace
 
 __all__ = ["publish", "push", "serve", "textfile", "write_textfile"]
