@@ -4,6 +4,7 @@ import contextlib
 import gc
 import json
 import os
+import resource
 import tempfile
 import threading
 import time
@@ -84,6 +85,19 @@ def test_kernels_are_processes_of_their_own_forked_from_a_warm_one(project: Proj
         assert each["parent_threads"] == 1
         assert each["standard_input"] == "/dev/null"
     assert not alive(found[0]["parent"])  # it ends with its run
+
+
+def test_a_runner_with_a_thousand_files_open_starts_kernels(project: Project) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    project.write([TELLS], late=LATE)
+    try:
+        with contextlib.ExitStack() as files:
+            for _ in range(1024):
+                files.enter_context(Path(os.devnull).open())
+            assert tell(project).exit_code == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_random_numbers_of_two_kernels_differ(project: Project) -> None:

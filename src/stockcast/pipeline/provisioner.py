@@ -64,7 +64,7 @@ class ForkedKernel:
 
     def poll(self) -> int | None:
         """Return the exit code, or None while the kernel runs."""
-        if self.returncode is None and select.select([self._pipe], [], [], 0)[0]:
+        if self.returncode is None and self._readable(0):
             # closed without a word: its parent died, and it with its parent
             self.returncode = int(self._pipe.readline()[4:] or -signal.SIGKILL)
             self._pipe.close()
@@ -72,9 +72,14 @@ class ForkedKernel:
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the kernel's end and return its exit code."""
-        if self.returncode is None and not select.select([self._pipe], [], [], timeout)[0]:
+        if self.returncode is None and not self._readable(timeout):
             raise subprocess.TimeoutExpired(f"kernel {self.pid}", timeout or 0)
         return int(self.poll() or 0)
+
+    def _readable(self, timeout: float | None) -> bool:
+        poll = select.poll()  # select.select() refuses descriptors from 1024 on
+        poll.register(self._pipe, select.POLLIN)
+        return bool(poll.poll(None if timeout is None else timeout * 1000))
 
     def send_signal(self, signum: int) -> None:
         """Send a signal, unless the kernel has ended."""

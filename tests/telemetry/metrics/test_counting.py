@@ -167,3 +167,15 @@ def test_names_follow_the_rules_of_prometheus() -> None:
         assert metric.name.endswith("_total") == (metric.kind == "counter")
         assert metric.help.endswith(".")
         assert bool(metric.buckets) == (metric.kind == "histogram")
+
+
+def test_one_process_holds_the_file_of_one_profile_open(
+    tmp_path: Path, sample_settings: Make
+) -> None:
+    roots = [sample_settings(root=str(tmp_path / name)) for name in "abc"]
+    for settings in (*roots, *roots):
+        metrics.forecast_served(settings, "AAPL", "child", 0.004, cached=True)
+    opened = [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    assert {Path(name).parts[-5] for name in opened if str(tmp_path) in name} == {"c"}
+    name = "stockcast_forecasts_total"
+    assert [sum(v for k, v in told(each).items() if k[0] == name) for each in roots] == [2, 2, 2]

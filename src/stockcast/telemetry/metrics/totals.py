@@ -78,6 +78,11 @@ class Totals:
             return {}
         return {(name, tuple(json.loads(labels))): value for name, labels, value in rows}
 
+    def close(self) -> None:
+        """Close the file; whoever writes or reads next opens it again."""
+        with self._lock:
+            self._let_go()
+
     def _do(self, act: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """Return what ``act`` gives; a damaged file is set aside, and counts start again."""
         with self._lock:
@@ -92,22 +97,29 @@ class Totals:
     def _set_aside(self, error: Exception) -> None:
         unreadable = self._path.with_name(f"{self._path.name}.unreadable")
         _LOG.warning("Metrics start again from zero: %s (%s).", unreadable, error)
-        self._connection = None
+        self._let_go()
         self._path.replace(unreadable)
         for suffix in ("-wal", "-shm"):  # they belong to it, and would be taken for the new one's
             self._path.with_name(f"{self._path.name}{suffix}").unlink(missing_ok=True)
 
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
     def _open(self) -> sqlite3.Connection:
         """Return the connection; a new one when the file was removed meanwhile."""
         if self._connection is None or not self._is_there():
+            self._let_go()
             self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(
                 self._path, PATIENCE, isolation_level=None, check_same_thread=False
             )
+            self._connection, self._inode = connection, 0
             keep_log(connection)
             connection.execute("PRAGMA synchronous = NORMAL")  # outlives the process, not the power
             connection.execute(_TABLE)
-            self._connection, self._inode = connection, self._path.stat().st_ino
+            self._inode = self._path.stat().st_ino  # only now: before, it is opened anew
         return self._connection
 
     def _is_there(self) -> bool:
@@ -123,12 +135,15 @@ class Totals:
 
 
 def totals_of(settings: Settings) -> Totals:
-    """Return the totals of the profile as this process has them open.
+    """Return the totals of the profile as this process has them open, the last one asked for only.
 
     A connection must not cross a fork, so a forked process never meets its parent's.
     """
-    path = Workspace.of(settings).metrics / "totals.db"
-    return _open_here.setdefault((os.getpid(), path), Totals(path))
+    key = os.getpid(), Workspace.of(settings).metrics / "totals.db"
+    if key not in _open_here:
+        for other in [each for each in _open_here if each[0] == key[0]]:
+            _open_here.pop(other).close()
+    return _open_here.setdefault(key, Totals(key[1]))
 
 
 _open_here: dict[tuple[int, Path], Totals] = {}
