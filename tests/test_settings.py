@@ -8,7 +8,7 @@ import pytest
 
 from stockcast.cli import main
 from stockcast.errors import BadInput
-from stockcast.masking import mask
+from stockcast.redaction import mask
 from stockcast.settings import HOME, WELL_KNOWN, Settings, is_secret, load_settings
 
 PLANTED = "pl4nted-s3cret"

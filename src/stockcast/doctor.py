@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from stockcast.deadline import within
 from stockcast.errors import BadInput, StockcastError, Unavailable
-from stockcast.masking import mask
+from stockcast.redaction import mask
 from stockcast.settings import HOME, Settings, env_file
 from stockcast.workspace import Workspace
 

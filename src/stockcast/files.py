@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "atomic_write",
     "check_folder",
     "keep",
     "read_json",
-    "replacing",
     "share",
     "write_json",
     "write_parquet",
@@ -32,7 +32,7 @@ __all__ = [
 
 
 @contextlib.contextmanager
-def replacing(path: Path, mode: int = 0o666) -> Iterator[Path]:
+def atomic_write(path: Path, mode: int = 0o666) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it takes ``path``'s place in one step.
 
     Args:
@@ -76,7 +76,7 @@ def _not_writable(folder: Path, error: OSError) -> BadInput:
 def keep(path: Path, copy: Path) -> None:
     """Copy the file ``path`` to ``copy`` unless that is there: what is kept never changes."""
     if not copy.exists():
-        with replacing(copy) as temporary:
+        with atomic_write(copy) as temporary:
             shutil.copyfile(path, temporary)
 
 
@@ -93,7 +93,7 @@ def share(path: Path, copy: Path) -> None:
 
 def write_json(path: Path, document: Any) -> None:
     """Write ``document`` as indented JSON; NaN is refused, since it is not JSON."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", "utf-8")
 
 
@@ -118,7 +118,7 @@ def write_table(path: Path, table: pa.Table) -> None:
         elif pa.types.is_temporal(field.type):
             packing[field.name] = "DELTA_BINARY_PACKED"
     others = [name for name in table.column_names if name not in packing]
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         pq.write_table(
             table,
             temporary,
@@ -130,8 +130,8 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 
 def write_text(path: Path, text: str, mode: int = 0o666) -> None:
-    """Write ``text`` as UTF-8; ``mode`` as :func:`replacing` has it."""
-    with replacing(path, mode) as temporary:
+    """Write ``text`` as UTF-8; ``mode`` as :func:`atomic_write` has it."""
+    with atomic_write(path, mode) as temporary:
         temporary.write_text(text, "utf-8")
 
 

@@ -8,7 +8,6 @@ line of ``.env``, an environment variable ``STOCKCAST_<KEY>`` (or one of the wel
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import difflib
 import os
@@ -31,7 +30,7 @@ from pydantic_settings import (
 from stockcast import markets
 from stockcast.errors import BadInput
 from stockcast.markets import Market
-from stockcast.redaction import redact, without_logins
+from stockcast.redaction import SOURCES, mask
 
 __all__ = [
     "HOME",
@@ -403,12 +402,8 @@ class Settings(BaseSettings):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Show no login of a URL, as a notebook that prints its settings would."""
-        secrets: list[str] = []
-        with contextlib.suppress(BadInput):  # a .env that cannot be read gave nobody a secret
-            secrets = secret_values()
         for key, value in super().__repr_args__():
-            shown = without_logins(redact(value, secrets)) if isinstance(value, str) else value
-            yield key, shown
+            yield key, mask(value) if isinstance(value, str) else value
 
     @property
     def state(self) -> Path:
@@ -495,6 +490,9 @@ def secret_values() -> list[str]:
         for value in (place.get(name) for place in places)
         if value
     ]
+
+
+SOURCES.append(secret_values)
 
 
 def is_secret(key: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stockcast.files import replacing, write_json
+from stockcast.files import atomic_write, write_json
 from tests.bench.timing import Row
 
 __all__ = ["table", "write"]
@@ -28,7 +28,7 @@ def write(
     before, _, rest = text.partition(begin)
     after = rest.partition(END)[2]
     parts = (begin, _machine(document), table(rows), more, END)
-    with replacing(page) as temporary:
+    with atomic_write(page) as temporary:
         temporary.write_text(before + "\n\n".join(filter(None, parts)) + after, "utf-8")
 
 

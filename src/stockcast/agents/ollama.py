@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from stockcast.deadline import within
 from stockcast.errors import BadInput
-from stockcast.masking import mask
+from stockcast.redaction import mask
 
 if TYPE_CHECKING:
     from stockcast.settings import Settings

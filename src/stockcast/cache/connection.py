@@ -15,7 +15,7 @@ from redis.retry import Retry
 from stockcast.cache.server import EmbeddedServer
 from stockcast.deadline import within
 from stockcast.errors import BadInput, Unavailable
-from stockcast.masking import mask
+from stockcast.redaction import mask
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 

@@ -1,4 +1,4 @@
-"""The cache of one profile: forecasts by what they were made from, and single flights."""
+"""The cache of one profile: forecasts, and one computation at a time of each."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from stockcast.cache.connection import Connection, Health
-from stockcast.cache.flight import fly
 from stockcast.cache.server import EmbeddedServer
+from stockcast.cache.single_flight import single_flight
 from stockcast.cache.tasks import Tasks
 from stockcast.contracts.forecast import Forecast
 from stockcast.errors import Unavailable
@@ -95,7 +95,7 @@ class Cache:
             Unavailable: another process is still at work after ``patience`` seconds.
         """
         full = f"{self._prefix}:once:{self._scope}:{key}"
-        return fly(self.connection, full, compute, recall, lease=lease, patience=patience)
+        return single_flight(self.connection, full, compute, recall, lease=lease, patience=patience)
 
     def forecast_once(
         self,

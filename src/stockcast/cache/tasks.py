@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stockcast.cache.connection import Connection
-from stockcast.cache.flight import claim, release
+from stockcast.cache.single_flight import claim, release
 from stockcast.errors import Unavailable
 
 __all__ = ["Tasks"]

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import typer
 
+from stockcast import logs
 from stockcast.cli import (
     check,
     comparisons,
@@ -29,7 +30,6 @@ from stockcast.cli import (
 )
 from stockcast.cli.app import app
 from stockcast.cli.output import say, show_error
-from stockcast.telemetry import logs
 
 __all__ = ["main"]
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from stockcast import logs
 from stockcast.errors import StockcastError
-from stockcast.telemetry import logs
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -118,7 +118,7 @@ def show_error(error: Exception, *, as_json: bool, debug: bool) -> int:
     With ``as_json`` stdout still carries exactly one JSON document: the error.
     """
     message, code = _describe(error)
-    from stockcast.masking import mask
+    from stockcast.redaction import mask
 
     message = mask(message)
     if debug:

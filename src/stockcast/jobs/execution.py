@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from stockcast.errors import BadInput, StockcastError
 from stockcast.jobs.store import JobStore
 from stockcast.jobs.task import KINDS, Task
-from stockcast.masking import mask
 from stockcast.pipeline.lock import Locked
 from stockcast.pipeline.progress import Progress
+from stockcast.redaction import mask
 from stockcast.settings import Settings
 
 if TYPE_CHECKING:

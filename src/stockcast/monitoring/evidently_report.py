@@ -15,7 +15,7 @@ from typing import TypedDict
 
 import pandas as pd
 
-from stockcast.files import replacing
+from stockcast.files import atomic_write
 
 __all__ = ["METHOD", "write_page"]
 
@@ -65,7 +65,7 @@ def write_page(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the plots' fonts and of pandas' coming changes
         snapshot = Report([count, *drifts]).run(current, reference)
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             snapshot.save_html(str(temporary))
     found: list[_Metric] = snapshot.dict()["metrics"]
     return {

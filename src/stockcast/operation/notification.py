@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 
 from stockcast.deadline import within
-from stockcast.masking import mask
+from stockcast.redaction import mask
 from stockcast.settings import Settings
 
 __all__ = ["notify"]

@@ -16,12 +16,12 @@ from typing import Any
 
 import stockcast
 from stockcast.contracts.run import NotebookFailure, NotebookRecord
-from stockcast.files import replacing
-from stockcast.masking import hide
+from stockcast.files import atomic_write
 from stockcast.pipeline import pictures, render
 from stockcast.pipeline.kernels import Kernels
 from stockcast.pipeline.notebook import Failure, NotebookFailed, execute
 from stockcast.pipeline.plans import TaskPlan
+from stockcast.redaction import hide
 from stockcast.settings import Settings
 
 __all__ = ["failed_paths", "last_failure", "run"]
@@ -119,9 +119,9 @@ def _write(
     for key in ("input_path", "output_path"):  # of the file that it was while it ran
         node.metadata.get("papermill", {}).pop(key, None)
     text = hide(nbformat.writes(node), settings)  # a kernel has the secrets, and may print them
-    with replacing(notebook) as temporary:
+    with atomic_write(notebook) as temporary:
         temporary.write_text(text, "utf-8")
-    with replacing(page) as temporary:
+    with atomic_write(page) as temporary:
         temporary.write_text(render.page(nbformat.reads(text, as_version=4)), "utf-8")
 
 

@@ -13,8 +13,8 @@ from typing import IO, Any
 
 from stockcast import errors
 from stockcast.contracts.run import FailureRecord
-from stockcast.masking import mask
 from stockcast.pipeline.kernels import Kernels, manager_class
+from stockcast.redaction import mask
 from stockcast.settings import HOME
 
 __all__ = ["Failure", "NotebookFailed", "execute"]

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr, ValidationErro
 
 from stockcast import marks
 from stockcast.errors import BadInput
-from stockcast.masking import mask
+from stockcast.redaction import mask
 from stockcast.settings import HOME, Settings
 from stockcast.workspace import Workspace
 

@@ -125,7 +125,7 @@ class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
         for written in (file, sidecar):
             for path in file.parent.glob(
                 f".{written.name}.{'?' * 8}"
-            ):  # as files.replacing names it
+            ):  # as files.atomic_write names it
                 if path != sidecar:
                     path.unlink(missing_ok=True)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stockcast.contracts.run import RunRecord, TaskRecord
-from stockcast.masking import mask
+from stockcast.redaction import mask
 from stockcast.review.history import Run
 
 __all__ = ["duration", "lists", "stages", "tickers"]

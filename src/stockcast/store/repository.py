@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from stockcast.errors import BadInput
-from stockcast.files import replacing
+from stockcast.files import atomic_write
 from stockcast.locks import locked
 from stockcast.settings import HOME, Settings
 from stockcast.workspace import Workspace
@@ -108,7 +108,7 @@ def _register(settings: Settings, wanted: str) -> None:
         if _registered(home) == wanted:
             return
         objects = _load_definitions().definitions(Workspace.of(settings).state)
-        with answering(settings), replacing(home / "registry.db") as temporary:
+        with answering(settings), atomic_write(home / "registry.db") as temporary:
             temporary.unlink()
             _feature_store(settings, temporary).apply(list(objects))
         (home / "registered").write_text(wanted, "utf-8")  # cut short, it is another one

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stockcast.locks import locked
-from stockcast.masking import mask
+from stockcast.redaction import mask
 from stockcast.settings import Settings
 from stockcast.tracking.runs import log_files, plain
 from stockcast.tracking.store import (

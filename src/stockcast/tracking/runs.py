@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import SecretBytes, SecretStr
 
 from stockcast.files import share
-from stockcast.masking import mask
+from stockcast.redaction import mask
 from stockcast.settings import Settings
 from stockcast.tracking.store import Store, failures, give_up, holder, local, refusal, stores
 

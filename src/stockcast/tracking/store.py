@@ -17,7 +17,7 @@ from typing import Any
 from stockcast.deadline import within
 from stockcast.errors import StockcastError, Unavailable
 from stockcast.locks import locked
-from stockcast.masking import mask
+from stockcast.redaction import mask
 from stockcast.settings import Settings
 from stockcast.tracking import dagshub
 from stockcast.workspace import Workspace

@@ -16,7 +16,7 @@ from typing import Any
 
 from stockcast.errors import Unavailable
 from stockcast.locks import locked
-from stockcast.masking import mask
+from stockcast.redaction import mask
 from stockcast.settings import Settings
 from stockcast.tracking.run_export import ended, export_run, import_run
 from stockcast.tracking.runs import SENT

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from stockcast import __version__
-from stockcast.api.auth import Refused
+from stockcast.api.callers import Refused
 from stockcast.api.outputs import listing
 from stockcast.api.schemas import Health, Info, Outputs, Problem, Removed, Responses, Ticker
 from stockcast.api.service import Service
@@ -61,7 +61,7 @@ def router(service: Service) -> APIRouter:
     @routes.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Return all metrics of the profile, as Prometheus reads them."""
-        from stockcast.telemetry.metrics import CONTENT_TYPE, exposition
+        from stockcast.monitoring.metrics import CONTENT_TYPE, exposition
 
         await service.work(service.counter.flush)
         return Response(await service.work(lambda: exposition(settings)), media_type=CONTENT_TYPE)

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from stockcast.errors import BadInput, StockcastError, Unavailable
-from stockcast.files import replacing
-from stockcast.masking import mask
+from stockcast.files import atomic_write
+from stockcast.redaction import mask
 
 __all__ = ["Files", "SharedStore", "covered", "moved"]
 
@@ -99,7 +99,7 @@ class Files:
             content = self.store.get(digest)
             if change is not None and place.suffix in (".json", ".ipynb", ".html"):
                 content = change(content.decode("utf-8")).encode()
-            with replacing(place) as temporary:
+            with atomic_write(place) as temporary:
                 temporary.write_bytes(content)
             if change is None:
                 self._note(path, digest)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from stockcast.errors import BadInput, Unavailable
-from stockcast.masking import mask
+from stockcast.redaction import mask
 
 __all__ = ["SYSTEMS", "Lost", "Scheduler", "connect", "here", "wanted"]
 

@@ -33,9 +33,8 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from stockcast.errors import BadInput
-from stockcast.files import replacing
-from stockcast.settings import Settings, load_settings
-from stockcast.telemetry.metrics.catalogue import (
+from stockcast.files import atomic_write
+from stockcast.monitoring.metrics.catalogue import (
     CATALOGUE,
     MACHINE,
     OTHER,
@@ -43,8 +42,9 @@ from stockcast.telemetry.metrics.catalogue import (
     TICKERS,
     Metric,
 )
-from stockcast.telemetry.metrics.products import cache_gauge, product_gauges
-from stockcast.telemetry.metrics.totals import Key, totals_of
+from stockcast.monitoring.metrics.products import cache_gauge, product_gauges
+from stockcast.monitoring.metrics.totals import Key, totals_of
+from stockcast.settings import Settings, load_settings
 
 __all__ = ["CONTENT_TYPE", "exposition", "listen", "push_text", "samples", "write_text"]
 
@@ -158,7 +158,7 @@ def samples(settings: Settings) -> list[Sample]:
 
 def write_text(settings: Settings, path: Path) -> None:
     """Write all but the machine's metrics to ``path``, whole or not at all."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(generate_latest(_registry(settings, machine=False, marked=True)))
 
 

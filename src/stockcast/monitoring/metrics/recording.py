@@ -11,10 +11,9 @@ import logging
 import time
 from collections.abc import Mapping
 
+from stockcast import logs
 from stockcast.contracts.forecast import Forecast
-from stockcast.settings import Settings
-from stockcast.telemetry import logs
-from stockcast.telemetry.metrics.catalogue import (
+from stockcast.monitoring.metrics.catalogue import (
     CATALOGUE,
     FALLBACKS,
     OTHER,
@@ -22,7 +21,8 @@ from stockcast.telemetry.metrics.catalogue import (
     ROUTES,
     TICKERS,
 )
-from stockcast.telemetry.metrics.totals import Key, totals_of
+from stockcast.monitoring.metrics.totals import Key, totals_of
+from stockcast.settings import Settings
 
 __all__ = [
     "drift_checked",

@@ -18,7 +18,7 @@ from typing import Any
 from stockcast.cache.connection import Connection
 from stockcast.errors import BadInput, DataFault, StockcastError, Unavailable
 
-__all__ = ["claim", "fly", "release"]
+__all__ = ["claim", "release", "single_flight"]
 
 Document = dict[str, Any]
 
@@ -44,14 +44,14 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARG
 return 1
 """
 # KEYS: claim, outcome. ARGV: token, outcome or '', ms to keep it.
-_LAND = """
+_RELEASE = """
 if ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1
 """
 
 
-def fly(
+def single_flight(
     connection: Connection,
     key: str,
     compute: Callable[[], Document],
@@ -72,8 +72,8 @@ def fly(
         except Unavailable:
             return compute()  # unguarded: twice is better than never
         if holder == token:
-            with _landing(connection, key, token, lease) as land:
-                return _computed(compute, recall, land)
+            with _holding(connection, key, token, lease) as finish:
+                return _computed(compute, recall, finish)
         outcome = _await(connection, key, holder, lease, deadline)
         if outcome is not None:
             return _unpack(outcome)
@@ -92,30 +92,30 @@ def claim(connection: Connection, key: str, token: str, lease: float) -> str:
 def release(connection: Connection, key: str, token: str) -> None:
     """Give ``key`` up, if ``token`` has it; a claim that Redis does not hear of runs out."""
     with contextlib.suppress(Unavailable):
-        connection.ask(lambda client: client.eval(_LAND, 2, key, key, token, "", _KEPT))
+        connection.ask(lambda client: client.eval(_RELEASE, 2, key, key, token, "", _KEPT))
 
 
 def _computed(
     compute: Callable[[], Document],
     recall: Callable[[], Document | None],
-    land: Callable[[Document], None],
+    finish: Callable[[Document], None],
 ) -> Document:
-    # Another leader may have landed between our look and our claim.
+    # Another leader may have finished between our look and our claim.
     known = recall()
     if known is not None:
-        land({"value": known})
+        finish({"value": known})
         return known
     try:
         value = compute()
     except Exception as error:
-        land({"error": _sentence(error), "kind": type(error).__name__})
+        finish({"error": _sentence(error), "kind": type(error).__name__})
         raise
-    land({"value": value})
+    finish({"value": value})
     return value
 
 
 @contextlib.contextmanager
-def _landing(
+def _holding(
     connection: Connection, key: str, token: str, lease: float
 ) -> Iterator[Callable[[Document], None]]:
     """Renew the claim until the end of the block, then give it up with the outcome, if any."""
@@ -128,18 +128,18 @@ def _landing(
             with contextlib.suppress(Unavailable):  # there is time for another attempt
                 connection.ask(lambda client: client.eval(_RENEW, *words), _PATIENT)
 
-    def land(result: Document) -> None:
+    def finish(result: Document) -> None:
         nonlocal outcome
         outcome = json.dumps(result, allow_nan=False)
 
     threading.Thread(target=renew, name=f"renew {key}", daemon=True).start()
     try:
-        yield land
+        yield finish
     finally:
         over.set()
         last = (2, key, f"{key}:{token}", token, outcome, _KEPT)
         with contextlib.suppress(Unavailable):  # the claim then runs out by itself
-            connection.ask(lambda client: client.eval(_LAND, *last))
+            connection.ask(lambda client: client.eval(_RELEASE, *last))
 
 
 def _await(

@@ -10,10 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from stockcast.api.auth import Refused
+from stockcast.api.callers import Refused
 from stockcast.errors import BadInput, StockcastError, Unavailable
-from stockcast.masking import mask
 from stockcast.pipeline.lock import Locked
+from stockcast.redaction import mask
 from stockcast.settings import Settings
 
 __all__ = ["install"]

@@ -16,11 +16,11 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stockcast.api.policy import POLICIES, policy_of
+from stockcast.monitoring import metrics
+from stockcast.monitoring.metrics.catalogue import CATALOGUE
 from stockcast.settings import Settings
-from stockcast.telemetry import metrics
-from stockcast.telemetry.metrics.catalogue import CATALOGUE
 
-__all__ = ["INTERVAL", "Counter", "RequestMetrics"]
+__all__ = ["INTERVAL", "Counter", "Counting"]
 
 #: Seconds between two times that counts are written down.
 INTERVAL = 1.0
@@ -60,7 +60,7 @@ class Counter:
             await asyncio.to_thread(self.flush)
 
 
-class RequestMetrics:
+class Counting:
     """ASGI: counts every answer by the template of its route."""
 
     def __init__(self, app: ASGIApp, counter: Counter) -> None:

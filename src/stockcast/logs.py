@@ -190,6 +190,6 @@ def _json_formatter(settings: Settings | None) -> logging.Formatter:
 def _masked(value: Any, settings: Settings | None) -> Any:
     if not isinstance(value, str):
         return value
-    from stockcast.masking import mask
+    from stockcast.redaction import mask
 
     return mask(value, settings)
