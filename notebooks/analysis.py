@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import display
 
-from stockcast import plots, tables
 from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.ledger import Ledger
+from stockcast.presentation import plots, tables
 from stockcast.settings import load_settings
 
 # %% tags=["parameters"]

@@ -10,8 +10,8 @@ import time
 import httpx
 import pandas as pd
 
-from stockcast import plots, tables
 from stockcast.contracts.forecast import Forecast
+from stockcast.presentation import plots, tables
 
 # %% tags=["parameters"]
 url = "http://127.0.0.1:8000"

@@ -6,8 +6,9 @@
 # %%
 from pathlib import Path
 
-from stockcast import forecasting, plots, tables
+from stockcast import forecasting
 from stockcast.ledger import Ledger
+from stockcast.presentation import plots, tables
 from stockcast.prices import snapshot
 from stockcast.settings import load_settings
 

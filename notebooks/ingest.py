@@ -7,9 +7,10 @@
 # %%
 from pathlib import Path
 
-from stockcast import events, features, plots, store, tables
+from stockcast import events, features, store
 from stockcast.covariates import covariates
 from stockcast.monitoring.admission import admit
+from stockcast.presentation import plots, tables
 from stockcast.prices import snapshot
 from stockcast.prices.revisions import account
 from stockcast.settings import load_settings

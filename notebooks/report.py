@@ -6,10 +6,11 @@
 # %%
 from pathlib import Path
 
-from stockcast import agents, plots, tables
+from stockcast import agents
 from stockcast.agents import exhibits
 from stockcast.contracts.forecast import Forecast
 from stockcast.ledger import Ledger
+from stockcast.presentation import plots, tables
 from stockcast.settings import load_settings
 
 # %% tags=["parameters"]

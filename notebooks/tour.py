@@ -5,9 +5,10 @@
 # profile. Two minutes at most; nothing here changes what the pipeline made.
 
 # %%
-from stockcast import pipeline, plots, tables, tracking
+from stockcast import pipeline, tracking
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.lab import trials
+from stockcast.presentation import plots, tables
 from stockcast.settings import load_settings
 
 # %% tags=["parameters"]

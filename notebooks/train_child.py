@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stockcast import plots, store, tables
+from stockcast import store
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.files import write_parquet
 from stockcast.models import publishing
@@ -17,6 +17,7 @@ from stockcast.models.bundle import load_bundle
 from stockcast.models.children import make_child, try_strategies
 from stockcast.models.panel_training import PanelHyperparameters
 from stockcast.models.samples import make_samples
+from stockcast.presentation import plots, tables
 from stockcast.prices import snapshot
 from stockcast.progress import by_strategy
 from stockcast.settings import load_settings

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stockcast import plots, store, tables
+from stockcast import store
 from stockcast.files import write_parquet
 from stockcast.models import publishing
 from stockcast.models.assessment import assess
@@ -18,6 +18,7 @@ from stockcast.models.panel_training import PanelHyperparameters
 from stockcast.models.parent_choice import choose_parent
 from stockcast.models.samples import make_samples
 from stockcast.models.splits import split_days
+from stockcast.presentation import plots, tables
 from stockcast.prices import snapshot
 from stockcast.progress import epochs
 from stockcast.settings import load_settings

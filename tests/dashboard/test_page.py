@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from stockcast import event_wording
 from stockcast.contracts.prices import SnapshotPointer
-from stockcast.dashboard import charts, page, products
+from stockcast.dashboard import page, products
 from stockcast.files import read_json, write_json
+from stockcast.presentation import event_wording, svg_charts
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests.dashboard.products import HOSTILE, place
@@ -151,5 +151,5 @@ def test_results_ahead_are_told_beside_the_interval_and_among_all(placed: Settin
     known.save(path)
     text = shown(placed)
     assert "answered on 2013-03-05, inside the horizon: the 80% interval is 34% wider" in text
-    assert text.count('<line class="event"') == len(charts.RANGES)
+    assert text.count('<line class="event"') == len(svg_charts.RANGES)
     assert '<td class="wide">2013-03-04 after the close</td>' in page.overview(placed)

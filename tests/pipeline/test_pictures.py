@@ -13,8 +13,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from stockcast import plots
 from stockcast.pipeline import pictures
+from stockcast.presentation import plots
 
 
 def notebook_showing(png: str) -> Any:

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from stockcast import event_wording
 from stockcast.agents.names import company_of
 from stockcast.agents.subject import Memory, Subject
 from stockcast.bars import has_range
 from stockcast.contracts.forecast import QUANTILE_NAMES, QUANTILES, ForecastDay
 from stockcast.contracts.report import Fact
+from stockcast.presentation import event_wording
 
 __all__ = ["LEAN", "LEVELS", "FactTable", "build", "probability_of_rise"]
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stockcast import numbers
 from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
 from stockcast.cli.output import console, print_json, results_only, table
+from stockcast.contracts import numbers
 
 if TYPE_CHECKING:
     from stockcast.contracts.check import FileReport, FolderReport, TickerReport

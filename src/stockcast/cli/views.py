@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stockcast import event_wording
 from stockcast.cli.output import table
 from stockcast.contracts.forecast import QUANTILE_NAMES, QUANTILES, Forecast, quantile_name
 from stockcast.contracts.model_record import ScorecardRow
+from stockcast.presentation import event_wording
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stockcast import numbers
+from stockcast.contracts import numbers
 from stockcast.contracts.base import Contract, Product
 from stockcast.contracts.event import When
 from stockcast.contracts.prices import Freshness, PriceInputs

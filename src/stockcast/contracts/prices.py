@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import computed_field, model_validator
 
-from stockcast import numbers
+from stockcast.contracts import numbers
 from stockcast.contracts.base import Contract, Product
 
 if TYPE_CHECKING:

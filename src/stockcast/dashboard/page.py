@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
-from stockcast import calendars, event_wording, numbers, tables
+from stockcast import calendars
 from stockcast.agents.names import company_of
 from stockcast.agents.state import SECTIONS
+from stockcast.contracts import numbers
 from stockcast.contracts.forecast import Forecast
-from stockcast.dashboard import charts, products
+from stockcast.dashboard import products
 from stockcast.dashboard.products import Dossier
 from stockcast.errors import StockcastError
+from stockcast.presentation import event_wording, svg_charts, tables
 from stockcast.settings import HOME, Settings
 from stockcast.workspace import Workspace
 
@@ -151,7 +153,7 @@ def _forecast(settings: Settings, d: Dossier) -> Context:
         "horizon": forecast.last_day if forecast else None,
         "verdict": _verdict(forecast) if forecast else None,
         "events": event_wording.sentence(forecast) if forecast else None,
-        "fans": [charts.fan(forecast, key) for key in charts.RANGES] if forecast else [],
+        "fans": [svg_charts.fan(forecast, key) for key in svg_charts.RANGES] if forecast else [],
         "figures": _rows(tables.fan(forecast)) if forecast else None,
     }
 
@@ -197,7 +199,7 @@ def _measured(dossier: Dossier) -> Context | None:
 def _against(name: str, ratio: float, interval: Sequence[float] | None, p: float | None) -> Context:
     """A loss beside another's; ``sure`` when chance is an unlikely reason for the difference."""
     sure = not interval[0] <= 1 <= interval[1] if interval else p is not None and p < SURE
-    place = charts.whisker(ratio, interval)
+    place = svg_charts.whisker(ratio, interval)
     return {"name": name, "ratio": ratio, "interval": interval, "p": p, "sure": sure, "at": place}
 
 
@@ -334,7 +336,7 @@ def _environment() -> Environment:
         ago=_ago,
         spelled=lambda at: f"{at:%Y-%m-%d %H:%M} UTC",
     )
-    found.globals.update(RANGES=charts.RANGES)
+    found.globals.update(RANGES=svg_charts.RANGES)
     return found
 
 

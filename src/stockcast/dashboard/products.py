@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stockcast import event_wording
 from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.model_record import ModelRecord, child_name
@@ -22,6 +21,7 @@ from stockcast.contracts.report import Report
 from stockcast.errors import BadInput, StockcastError
 from stockcast.files import read_json
 from stockcast.pipeline.plans import pages, read_pipeline
+from stockcast.presentation import event_wording
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
@@ -88,7 +88,8 @@ class Dossier:
 class Row:
     """One ticker among all: where it stands and where it may go by the last forecast day.
 
-    ``results`` says when the next results come, as :func:`stockcast.event_wording.short` does.
+    ``results`` says when the next results come, as
+    :func:`stockcast.presentation.event_wording.short` does.
     """
 
     ticker: str

@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from stockcast import tracking
-from stockcast.chart import Chart
 from stockcast.contracts.forecast import Served, Skill, Verdict
 from stockcast.contracts.model_record import (
     Calibration,
@@ -46,7 +45,7 @@ def publish(
     children: Children | None = None,
     parent: ModelRecord | None = None,
     mark: Mark | None = None,
-    figures: Mapping[str, Chart] | None = None,
+    figures: Mapping[str, tracking.Figure] | None = None,
 ) -> ModelRecord:
     """Keep the bundle, let the gate decide what serves, record the run, and write the record.
 
@@ -267,7 +266,7 @@ def _track(
     assessment: Assessment,
     record: ModelRecord,
     due: Mark | None,
-    figures: Mapping[str, Chart],
+    figures: Mapping[str, tracking.Figure],
     *,
     trial: bool,
 ) -> str:

@@ -35,7 +35,7 @@ def webp(picture: str) -> str:
 def _packed(picture: str) -> str:
     from PIL import Image
 
-    from stockcast.chart import as_png  # which brings matplotlib
+    from stockcast.presentation.chart import as_png  # which brings matplotlib
 
     try:
         with Image.open(io.BytesIO(base64.b64decode(picture))) as image:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import stockcast.pipeline
-from stockcast import numbers
-from stockcast.review import charts, figures
+from stockcast.contracts import numbers
+from stockcast.presentation import comparison_charts
+from stockcast.review import figures
 from stockcast.review.comparison import CodeDifference, Comparison, Figure
 from stockcast.review.history import Earlier, Run
 
@@ -68,7 +69,7 @@ def comparison(document: Comparison, a: Run, b: Run) -> str:
     return _render(
         "compare.html.j2",
         **document,
-        ratios=charts.ratios(largest) if largest else None,
+        ratios=comparison_charts.ratios(largest) if largest else None,
         drawn=[(row["task"], _drawn(a, b, row["task"])) for row in largest],
         shown=len(largest),
         differing=len(differ),
@@ -94,7 +95,9 @@ def _drawn(a: Run, b: Run, task: str) -> str | None:
     records = a.record(a.tasks[task]), b.record(b.tasks[task])
     if origins[0] is None or origins[1] is None or records[0] is None or records[1] is None:
         return None
-    return charts.model(origins[0], origins[1], a.epochs(records[0]), b.epochs(records[1]))
+    return comparison_charts.model(
+        origins[0], origins[1], a.epochs(records[0]), b.epochs(records[1])
+    )
 
 
 def _diff(a: Run, b: Run, row: CodeDifference) -> list[tuple[str, str]]:

@@ -7,11 +7,12 @@ imported when something is recorded.
 """
 
 from stockcast.tracking.registry import ModelVersion, champion, promote, register
-from stockcast.tracking.runs import Run, attach, recent, run
+from stockcast.tracking.runs import Figure, Run, attach, recent, run
 from stockcast.tracking.store import remote_uri
 from stockcast.tracking.sync_queue import Synced, sync
 
 __all__ = [
+    "Figure",
     "ModelVersion",
     "Run",
     "Synced",

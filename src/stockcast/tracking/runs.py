@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 from pydantic import SecretBytes, SecretStr
 
@@ -23,6 +23,7 @@ from stockcast.tracking.store import Store, failures, give_up, holder, local, re
 __all__ = [
     "CONTINUES",
     "SENT",
+    "Figure",
     "Run",
     "Training",
     "attach",
@@ -42,6 +43,13 @@ SENT = "stockcast.sent"
 _LONGEST_VALUE = 500
 
 Step = Callable[[Store, str], None]
+
+
+class Figure(Protocol):
+    """What can be drawn into a file, as matplotlib's figures can."""
+
+    def savefig(self, fname: IO[bytes], *, format: str) -> None:
+        """Write the picture in a ``format`` such as ``svg``."""
 
 
 class Run:
@@ -95,7 +103,7 @@ class Run:
 
         self._take(step)
 
-    def figure(self, figure: Any, name: str) -> None:
+    def figure(self, figure: Figure, name: str) -> None:
         """Keep a matplotlib figure as ``name`` (``.png`` unless it says otherwise)."""
         file = name if Path(name).suffix else f"{name}.png"
         picture = _drawn(figure, Path(file).suffix[1:])
@@ -264,11 +272,10 @@ def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _drawn(figure: Any, form: str) -> bytes:
-    from stockcast.chart import Chart  # which brings matplotlib
-
-    if form == "png" and isinstance(figure, Chart):  # as it was shown
-        return figure.png()
+def _drawn(figure: Figure, form: str) -> bytes:
+    as_shown: Callable[[], bytes] | None = getattr(figure, "png", None)
+    if form == "png" and as_shown is not None:
+        return as_shown()
     picture = io.BytesIO()
     figure.savefig(picture, format=form)
     return picture.getvalue()

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from stockcast.numbers import decimals, price, span
+from stockcast.contracts.numbers import decimals, price, span
 
 
 @pytest.mark.parametrize(

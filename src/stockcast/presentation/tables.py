@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from stockcast import event_wording
 from stockcast.contracts.event import EventCalendar
 from stockcast.contracts.forecast import QUANTILE_NAMES, Forecast
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.contracts.prices import Repair, Revisions
+from stockcast.presentation import event_wording
 
 if TYPE_CHECKING:
     from stockcast.contracts.drift import DriftReport

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from stockcast import event_wording, plots, tables
 from stockcast.cli import views
 from stockcast.contracts.event import When
 from stockcast.contracts.forecast import Forecast
-from stockcast.dashboard import charts
+from stockcast.presentation import event_wording, plots, svg_charts, tables
 from tests.documents import forecast, with_results
 
 AFTER_MONDAY = "Results on 2013-03-04 after the close, answered on 2013-03-05, inside the horizon"
@@ -61,10 +60,10 @@ def test_the_day_that_answers_is_marked_in_charts_and_tables() -> None:
     assert not plots.fan_chart(plain).axes[0].texts
     assert list(tables.fan(known)["event"]) == ["-", "results"]
     assert "event" not in tables.fan(plain)
-    drawn = charts.fan(known, "1m")
+    drawn = svg_charts.fan(known, "1m")
     assert [(mark.at, mark.text) for mark in drawn.events] == [(drawn.days[-1][0], "results")]
     assert drawn.days[-1][2].endswith("; results")
-    assert charts.fan(plain, "1m").events == ()
+    assert svg_charts.fan(plain, "1m").events == ()
 
 
 def test_tables_say_the_same_as_the_command() -> None:

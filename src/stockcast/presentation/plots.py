@@ -11,11 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from stockcast.chart import Chart
 from stockcast.contracts.forecast import Forecast, ForecastDay
 from stockcast.evaluation.metrics import coverage, pit
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes
+from stockcast.presentation import BANDS
+from stockcast.presentation.chart import Chart
 
 if TYPE_CHECKING:
     from stockcast.contracts.drift import DriftReport
@@ -25,6 +26,7 @@ __all__ = [
     "calibration",
     "compared",
     "distances",
+    "dress",
     "drift",
     "expected_ranges",
     "fan_chart",
@@ -40,9 +42,8 @@ __all__ = [
 ]
 
 MODEL, REFERENCE, ACTUAL, FAINT = "#1f5fa8", "#b8621b", "#222222", "#8a8a8a"
-#: Central intervals of the fan, widest first, and how strongly each is filled.
-BANDS = (("q05", "q95", 0.15, "90%"), ("q10", "q90", 0.25, "80%"), ("q25", "q75", 0.4, "50%"))
-
+#: How strongly each of the fan's :data:`~stockcast.presentation.BANDS` is filled.
+_ALPHAS = (0.15, 0.25, 0.4)
 
 #: Inches around what is drawn: for a title, and for numbers and what they are of. To have
 #: matplotlib measure what stands there takes longer than drawing it all.
@@ -60,7 +61,7 @@ def _blank(height: float, *, left: float = _LEFT, bottom: float = _BOTTOM) -> Ch
 
 def _axes(title: str, ylabel: str, *, height: float, bottom: float = _BOTTOM) -> Axes:
     axes = _blank(height, bottom=bottom).subplots()
-    _dress(axes, title, ylabel)
+    dress(axes, title, ylabel)
     return axes
 
 
@@ -71,19 +72,20 @@ def _lines(
     """Axes with a line for each of ``names``, from the top, and where each lies."""
     room = 0.25 + _LETTER * max(map(len, names), default=0)
     axes = _blank(0.9 + 0.32 * len(names), left=max(_LEFT, room)).subplots()
-    _dress(axes, title, "")
+    dress(axes, title, "")
     places = list(range(len(names)))[::-1]
     axes.set_yticks(places, names, fontsize=8)
     axes.set_ylim(-0.6, len(names) - 0.4)
     return axes, places
 
 
-def _dress(axes: Axes, title: str, ylabel: str) -> None:
-    axes.set_title(title, loc="left", fontsize=10)
+def dress(axes: Axes, title: str, ylabel: str = "", *, small: bool = False) -> None:
+    """Give ``axes`` the look of every chart; ``small`` is for several in a row."""
+    axes.set_title(title, loc="left", fontsize=10 - 2 * small)
     axes.set_ylabel(ylabel, fontsize=9)
-    axes.tick_params(labelsize=8)
+    axes.tick_params(labelsize=8 - small)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", linewidth=0.4, alpha=0.5)
+    axes.grid(axis="both" if small else "y", linewidth=0.4, alpha=0.5)
 
 
 def _few_dates(axes: Axes) -> None:
@@ -105,11 +107,11 @@ def prices(frame: pd.DataFrame, ticker: str) -> Chart:
     top.yaxis.set_major_formatter(LogFormatter())  # 100, where the default has 10 to the power of 2
     top.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
     also = " and volume" if traded else ""
-    _dress(top, f"{ticker}: adjusted close (log scale){also}", "close")
+    dress(top, f"{ticker}: adjusted close (log scale){also}", "close")
     for bottom in below:
         weekly = frame["volume"].resample("W").mean()
         bottom.fill_between(weekly.index, weekly, color=FAINT, linewidth=0)
-        _dress(bottom, "", "volume")
+        dress(bottom, "", "volume")
     return chart
 
 
@@ -151,9 +153,9 @@ def fan_chart(forecast: Forecast, days: int = 60) -> Chart:
     axes.plot(when, [day.close for day in past], color=ACTUAL, linewidth=1.1, label="close")
     last = [forecast.last_close]
     dates = when[-1:].append(pd.DatetimeIndex([day.date for day in forecast.days]))
-    for low, high, alpha, name in BANDS:
+    for (name, low, high), alpha in zip(BANDS, _ALPHAS, strict=True):
         ends = [np.r_[last, fan[side]] for side in (low, high)]
-        axes.fill_between(dates, *ends, color=MODEL, alpha=alpha, linewidth=0, label=name)
+        axes.fill_between(dates, *ends, color=MODEL, alpha=alpha, linewidth=0, label=f"{name}%")
     axes.plot(dates, np.r_[last, fan["q50"]], color=MODEL, linewidth=1.4, label="median")
     if forecast.naive:
         naive = _fan(forecast.naive.full_forecast)
@@ -190,13 +192,13 @@ def calibration(forecasts: QuantileForecasts, close: pd.Series) -> Chart:
     shares = [(y <= q[..., k]).mean() for k in range(len(forecasts.levels))]
     left.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8)
     left.plot(forecasts.levels, shares, "o-", color=MODEL, markersize=4)
-    _dress(left, "Share of outcomes below each quantile", "realised")
+    dress(left, "Share of outcomes below each quantile", "realised")
     left.set_xlabel("promised", fontsize=9)
     values = pit(y.ravel(), q.reshape(-1, q.shape[-1]), forecasts.levels)
     right.hist(values, bins=10, range=(0, 1), density=True, color=MODEL, alpha=0.7)
     right.axhline(1, color=FAINT, linewidth=0.8)
     covered = 100 * coverage(y, q[..., 1], q[..., -2])
-    _dress(right, f"PIT; the 80% interval held {covered:.0f}% of {len(y)} days", "density")
+    dress(right, f"PIT; the 80% interval held {covered:.0f}% of {len(y)} days", "density")
     return chart
 
 
@@ -219,10 +221,10 @@ def residuals(forecasts: QuantileForecasts, close: pd.Series) -> Chart:
     chart = _blank(2.8)
     left, right = chart.subplots(1, 2, width_ratios=[3, 1], sharey=True)
     left.plot(forecasts.origins[: len(y)], error, ".", color=ACTUAL, markersize=2)
-    _dress(left, "Residuals: next-day log-return less median", "per cent")
+    dress(left, "Residuals: next-day log-return less median", "per cent")
     _few_dates(left)
     right.hist(error, bins=40, orientation="horizontal", color=FAINT)
-    _dress(right, f"mean {error.mean():+.3f}, sd {error.std():.2f}", "")
+    dress(right, f"mean {error.mean():+.3f}, sd {error.std():.2f}", "")
     return chart
 
 

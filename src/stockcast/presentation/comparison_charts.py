@@ -6,6 +6,7 @@ import base64
 import io
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal, TypedDict
 
 import matplotlib as mpl
 import numpy as np
@@ -13,8 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stockcast.plots import ACTUAL, FAINT, MODEL, REFERENCE
-from stockcast.review.comparison import Figure as Compared
+from stockcast.presentation.plots import ACTUAL, FAINT, MODEL, REFERENCE, dress
 
 __all__ = ["model", "ratios"]
 
@@ -23,11 +23,20 @@ _JUDGED = {"better": "#1a7f37", "worse": "#b3261e", "noise": FAINT, "same": FAIN
 _POINTS = 160
 
 
+class Compared(TypedDict):
+    """The pinball loss of a task's model in two runs, b over a."""
+
+    task: str
+    ratio: float | None
+    ci95: tuple[float, float] | None
+    judgement: Literal["better", "worse", "noise", "same", "not judged"]
+
+
 def ratios(rows: Sequence[Compared]) -> str:
     """Pinball loss of b over that of a with its 95% interval, one line per task."""
     figure = Figure(figsize=(8, 0.9 + 0.3 * len(rows)), layout="constrained")
     axes = figure.subplots()
-    _dress(axes, "Pinball loss, second run over first (below 1 is better), 95% interval")
+    dress(axes, "Pinball loss, second run over first (below 1 is better), 95% interval", small=True)
     places = np.arange(len(rows))[::-1]
     for place, row in zip(places, rows, strict=True):
         color = _JUDGED[row["judgement"]]
@@ -59,14 +68,14 @@ def _gained(axes: Axes, a: pd.DataFrame, b: pd.DataFrame) -> None:
     old, new = a.loc[days, "pinball"], b.loc[days, "pinball"]
     saved = 100 * (old - new).cumsum() / old.sum()
     step = max(1, len(saved) // _POINTS)
-    _dress(axes, "Loss saved so far, % of the first run's (up is better)")
+    dress(axes, "Loss saved so far, % of the first run's (up is better)", small=True)
     axes.plot(saved.index[::step], saved.iloc[::step], color=MODEL)
     axes.axhline(0, color=ACTUAL, linewidth=0.8)
     axes.tick_params(axis="x", rotation=25)
 
 
 def _promised(axes: Axes, a: pd.DataFrame, b: pd.DataFrame) -> None:
-    _dress(axes, "Realised less promised, %")
+    dress(axes, "Realised less promised, %", small=True)
     for origins, color, label in ((a, REFERENCE, "first"), (b, MODEL, "second")):
         below = origins[[name for name in origins if str(name).startswith("below_")]]
         levels = [float(str(name).removeprefix("below_")) for name in below]
@@ -86,18 +95,11 @@ def _promised(axes: Axes, a: pd.DataFrame, b: pd.DataFrame) -> None:
 
 
 def _learnt(axes: Axes, a: Sequence[Mapping[str, float]], b: Sequence[Mapping[str, float]]) -> None:
-    _dress(axes, "Validation loss per epoch")
+    dress(axes, "Validation loss per epoch", small=True)
     for epochs, color, label in ((a, REFERENCE, "first"), (b, MODEL, "second")):
         numbers = [epoch["number"] for epoch in epochs]
         axes.plot(numbers, [e["validation"] for e in epochs], color=color, label=label)
     axes.set_xlabel("epoch", fontsize=8)
-
-
-def _dress(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=8)
-    axes.tick_params(labelsize=7)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(linewidth=0.3, alpha=0.5)
 
 
 def _svg(figure: Figure) -> str:

@@ -11,13 +11,13 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from stockcast import plots
-from stockcast.chart import Chart
 from stockcast.contracts.forecast import QUANTILES, Forecast
 from stockcast.contracts.prices import Freshness
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.models.baselines import ewma
 from stockcast.models.training import Epoch
+from stockcast.presentation import plots
+from stockcast.presentation.chart import Chart
 from tests.documents import forecast
 from tests.drift import drift_report
 from tests.evaluation.histories import sample_close

@@ -14,13 +14,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from stockcast.contracts.forecast import Close, Forecast, ForecastDay
+from stockcast.presentation import BANDS
 
 __all__ = ["RANGES", "Fan", "Mark", "Scale", "fan", "whisker"]
 
 #: Sessions of history that a reader may choose from, and how they are called.
 RANGES = {"1m": ("1 month", 21), "3m": ("3 months", 63), "6m": ("6 months", 120)}
-#: Central intervals of the fan, widest first.
-BANDS = (("90", "q05", "q95"), ("80", "q10", "q90"), ("50", "q25", "q75"))
 #: Room above and below what is drawn, and behind the last forecast day, in per cent.
 MARGIN, END = 4.0, 2.0
 
