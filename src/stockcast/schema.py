@@ -1,4 +1,4 @@
-"""The contract of one ticker's price frame, held by pandera, and the report of what breaks it.
+"""The contract of one ticker's price frame, and the report of what breaks it.
 
 The frame: a DatetimeIndex named ``date`` (naive midnights, sorted, unique, trading days of the
 exchange), float64 columns ``open high low close volume`` on one basis. A frame as it was read may
@@ -12,9 +12,9 @@ Faults come in two severities. ``stop``: nothing computed from the frame would m
 
 from __future__ import annotations
 
-import functools
-import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import eq, ge, gt, le, lt
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -64,16 +64,19 @@ class Fault:
         return f"{self.ticker}{day}, {self.column}: {self.problem}"
 
 
+_CORRECT = "correct that row, or remove it"
+
+
 class _Clause(NamedTuple):
-    """What one measure of a row must satisfy; ``check`` is the name of a pandera check."""
+    """What one measure of a row must satisfy: ``holds(measure, limit)``. A missing one does."""
 
     column: str
     measure: str
-    check: str
+    holds: Callable[[pd.Series, float], pd.Series]
     limit: float
     problem: str
     severity: Literal["stop", "note"] = "stop"
-    remedy: str = "correct that row, or remove it"
+    remedy: str = _CORRECT
 
 
 _DAILY = "give daily prices, or begin after the gap (--set start=DATE)"
@@ -90,22 +93,20 @@ _MISSING = "expected every trading day of {exchange}, got {value:.0f} missing be
 
 #: Of a row's faults in one column the first that stops is reported, else the first note.
 _CLAUSES = (
-    _Clause("date", "future", "eq", 0, "expected a day up to {today:%Y-%m-%d}, got a later one"),
-    _Clause("date", "clock", "eq", 0, "expected a day, got a time of day"),
-    _Clause("date", "repeated", "eq", 0, "expected each day once, got another row for it"),
-    _Clause("date", "unsorted", "eq", 0, "expected rows sorted by date, got it after a later day"),
-    _Clause("date", "missing", "le", LONGEST_GAP, _MISSING, remedy=_DAILY),
-    _Clause("date", "missing", "eq", 0, _MISSING, "note", _DAILY),
-    _Clause("date", "closed", "eq", 0, _OPEN, "note", _ELSEWHERE),
-    *(_Clause(name, name, "gt", 0, _PRICE) for name in (*PRICES, "adj_close")),
-    *(_Clause(name, name, "lt", np.inf, _FINITE) for name in (*COLUMNS, "adj_close")),
-    _Clause("volume", "volume", "ge", 0, "expected a volume of 0 or more, got {value:g}"),
-    _Clause("volume", "untraded", "eq", 0, "expected a volume above 0, got 0", "note"),
-    _Clause(
-        "high", "range", "ge", 0, "expected it at low {row[low]:g} or above, got {row[high]:g}"
-    ),
-    *(_Clause(name, f"{name}_outside", "le", OUTSIDE, _INSIDE) for name in ("open", "close")),
-    *(_Clause(name, f"{name}_outside", "le", NOISE, _INSIDE, "note") for name in ("open", "close")),
+    _Clause("date", "future", eq, 0, "expected a day up to {today:%Y-%m-%d}, got a later one"),
+    _Clause("date", "clock", eq, 0, "expected a day, got a time of day"),
+    _Clause("date", "repeated", eq, 0, "expected each day once, got another row for it"),
+    _Clause("date", "unsorted", eq, 0, "expected rows sorted by date, got it after a later day"),
+    _Clause("date", "missing", le, LONGEST_GAP, _MISSING, remedy=_DAILY),
+    _Clause("date", "missing", eq, 0, _MISSING, "note", _DAILY),
+    _Clause("date", "closed", eq, 0, _OPEN, "note", _ELSEWHERE),
+    *(_Clause(name, name, gt, 0, _PRICE) for name in (*PRICES, "adj_close")),
+    *(_Clause(name, name, lt, np.inf, _FINITE) for name in (*COLUMNS, "adj_close")),
+    _Clause("volume", "volume", ge, 0, "expected a volume of 0 or more, got {value:g}"),
+    _Clause("volume", "untraded", eq, 0, "expected a volume above 0, got 0", "note"),
+    _Clause("high", "range", ge, 0, "expected it at low {row[low]:g} or above, got {row[high]:g}"),
+    *(_Clause(name, f"{name}_outside", le, OUTSIDE, _INSIDE) for name in ("open", "close")),
+    *(_Clause(name, f"{name}_outside", le, NOISE, _INSIDE, "note") for name in ("open", "close")),
 )
 
 
@@ -164,32 +165,32 @@ def faults(
         return shape
     day = calendars.today(exchange) if today is None else pd.Timestamp(today).normalize()
     rows = _measured(frame, ticker, exchange, day)
-    cases = _failures(_contract("adj_close" in frame), rows)
-    empty = _empty_columns(cases, len(rows))
+    empty = _empty_columns(rows)
     found = [Fault(ticker, None, name, "expected numbers, got an empty column") for name in empty]
     serious, context = _serious(rows), {"exchange": exchange, "today": day}
     sparse = _sparse(rows, ticker, exchange)
     told = [*empty, *(["missing"] if sparse else [])]
-    found += sparse
-    rest = cases[~cases["column"].isin(told)].sort_values("check", key=_clause_order, kind="stable")
-    found += [_fault(case, rows, ticker, serious, context) for case in rest.itertuples(index=False)]
+    rest = [case for case in _cases(rows) if case.measure not in told]
+    found += sparse + [_fault(case, rows, ticker, serious, context) for case in rest]
     return _in_order([*found, *split_faults(frame, ticker, policy)])
 
 
 def _shape_faults(frame: pd.DataFrame, ticker: str) -> list[Fault]:
     """Columns, types and index, without which nothing else can be looked at."""
-    cases = _failures(_shape(), frame)
-    found = []
-    for case in cases.itertuples(index=False):
-        if case.check == "column_in_dataframe":
-            found.append(Fault(ticker, None, str(case.failure_case), "expected a column, got none"))
-        else:
-            column = case.column if case.schema_context == "Column" else "date"
-            problem = f"expected {case.check}, got {case.failure_case}"
-            found.append(Fault(ticker, None, str(column), problem))
+    lacking = [name for name in COLUMNS if name not in frame]
+    found = [(name, "expected a column, got none") for name in lacking]
+    found += [
+        (name, f"expected numbers of type float64, got {frame[name].dtype}")
+        for name in (*COLUMNS, "adj_close")
+        if name in frame and frame[name].dtype != float
+    ]
+    if frame.index.dtype != "datetime64[ns]":
+        found.append(("date", f"expected days of type datetime64[ns], got {frame.index.dtype}"))
+    elif frame.index.name != "date":
+        found.append(("date", f"expected an index of that name, got {frame.index.name}"))
     if not found and frame.empty:
-        found.append(Fault(ticker, None, "date", "expected rows, got none"))
-    return found
+        found.append(("date", "expected rows, got none"))
+    return [Fault(ticker, None, name, problem) for name, problem in found]
 
 
 def _measured(frame: pd.DataFrame, ticker: str, exchange: str, today: pd.Timestamp) -> pd.DataFrame:
@@ -286,70 +287,42 @@ def _serious(rows: pd.DataFrame) -> set[str]:
     return serious
 
 
-@functools.cache
-def _shape() -> Any:
-    """The pandera schema of a frame's columns, types and index."""
-    import pandera.pandas as pa
+class _Case(NamedTuple):
+    """A row, by position, that breaks a clause; without a clause, a value that is missing."""
 
-    columns = {name: pa.Column(float, nullable=True) for name in COLUMNS}
-    columns["adj_close"] = pa.Column(float, nullable=True, required=False)
-    return pa.DataFrameSchema(columns, index=pa.Index("datetime64[ns]", name="date", nullable=True))
+    measure: str
+    row: int
+    clause: _Clause | None = None
 
 
-@functools.cache
-def _contract(adjusted: bool) -> Any:
-    """The pandera schema of the measured rows; a check's error is its clause's position."""
-    import pandera.pandas as pa
-
-    given = (*COLUMNS, *(["adj_close"] * adjusted))
-    columns = {"date": pa.Column("datetime64[ns]")}
-    for position, clause in enumerate(_CLAUSES):
-        if clause.measure == "adj_close" and not adjusted:
-            continue
-        check = getattr(pa.Check, clause.check)(clause.limit, error=str(position))
-        column = columns.setdefault(
-            clause.measure, pa.Column(float, [], nullable=clause.measure not in given)
-        )
-        column.checks.append(check)
-    return pa.DataFrameSchema(columns)
+def _cases(rows: pd.DataFrame) -> list[_Case]:
+    """Everything that the measured rows break: missing values first, then clause by clause."""
+    given = [name for name in ("date", *COLUMNS, "adj_close") if name in rows]
+    found = [
+        _Case(name, row) for name in given for row in np.flatnonzero(rows[name].isna()).tolist()
+    ]
+    for clause in _CLAUSES:
+        if clause.measure in rows:
+            value = rows[clause.measure]
+            broken = value.notna() & ~clause.holds(value, clause.limit)
+            found += [_Case(clause.measure, row, clause) for row in np.flatnonzero(broken).tolist()]
+    return found
 
 
-def _failures(schema: Any, frame: pd.DataFrame) -> pd.DataFrame:
-    """Pandera's failure cases: schema_context, column, check, failure_case, index."""
-    import pandera.pandas as pa
-
-    with warnings.catch_warnings():
-        # pandera joins its failure cases in a way that this pandas will do differently one day
-        warnings.simplefilter("ignore", FutureWarning)
-        try:
-            schema.validate(frame, lazy=True)
-        except pa.errors.SchemaErrors as errors:
-            return errors.failure_cases
-    return pd.DataFrame(columns=["schema_context", "column", "check", "failure_case", "index"])
-
-
-def _clause_order(checks: pd.Series) -> pd.Series:
-    """Positions of the clauses that failed; a missing value comes before them all."""
-    return pd.to_numeric(checks, errors="coerce").fillna(-1)
-
-
-def _empty_columns(cases: pd.DataFrame, count: int) -> list[str]:
+def _empty_columns(rows: pd.DataFrame) -> list[str]:
     """Columns without any value, which are one fault and not one for each row."""
-    missing = cases.loc[cases["check"] == "not_nullable", "column"].value_counts()
-    return list(missing[missing == count].index)
+    return [name for name in (*COLUMNS, "adj_close") if name in rows and rows[name].isna().all()]
 
 
 def _fault(
-    case: Any, rows: pd.DataFrame, ticker: str, serious: set[str], context: dict[str, Any]
+    case: _Case, rows: pd.DataFrame, ticker: str, serious: set[str], context: dict[str, Any]
 ) -> Fault:
-    """One of pandera's failure cases, in words."""
-    row = rows.iloc[int(case.index)]
+    """One case, in words."""
+    row, clause = rows.iloc[case.row], case.clause
     date = None if pd.isna(row["date"]) else row["date"]
-    if not case.check.isdecimal():
-        said = "expected a value, got none"
-        return Fault(ticker, date, case.column, said, remedy=_Clause._field_defaults["remedy"])
-    clause = _CLAUSES[int(case.check)]
-    problem = clause.problem.format(value=float(case.failure_case), row=row, **context)
+    if clause is None:
+        return Fault(ticker, date, case.measure, "expected a value, got none", remedy=_CORRECT)
+    problem = clause.problem.format(value=float(row[clause.measure]), row=row, **context)
     severity = "stop" if clause.measure in serious else clause.severity
     return Fault(ticker, date, clause.column, problem, severity, clause.remedy)
 
