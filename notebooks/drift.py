@@ -26,8 +26,7 @@ horizon = 5
 validation_start = None
 test_start = None
 false_alarm_rate = 0.005
-retrain_cooldown = 20
-mark = None
+hold = None
 
 # %%
 settings = load_settings(
@@ -39,7 +38,6 @@ settings = load_settings(
         "validation_start": validation_start,
         "test_start": test_start,
         "false_alarm_rate": false_alarm_rate,
-        "retrain_cooldown": retrain_cooldown,
     },
 )
 history = snapshot.load(Path(upstream[f"ingest-{ticker}"]["prices"]))

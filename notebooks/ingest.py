@@ -36,7 +36,7 @@ known_events = None
 events_source = "auto"
 date_order = "auto"
 decimal_mark = "auto"
-mark = None
+hold = None
 
 # %%
 settings = load_settings(

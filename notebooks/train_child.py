@@ -41,7 +41,6 @@ learning_rate = 1e-3
 fine_tune_lr = 1e-4
 strategies = ["zero_shot", "freeze"]
 seed = 7
-mark = None
 
 # %%
 settings = load_settings(profile, {"context": context})
@@ -142,7 +141,6 @@ record = publishing.publish(
     Path(product["model"]),
     children=children,
     parent=parent_record,
-    mark=mark,
     figures={
         "loss_curve": loss_curve,
         "calibration": calibration,

@@ -43,7 +43,6 @@ batch_size = 32
 parent_epochs = 20
 learning_rate = 1e-3
 seed = 7
-mark = None
 
 # %%
 settings = load_settings(
@@ -135,7 +134,6 @@ record = publishing.publish(
     bundle,
     assessment,
     Path(product["model"]),
-    mark=mark,
     figures={
         "loss_curve": loss_curve,
         "calibration": calibration,

@@ -12,6 +12,7 @@ __all__ = ["drift_report"]
 def drift_report(ticker: str, health: Health = "Healthy", score: float = 0.4) -> DriftReport:
     """The report of a check that found nothing, but for the ``health`` that it tells."""
     return DriftReport(
+        version=DriftReport.LATEST,
         ticker=ticker,
         model=f"child-{ticker}",
         as_of=dt.date(2013, 3, 1),
@@ -20,7 +21,6 @@ def drift_report(ticker: str, health: Health = "Healthy", score: float = 0.4) ->
         cause=None,
         what_to_do="Nothing.",
         reasons=(),
-        retrain=False,
         stop=False,
         sessions=5,
         score=score,

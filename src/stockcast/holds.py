@@ -6,6 +6,7 @@ or when an ingestion or a drift check finds nothing wrong any more.
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 from stockcast.contracts.hold import Hold
@@ -13,7 +14,7 @@ from stockcast.errors import BadInput, DataFault
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["file", "place", "reason", "release", "require_none"]
+__all__ = ["due", "file", "place", "reason", "release", "require_none"]
 
 
 def file(settings: Settings, ticker: str) -> Path:
@@ -21,9 +22,18 @@ def file(settings: Settings, ticker: str) -> Path:
     return Workspace.of(settings).hold(ticker)
 
 
-def place(settings: Settings, ticker: str, why: str) -> None:
-    """Hold ``ticker``, as the source gives it now, because of ``why`` (a sentence)."""
-    hold = Hold(ticker=ticker, reason=why, fingerprint=_fingerprint(settings, ticker))
+def place(settings: Settings, ticker: str, why: str, *, ingest: bool = False) -> None:
+    """Hold ``ticker``, as the source gives it now, because of ``why`` (a sentence).
+
+    The next run checks the ticker for drift anew; with ``ingest`` it ingests the ticker anew, too.
+    """
+    hold = Hold(
+        ticker=ticker,
+        reason=why,
+        fingerprint=_fingerprint(settings, ticker),
+        placed=dt.datetime.now(dt.UTC),
+        task=f"{'ingest' if ingest else 'drift'}-{ticker}",
+    )
     hold.save(file(settings, ticker))
 
 
@@ -38,6 +48,14 @@ def reason(settings: Settings, ticker: str) -> str | None:
     if hold is None:  # nearly always: the source is not asked
         return None
     return hold.reason if hold.fingerprint == _fingerprint(settings, ticker) else None
+
+
+def due(settings: Settings, task: str, ticker: str) -> dict[str, str] | None:
+    """When and why ``task`` has to run anew, because the ticker is held; None if it has not."""
+    hold = Workspace.of(settings).read_hold(ticker)
+    if hold is None or hold.task != task:
+        return None
+    return {"placed": f"{hold.placed:%Y-%m-%d %H:%M:%S.%f}", "reason": hold.reason}
 
 
 def require_none(settings: Settings, ticker: str) -> None:

@@ -233,9 +233,6 @@ class Settings(BaseSettings):
     false_alarm_rate: float = Field(
         0.005, gt=0, le=0.05, description="share of undisturbed sessions at which drift may alarm"
     )
-    retrain_cooldown: int = Field(
-        20, ge=0, description="sessions after a retraining for drift in which there is no other"
-    )
     pushgateway_url: str | None = Field(None, description="none: runs leave only a textfile")
 
     # running day by day

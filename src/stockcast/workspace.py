@@ -128,10 +128,6 @@ class Workspace:
         """Why the ticker is held, if it is; each past day replayed has its own."""
         return self.state / "holds" / self.replay / f"{ticker}.json"
 
-    def marks(self, task: str) -> Path:
-        """Why a task has to run again."""
-        return self.state / "marks" / f"{task}.json"
-
     # models and forecasts
 
     @property

@@ -113,7 +113,7 @@ def ask(port: int, method: str, path: str, host: str | None, body: object = None
 
 def products(settings: Settings) -> dict[str, int]:
     """Sizes of models and tasks, which nobody may change."""
-    folders = [settings.state / name for name in ("models", "tasks", "marks", "drift", "analyses")]
+    folders = [settings.state / name for name in ("models", "tasks", "holds", "drift", "analyses")]
     files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
     return {str(file): file.stat().st_size for file in files}
 

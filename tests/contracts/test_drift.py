@@ -53,11 +53,14 @@ BEFORE = {
 }
 
 
-def test_a_document_of_the_version_before_is_read_and_keeps_every_name(tmp_path: Path) -> None:
+def test_a_document_of_the_version_before_is_read_without_its_training_to_come(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "AAPL.json"
     path.write_text(json.dumps(BEFORE))
     DriftReport.load(path).save(path)
-    assert json.loads(path.read_text()) == {**BEFORE, "version": 1}
+    kept = {key: value for key, value in BEFORE.items() if key != "retrain"}
+    assert json.loads(path.read_text()) == {**kept, "action": {"kind": "none"}, "version": 2}
 
 
 def test_what_is_no_drift_report_is_one_sentence() -> None:

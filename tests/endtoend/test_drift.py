@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 import pandas as pd
-from mlflow import MlflowClient
 
 from stockcast.monitoring.fault_injection import bars_stuck
 from stockcast.settings import load_settings
-from stockcast.tracking.store import local
 from tests.endtoend.commands import Answer, copy_of, stockcast, stop_cache
 from tests.endtoend.conftest import Finished, files_run
 from tests.monitoring.worlds import write_biased_forecasts
-
-TRAINED = {"train_child-MSFT", "forecast-MSFT", "report-MSFT", "drift-MSFT", "analysis"}
 
 
 def ask(command: str, root: Path, prices_dir: Path, *more: str) -> Answer:
@@ -27,7 +22,7 @@ def ask(command: str, root: Path, prices_dir: Path, *more: str) -> Answer:
     return stockcast(command, *more, *options)
 
 
-def test_critical_drift_retrains_the_child_once_and_says_why(
+def test_critical_drift_is_told_and_runs_nothing_again(
     own_prices: Finished, prices_dir: Path, tmp_path: Path
 ) -> None:
     root = copy_of(own_prices.root, tmp_path / "root")
@@ -36,28 +31,13 @@ def test_critical_drift_retrains_the_child_once_and_says_why(
     )
     write_biased_forecasts(settings, "MSFT", days=5, by=0.6)
     checked = ask("drift", root, prices_dir, "--no-pages")
-    assert checked.code == 0, checked.err
-    document = next(d for d in checked.document["tickers"] if d["ticker"] == "MSFT")
-    assert document["action"]["kind"] == "retrain"
-    (reason,) = document["reasons"][:1]
-
-    tasks = {task["name"]: task for task in ask("status", root, prices_dir).document["tasks"]}
-    assert {name for name, task in tasks.items() if task["state"] != "fresh"} == TRAINED
-    assert tasks["train_child-MSFT"]["why"] == f"marked on {document['as_of']}: {reason}"
-
-    first = stockcast(*files_run(root, prices_dir, "MSFT"))
     again = stockcast(*files_run(root, prices_dir, "MSFT"))
     stop_cache(root, "files", prices_dir=str(prices_dir))
-    assert first.code == 0, first.err
-    assert set(first.document["ran"]) == TRAINED
+    assert checked.code == 0, checked.err
+    document = next(d for d in checked.document["tickers"] if d["ticker"] == "MSFT")
+    assert (document["health"], document["action"]) == ("Critical", {"kind": "none"})
+    assert "move validation_start and test_start" in document["what_to_do"]
     assert again.document["ran"] == []
-    assert again.document["drift"][0]["action"]["kind"] == "cooldown"
-
-    record = json.loads((root / "products/files/models/child-MSFT.json").read_text("utf-8"))
-    client: MlflowClient = local(settings).client
-    tags = client.get_run(record["details"]["mlflow_run"]).data.tags
-    assert tags["retrained_for"] == reason
-    assert reason in (root / "reports/files/train_child/MSFT.ipynb").read_text("utf-8")
 
 
 def test_bars_that_are_stuck_stop_the_forecast_until_they_are_corrected(
@@ -74,7 +54,7 @@ def test_bars_that_are_stuck_stop_the_forecast_until_they_are_corrected(
     assert not {"train_child-MSFT", "train_parent"} & set(held.document["ran"])
     assert "got the bar before again on 10 days in a row" in held.err
     (document,) = (d for d in held.document["drift"] if d["ticker"] == "MSFT")
-    assert (document["health"], document["retrain"]) == ("Critical", False)
+    assert (document["health"], document["action"]["kind"]) == ("Critical", "hold")
     asked = ask("forecast", root, folder, "MSFT")
     assert asked.code == 2
     assert asked.document["error"]["kind"] == "DataFault"

@@ -52,7 +52,7 @@ def test_bars_that_are_stuck_are_faulty_data(tmp_path: Path) -> None:
     document = checked(tmp_path, stick)
     assert document.health == "Critical"
     assert document.stop
-    assert not document.retrain
+    assert document.action.kind == "hold"
 
 
 def test_volatility_that_doubled_for_20_days_alarms(tmp_path: Path) -> None:

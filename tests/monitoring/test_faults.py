@@ -15,10 +15,10 @@ from stockcast.monitoring.fault_injection import BAR_FAULTS
 from stockcast.store import tables
 from stockcast.workspace import Workspace
 from tests.monitoring.worlds import TICKER, World, write_biased_forecasts
+from tests.workshop import Workshop
 
 #: Sessions before the end at which a fault begins.
 AGO = 15
-CHILD = f"train_child-{TICKER}"
 DATA_FAULTS = sorted(set(BAR_FAULTS) - {"volatility doubled"})
 
 
@@ -34,6 +34,10 @@ def world(calm: World, tmp_path: Path) -> Iterator[World]:
     cache.stop(copied.settings)
 
 
+def record(world: World, name: str) -> ModelRecord:
+    return ModelRecord.load(Workspace.of(world.settings).record(name))
+
+
 def plant(world: World, fault: str) -> None:
     world.spoil(lambda bars: BAR_FAULTS[fault](bars, len(bars) - AGO))
 
@@ -46,7 +50,7 @@ def test_nothing_planted_is_not_critical_and_nothing_is_done(
     assert found["health"] != "Critical"
     assert found["false_alarm_rate"] <= 0.05
     assert {document["action"]["kind"] for document in found["tickers"]} == {"none"}
-    assert world.mark(CHILD) is None
+    assert world.stale() == {}
     assert holds.reason(world.settings, TICKER) is None
 
 
@@ -61,7 +65,7 @@ def test_faulty_bars_hold_the_forecast_and_train_nothing(
     document = world.document()
     assert (document["health"], document["cause"], document["stop"]) == ("Critical", "data", True)
     assert document["action"]["kind"] == "hold"
-    assert world.mark(CHILD) is None
+    assert list(world.stale()) == [f"drift-{TICKER}"]
 
     assert world.command("forecast", TICKER) == 2
     said = json.loads(capsys.readouterr().out)["error"]["message"]
@@ -70,43 +74,39 @@ def test_faulty_bars_hold_the_forecast_and_train_nothing(
     assert world.command("forecast", TICKER) == 0
 
 
-def test_volatility_that_doubled_has_the_child_trained_again_once(world: World) -> None:
-    plant(world, "volatility doubled")
+@pytest.mark.parametrize("ticker", [TICKER, "^GSPC"])
+def test_volatility_that_doubled_is_critical_and_trains_nothing(world: World, ticker: str) -> None:
+    bars = BAR_FAULTS["volatility doubled"]
+    world.spoil(lambda frame: bars(frame, len(frame) - AGO), ticker)
+    assert world.command("drift", "--no-pages") == 0
+    document = world.document(ticker)
+    assert (document["health"], document["cause"]) == ("Critical", "drift")
+    assert document["action"] == {"kind": "none"}
+    for word in ("recalibrated", "gate", "validation_start", "test_start", "newer parent"):
+        assert word in document["what_to_do"]
+    assert world.stale() == {}
+
+
+def test_forecasts_that_lie_half_a_sigma_off_are_critical_and_train_nothing(world: World) -> None:
+    write_biased_forecasts(world.settings, TICKER, days=5, by=0.5)
     assert world.command("drift", "--no-pages") == 0
     document = world.document()
-    assert (document["health"], document["cause"]) == ("Critical", "drift")
-    assert document["action"]["kind"] == "retrain"
-    mark = world.mark(CHILD)
-    assert mark["reason"] == document["reasons"][0]
-    assert world.mark("train_parent") is None
-    assert world.command("drift", "--no-pages") == 0
-    assert world.mark(CHILD) == mark, "a check that is repeated asks for nothing new"
+    assert (document["health"], document["cause"]) == ("Critical", "forecasts")
+    assert document["action"] == {"kind": "none"}
+    assert world.stale() == {}
 
 
-def test_market_whose_volatility_doubled_has_the_parent_trained_again_once(world: World) -> None:
-    market = world.settings.parent_ticker
-    world.spoil(lambda bars: BAR_FAULTS["volatility doubled"](bars, len(bars) - AGO), market)
-    assert world.command("drift", "--no-pages") == 0
-    document = world.document(market)
-    assert (document["model"], document["health"]) == ("parent", "Critical")
-    assert document["action"] | {"day": ""} == {
-        **{"kind": "retrain", "task": "train_parent", "day": ""},
-        "sessions_left": world.settings.retrain_cooldown,
-    }
-    mark = world.mark("train_parent")
-    assert mark["reason"] == document["reasons"][0]
-
-    done = pipeline.run(world.settings, targets=["train_parent"])
-    assert "train_parent" in done.ran
-    assert ModelRecord.load(Workspace.of(world.settings).record("parent")).details.mark == mark
-    assert world.command("drift", "--no-pages") == 0
-    document = world.document(market)
-    assert document["action"]["kind"] == "cooldown"
-    assert document["quality"]["stored_otherwise"] == [], "the store has the corrections, too"
-    assert pipeline.run(world.settings, targets=["train_parent"]).ran == {}
+def test_training_again_on_the_same_days_makes_the_same_weights(world: World) -> None:
+    before = {name: record(world, name).candidate for name in ("parent", f"child-{TICKER}")}
+    plant(world, "volatility doubled")
+    workshop = Workshop(world.settings)
+    workshop.train_parent()
+    workshop.train_child(TICKER, ("freeze",))
+    after = {name: record(world, name).candidate for name in before}
+    assert after == before
 
 
-def test_stored_input_that_is_shifted_is_ingested_again_and_not_trained_on(world: World) -> None:
+def test_stored_input_that_is_shifted_is_ingested_again(world: World) -> None:
     path = tables.features_file(world.settings, TICKER)
     log = pd.read_parquet(path)
     days = log["event_timestamp"].sort_values().unique()[-AGO:]
@@ -116,17 +116,15 @@ def test_stored_input_that_is_shifted_is_ingested_again_and_not_trained_on(world
     assert world.command("drift", "--no-pages") == 2
     document = world.document()
     assert document["quality"]["stored_otherwise"] == ["rsi_centred"]
-    assert world.mark(f"ingest-{TICKER}")["reason"] == document["reasons"][0]
-    assert world.mark(CHILD) is None
+    ingest = f"ingest-{TICKER}"
+    assert document["action"] == {"kind": "hold", "task": ingest}
+    assert world.stale() == {ingest: document["reasons"][0]}
     assert world.command("forecast", TICKER) == 2
 
-
-def test_forecasts_that_lie_half_a_sigma_off_have_the_child_trained_again(world: World) -> None:
-    write_biased_forecasts(world.settings, TICKER, days=5, by=0.5)
+    assert ingest in pipeline.run(world.settings, targets=[ingest]).ran
     assert world.command("drift", "--no-pages") == 0
-    document = world.document()
-    assert (document["health"], document["cause"]) == ("Critical", "forecasts")
-    assert world.mark(CHILD)["reason"] == document["reasons"][0]
+    assert world.document()["quality"]["stored_otherwise"] == []
+    assert pipeline.run(world.settings, targets=[ingest]).ran == {}, "once is enough"
 
 
 def test_ticker_that_trails_the_market_is_held(world: World) -> None:

@@ -72,11 +72,12 @@ class World:
         found: Document = json.loads(path.read_text("utf-8"))
         return found
 
-    def mark(self, task: str) -> Any:
-        """What the next run passes to ``task`` as its mark."""
+    def stale(self) -> dict[str, str]:
+        """Why the next run does each task that it has to do anew, as far as a hold says so."""
         from stockcast import pipeline
 
-        return next(t.params["mark"] for t in pipeline.plan(self.settings) if t.name == task)
+        found = {task.name: task.params.get("hold") for task in pipeline.plan(self.settings)}
+        return {name: hold["reason"] for name, hold in found.items() if isinstance(hold, dict)}
 
 
 def write_biased_forecasts(settings: Settings, ticker: str, days: int, by: float) -> None:

@@ -51,7 +51,7 @@ POLICIES = {
     "predict-parent": Policy(limit="forecasts"),
     "predict-child": Policy(limit="forecasts"),
     "analyze": Policy(limit="forecasts"),
-    # a check may mark a model to be trained again
+    # a check may hold a ticker's forecasts
     "monitor": Policy("train", "forecasts", open_to_read=True),
     "train-parent": Policy("train", "trainings"),
     "train-child": Policy("train", "trainings"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+from typing import Any, Literal
 
 from stockcast.contracts.base import Contract, Product, absent
 from stockcast.contracts.forecast import Served
@@ -152,17 +152,12 @@ class Action(Contract):
     """What was done.
 
     Attributes:
-        kind: nothing; the ticker is held; the next run trains the model again; or it was trained
-            so lately that it is not again.
-        task: the task that the next run does.
-        day: day of the mark that says so.
-        sessions_left: until the next mark may be set.
+        kind: nothing; or the ticker is held, and no forecast is made of it.
+        task: the task that the next run does anew, where that may put the data right.
     """
 
-    kind: Literal["none", "hold", "retrain", "cooldown"]
+    kind: Literal["none", "hold"]
     task: str | None = absent()
-    day: dt.date | None = absent()
-    sessions_left: int | None = absent()
 
 
 class DriftReport(Product):
@@ -175,7 +170,6 @@ class DriftReport(Product):
         cause: of the gravest finding.
         what_to_do: in words.
         reasons: every finding, the gravest first.
-        retrain: whether a new training is the remedy.
         stop: whether no forecast may be made meanwhile.
         sessions: how many of the last ones were looked at.
         score: largest surprise over its threshold; None where too little is known.
@@ -191,6 +185,7 @@ class DriftReport(Product):
     """
 
     CALLED = "drift report"
+    LATEST = 2
 
     ticker: str
     model: str
@@ -200,7 +195,6 @@ class DriftReport(Product):
     cause: Cause | None
     what_to_do: str
     reasons: tuple[str, ...]
-    retrain: bool
     stop: bool
     sessions: int | None
     score: float | None
@@ -213,3 +207,13 @@ class DriftReport(Product):
     calibration: Calibrations | None
     action: Action
     page: str | None
+
+    @classmethod
+    def upgrade(cls, document: dict[str, Any], written_by: int) -> dict[str, Any]:
+        """Leave out what version 1 said of a training to come: there is none."""
+        if written_by != 1:
+            return super().upgrade(document, written_by)
+        document.pop("retrain", None)
+        if document["action"]["kind"] != "hold":
+            document["action"] = {"kind": "none"}
+        return document

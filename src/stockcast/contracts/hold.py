@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stockcast.contracts.base import Product
+import datetime as dt
+
+from stockcast.contracts.base import Product, absent
 
 __all__ = ["Hold"]
 
@@ -14,6 +16,8 @@ class Hold(Product):
         ticker: whose.
         reason: what is wrong, a sentence.
         fingerprint: the source's content that is at fault.
+        placed: when.
+        task: what the next run does anew, to see whether the data are right again.
     """
 
     CALLED = "hold"
@@ -21,3 +25,5 @@ class Hold(Product):
     ticker: str
     reason: str
     fingerprint: str
+    placed: dt.datetime | None = absent()
+    task: str | None = absent()

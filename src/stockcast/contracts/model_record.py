@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal
 
-from typing_extensions import TypedDict
+from pydantic import ConfigDict
 
 from stockcast.contracts.base import Contract, Product
 from stockcast.contracts.forecast import Served, Skill, Verdict
@@ -20,7 +20,6 @@ __all__ = [
     "PARENT",
     "Calibration",
     "Details",
-    "Mark",
     "ModelRecord",
     "ScorecardRow",
     "Slice",
@@ -39,14 +38,6 @@ Slice = Literal["all", "event", "quiet"]
 def child_name(ticker: str) -> str:
     """The name of a ticker's own model."""
     return f"child-{ticker}"
-
-
-class Mark(TypedDict):
-    """The day whose prices showed it (ISO), a sentence that says what, and when it was set."""
-
-    day: str
-    reason: str
-    at: str
 
 
 class Calibration(Contract):
@@ -133,11 +124,11 @@ class StrategyRow(Contract):
 
 
 class Details(Contract):
-    """What only people read: the run in MLflow, and what the training was asked for."""
+    """What only people read: the run in MLflow."""
+
+    model_config = ConfigDict(extra="ignore")  # of earlier versions
 
     mlflow_run: str | None = None
-    mark: Mark | None = None
-    retrained_for: str | None = None
 
 
 class ModelRecord(Product):

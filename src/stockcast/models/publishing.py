@@ -19,7 +19,6 @@ from stockcast.contracts.model_record import (
 )
 from stockcast.errors import BadInput
 from stockcast.evaluation.walkforward import paired_losses
-from stockcast.marks import Mark
 from stockcast.models import gate
 from stockcast.models.assessment import Assessment, assess
 from stockcast.models.bundle import Bundle, load_bundle, save_bundle
@@ -44,7 +43,6 @@ def publish(
     *,
     children: Children | None = None,
     parent: ModelRecord | None = None,
-    mark: Mark | None = None,
     figures: Mapping[str, tracking.Figure] | None = None,
 ) -> ModelRecord:
     """Keep the bundle, let the gate decide what serves, record the run, and write the record.
@@ -68,12 +66,10 @@ def publish(
             champion.
         children: every strategy, for a child.
         parent: the parent's record, for a child.
-        mark: why the training was asked for, if it was.
         figures: what the run keeps to look at, by name.
     """
     folder = save_bundle(bundle, Workspace.of(settings).models)
     own = Workspace.of(settings).record(bundle.name)
-    due = _due(own, mark)
     decided = _decide(settings, bundle, assessment, samples, own, children, parent)
     record = ModelRecord(
         name=bundle.name,
@@ -86,11 +82,8 @@ def publish(
         strategies=_strategies(children.evidence) if children else (),
         **vars(decided),
     )
-    run_id = _track(
-        settings, bundle, folder, assessment, record, due, figures or {}, trial=path != own
-    )
-    details = Details(mlflow_run=run_id, mark=mark, retrained_for=due and due["reason"])
-    record = record.model_copy(update={"details": details})
+    run_id = _track(settings, bundle, folder, assessment, record, figures or {}, trial=path != own)
+    record = record.model_copy(update={"details": Details(mlflow_run=run_id)})
     record.save(path)
     kind = "child" if children else "parent"
     word, why = _word(record, bundle), record.verdict.reason
@@ -108,14 +101,6 @@ class _Decision:
     skill: Skill
     calibration: Calibration | None
     partner_weight: float | None = None
-
-
-def _due(path: Path, mark: Mark | None) -> Mark | None:
-    """The mark, unless the last training was for it already."""
-    try:
-        return None if ModelRecord.load(path).details.mark == mark else mark
-    except BadInput:  # the first training
-        return mark
 
 
 def _word(record: ModelRecord, candidate: Bundle) -> str:
@@ -265,7 +250,6 @@ def _track(
     folder: Path,
     assessment: Assessment,
     record: ModelRecord,
-    due: Mark | None,
     figures: Mapping[str, tracking.Figure],
     *,
     trial: bool,
@@ -282,8 +266,7 @@ def _track(
         "serves": record.bundle,
     }
     title = f"{bundle.name} (interactive)" if trial else bundle.name
-    why = {"retrained_for": due["reason"], "drift_day": due["day"]} if due else {}
-    with tracking.run(settings, title, params, {**tags, **why}) as run:
+    with tracking.run(settings, title, params, tags) as run:
         run.history([_renamed(asdict(epoch)) for epoch in bundle.fitted.history])
         run.metrics(_metrics(assessment))
         for what, figure in figures.items():

@@ -1,9 +1,8 @@
-"""Checks of a whole profile: read, examine, act and write down, one ticker after the other."""
+"""Checks of a whole profile: read, examine, hold what is faulty, write down, ticker by ticker."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from stockcast import marks, prices
-from stockcast.contracts.drift import DriftReport
+from stockcast import holds, prices
+from stockcast.contracts.drift import Action, DriftReport
 from stockcast.errors import DataFault, StockcastError
-from stockcast.monitoring import actions, admission, documents, evidently_report, ticker_check
+from stockcast.monitoring import admission, documents, evidently_report, ticker_check
 from stockcast.monitoring.health import CRITICAL, DEGRADED, HEALTHY
 from stockcast.monitoring.ticker_check import TickerCheck
 from stockcast.prices import PriceHistory
@@ -75,8 +74,6 @@ def check_all(settings: Settings, *, pages: bool = True) -> Checks:
                 index = indices.get(settings.index_of(ticker))
                 checked = ticker_check.examine(settings, found, index)
                 checks.documents.append(conclude(settings, found, checked, write_page))
-    for document in checks.documents:
-        _check_again(settings, document)
     return checks
 
 
@@ -87,7 +84,7 @@ def conclude(
     write_page: WritePage | None = None,
     path: Path | None = None,
 ) -> DriftReport:
-    """Act on what was found in ``history``, and write it down; return the document.
+    """Hold the ticker of ``history`` if its data are faulty, else release it; write that down.
 
     Args:
         settings: of the profile.
@@ -95,11 +92,14 @@ def conclude(
         found: by :func:`~stockcast.monitoring.ticker_check.examine`.
         write_page: writes Evidently's page; None: there is to be none.
         path: of the document; at another place than its own it is a trial, and nothing is done.
+
+    Returns:
+        The document with what was done.
     """
     if path is not None and path != documents.document_file(settings, history.ticker):
         found.document.save(path)
         return found.document
-    document = actions.act(settings, history, found.document)
+    document = _hold_or_release(settings, found.document)
     inputs, ticker = found.inputs, history.ticker
     if write_page is not None and len(inputs.reference):
         page = documents.page_file(settings, ticker)
@@ -118,14 +118,16 @@ def page_if_ill(found: TickerCheck) -> WritePage | None:
     return None if found.document.health == HEALTHY else evidently_report.write_page
 
 
-def _check_again(settings: Settings, document: DriftReport) -> None:
-    """Have the next run look at a ticker anew whose document is about faulty data.
-
-    They may be restored to what they were when the pipeline looked last, and nothing be stale.
-    """
-    if document.stop:
-        day = document.as_of or settings.as_of or dt.date.today()
-        marks.add(settings, f"drift-{document.ticker}", str(day), document.reasons[0])
+def _hold_or_release(settings: Settings, document: DriftReport) -> DriftReport:
+    """Hold forecasts of faulty data; a stored input that differs is to be ingested anew."""
+    ticker = document.ticker
+    if not document.stop:
+        holds.release(settings, ticker)
+        return document
+    ingest = bool(document.quality.stored_otherwise)
+    holds.place(settings, ticker, document.reasons[0], ingest=ingest)
+    action = Action(kind="hold", task=f"ingest-{ticker}" if ingest else None)
+    return document.model_copy(update={"action": action})
 
 
 @contextlib.contextmanager

@@ -34,6 +34,7 @@ __all__ = [
 class Identity(TypedDict):
     """The fields that say what was checked."""
 
+    version: int
     ticker: str
     model: str
     as_of: dt.date | None
@@ -47,7 +48,6 @@ class VerdictFields(TypedDict):
     cause: Cause | None
     what_to_do: str
     reasons: tuple[str, ...]
-    retrain: bool
     stop: bool
 
 
@@ -71,7 +71,13 @@ def identity(
 ) -> Identity:
     """The fields that say what was checked."""
     name = model_name(settings, ticker)
-    return {"ticker": ticker, "model": name, "as_of": as_of, "data_hash": data_hash}
+    return {
+        "version": DriftReport.LATEST,
+        "ticker": ticker,
+        "model": name,
+        "as_of": as_of,
+        "data_hash": data_hash,
+    }
 
 
 def verdict_fields(verdict: Verdict) -> VerdictFields:
@@ -81,7 +87,6 @@ def verdict_fields(verdict: Verdict) -> VerdictFields:
         "cause": verdict.cause,
         "what_to_do": verdict.what_to_do,
         "reasons": verdict.reasons,
-        "retrain": verdict.retrain,
         "stop": verdict.stop,
     }
 

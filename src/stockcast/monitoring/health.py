@@ -14,7 +14,7 @@ DEGRADED: Health = "Degraded"
 CRITICAL: Health = "Critical"
 
 #: How far over its threshold a surprise is critical: 9 in 10 doublings of volatility are, and 1 in
-#: 250 undisturbed sessions; the rest of what is over a threshold is told, and trains nothing.
+#: 250 undisturbed sessions.
 GRAVE = 1.2
 
 
@@ -41,7 +41,6 @@ class Verdict:
     Attributes:
         health: Healthy, Degraded or Critical.
         cause: of the gravest finding; None when there is none.
-        retrain: whether a new training is the remedy.
         stop: whether no forecast may be made meanwhile.
         what_to_do: in words.
         reasons: every finding, the gravest first.
@@ -49,21 +48,26 @@ class Verdict:
 
     health: Health
     cause: Cause | None
-    retrain: bool
     stop: bool
     what_to_do: str
     reasons: tuple[str, ...]
 
 
+#: Training again on the same days makes the same weights (reports/LOG.md).
+_NO_TRAINING = (
+    "Drift trains nothing: with each new bar the intervals are recalibrated by the outcomes, and "
+    "the gate judges anew which model serves. To learn from later days, move validation_start and "
+    "test_start, or take a newer parent."
+)
 _WORDS = {
     ("data", True): "No forecast is made from these data, and nothing is trained on them. Correct "
     "them at their source, then run again.",
     ("data", False): "Nothing at once: look at the bars named here before they are believed.",
     ("drift", True): "Distrust the forecasts while it lasts. If one input alone has moved, look at "
-    "how it is made.",
+    f"how it is made. {_NO_TRAINING}",
     ("drift", False): "Nothing at once: the days look less like those of the training than "
     "usual. Look again tomorrow.",
-    ("forecasts", True): "Distrust where the medians lie while it lasts.",
+    ("forecasts", True): f"Distrust where the medians lie while it lasts. {_NO_TRAINING}",
     ("forecasts", False): "Nothing at once: trust the forecasts' place and width less than usual.",
 }
 
@@ -73,12 +77,11 @@ def judge(findings: Sequence[Finding]) -> Verdict:
     order = ("data", "drift", "forecasts")
     ranked = sorted(findings, key=lambda found: (not found.critical, order.index(found.cause)))
     if not ranked:
-        return Verdict(HEALTHY, None, False, False, "Nothing.", ())
+        return Verdict(HEALTHY, None, False, "Nothing.", ())
     worst = ranked[0]
     return Verdict(
         health=CRITICAL if worst.critical else DEGRADED,
         cause=worst.cause,
-        retrain=worst.critical and worst.cause != "data",
         stop=worst.critical and worst.cause == "data",
         what_to_do=_WORDS[worst.cause, worst.critical],
         reasons=tuple(f"{found.text}." for found in ranked),

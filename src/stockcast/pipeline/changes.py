@@ -55,8 +55,9 @@ def differences(then: Recipe, now: Recipe, notebook: str) -> Iterator[Reason]:
 
 def _params(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Reason]:
     for key in sorted(then.keys() | now.keys()):
-        if key == "mark" and now.get(key) and then.get(key) != now[key]:
-            yield Reason("param", f"marked on {now[key]['day']}: {now[key]['reason']}")
+        if key == "hold" and key in then and key in now:
+            if now[key] and now[key] != then[key]:  # one that has ended asks for nothing
+                yield Reason("param", f"held: {now[key]['reason']}")
         elif key not in then:
             yield Reason("param", f"{key} is new ({_brief(now[key])})")
         elif key not in now:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr, ValidationError
 
-from stockcast import marks
+from stockcast import holds
 from stockcast.errors import BadInput
 from stockcast.redaction import mask
 from stockcast.settings import HOME, Settings
@@ -165,8 +165,8 @@ class _Values:
             return getattr(self._settings.market(self._ticker), key)
         if key == "index" and self._ticker is not None:
             return self._settings.index_of(self._ticker)
-        if key == "mark":
-            return marks.in_force(self._settings, self.name)
+        if key == "hold" and self._ticker is not None:
+            return holds.due(self._settings, self.name, self._ticker)
         if key not in Settings.model_fields:
             raise _fault(self._path, f"no setting {_unknown(key, Settings.model_fields)}")
         return _jsonable(key, getattr(self._settings, key))

@@ -103,8 +103,6 @@ def decision(record: ModelRecord) -> pd.DataFrame:
         "why": record.verdict.reason,
         "prices": f"{record.data_hash}, up to {record.as_of}",
     }
-    if record.details.retrained_for:
-        rows["trained again for"] = record.details.retrained_for
     return pd.DataFrame({record.ticker: rows})
 
 
