@@ -82,12 +82,12 @@ def _rows(
     features: pd.DataFrame,
     ledger: pd.DataFrame,
 ) -> pd.DataFrame | None:
-    from stockcast.monitoring.walk_forward import walked
+    from stockcast.models.hindcast import hindcast
 
     if record is None:
         return None
     try:
-        walk = walked(settings, record, history, features)
+        walk = hindcast(settings, record, history, features)
     except BadInput:  # a model of other inputs, or too short a history: its own stage says so
         return None
     return performance.table(walk, ledger, history.frame["close"])

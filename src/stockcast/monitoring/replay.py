@@ -275,10 +275,10 @@ def _forecasts(
     """Next-day forecasts with their outcomes, of all the history that allows them."""
     close, horizon = history.frame["close"], settings.horizon
     if record is not None:
-        from stockcast.monitoring.walk_forward import walked
+        from stockcast.models.hindcast import hindcast
 
         beside = covariates(settings, history, computed)[list(COVARIATES)]
-        walk = walked(settings, record, history, computed.join(beside), sessions=len(close))
+        walk = hindcast(settings, record, history, computed.join(beside), sessions=len(close))
     else:
         start = baselines.first_origin(close, horizon + 1)
         walk = baselines.ewma(close, pd.DatetimeIndex(close.index[close.index >= start]), horizon)

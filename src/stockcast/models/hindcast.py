@@ -1,4 +1,4 @@
-"""What the model that serves would have said at the closes of the last two years, or nearly."""
+"""Forecasts of the past, made again as the model that serves would have made them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["SESSIONS", "walked"]
+__all__ = ["SESSIONS", "hindcast"]
 
 #: Sessions walked: enough for 250 forecasts whose past year is known.
 SESSIONS = 450
 
 
-def walked(
+def hindcast(
     settings: Settings,
     record: ModelRecord,
     history: PriceHistory,
