@@ -197,7 +197,7 @@ def test_slow_work_keeps_no_other_request_waiting(
         assert over.wait(60)
         raise StockcastError("It was slow.")
 
-    monkeypatch.setattr("stockcast.api.analyses.analyse", slow)
+    monkeypatch.setattr("stockcast.api.reports.write", slow)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(client.post, "/analyze", json=AAPL)
         assert begun.wait(60)

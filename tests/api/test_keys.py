@@ -62,7 +62,7 @@ def test_each_scope_includes_those_before_it(own: Own, open_app: Open) -> None:
         _, secret = keys.add(settings, scope, scope)
         assert ask(client, "GET", "/outputs", **{"x-api-key": secret}) == 200
         assert ask(client, "GET", "/outputs", authorization=f"Bearer {secret}") == 200
-    # the guard lets it through; it is not confirmed
+    # the key lets it through; it is not confirmed
     assert ask(client, "DELETE", "/system/reset", **{"x-api-key": secret}) == 428
 
 

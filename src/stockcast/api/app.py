@@ -1,4 +1,4 @@
-"""The application: routes behind the fast lane behind the guard."""
+"""The application: the routes behind the cached answers behind the access control."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from stockcast import __version__, logs
-from stockcast.api import documentation, openapi, problems
-from stockcast.api.bodies import LARGEST, Bodies
-from stockcast.api.counting import Counting
-from stockcast.api.fastlane import FastLane
-from stockcast.api.guard import Guard
-from stockcast.api.hosts import Hosts
+from stockcast.api import documentation, error_handlers, openapi
+from stockcast.api.access import Access
+from stockcast.api.cached_answers import CachedAnswers
+from stockcast.api.request_bodies import LARGEST, RequestBodies
+from stockcast.api.request_metrics import RequestMetrics
 from stockcast.api.routes import forecasts, monitor, system, training
 from stockcast.api.schemas import Problem, Responses
 from stockcast.api.service import Service
+from stockcast.api.trusted_hosts import TrustedHosts
 from stockcast.settings import Settings, load_settings
 
 __all__ = ["create_app", "create_worker"]
@@ -63,14 +63,14 @@ def create_app(settings: Settings) -> FastAPI:
     )
     for part in (system, forecasts, training, monitor):
         app.include_router(part.router(service))
-    problems.install(app, service.settings)
+    error_handlers.install(app, service.settings)
     openapi.install(app)
     documentation.install(app)
     # the last one added comes first
-    app.add_middleware(FastLane, service=service)
-    app.add_middleware(Bodies)
-    app.add_middleware(Guard, service=service)
-    app.add_middleware(Counting, counter=service.counter)
+    app.add_middleware(CachedAnswers, service=service)
+    app.add_middleware(RequestBodies)
+    app.add_middleware(Access, service=service)
+    app.add_middleware(RequestMetrics, counter=service.counter)
     if service.settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -79,7 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "X-API-Key"],
             expose_headers=["Location", "Retry-After", *(f"RateLimit-{part}" for part in TOLD)],
         )
-    app.add_middleware(Hosts, settings=service.settings)
+    app.add_middleware(TrustedHosts, settings=service.settings)
     return app
 
 

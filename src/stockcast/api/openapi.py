@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, and what the guard asks of each endpoint."""
+"""The OpenAPI document: FastAPI's, and what each endpoint asks of its caller."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ import anyio
 from anyio import to_thread
 
 from stockcast import forecasting, jobs
-from stockcast.api import condition
-from stockcast.api.counting import Counter
-from stockcast.api.limits import Limits
+from stockcast.api import health
+from stockcast.api.rate_limits import RateLimits
+from stockcast.api.request_metrics import Counter
 from stockcast.api.schemas import Health
 from stockcast.cache.aio import AsyncCache, Shared
 from stockcast.contracts.forecast import Forecast
@@ -50,7 +50,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.cache = AsyncCache(settings)
-        self.limits = Limits(self.cache, settings.profile)
+        self.limits = RateLimits(self.cache, settings.profile)
         self.counter = Counter(settings)
         self._flushing: asyncio.Task[None] | None = None
         self._places: dict[str, _Place] = {}
@@ -117,7 +117,7 @@ class Service:
         await self.cache.close()
 
     def _look(self) -> Health:
-        return condition.look(self.settings, warm=self._warm)
+        return health.look(self.settings, warm=self._warm)
 
     def _warm_up(self) -> None:
         import torch

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
-from pydantic import SecretStr
 
 from stockcast.cli.app import AsJson, Jobs, Overrides, Profile, app, settings_for
 from stockcast.cli.output import print_json, results_only
@@ -46,19 +44,19 @@ def schedule(
     as_json: AsJson = False,
 ) -> None:
     """Print what starts the daily run after each close of the exchange."""
-    from stockcast.operation import units
+    from stockcast.operation import schedules
 
     if cron + systemd + github != 1:
         raise BadInput("Expected one of --cron, --systemd and --github.")
     settings = settings_for(profile, assignments)
-    options = _kept(assignments or ())
+    options = [word for assignment in assignments or () for word in ("--set", assignment)]
     if systemd:
-        files = units.systemd_units(settings, options)
+        files = schedules.systemd_units(settings, options)
     elif github:
         name = f".github/workflows/stockcast-{settings.profile}.yml"
-        files = {name: units.github_workflow(settings, options)}
+        files = {name: schedules.github_workflow(settings, options)}
     else:
-        files = {"crontab": units.crontab(settings, options)}
+        files = {"crontab": schedules.crontab(settings, options)}
     if as_json:
         print_json({"profile": settings.profile, "files": files})
     else:
@@ -72,22 +70,3 @@ def _shown(files: dict[str, str], *, titled: bool) -> str:
     head = "# Save each file under ~/.config/systemd/user/ by its name, and then:\n"
     head += f"#   systemctl --user enable --now {timer}; loginctl enable-linger\n"
     return head + "".join(f"\n# {name}\n{text}" for name, text in files.items())
-
-
-def _kept(assignments: Sequence[str]) -> list[str]:
-    """Return the options that the daily run is to be started with.
-
-    Raises:
-        BadInput: one of them is a secret, which would stand in a file for all to read.
-    """
-    from stockcast.settings import Settings
-
-    for assignment in assignments:
-        key = assignment.partition("=")[0].strip()
-        field = Settings.model_fields.get(key)
-        if field is not None and SecretStr in (field.annotation, *get_args(field.annotation)):
-            raise BadInput(
-                f"Expected no secret in a schedule, got --set {key}=...; "
-                f"put STOCKCAST_{key.upper()} into the environment of the job."
-            )
-    return [word for assignment in assignments for word in ("--set", assignment)]

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from stockcast import forecasting
-from stockcast.api import analyses
-from stockcast.api.callers import Refused
+from stockcast.api import reports
+from stockcast.api.auth import Refused
 from stockcast.api.routes.training import accepted
 from stockcast.api.schemas import Accepted, Answer, Problem, ReportAnswer, Responses, TickerRequest
 from stockcast.api.service import Service
@@ -45,7 +45,7 @@ def router(service: Service) -> APIRouter:
             forecast = Forecast.model_validate_json(await service.forecast(ticker))
         except NoModel as missing:
             return await _heal(service, request, ticker, missing)
-        report = await service.work(lambda: analyses.analyse(settings, ticker, forecast), "long")
+        report = await service.work(lambda: reports.write(settings, ticker, forecast), "long")
         return JSONResponse({"result": report.model_dump(mode="json")})
 
     return routes

@@ -8,8 +8,8 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
-from stockcast.api import analyses
-from stockcast.api.callers import Refused
+from stockcast.api import reports
+from stockcast.api.auth import Refused
 from stockcast.api.schemas import Monitored, NotMade, Problem, ReportCheck, Responses, Ticker
 from stockcast.api.service import Service
 from stockcast.contracts.drift import DriftReport
@@ -53,7 +53,7 @@ def router(service: Service) -> APIRouter:
     @routes.get("/{ticker}/eval", responses=_MISSING)
     async def evaluation(ticker: InPath) -> ReportCheck:
         """Return the evaluation of the latest report."""
-        found = await service.work(lambda: analyses.evaluate_latest(settings, ticker), "long")
+        found = await service.work(lambda: reports.evaluate_latest(settings, ticker), "long")
         if found is None:
             raise _none(ticker, "report")
         return found
@@ -73,7 +73,7 @@ def _monitor(settings: Settings, ticker: str) -> Monitored:
         type="parent (the index)" if parent else "child (a stock)",
         is_parent=parent,
         drift=_or_why_not(lambda: _check(settings, ticker)),
-        agent_eval=_or_why_not(lambda: analyses.evaluate_latest(settings, ticker)),
+        agent_eval=_or_why_not(lambda: reports.evaluate_latest(settings, ticker)),
         links={
             "get_drift_json": f"/monitor/{ticker}/drift",
             "get_eval_json": f"/monitor/{ticker}/eval",

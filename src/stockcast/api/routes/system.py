@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from stockcast import __version__
-from stockcast.api.callers import Refused
+from stockcast.api.auth import Refused
 from stockcast.api.outputs import listing
 from stockcast.api.schemas import Health, Info, Outputs, Problem, Removed, Responses, Ticker
 from stockcast.api.service import Service

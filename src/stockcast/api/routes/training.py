@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import JSONResponse
 
 from stockcast import jobs
-from stockcast.api.callers import Refused
+from stockcast.api.auth import Refused
 from stockcast.api.schemas import Accepted, Problem, Responses, TaskState, TickerRequest
 from stockcast.api.service import Service
 from stockcast.errors import BadInput

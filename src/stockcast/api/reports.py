@@ -10,10 +10,10 @@ from stockcast.contracts.report import Report
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["analyse", "evaluate_latest"]
+__all__ = ["evaluate_latest", "write"]
 
 
-def analyse(settings: Settings, ticker: str, forecast: Forecast) -> Report:
+def write(settings: Settings, ticker: str, forecast: Forecast) -> Report:
     """Return the report on ``forecast``: the last one while it holds, else a new one.
 
     Raises:

@@ -13,11 +13,11 @@ from functools import lru_cache
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from stockcast.api.callers import Refused
-from stockcast.api.guard import answer
+from stockcast.api.access import answer
+from stockcast.api.auth import Refused
 from stockcast.settings import Settings
 
-__all__ = ["Hosts"]
+__all__ = ["TrustedHosts"]
 
 #: Probes and Prometheus ask a pod by its address. An address needs no DNS, so nothing was rebound.
 PROBED = frozenset(("/health", "/ready", "/metrics"))
@@ -25,7 +25,7 @@ PROBED = frozenset(("/health", "/ready", "/metrics"))
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{1,5})?")
 
 
-class Hosts:
+class TrustedHosts:
     """ASGI: refuses a Host that is not the service's, and the pages of other origins."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:

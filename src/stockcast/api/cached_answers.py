@@ -1,4 +1,4 @@
-"""The fast lane: a forecast that lies in Redis is answered with the bytes that lie there.
+"""Cached answers: a forecast that lies in Redis is answered with the bytes that lie there.
 
 Nothing is parsed but the request's few bytes, and nothing encoded. Whatever is out of the ordinary
 (no forecast there, a body that is not as expected) goes on to the routes, which know more
@@ -16,10 +16,10 @@ from stockcast.api.service import Service
 from stockcast.errors import BadInput
 from stockcast.settings import parse_ticker
 
-__all__ = ["FastLane"]
+__all__ = ["CachedAnswers"]
 
 
-class FastLane:
+class CachedAnswers:
     """ASGI: answers POST /predict-child and /predict-parent where it can."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:

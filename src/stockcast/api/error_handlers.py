@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from stockcast.api.callers import Refused
+from stockcast.api.auth import Refused
 from stockcast.errors import BadInput, StockcastError, Unavailable
 from stockcast.pipeline.lock import Locked
 from stockcast.redaction import mask

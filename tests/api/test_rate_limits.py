@@ -1,4 +1,4 @@
-"""Limits: per client and endpoint, in a moving window that all workers share, with its headers."""
+"""Rate limits: per client and endpoint, in a moving window of all workers, with its headers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from stockcast import cache
-from stockcast.api import limits
-from stockcast.api.limits import Allowance, Limits
+from stockcast.api import rate_limits
+from stockcast.api.rate_limits import Allowance, RateLimits
 from stockcast.cache.aio import AsyncCache
 from stockcast.settings import Settings, load_settings
 from tests.api.servers import AAPL, serving
@@ -96,11 +96,11 @@ def test_the_window_moves(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
     """An hour of the real thing is a minute's worth of patience too long: the item is a second."""
     from limits import RateLimitItemPerSecond
 
-    monkeypatch.setattr(limits, "RateLimitItemPerHour", RateLimitItemPerSecond)
+    monkeypatch.setattr(rate_limits, "RateLimitItemPerHour", RateLimitItemPerSecond)
 
     async def use(settings: Settings) -> list[bool]:
         found = AsyncCache(settings)
-        counter = Limits(found, settings.profile)
+        counter = RateLimits(found, settings.profile)
         granted = []
         for pause in (0.0, 0.6, 0.6, 0.0):
             await asyncio.sleep(pause)
@@ -116,7 +116,7 @@ def test_without_redis_a_worker_counts_by_itself(own: Own) -> None:
 
     async def use() -> list[Allowance]:
         found = AsyncCache(settings)
-        counter = Limits(found, settings.profile)
+        counter = RateLimits(found, settings.profile)
         granted = [await counter.count("predict-child", "somebody", 2) for _ in range(3)]
         await found.close()
         return granted

@@ -6,10 +6,10 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stockcast.api.callers import Refused
-from stockcast.api.guard import answer
+from stockcast.api.access import answer
+from stockcast.api.auth import Refused
 
-__all__ = ["LARGEST", "PATIENCE", "Bodies"]
+__all__ = ["LARGEST", "PATIENCE", "RequestBodies"]
 
 #: Bytes that a body may have: it names a ticker.
 LARGEST = 16 * 1024
@@ -17,7 +17,7 @@ LARGEST = 16 * 1024
 PATIENCE = 10.0
 
 
-class Bodies:
+class RequestBodies:
     """ASGI: refuses bodies that are too long or too slow, and keeps the others in the state."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -17,7 +17,7 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from stockcast.cache.aio import AsyncCache
 from stockcast.errors import Unavailable
 
-__all__ = ["Allowance", "Limits"]
+__all__ = ["Allowance", "RateLimits"]
 
 Header = tuple[bytes, bytes]
 
@@ -51,7 +51,7 @@ class Allowance:
         return [policy, *((name, str(value).encode()) for name, value in fields.items())]
 
 
-class Limits:
+class RateLimits:
     """Counts the requests of every client."""
 
     def __init__(self, cache: AsyncCache, profile: str) -> None:

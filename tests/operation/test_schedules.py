@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from stockcast.cli import main
-from stockcast.operation import units
-from stockcast.operation.units import Start, starts
+from stockcast.operation import schedules
+from stockcast.operation.schedules import Start, starts
 from stockcast.settings import Settings
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -50,11 +50,11 @@ def test_every_session_has_a_start_after_its_close_on_its_day() -> None:
             for start in moments
             if close.weekday() in start.weekdays
         ]
-        assert any(moment >= close + units.DELAY for moment in after), session
+        assert any(moment >= close + schedules.DELAY for moment in after), session
 
 
 def test_crontab_lines_are_what_cron_reads(sample_settings: Make) -> None:
-    text = units.crontab(sample_settings(), ["--set", "parent_ticker=^GSPC", "--set", "x=50%"])
+    text = schedules.crontab(sample_settings(), ["--set", "parent_ticker=^GSPC", "--set", "x=50%"])
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert lines
     for line in lines:
@@ -68,7 +68,7 @@ def test_crontab_lines_are_what_cron_reads(sample_settings: Make) -> None:
 
 
 def test_systemd_takes_the_units(sample_settings: Make, tmp_path: Path) -> None:
-    files = units.systemd_units(sample_settings(), ["--set", "root=/tmp/with space 50%"])
+    files = schedules.systemd_units(sample_settings(), ["--set", "root=/tmp/with space 50%"])
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     assert 'root=/tmp/with space 50%%"' in files["stockcast-sample.service"]
@@ -85,7 +85,7 @@ def test_systemd_takes_the_units(sample_settings: Make, tmp_path: Path) -> None:
 
 def test_github_takes_the_workflow(sample_settings: Make, tmp_path: Path) -> None:
     path = tmp_path / "stockcast-sample.yml"
-    path.write_text(units.github_workflow(sample_settings(), ["--set", "jobs=1"]))
+    path.write_text(schedules.github_workflow(sample_settings(), ["--set", "jobs=1"]))
     checker = Path(sys.executable).with_name("check-jsonschema")
     done = subprocess.run(
         [checker, "--builtin-schema", "vendor.github-workflows", path],

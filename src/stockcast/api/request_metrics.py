@@ -20,7 +20,7 @@ from stockcast.monitoring import metrics
 from stockcast.monitoring.metrics.catalogue import CATALOGUE
 from stockcast.settings import Settings
 
-__all__ = ["INTERVAL", "Counter", "Counting"]
+__all__ = ["INTERVAL", "Counter", "RequestMetrics"]
 
 #: Seconds between two times that counts are written down.
 INTERVAL = 1.0
@@ -60,7 +60,7 @@ class Counter:
             await asyncio.to_thread(self.flush)
 
 
-class Counting:
+class RequestMetrics:
     """ASGI: counts every answer by the template of its route."""
 
     def __init__(self, app: ASGIApp, counter: Counter) -> None:

@@ -1,4 +1,4 @@
-"""The door: whose request is let in, and how often. It stands before everything else."""
+"""Access: whose request is let in, and how often, looked at before everything else."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import json
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stockcast.api.callers import Refused, caller_of, require
+from stockcast.api.auth import Refused, caller_of, require
 from stockcast.api.keys import KeyRing, keys_file
-from stockcast.api.limits import Allowance
 from stockcast.api.policy import policy_of
+from stockcast.api.rate_limits import Allowance
 from stockcast.api.service import Service
 
-__all__ = ["Guard", "answer"]
+__all__ = ["Access", "answer"]
 
 
-class Guard:
+class Access:
     """ASGI: refuses what :data:`~stockcast.api.policy.POLICIES` does not allow."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
