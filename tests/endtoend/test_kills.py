@@ -37,8 +37,6 @@ TASKS = {
     "drift-AAPL": "drift-AAPL report-AAPL analysis",
     "analysis": "analysis",
 }
-#: The tests that run with all others; the rest take minutes.
-QUICK: set[tuple[str, str]] = set()
 #: What tells of the making and not of what was made.
 TELLS_TIME = {"created_at", "seconds", "train_seconds", "mlflow_run", "cache", "cached"}
 
@@ -47,9 +45,7 @@ def _case(task: str, moment: str) -> Any:
     stage = task.partition("-")[0]
     what = {"inside": f"kill -9 of a run inside {stage}", "after": f"kill -9 just after {stage}"}
     seen, recovery = "no process is left", "stockcast run does the rest; the products are the same"
-    marks = [pytest.mark.fault(what[moment], seen, recovery)]
-    if (task, moment) not in QUICK:
-        marks.append(pytest.mark.nightly)
+    marks = [pytest.mark.fault(what[moment], seen, recovery), pytest.mark.nightly]
     return pytest.param(task, moment, id=f"{stage}-{moment}", marks=marks)
 
 

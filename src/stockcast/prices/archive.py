@@ -149,10 +149,8 @@ def news_of(settings: Settings, ticker: str) -> Path:
     return folder(settings, ticker) / "news.json"
 
 
-def keep_news(
-    settings: Settings, ticker: str, items: list[dict[str, Any]], most: int = 200
-) -> None:
-    """Add headlines to those that are kept; the newest ``most`` stay."""
+def keep_news(settings: Settings, ticker: str, items: list[dict[str, Any]]) -> None:
+    """Add headlines to those that are kept; the newest 200 stay."""
     path = news_of(settings, ticker)
     try:
         old = read_json(path) if path.exists() else []

@@ -73,7 +73,7 @@ _CURL = re.compile(r"^Failed to perform, curl: \(\d+\) | after \d+ ms")
 
 
 class YahooFault(StockcastError):
-    """Yahoo gave nothing usable; ``kind`` is a key of the sentences, or ``late``."""
+    """Yahoo gave nothing usable; ``kind`` is a key of the sentences."""
 
     def __init__(self, kind: str, ticker: str, detail: str = "") -> None:
         super().__init__(_SENTENCES[kind].format(ticker=ticker, detail=detail) + ".")
