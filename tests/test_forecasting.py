@@ -24,9 +24,9 @@ from stockcast.evaluation.quantiles import LEVELS
 from stockcast.forecasting import NoModel
 from stockcast.ledger import Ledger
 from stockcast.models import serving
-from stockcast.monitoring.metrics.totals import totals_of
 from stockcast.prices.sample import SampleSource
 from stockcast.settings import Settings, load_settings
+from stockcast.telemetry.metrics.totals import totals_of
 from stockcast.workspace import Workspace
 from tests.workshop import SHORT, Workshop
 

@@ -23,8 +23,8 @@ from stockcast.contracts.forecast import (
 from stockcast.evaluation.fan import price_fan
 from stockcast.events import calendar as answers
 from stockcast.models.serving import Serving
-from stockcast.monitoring import metrics
 from stockcast.settings import Settings
+from stockcast.telemetry import metrics
 
 __all__ = [
     "HISTORY_DAYS",

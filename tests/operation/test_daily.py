@@ -21,13 +21,13 @@ from stockcast.errors import StockcastError
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.forecasting import price_fan
 from stockcast.ledger import Ledger
-from stockcast.monitoring import metrics
 from stockcast.operation import sessions
 from stockcast.operation.daily import Busy, Daily, run_due
 from stockcast.pipeline.notebook import Failure
 from stockcast.pipeline.result import RunResult
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
+from stockcast.telemetry import metrics
 from tests import documents
 from tests.standins.yahoo import StandIn, sample_series, serving
 

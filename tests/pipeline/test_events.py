@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stockcast import logs
+from stockcast.telemetry import logs
 from tests.pipeline.project import STAGES, Project
 
 
@@ -51,7 +51,8 @@ def test_what_a_kernel_tells_is_told_by_the_runner(
     project.write(STAGES[:1])
     project.append(
         "notebooks/writes_its_parameters.py",
-        "\nfrom stockcast import logs\nlogs.event('noticed', 'a thing', stage='s', ticker=ticker)",
+        "\nfrom stockcast.telemetry import logs"
+        "\nlogs.event('noticed', 'a thing', stage='s', ticker=ticker)",
     )
     logs.configure(project.settings(log_format="json"))
     result = project.run(jobs=2, overrides={"tickers": "AAPL"})

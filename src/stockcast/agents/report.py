@@ -33,7 +33,7 @@ from stockcast.contracts.report import (
 )
 from stockcast.errors import StockcastError, Unavailable
 from stockcast.locks import locked
-from stockcast.monitoring import metrics
+from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:

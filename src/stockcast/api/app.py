@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from stockcast import __version__, logs
+from stockcast import __version__
 from stockcast.api import documentation, error_handlers, openapi
 from stockcast.api.access import Access
 from stockcast.api.cached_answers import CachedAnswers
@@ -20,6 +20,7 @@ from stockcast.api.schemas import Problem, Responses
 from stockcast.api.service import Service
 from stockcast.api.trusted_hosts import TrustedHosts
 from stockcast.settings import Settings, load_settings
+from stockcast.telemetry import logs
 
 __all__ = ["create_app", "create_worker"]
 

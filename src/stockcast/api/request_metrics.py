@@ -16,9 +16,9 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stockcast.api.policy import POLICIES, policy_of
-from stockcast.monitoring import metrics
-from stockcast.monitoring.metrics.catalogue import CATALOGUE
 from stockcast.settings import Settings
+from stockcast.telemetry import metrics
+from stockcast.telemetry.metrics.catalogue import CATALOGUE
 
 __all__ = ["INTERVAL", "Counter", "RequestMetrics"]
 

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 
 import typer
 
-from stockcast import logs
 from stockcast.cli import (
     check,
     comparisons,
@@ -30,6 +29,7 @@ from stockcast.cli import (
 )
 from stockcast.cli.app import app
 from stockcast.cli.output import say, show_error
+from stockcast.telemetry import logs
 
 __all__ = ["main"]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stockcast import logs
 from stockcast.errors import BadInput
+from stockcast.telemetry import logs
 
 if TYPE_CHECKING:
     from stockcast.settings import Settings

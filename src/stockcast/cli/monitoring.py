@@ -49,7 +49,7 @@ def show_metrics(
     as_json: AsJson = False,
 ) -> None:
     """Print what Prometheus is told, or serve it."""
-    from stockcast.monitoring import metrics
+    from stockcast.telemetry import metrics
 
     settings = settings_for(profile, assignments)
     if listen is not None:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from stockcast import logs
 from stockcast.errors import StockcastError
+from stockcast.telemetry import logs
 
 if TYPE_CHECKING:
     from rich.console import Console

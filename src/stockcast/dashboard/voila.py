@@ -222,7 +222,7 @@ class Metrics(JupyterHandler):  # type: ignore[misc]  # jupyter_server is not ty
 
     async def get(self) -> None:
         """Answer with Prometheus' text, made in a thread since it reads products."""
-        from stockcast.monitoring import metrics
+        from stockcast.telemetry import metrics
 
         made = await IOLoop.current().run_in_executor(None, metrics.exposition, self.profile)
         self.set_header("Content-Type", metrics.CONTENT_TYPE)

@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from stockcast import logs
 from stockcast.contracts.event import EVENTS_FILE, Event, EventCalendar
 from stockcast.errors import BadInput
 from stockcast.events import calendar
@@ -20,6 +19,7 @@ from stockcast.events.live import LiveEvents
 from stockcast.events.sample import SampleEvents
 from stockcast.events.source import EventSource, without
 from stockcast.settings import Settings, parse_ticker
+from stockcast.telemetry import logs
 from stockcast.workspace import Workspace
 
 __all__ = [

@@ -24,10 +24,10 @@ from stockcast.events import edgar, wording
 from stockcast.events.source import no_results, without
 from stockcast.files import write_json
 from stockcast.locks import locked, slot
-from stockcast.monitoring import metrics
 from stockcast.prices import yahoo
 from stockcast.prices.live import LiveSource
 from stockcast.settings import Settings
+from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 
 __all__ = ["Learned", "LiveEvents"]

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import sys
 
-from stockcast import logs
 from stockcast.jobs.execution import carry_out
 from stockcast.jobs.store import JobStore
 from stockcast.pipeline.progress import stderr
 from stockcast.settings import load_settings
+from stockcast.telemetry import logs
 
 
 def main(task_id: str, lock: str) -> int:

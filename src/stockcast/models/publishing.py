@@ -25,9 +25,9 @@ from stockcast.models.bundle import Bundle, load_bundle, save_bundle
 from stockcast.models.children import Children
 from stockcast.models.panel_inference import walk_panel
 from stockcast.models.samples import Samples
-from stockcast.monitoring import metrics
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
+from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 
 __all__ = ["publish"]

@@ -15,9 +15,9 @@ from stockcast.contracts.drift import (
     Quality,
 )
 from stockcast.contracts.model_record import child_name
-from stockcast.monitoring import metrics
 from stockcast.monitoring.health import Finding, Verdict, judge
 from stockcast.settings import Settings
+from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 
 __all__ = [

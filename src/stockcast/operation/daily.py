@@ -19,11 +19,11 @@ import pandas as pd
 from stockcast import calendars
 from stockcast.errors import StockcastError
 from stockcast.locks import open_lock, take
-from stockcast.monitoring import metrics
 from stockcast.operation import notification, sessions
 from stockcast.operation.settlement import settle
 from stockcast.prices.notices import aged
 from stockcast.settings import Settings
+from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -19,15 +19,14 @@ from ploomber.constants import TaskStatus
 from ploomber.exceptions import DAGBuildError
 from ploomber.executors.abc import Executor
 
-from stockcast import logs
 from stockcast.errors import Unavailable
-from stockcast.monitoring import metrics
 from stockcast.pipeline.host import Host, Refused
 from stockcast.pipeline.lock import held
 from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.progress import Progress
 from stockcast.pipeline.stage import Stage
 from stockcast.progress import folder
+from stockcast.telemetry import logs, metrics
 
 __all__ = ["Notebooks"]
 

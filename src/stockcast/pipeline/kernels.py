@@ -25,9 +25,9 @@ from pydantic import SecretStr
 
 from stockcast.errors import BadInput
 from stockcast.locks import open_lock, take
-from stockcast.logs import RELAY
 from stockcast.pipeline.launcher import RUNNER
 from stockcast.settings import HOME, Settings
+from stockcast.telemetry.logs import RELAY
 
 if TYPE_CHECKING:
     from stockcast.pipeline.provisioner import Nursery

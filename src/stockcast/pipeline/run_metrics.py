@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from stockcast.errors import BadInput
-from stockcast.monitoring import metrics
 from stockcast.settings import Settings
+from stockcast.telemetry import metrics
 
 if TYPE_CHECKING:
     from stockcast.pipeline.result import RunResult

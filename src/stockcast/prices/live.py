@@ -19,7 +19,6 @@ from stockcast.contracts.prices import Freshness
 from stockcast.errors import BadInput, DataFault, StockcastError, Unavailable
 from stockcast.files import write_json
 from stockcast.locks import locked, slot
-from stockcast.monitoring import metrics
 from stockcast.prices import accepted, yahoo
 from stockcast.prices.archive import Archive, Fetches, folder, keep_news
 from stockcast.prices.revisions import agree, differences
@@ -28,6 +27,7 @@ from stockcast.prices.stretch import fewest_days, last_stretch
 from stockcast.prices.yahoo import Quotes, YahooFault
 from stockcast.schema import check_prices
 from stockcast.settings import Settings
+from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 
 __all__ = ["LiveSource"]

@@ -15,11 +15,11 @@ import pandas as pd
 from stockcast.contracts.prices import Asked, PriceHistory, SnapshotPointer, repaired
 from stockcast.errors import BadInput
 from stockcast.files import write_table
-from stockcast.monitoring import metrics
 from stockcast.prices.history import content_hash
 from stockcast.schema import COLUMNS
 from stockcast.settings import Settings
 from stockcast.split_detection import SUSPECT
+from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 
 __all__ = ["current", "in_use", "kept", "load", "save"]

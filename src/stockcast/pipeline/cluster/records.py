@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from stockcast.ledger import Ledger
-from stockcast.monitoring.metrics.totals import totals_of
 from stockcast.settings import Settings
+from stockcast.telemetry.metrics.totals import totals_of
 from stockcast.workspace import Workspace
 
 __all__ = ["begin", "bring", "brought", "elsewhere", "rows_for"]

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stockcast.lazy import homes
-from stockcast.monitoring.metrics.recording import (
+from stockcast.telemetry.metrics.recording import (
     drift_checked,
     fell_back,
     forecast_answered,
@@ -35,8 +35,8 @@ from stockcast.monitoring.metrics.recording import (
 )
 
 if TYPE_CHECKING:
-    from stockcast.monitoring.metrics.client import CONTENT_TYPE, exposition, samples
-    from stockcast.monitoring.metrics.publishing import (
+    from stockcast.telemetry.metrics.client import CONTENT_TYPE, exposition, samples
+    from stockcast.telemetry.metrics.publishing import (
         publish,
         push,
         serve,
@@ -71,13 +71,13 @@ __all__ = [
 __getattr__ = homes(
     __name__,
     {
-        "CONTENT_TYPE": "stockcast.monitoring.metrics.client",
-        "exposition": "stockcast.monitoring.metrics.client",
-        "publish": "stockcast.monitoring.metrics.publishing",
-        "push": "stockcast.monitoring.metrics.publishing",
-        "samples": "stockcast.monitoring.metrics.client",
-        "serve": "stockcast.monitoring.metrics.publishing",
-        "textfile": "stockcast.monitoring.metrics.publishing",
-        "write_textfile": "stockcast.monitoring.metrics.publishing",
+        "CONTENT_TYPE": "stockcast.telemetry.metrics.client",
+        "exposition": "stockcast.telemetry.metrics.client",
+        "publish": "stockcast.telemetry.metrics.publishing",
+        "push": "stockcast.telemetry.metrics.publishing",
+        "samples": "stockcast.telemetry.metrics.client",
+        "serve": "stockcast.telemetry.metrics.publishing",
+        "textfile": "stockcast.telemetry.metrics.publishing",
+        "write_textfile": "stockcast.telemetry.metrics.publishing",
     },
 )

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stockcast.monitoring.metrics.catalogue import CATALOGUE
 from stockcast.settings import HOME
+from stockcast.telemetry.metrics.catalogue import CATALOGUE
 
 PROMETHEUS = HOME / "dashboards" / "prometheus"
 GRAFANA = sorted((HOME / "dashboards" / "grafana").glob("*.json"))

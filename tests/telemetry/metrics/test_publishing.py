@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from stockcast.errors import BadInput
-from stockcast.monitoring import metrics
 from stockcast.settings import Settings
+from stockcast.telemetry import metrics
 
 
 def lint(text: bytes) -> subprocess.CompletedProcess[bytes]:

@@ -11,9 +11,10 @@ import logging
 import time
 from collections.abc import Mapping
 
-from stockcast import logs
 from stockcast.contracts.forecast import Forecast
-from stockcast.monitoring.metrics.catalogue import (
+from stockcast.settings import Settings
+from stockcast.telemetry import logs
+from stockcast.telemetry.metrics.catalogue import (
     CATALOGUE,
     FALLBACKS,
     OTHER,
@@ -21,8 +22,7 @@ from stockcast.monitoring.metrics.catalogue import (
     ROUTES,
     TICKERS,
 )
-from stockcast.monitoring.metrics.totals import Key, totals_of
-from stockcast.settings import Settings
+from stockcast.telemetry.metrics.totals import Key, totals_of
 
 __all__ = [
     "drift_checked",

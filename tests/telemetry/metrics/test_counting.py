@@ -14,18 +14,18 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from stockcast.monitoring import metrics
-from stockcast.monitoring.metrics.catalogue import CATALOGUE, STAGES
-from stockcast.monitoring.metrics.totals import _open_here
 from stockcast.pipeline.plans import read_pipeline
 from stockcast.settings import Settings
+from stockcast.telemetry import metrics
+from stockcast.telemetry.metrics.catalogue import CATALOGUE, STAGES
+from stockcast.telemetry.metrics.totals import _open_here
 
 Make = Callable[..., Settings]
 
 #: What a process of its own does, given a root and a number.
 COUNT = """
 import os, signal, sys
-from stockcast.monitoring import metrics
+from stockcast.telemetry import metrics
 from stockcast.settings import load_settings
 settings = load_settings("sample", {"root": sys.argv[1]})
 for _ in range(int(sys.argv[2])):

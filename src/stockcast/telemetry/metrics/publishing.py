@@ -6,10 +6,10 @@ import logging
 from pathlib import Path
 
 from stockcast.errors import BadInput, StockcastError
-from stockcast.monitoring.metrics import client
-from stockcast.monitoring.metrics.recording import fell_back
 from stockcast.redaction import mask
 from stockcast.settings import Settings
+from stockcast.telemetry.metrics import client
+from stockcast.telemetry.metrics.recording import fell_back
 from stockcast.workspace import Workspace
 
 __all__ = ["publish", "push", "serve", "textfile", "write_textfile"]

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from stockcast import logs
 from stockcast.cli import main
 from stockcast.settings import Settings
+from stockcast.telemetry import logs
 
 Make = Callable[..., Settings]
 PLANTED = 'pl4"nted'

@@ -34,7 +34,8 @@ from prometheus_client.registry import Collector
 
 from stockcast.errors import BadInput
 from stockcast.files import atomic_write
-from stockcast.monitoring.metrics.catalogue import (
+from stockcast.settings import Settings, load_settings
+from stockcast.telemetry.metrics.catalogue import (
     CATALOGUE,
     MACHINE,
     OTHER,
@@ -42,9 +43,8 @@ from stockcast.monitoring.metrics.catalogue import (
     TICKERS,
     Metric,
 )
-from stockcast.monitoring.metrics.products import cache_gauge, product_gauges
-from stockcast.monitoring.metrics.totals import Key, totals_of
-from stockcast.settings import Settings, load_settings
+from stockcast.telemetry.metrics.products import cache_gauge, product_gauges
+from stockcast.telemetry.metrics.totals import Key, totals_of
 
 __all__ = ["CONTENT_TYPE", "exposition", "listen", "push_text", "samples", "write_text"]
 

@@ -16,9 +16,9 @@ from stockcast.contracts.prices import SnapshotPointer
 from stockcast.contracts.report import Report
 from stockcast.errors import StockcastError
 from stockcast.files import read_json
-from stockcast.monitoring.metrics.catalogue import HEALTH
-from stockcast.monitoring.metrics.totals import Key
 from stockcast.settings import Settings
+from stockcast.telemetry.metrics.catalogue import HEALTH
+from stockcast.telemetry.metrics.totals import Key
 from stockcast.workspace import Workspace
 
 __all__ = ["cache_gauge", "product_gauges"]
