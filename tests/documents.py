@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from pathlib import Path
 from typing import Any
 
 from stockcast.contracts.event import When
 from stockcast.contracts.forecast import QUANTILES, Forecast
 
-__all__ = ["forecast", "forecast_document", "with_results"]
+__all__ = ["forecast", "forecast_document", "read", "rewrite", "with_results"]
 
 FACTORS = (0.9, 0.94, 0.98, 1.0, 1.02, 1.06, 1.1)
 
@@ -50,6 +52,17 @@ def forecast_document(**changes: Any) -> dict[str, Any]:
 def forecast(**changes: Any) -> Forecast:
     """The contract of :func:`forecast_document`."""
     return Forecast.model_validate(forecast_document(**changes))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A product as it lies on disk, without its hash."""
+    document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return {key: value for key, value in document.items() if key != "sha256"}
+
+
+def rewrite(path: Path, /, **changes: Any) -> None:
+    """Change keys of a product, and leave it without a hash, as an earlier version would."""
+    path.write_text(json.dumps(read(path) | changes), "utf-8")
 
 
 def with_results(date: str, when: When | None, widens: float | None = None) -> Forecast:

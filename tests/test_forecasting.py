@@ -144,6 +144,21 @@ def test_second_answer_comes_from_the_cache_and_is_the_same(shop: Workshop) -> N
     assert numbers(forecasting.compute(shop.settings, "FB")) == numbers(second)
 
 
+@pytest.mark.fault(
+    "The ledger removed while forecasts are cached",
+    "the cached forecast, which is written into the ledger that is begun anew",
+    "by itself, before the forecast is served",
+)
+def test_a_cached_forecast_that_outlived_its_ledger_is_written_down(shop: Workshop) -> None:
+    shop.forecast("FB")
+    ledger = Workspace.of(shop.settings).ledger
+    for file in ledger.parent.glob(f"{ledger.name}*"):
+        file.unlink()
+    served = shop.forecast("FB")
+    assert served.cached
+    assert Ledger(shop.settings).holds(served)
+
+
 def test_another_model_is_not_answered_with_what_the_old_one_said(
     shop: Workshop, keep: Callable[..., None]
 ) -> None:

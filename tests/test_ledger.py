@@ -10,6 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stockcast.cli import main
 from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation import metrics
 from stockcast.evaluation.quantiles import LEVELS
-from stockcast.ledger import NAIVE_QUANTILES, QUANTILES, Ledger
+from stockcast.ledger import NAIVE_QUANTILES, QUANTILES, Ledger, write_down
+from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 SESSIONS = pd.bdate_range("2012-01-02", periods=300, name="date")
 CLOSE = pd.Series(
@@ -385,3 +390,96 @@ def test_rows_of_another_ledger_are_taken_in_once_with_their_outcomes(
     pd.testing.assert_frame_equal(
         *(frame.sort_values(keys, ignore_index=True) for frame in (ours, theirs))
     )
+
+
+@pytest.fixture
+def locked(sample_settings: Any) -> Iterator[tuple[Settings, sqlite3.Connection]]:
+    """A root whose ledger another process holds."""
+    settings = sample_settings()
+    Ledger(settings)
+    with contextlib.closing(sqlite3.connect(Workspace.of(settings).ledger)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield settings, other
+
+
+@pytest.mark.fault(
+    "A ledger that another process holds for longer than a second",
+    "the forecast, a second later; its row waits in a file",
+    "by itself: whoever opens the ledger next takes the row in, as of when it was made",
+)
+def test_a_locked_ledger_delays_the_row_and_not_the_forecast(
+    locked: tuple[Settings, sqlite3.Connection],
+) -> None:
+    settings, other = locked
+    begun = time.monotonic()
+    write_down(settings, forecast(0))
+    write_down(settings, forecast(0))
+    assert time.monotonic() - begun < 10
+    assert len(list(Workspace.of(settings).ledger_queue.iterdir())) == 1
+    made = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    other.execute("COMMIT")
+    time.sleep(0.1)
+    rows = Ledger(settings).rows()
+    assert len(rows) == HORIZON
+    assert (rows["created_at"] <= made).all()
+    assert list(Workspace.of(settings).ledger_queue.iterdir()) == []
+
+
+def test_whoever_only_reads_waits_for_no_writer(
+    locked: tuple[Settings, sqlite3.Connection],
+) -> None:
+    begun = time.monotonic()
+    assert Ledger(locked[0]).rows().empty
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.fault(
+    "A number in the ledger's file that was changed",
+    "one warning; the row is left out of every figure, and stockcast verify counts it",
+    "put a backup in its place",
+)
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        ("UPDATE forecasts SET q90 = q90 * 2 WHERE id = 1", HORIZON - 1),
+        ("UPDATE forecasts SET ticker = 'MSFT' WHERE id = 1", HORIZON - 1),
+        ("UPDATE outcomes SET log_return = 0.5 WHERE forecast_id = 1", HORIZON - 1),
+        ("UPDATE outcomes SET forecast_id = 99 WHERE forecast_id = 1", HORIZON),
+    ],
+)
+def test_a_row_that_was_changed_is_left_out(
+    ledger: Ledger, url: str, change: str, left: int
+) -> None:
+    ledger.append(forecast(10))
+    ledger.settle("AAPL", CLOSE, "hash")
+    assert len(ledger.rows()) == HORIZON
+    with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as raw:
+        for table in ("forecasts", "outcomes"):
+            raw.execute(f"DROP TRIGGER {table}_no_update")
+        raw.execute(change)
+        raw.commit()
+    rows = ledger.rows()
+    assert (len(rows), rows.attrs["damaged"]) == (left, HORIZON - left)
+
+
+def test_an_outcome_belongs_to_its_own_forecast_alone(ledger: Ledger, url: str) -> None:
+    ledger.append(forecast(10))
+    ledger.append(forecast(200))
+    ledger.settle("AAPL", CLOSE.iloc[:100], "hash")
+    with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as raw:
+        raw.execute("DROP TRIGGER outcomes_no_update")
+        raw.execute("UPDATE outcomes SET forecast_id = forecast_id + 5")
+        raw.commit()
+    rows = ledger.rows()
+    assert rows.attrs["damaged"] == HORIZON
+    assert rows["log_return"].isna().all()
+
+
+def test_a_ledger_without_rows_is_an_empty_table(
+    sample_settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--set", f"root={sample_settings().root}"]
+    assert main(["ledger", *where, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"summary": [], "rows": []}
+    assert main(["ledger", *where]) == 0
+    assert main(["settle", *where, "--json"]) == 0

@@ -25,7 +25,7 @@ from stockcast.models import serving
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests.api.servers import furnish
-from tests.documents import forecast, forecast_document
+from tests.documents import forecast, forecast_document, read
 
 Make = Callable[..., Settings]
 
@@ -97,13 +97,13 @@ def test_what_an_earlier_version_exports_is_taken_in(settings: Settings, tmp_pat
 
 
 def test_postgresql_is_given_the_same_columns_and_room_for_longer_tickers() -> None:
-    statements = list(additions(["q01", "event"], postgresql.dialect()))
+    statements = list(additions(FORECASTS, ["q01", "event"], postgresql.dialect()))
     assert statements == [
         "ALTER TABLE forecasts ADD COLUMN IF NOT EXISTS q01 DOUBLE PRECISION",
         "ALTER TABLE forecasts ADD COLUMN IF NOT EXISTS event VARCHAR(40)",
         "ALTER TABLE forecasts ALTER COLUMN ticker TYPE VARCHAR(24)",
     ]
-    assert list(additions([], postgresql.dialect())) == []
+    assert list(additions(FORECASTS, [], postgresql.dialect())) == []
     assert all(FORECASTS.c[name].nullable for name in NEW)
 
 
@@ -115,7 +115,7 @@ def told_of(component: str, settings: Settings) -> str:
 
 
 def test_doctor_tells_of_an_earlier_ledger_once(settings: Settings) -> None:
-    told = "of an earlier version: brought up to date with 9 new columns"
+    told = "of an earlier version: brought up to date with 11 new columns"
     assert told_of("ledger", settings) == f"10 rows, 2 settled; {told}"
     assert told_of("ledger", settings) == "10 rows, 2 settled"
 
@@ -138,7 +138,7 @@ def change(settings: Settings, **fields: object) -> None:
 
 def test_a_record_without_a_version_is_read_as_the_first_one(furnished: Settings) -> None:
     path = Workspace.of(furnished).record("child-AAPL")
-    document = json.loads(path.read_text())
+    document = read(path)
     assert document.pop("version") == 1
     path.write_text(json.dumps(document))
     assert forecasting.compute(furnished, "AAPL").model.version == "naive"

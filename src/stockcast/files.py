@@ -22,6 +22,8 @@ __all__ = [
     "atomic_write",
     "check_folder",
     "keep",
+    "parse_json",
+    "read_bytes",
     "read_json",
     "share",
     "write_json",
@@ -135,15 +137,30 @@ def write_text(path: Path, text: str, mode: int = 0o666) -> None:
         temporary.write_text(text, "utf-8")
 
 
-def read_json(path: Path) -> Any:
-    """Read one JSON document.
+def read_bytes(path: Path) -> bytes:
+    """Read a document.
 
     Raises:
-        BadInput: there is no such file, or it is not JSON.
+        BadInput: there is no such file.
     """
     try:
-        return json.loads(path.read_text("utf-8"))
+        return path.read_bytes()
     except OSError as error:
         raise BadInput(f"Expected a JSON file at {path}, got: {error.strerror}.") from None
-    except ValueError as error:
-        raise BadInput(f"Expected JSON in {path}, got: {error}.") from None
+
+
+def parse_json(data: bytes, place: str) -> Any:
+    """Return the JSON in ``data``, which came from ``place``.
+
+    Raises:
+        BadInput: it is none.
+    """
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"Expected JSON in {place}, got: {error}.") from None
+
+
+def read_json(path: Path) -> Any:
+    """Read one JSON document; errors as in :func:`read_bytes` and :func:`parse_json`."""
+    return parse_json(read_bytes(path), str(path))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from stockcast import features
 from stockcast.basis import Basis, NoModel, from_parent
-from stockcast.basis import files as made_from
+from stockcast.basis import files as basis_files
 from stockcast.calendars import next_sessions
 from stockcast.contracts.event import EventCalendar
 from stockcast.contracts.forecast import (
@@ -25,6 +26,7 @@ from stockcast.events import calendar as answers
 from stockcast.models.serving import Serving
 from stockcast.settings import Settings
 from stockcast.telemetry import metrics
+from stockcast.workspace import Workspace
 
 __all__ = [
     "HISTORY_DAYS",
@@ -49,8 +51,10 @@ def forecast(settings: Settings, ticker: str) -> Forecast:
         NoModel: the ticker has no model for the prices in use; training it makes one.
         DataFault: its data cannot be believed, and are held until they are corrected.
         BadInput: a product it needs cannot be read.
+        StockcastError: the ledger cannot be read or written, so that it would not be counted.
     """
     from stockcast.cache import connect, forecast_ttl
+    from stockcast.ledger import write_down
 
     begun = time.perf_counter()
     basis = Basis.read(settings, ticker)
@@ -58,13 +62,14 @@ def forecast(settings: Settings, ticker: str) -> Forecast:
     cache = connect(settings)
 
     def recall() -> Forecast | None:
-        return cache.get_forecast(ticker, data_hash, model)
+        kept = cache.get_forecast(ticker, data_hash, model)
+        if kept is not None:
+            write_down(settings, kept)  # it may have outlived the ledger
+        return kept
 
     def make() -> Forecast:
-        from stockcast.ledger import Ledger
-
         made = _compute(settings, basis)
-        Ledger(settings).append(made)
+        write_down(settings, made)
         ttl = forecast_ttl(settings, ticker, pd.Timestamp.now(tz="UTC"))
         kept = made.model_copy(update={"cached": True})  # as it is answered later
         cache.put_forecast(ticker, data_hash, model, kept, ttl)
@@ -76,6 +81,14 @@ def forecast(settings: Settings, ticker: str) -> Forecast:
     # not cached with the rest: the same prices are a session older after each close
     freshness = basis.pointer.freshness
     return found.model_copy(update={"freshness": freshness}) if freshness else found
+
+
+def made_from(settings: Settings, ticker: str) -> tuple[Path, ...]:
+    """The files that :func:`forecast` looks at. While they stay as they are, its answer holds.
+
+    The ledger is one of them: a forecast that outlives its ledger is written down anew.
+    """
+    return (*basis_files(settings, ticker), Workspace.of(settings).ledger)
 
 
 def cache_key(settings: Settings, ticker: str) -> str:

@@ -1,8 +1,12 @@
 """The append-only record of what was forecast and of what then happened.
 
 A forecast is written before its outcome exists; its outcome is a new row, written when the bars
-arrive. Nothing edits either: on SQLite the database itself refuses. Returns are log-returns from
-the close of ``as_of``; a price is ``last_close * exp(log-return)``.
+arrive. Nothing edits either: on SQLite the database itself refuses, and each row carries a hash of
+what it says. Returns are log-returns from the close of ``as_of``; a price is
+``last_close * exp(log-return)``.
+
+While another process holds the ledger, a forecast that is served waits in a file beside it
+(:func:`write_down`). Whoever opens the ledger next takes it in.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import logging
-import math
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +23,18 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from stockcast.contracts.forecast import QUANTILES, TAILS, Forecast, ForecastDay
+from stockcast.contracts.forecast import QUANTILES, TAILS, Forecast
 from stockcast.errors import BadInput, StockcastError
-from stockcast.evaluation.realised import NAIVE_QUANTILES, summarise
+from stockcast.evaluation.realised import FORECAST, NAIVE_QUANTILES, summarise
+from stockcast.ledger_rows import (
+    as_text,
+    common,
+    forecast_rows,
+    from_text,
+    now,
+    outcome,
+    outcome_rows,
+)
 from stockcast.ledger_tables import (
     FORECASTS,
     IDENTITY,
@@ -29,55 +42,81 @@ from stockcast.ledger_tables import (
     NAIVE_TAILS,
     OUTCOMES,
     bring_up_to_date,
+    digest,
     guards,
+    intact,
+    up_to_date,
 )
 from stockcast.settings import Settings
 from stockcast.sqlite import keep_log
 from stockcast.workspace import Workspace
 
-__all__ = ["NAIVE_QUANTILES", "QUANTILES", "Ledger"]
+__all__ = ["NAIVE_QUANTILES", "QUANTILES", "Ledger", "LedgerBusy", "write_down"]
+
+#: Seconds for which a writer waits for another, and a forecast that is served does.
+PATIENCE, SERVING = 30.0, 1.0
 
 _LOG = logging.getLogger(__name__)
+
+
+class LedgerBusy(StockcastError):
+    """Another process held the ledger for longer than one waits."""
 
 
 class Ledger:
     """The ledger of one profile, or the one at an SQLAlchemy URL; made when there is none."""
 
-    def __init__(self, where: str | Settings) -> None:
+    def __init__(self, where: str | Settings, patience: float = PATIENCE) -> None:
         url = where if isinstance(where, str) else _url(where)
-        self._engine = _engine(url)
-        with self._transaction(writes=True) as connection:
-            METADATA.create_all(connection)
-            #: Columns that an earlier version lacked and that it was given now.
-            self.added = bring_up_to_date(connection)
-            if connection.dialect.name == "sqlite":
-                for statement in guards():
-                    connection.exec_driver_sql(statement)
+        self._patience = patience
+        self._engine = _engine(url, self)
+        #: Columns that an earlier version lacked and that it was given now.
+        self.added: list[str] = []
+        with self._transaction() as connection:
+            ready = up_to_date(connection)
+        if not ready:
+            self._prepare()
+        if isinstance(where, Settings):
+            self._take_in(Workspace.of(where).ledger_queue)
 
-    def append(self, forecast: Forecast) -> int:
+    @property
+    def patience(self) -> float:
+        """Seconds for which a writer waits for another."""
+        return self._patience
+
+    def append(self, forecast: Forecast, at: dt.datetime | None = None) -> int:
         """Write one forecast, all its horizons or none, and return how many rows are new.
 
-        A forecast that is in the ledger already stays as it is.
+        A forecast that is in the ledger already stays as it is. ``at``: when it was made (UTC,
+        without a zone), if that was not now.
         """
-        return self._insert_missing(FORECASTS, IDENTITY, _forecast_rows(forecast))
+        return self._insert_missing(FORECASTS, IDENTITY, forecast_rows(forecast, at or now()))
+
+    def holds(self, forecast: Forecast) -> bool:
+        """Whether every horizon of ``forecast`` is in the ledger."""
+        row = common(forecast)
+        same = (FORECASTS.c[name] == row[name] for name in FORECAST)
+        query = sa.select(sa.func.count()).select_from(FORECASTS).where(*same)
+        with self._transaction() as connection:
+            return int(connection.execute(query).scalar_one()) >= len(forecast.days)
 
     def export(self, ticker: str | None = None) -> list[dict[str, Any]]:
         """Return every row, or those of ``ticker``, as JSON has it: for :meth:`merge` elsewhere."""
         plain = self.rows(ticker).astype(object)
         rows = plain.where(plain.notna(), None).to_dict("records")
-        return [{key: _text(value) for key, value in row.items()} for row in rows]
+        return [{key: as_text(value) for key, value in row.items()} for row in rows]
 
     def merge(self, rows: Sequence[Mapping[str, Any]]) -> int:
         """Write what another ledger exported and this one lacks; return how many rows are new."""
-        known = [{key: _value(key, value) for key, value in row.items()} for row in rows]
+        known = [{key: from_text(key, value) for key, value in row.items()} for row in rows]
         # an earlier version exports fewer columns; those that came since may be empty
-        names = [column.name for column in FORECASTS.c if column.name != "id"]
+        names = [column.name for column in FORECASTS.c if column.name not in ("id", "digest")]
         added = self._insert_missing(
             FORECASTS, IDENTITY, [{name: row.get(name) for name in names} for row in known]
         )
         settled = [row for row in known if row["settled_at"] is not None]
         with self._transaction() as connection:
-            outcomes = [_outcome(connection, row) for row in settled]
+            outcomes = [outcome(connection, row) for row in settled]
         self._insert_missing(OUTCOMES, ("forecast_id",), outcomes)
         return added
 
@@ -94,21 +133,31 @@ class Ledger:
             return 0
         due = self._due(ticker, close.index[-1].date())
         known = close[np.isfinite(close) & (close > 0)]
-        rows, missing = _outcome_rows(due, known, data_hash)
+        rows, missing = outcome_rows(due, known, data_hash)
         if missing:
             days = ", ".join(sorted({day.isoformat() for day in missing}))
             _LOG.warning("%s: no close on %s; what they decide stays unsettled.", ticker, days)
         return self._insert_missing(OUTCOMES, ("forecast_id",), rows)
 
     def rows(self, ticker: str | None = None) -> pd.DataFrame:
-        """Return one row per ticker, day, model, data and horizon, with its outcome or NaN."""
+        """Return one row per ticker, day, model, data and horizon, with its outcome or NaN.
+
+        A row that is not as it was written is left out; ``attrs["damaged"]`` says how many are.
+        """
         outcome = [column for column in OUTCOMES.c if column.name != "forecast_id"]
         query = sa.select(FORECASTS, *outcome).join(OUTCOMES, isouter=True)
         if ticker is not None:
             query = query.where(FORECASTS.c.ticker == ticker)
         with self._transaction() as connection:
             result = connection.execute(query.order_by(FORECASTS.c.id))
-            frame = pd.DataFrame(result.all(), columns=list(result.keys())).drop(columns="id")
+            names, found = list(result.keys()), result.all()
+        whole = [row for row in found if intact(row._mapping)]
+        frame = pd.DataFrame(whole, columns=names)
+        frame = frame.drop(columns=["id", "digest", "outcome_digest"])
+        frame.attrs["damaged"] = len(found) - len(whole)
+        if len(whole) < len(found):
+            place = self._engine.url.render_as_string(hide_password=True)
+            _LOG.warning("%d rows of %s are not as written.", len(found) - len(whole), place)
         for name in ("as_of", "target_date", "created_at", "settled_at"):
             frame[name] = pd.to_datetime(frame[name])
         quantiles = (*QUANTILES, *NAIVE_QUANTILES, *TAILS, *NAIVE_TAILS)
@@ -138,13 +187,35 @@ class Ledger:
         rows = self.rows(ticker)
         day = pd.Timestamp(today or dt.datetime.now(dt.UTC).date())
         whole = [("all", rows)] if len(rows) and ticker is None else []
-        return pd.DataFrame(
-            [
-                {"ticker": name, **summarise(part, day)}
-                for name, part in [*rows.groupby("ticker"), *whole]
-            ],
-            columns=["ticker", *summarise(rows, day)],
-        )
+        figures = [
+            {"ticker": name, **summarise(part, day)}
+            for name, part in [*rows.groupby("ticker"), *whole]
+        ]
+        made = pd.DataFrame(figures, columns=["ticker", *summarise(rows, day)])
+        return made.astype({"last_as_of": "datetime64[ns]"})
+
+    def _prepare(self) -> None:
+        with self._transaction(writes=True) as connection:
+            METADATA.create_all(connection)
+            self.added = bring_up_to_date(connection)
+            if connection.dialect.name == "sqlite":
+                for statement in guards():
+                    connection.exec_driver_sql(statement)
+
+    def _take_in(self, queue: Path) -> None:
+        """Append the forecasts that waited for the ledger, as of when they were made."""
+        before, self._patience = self._patience, min(self._patience, SERVING)
+        try:
+            for path in sorted(queue.glob("*.json")):
+                made = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+                self.append(Forecast.load(path), made.replace(tzinfo=None))
+                path.unlink(missing_ok=True)
+        except FileNotFoundError:  # another process took it in
+            return
+        except (LedgerBusy, BadInput) as error:  # who verifies is told of both
+            _LOG.warning("Forecasts in %s still wait for the ledger: %s", queue, error)
+        finally:
+            self._patience = before
 
     def _due(self, ticker: str, last: dt.date) -> Sequence[sa.Row[Any]]:
         settled = sa.select(OUTCOMES.c.forecast_id)
@@ -154,7 +225,8 @@ class Ledger:
             FORECASTS.c.id.not_in(settled),
         )
         with self._transaction() as connection:
-            return connection.execute(query.order_by(FORECASTS.c.id)).all()
+            found = connection.execute(query.order_by(FORECASTS.c.id)).all()
+        return [row for row in found if intact(row._mapping)]
 
     def _insert_missing(
         self, table: sa.Table, key: Sequence[str], rows: Sequence[Mapping[str, Any]]
@@ -179,18 +251,40 @@ class Ledger:
                     yield connection
         except sa.exc.IntegrityError:
             raise
-        except sa.exc.DBAPIError as error:
+        except (sa.exc.DBAPIError, ValueError, TypeError) as error:  # a day that is none, say
             place = self._engine.url.render_as_string(hide_password=True)
-            raise StockcastError(
-                f"Expected a ledger that can be read and written at {place}, got: {error.orig}."
+            cause = getattr(error, "orig", error)
+            busy = getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            raise (LedgerBusy if busy else StockcastError)(
+                f"Expected a ledger that can be read and written at {place}, got: {cause}."
             ) from None
+
+
+def write_down(settings: Settings, forecast: Forecast) -> None:
+    """Write a forecast that is about to be served, unless it is in the ledger already.
+
+    While another process holds the ledger for longer than :data:`SERVING`, it waits in a file.
+
+    Raises:
+        StockcastError: the ledger cannot be read or written.
+    """
+    try:
+        ledger = Ledger(settings, SERVING)
+        if not ledger.holds(forecast):
+            ledger.append(forecast)
+    except LedgerBusy as error:
+        parts = (str(common(forecast)[name]) for name in FORECAST)
+        path = Workspace.of(settings).ledger_queue / f"{'~'.join(parts)}.json"
+        if not path.exists():
+            forecast.save(path)
+        _LOG.warning("%s The forecast of %s waits in %s.", error, forecast.ticker, path)
 
 
 def _url(settings: Settings) -> str:
     return settings.ledger_url or f"sqlite:///{Workspace.of(settings).ledger}"
 
 
-def _engine(url: str) -> sa.Engine:
+def _engine(url: str, ledger: Ledger) -> sa.Engine:
     try:
         # A connection per transaction costs a millisecond, and none is carried across a fork.
         engine = sa.create_engine(url, poolclass=sa.NullPool)
@@ -199,7 +293,7 @@ def _engine(url: str) -> sa.Engine:
     if engine.dialect.name == "sqlite":
         if engine.url.database:
             _make_folder(Path(engine.url.database).parent)
-        sa.event.listen(engine, "connect", _on_sqlite_connect)
+        sa.event.listen(engine, "connect", lambda raw, _: _on_sqlite_connect(raw, ledger.patience))
         sa.event.listen(engine, "begin", _on_sqlite_begin)
     return engine
 
@@ -213,9 +307,9 @@ def _make_folder(folder: Path) -> None:
         ) from None
 
 
-def _on_sqlite_connect(connection: Any, _record: Any) -> None:
+def _on_sqlite_connect(connection: Any, patience: float) -> None:
     connection.isolation_level = None  # transactions begin below, not where the driver guesses
-    connection.execute("PRAGMA busy_timeout = 30000")
+    connection.execute(f"PRAGMA busy_timeout = {1000 * patience:.0f}")
     keep_log(connection)
     connection.execute("PRAGMA synchronous = FULL")  # a committed row survives a power cut
 
@@ -233,85 +327,7 @@ def _insert_once(
     there = sa.select(sa.literal(1)).where(*(table.c[name] == row[name] for name in key))
     if connection.execute(there).first() is not None:
         return 0
-    connection.execute(table.insert(), dict(row))
+    name = "digest" if table is FORECASTS else "outcome_digest"
+    known = {column.name: row[column.name] for column in table.c if column.name in row}
+    connection.execute(table.insert(), {**known, name: digest(table, row)})
     return 1
-
-
-def _forecast_rows(forecast: Forecast) -> list[dict[str, Any]]:
-    common = {
-        "ticker": forecast.ticker,
-        "as_of": forecast.as_of,
-        "model_version": forecast.model.version,
-        "data_hash": forecast.data_hash,
-        "model_kind": forecast.model.kind,
-        "skilful": forecast.verdict.skilful,
-        "last_close": forecast.last_close,
-        "created_at": _now(),
-    }
-    naive = {day.date: day for day in forecast.naive.full_forecast} if forecast.naive else {}
-    return [
-        {
-            **common,
-            "horizon": horizon,
-            "target_date": day.date,
-            "event": day.event,
-            **_returns(day, forecast.last_close, ""),
-            **_returns(naive.get(day.date), forecast.last_close, "naive_"),
-        }
-        for horizon, day in enumerate(forecast.days, start=1)
-    ]
-
-
-def _returns(day: ForecastDay | None, last_close: float, prefix: str) -> dict[str, float | None]:
-    prices = day.quantiles() if day else {}
-    return {
-        f"{prefix}{name}": math.log(prices[name] / last_close) if name in prices else None
-        for name in (*QUANTILES, *TAILS)
-    }
-
-
-def _outcome_rows(
-    due: Sequence[sa.Row[Any]], close: pd.Series, data_hash: str
-) -> tuple[list[dict[str, Any]], list[dt.date]]:
-    prices = dict(zip(close.index.date, close.to_numpy(), strict=True))
-    rows: list[dict[str, Any]] = []
-    missing: list[dt.date] = []
-    for row in due:
-        gaps = [day for day in (row.as_of, row.target_date) if day not in prices]
-        missing += gaps
-        if gaps:
-            continue
-        realised = math.log(prices[row.target_date] / prices[row.as_of])
-        rows.append(
-            {
-                "forecast_id": row.id,
-                "log_return": realised,
-                "close": row.last_close * math.exp(realised),
-                "settled_with": data_hash,
-                "settled_at": _now(),
-            }
-        )
-    return rows, missing
-
-
-def _outcome(connection: sa.Connection, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The outcome that another ledger's row has, as one of the forecast here."""
-    same = (FORECASTS.c[name] == row[name] for name in IDENTITY)
-    number = connection.execute(sa.select(FORECASTS.c.id).where(*same)).scalar_one()
-    names = [column.name for column in OUTCOMES.c if column.name != "forecast_id"]
-    return {"forecast_id": number, **{name: row[name] for name in names}}
-
-
-def _text(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, dt.date) else value
-
-
-def _value(key: str, value: Any) -> Any:
-    """Undo :func:`_text`."""
-    if key in ("as_of", "target_date"):
-        return dt.datetime.fromisoformat(value).date()
-    return dt.datetime.fromisoformat(value) if key.endswith("_at") and value else value
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC).replace(tzinfo=None)

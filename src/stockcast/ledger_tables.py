@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from stockcast.contracts.forecast import QUANTILES, TAILS
@@ -17,8 +20,10 @@ __all__ = [
     "OUTCOMES",
     "additions",
     "bring_up_to_date",
+    "digest",
     "guards",
-    "lacking",
+    "intact",
+    "up_to_date",
 ]
 
 METADATA = sa.MetaData()
@@ -43,6 +48,7 @@ FORECASTS = sa.Table(
     sa.Column("created_at", sa.DateTime, nullable=False),
     *(sa.Column(name, sa.Double) for name in (*TAILS, *NAIVE_TAILS)),
     sa.Column("event", sa.String(40)),  # what the day's session answers, if anything
+    sa.Column("digest", sa.String(32)),  # of what the row says; none of an earlier version's
     sa.UniqueConstraint(*IDENTITY),
     sa.CheckConstraint("target_date > as_of"),
 )
@@ -55,13 +61,36 @@ OUTCOMES = sa.Table(
     sa.Column("close", sa.Double, nullable=False),
     sa.Column("settled_with", sa.String(64), nullable=False),
     sa.Column("settled_at", sa.DateTime, nullable=False),
+    sa.Column("outcome_digest", sa.String(32)),
 )
 
+TABLES = (FORECASTS, OUTCOMES)
 
-def lacking(connection: sa.Connection) -> list[str]:
-    """Names of the columns that the ledger of an earlier version lacks."""
-    there = {column["name"] for column in sa.inspect(connection).get_columns(FORECASTS.name)}
-    return [column.name for column in FORECASTS.c if column.name not in there]
+#: The columns that a row's digest covers.
+_CONTENT = {
+    FORECASTS.name: [c.name for c in FORECASTS.c if c.name not in ("id", "digest")],
+    OUTCOMES.name: [
+        *IDENTITY,
+        *(c.name for c in OUTCOMES.c if c.name not in ("forecast_id", "outcome_digest")),
+    ],
+}
+
+
+def up_to_date(connection: sa.Connection) -> bool:
+    """Whether the ledger has every table and column, and on SQLite every guard."""
+    there = set(sa.inspect(connection).get_table_names())
+    if not there.issuperset(METADATA.tables) or any(lacking(connection, table) for table in TABLES):
+        return False
+    if connection.dialect.name != "sqlite":
+        return True
+    triggers = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"
+    return int(connection.exec_driver_sql(triggers).scalar_one()) >= len(list(guards()))
+
+
+def lacking(connection: sa.Connection, table: sa.Table) -> list[str]:
+    """Names of the columns that the ``table`` of an earlier version lacks."""
+    there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+    return [column.name for column in table.c if column.name not in there]
 
 
 def bring_up_to_date(connection: sa.Connection) -> list[str]:
@@ -69,21 +98,47 @@ def bring_up_to_date(connection: sa.Connection) -> list[str]:
 
     No row is touched, so the triggers that guard the rows stay in force.
     """
-    names = lacking(connection)
-    for statement in additions(names, connection.dialect):
-        connection.exec_driver_sql(statement)
+    names = []
+    for table in TABLES:
+        new = lacking(connection, table)
+        for statement in additions(table, new, connection.dialect):
+            connection.exec_driver_sql(statement)
+        names += new
     return names
 
 
-def additions(names: list[str], dialect: sa.Dialect) -> Iterator[str]:
-    """Yield the statements that add these columns of an earlier version."""
+def additions(table: sa.Table, names: list[str], dialect: sa.Dialect) -> Iterator[str]:
+    """Yield the statements that add these columns to the ``table`` of an earlier version."""
     guard = "IF NOT EXISTS " if dialect.name == "postgresql" else ""  # another may add it meanwhile
     for name in names:
-        kind = FORECASTS.c[name].type.compile(dialect)
-        yield f"ALTER TABLE {FORECASTS.name} ADD COLUMN {guard}{name} {kind}"
-    if names and dialect.name == "postgresql":  # SQLite minds no length
+        kind = table.c[name].type.compile(dialect)
+        yield f"ALTER TABLE {table.name} ADD COLUMN {guard}{name} {kind}"
+    if "event" in names and dialect.name == "postgresql":  # SQLite minds no length
         kind = FORECASTS.c.ticker.type.compile(dialect)
         yield f"ALTER TABLE {FORECASTS.name} ALTER COLUMN ticker TYPE {kind}"
+
+
+def digest(table: sa.Table, row: Mapping[Any, Any]) -> str:
+    """A hash of what a row says; an outcome's covers the forecast that it belongs to.
+
+    What is empty does not count, so that a column that comes later changes no hash.
+    """
+    told = ((name, row.get(name)) for name in _CONTENT[table.name])
+    # a number that NumPy made is written as Python's own
+    plain = ((name, v.item() if isinstance(v, np.generic) else v) for name, v in told)
+    text = "\n".join(f"{name}={value!r}" for name, value in plain if value is not None)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def intact(row: Mapping[Any, Any]) -> bool:
+    """Whether a forecast's row, with its outcome, says what was written.
+
+    A row of an earlier version has no hash and counts as intact.
+    """
+    for table, name in ((FORECASTS, "digest"), (OUTCOMES, "outcome_digest")):
+        if row.get(name) not in (None, digest(table, row)):
+            return False
+    return True
 
 
 def guards() -> Iterator[str]:

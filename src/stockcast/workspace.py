@@ -237,6 +237,11 @@ class Workspace:
         """The operator's own API key in plain text, readable by its owner alone."""
         return self.root / "products" / f"{self.profile}.key"
 
+    @property
+    def ledger_queue(self) -> Path:
+        """Forecasts that wait for the ledger: beside the products, so that a reset loses none."""
+        return self.root / "products" / f"{self.profile}.ledger-queue"
+
     def ledger_aside(self, moment: dt.datetime) -> Path:
         """Where a reset at that moment leaves the ledger."""
         return self.root / "products" / f"{self.profile}.ledger-{moment:%Y%m%dT%H%M%S%f}.db"

@@ -24,6 +24,7 @@ from stockcast.files import read_json, write_json
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests.agents import worlds
+from tests.documents import read
 from tests.standins import ollama as standin
 
 Asking = Callable[..., Settings]
@@ -431,7 +432,7 @@ def test_flaw_15_without_a_forecast_there_is_no_report(
 @pytest.mark.parametrize("broken", [{}, {"ticker": "AAPL"}, "of another"])
 def test_flaw_15_nor_one_about_what_is_no_forecast(settings: Settings, broken: Any) -> None:
     path = settings.state / "forecasts" / "AAPL.json"
-    write_json(path, {**read_json(path), "ticker": "MSFT"} if broken == "of another" else broken)
+    write_json(path, {**read(path), "ticker": "MSFT"} if broken == "of another" else broken)
     with pytest.raises(BadInput, match="Expected a forecast"):
         write_report(settings, "AAPL")
 

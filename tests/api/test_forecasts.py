@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from stockcast.errors import StockcastError
 from stockcast.prices import snapshot
 from stockcast.settings import Settings, load_settings
 from tests.api.servers import AAPL, Server, same, write_record
+from tests.documents import rewrite
 
 Own = Callable[..., Settings]
 Open = Callable[..., TestClient]
@@ -81,9 +81,7 @@ def test_new_prices_ask_for_a_new_model(own: Own, open_app: Open) -> None:
     client = open_app(settings)
     assert [client.post("/predict-child", json=AAPL).status_code for _ in range(2)] == [200, 200]
     pointer = snapshot.current(settings, "AAPL")
-    pointer.write_text(
-        json.dumps({**json.loads(pointer.read_text("utf-8")), "data_hash": "new"}), "utf-8"
-    )
+    rewrite(pointer, data_hash="new")
     refused = client.post("/predict-child", json=AAPL)
     assert refused.status_code == 404
     assert "`stockcast run -t AAPL` brings it up to date" in refused.json()["detail"]

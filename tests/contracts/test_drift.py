@@ -9,6 +9,7 @@ import pytest
 
 from stockcast.contracts.drift import DriftReport
 from stockcast.errors import BadInput
+from tests.documents import read
 from tests.drift import drift_report
 
 #: A document as the version before wrote it.
@@ -60,7 +61,7 @@ def test_a_document_of_the_version_before_is_read_without_its_training_to_come(
     path.write_text(json.dumps(BEFORE))
     DriftReport.load(path).save(path)
     kept = {key: value for key, value in BEFORE.items() if key != "retrain"}
-    assert json.loads(path.read_text()) == {**kept, "action": {"kind": "none"}, "version": 2}
+    assert read(path) == {**kept, "action": {"kind": "none"}, "version": 2}
 
 
 def test_what_is_no_drift_report_is_one_sentence() -> None:

@@ -10,12 +10,11 @@ import pytest
 
 from stockcast.contracts.prices import SnapshotPointer
 from stockcast.dashboard import page, products
-from stockcast.files import read_json, write_json
 from stockcast.presentation import event_wording, svg_charts
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests.dashboard.products import HOSTILE, place
-from tests.documents import with_results
+from tests.documents import rewrite, with_results
 
 TILES = ("forecast", "skill", "drift", "report", "ledger", "stages")
 
@@ -42,7 +41,7 @@ def test_a_headline_that_would_run_is_text(placed: Settings) -> None:
 
 def test_a_quote_ends_no_attribute(placed: Settings) -> None:
     path = Workspace.of(placed).forecast("AAPL")
-    write_json(path, read_json(path) | {"currency": """' onclick='x' " onclick="x" """})
+    rewrite(path, currency="""' onclick='x' " onclick="x" """)
     for attribute in re.findall(r"<[^>]*>", shown(placed)):
         assert " onclick=" not in re.sub(r"""="[^"]*"|='[^']*'""", "", attribute)
 
@@ -57,7 +56,7 @@ def test_a_quote_ends_no_attribute(placed: Settings) -> None:
 )
 def test_no_product_can_bring_markup(placed: Settings, product: str, field: str) -> None:
     path = placed.state / product.format("AAPL")
-    write_json(path, read_json(path) | {field: HOSTILE})
+    rewrite(path, **{field: HOSTILE})
     text = page.shell(placed, "AAPL", static="", live=False, notice=HOSTILE)
     assert "<script>window" not in text
     assert "<img" not in text
@@ -92,7 +91,7 @@ def test_what_is_damaged_spoils_no_other_tile(placed: Settings, folder: str, dam
 
 def test_what_was_made_from_earlier_prices_is_told(placed: Settings) -> None:
     path = placed.state / "prices" / "AAPL" / "current.json"
-    write_json(path, read_json(path) | {"data_hash": "0" * 16})
+    rewrite(path, data_hash="0" * 16)
     text = shown(placed)
     assert "made from earlier prices than those in use" in text
     assert "The report is about earlier prices than those in use." in text
@@ -127,9 +126,8 @@ def test_the_age_of_prices_is_told_in_sessions(
 
 def test_a_verdict_without_skill_is_not_dressed_up(placed: Settings) -> None:
     path = Workspace.of(placed).forecast("AAPL")
-    document = read_json(path)
-    document["verdict"] = {"skilful": False, "reason": "Refused: the loss is not surely below 1."}
-    write_json(path, document)
+    reason = "Refused: the loss is not surely below 1."
+    rewrite(path, verdict={"skilful": False, "reason": reason})
     text = shown(placed)
     assert "No skill shown" in text
     assert "Refused: the loss is not surely below 1." in text

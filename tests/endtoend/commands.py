@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from stockcast import cache
 from stockcast.settings import WELL_KNOWN, load_settings
+from tests.documents import read
 
 #: Inherited by every process that a command starts.
 MARK = "END_TO_END_TEST"
@@ -72,8 +73,7 @@ def stop_cache(root: Path, profile: str = "sample", **more: str) -> None:
 
 def forecast_of(root: Path, ticker: str, profile: str = "sample") -> Document:
     path = root / "products" / profile / "forecasts" / f"{ticker}.json"
-    document: Document = json.loads(path.read_text("utf-8"))
-    return {key: value for key, value in document.items() if key != "cached"}
+    return {key: value for key, value in read(path).items() if key != "cached"}
 
 
 def marked(mark: str) -> dict[int, str]:

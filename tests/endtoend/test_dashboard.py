@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from stockcast.files import read_json, write_json
 from tests.browser import Visit, visiting
 from tests.dashboard.conftest import Served, serving
 from tests.dashboard.products import HOSTILE
+from tests.documents import rewrite
 from tests.endtoend.commands import SMALL, copy_of, stop_cache
 from tests.endtoend.conftest import Finished
 
@@ -27,7 +27,7 @@ def shown(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """A dashboard on AAPL, whose headline is hostile, and FB; IBM has never been trained."""
     root = copy_of(finished.root, tmp_path_factory.mktemp("shown") / "root")
     report = root / "products" / "sample" / "reports" / "AAPL.json"
-    write_json(report, read_json(report) | {"headline": HOSTILE})
+    rewrite(report, headline=HOSTILE)
     with serving(root, *SMALL, "--set", "tickers=AAPL,FB") as served:
         yield served
     stop_cache(root)

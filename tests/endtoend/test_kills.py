@@ -16,6 +16,7 @@ import pytest
 
 from stockcast.pipeline.plans import TaskPlan, plan
 from stockcast.settings import load_settings
+from tests.documents import read
 from tests.endtoend.commands import (
     SMALL,
     command,
@@ -143,7 +144,7 @@ def content(path: Path) -> Any:
         return frame.to_json(double_precision=15)
     if path.suffix != ".json":
         return None
-    document = timeless(json.loads(path.read_text("utf-8")))
+    document = timeless(read(path))
     return judged(document) if path.parent.name == "reports" else document
 
 

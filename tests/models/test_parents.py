@@ -28,6 +28,7 @@ from stockcast.models.parents import (
     shipped,
     starting_state,
 )
+from tests.documents import rewrite
 from tests.models.panels import CUT, HORIZON, SMALL, START, fitted, stock
 
 ORIGIN = {
@@ -64,7 +65,7 @@ def test_a_changed_card_or_weight_is_refused(tmp_path: Path) -> None:
     saved(tmp_path)
     card, weights = tmp_path / "small" / CARD, tmp_path / "small" / WEIGHTS
     honest = card.read_text()
-    card.write_text(honest.replace('"partner_weight": 0.5', '"partner_weight": 0.6'))
+    rewrite(card, partner_weight=0.6)
     with pytest.raises(BadInput, match="got changed content"):
         load_parent("small", tmp_path)
     card.write_text(honest)

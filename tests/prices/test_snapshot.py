@@ -19,6 +19,7 @@ from stockcast.prices.history import content_hash
 from stockcast.prices.sample import SampleSource
 from stockcast.schema import COLUMNS
 from stockcast.settings import Settings
+from tests.documents import read, rewrite
 
 Make = Callable[..., Settings]
 FRAME = SampleSource().history("FB").frame[list(COLUMNS)]
@@ -50,7 +51,7 @@ def test_a_snapshot_loads_from_its_parquet_alone(
 def test_the_pointer_says_what_it_points_at(history: PriceHistory, sample_settings: Make) -> None:
     pointer = snapshot.save(history, sample_settings())
     assert pointer == sample_settings().state / "prices" / "FB" / "current.json"
-    assert json.loads(pointer.read_text()) == {
+    assert read(pointer) == {
         "ticker": "FB",
         "data_hash": history.data_hash,
         "path": f"{history.data_hash}.parquet",
@@ -144,8 +145,7 @@ def test_a_pointer_cannot_lead_out_of_its_folder(
 ) -> None:
     pointer = snapshot.save(history, sample_settings())
     outside = parquet_of(pointer).rename(tmp_path / f"{history.data_hash}.parquet")
-    about = json.loads(pointer.read_text()) | {"path": str(outside)}
-    pointer.write_text(json.dumps(about))
+    rewrite(pointer, path=str(outside))
     with pytest.raises(BadInput, match="Expected the price snapshot"):
         snapshot.load(pointer)
 

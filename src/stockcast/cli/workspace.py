@@ -38,7 +38,7 @@ def doctor(profile: Profile = None, assignments: Overrides = None, as_json: AsJs
 
 @app.command()
 def sync(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> None:
-    """Send what is not there yet to the tracking server (MLflow, DagsHub)."""
+    """Send what was recorded while the tracking server (MLflow, DagsHub) was away."""
     from stockcast import tracking
 
     settings = settings_for(profile, assignments)

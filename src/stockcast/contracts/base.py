@@ -1,16 +1,35 @@
-"""The base of every contract: immutable, nothing unknown let in, read with a sentence."""
+"""The base of every contract: immutable, nothing unknown let in, read with a sentence.
+
+A document on disk ends with the SHA-256 of its other bytes. Whoever reads it finds a change of any
+byte. A document of an earlier version has no hash: it is read, and ``stockcast verify`` counts it.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stockcast.errors import BadInput
-from stockcast.files import read_json, write_json
+from stockcast.files import parse_json, read_bytes, write_text
 
-__all__ = ["Contract", "Product", "absent"]
+__all__ = ["Contract", "Product", "absent", "has_proof"]
+
+#: The last key of a document on disk, and how its line is written.
+_KEY = "sha256"
+_PROOF = re.compile(rb',\n  "sha256": "([0-9a-f]{64})"\n}\n\Z')
+
+
+def has_proof(data: bytes) -> bool | None:
+    """Whether ``data``, a document as it lies on disk, is what was written; None without a hash."""
+    found = _PROOF.search(data, max(0, len(data) - 100))
+    if found is None:
+        return None if f'"{_KEY}"'.encode() not in data[-200:] else False
+    return hashlib.sha256(data[: found.start()] + b"\n}").hexdigest() == found[1].decode()
 
 
 def absent() -> Any:
@@ -49,7 +68,34 @@ class Contract(BaseModel):
         Raises:
             BadInput: there is none, or the file is not one.
         """
-        return cls.parse(read_json(path), str(path))
+        return cls.from_bytes(read_bytes(path), str(path))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, place: str) -> Self:
+        """Return what :meth:`to_text` wrote, encoded as UTF-8.
+
+        Raises:
+            BadInput: it is not one, or it was changed since.
+        """
+        document = parse_json(data, place)
+        if has_proof(data) is False:
+            raise BadInput(
+                f"Expected the {cls.CALLED} in {place} as it was written, got one whose content "
+                "does not have the hash that stands in it: it has to be made again."
+            )
+        if isinstance(document, dict):
+            document.pop(_KEY, None)
+        return cls.parse(document, place)
+
+    def to_text(self) -> str:
+        """The document as indented JSON, with the hash of its content at the end."""
+        body = json.dumps(self.model_dump(mode="json"), indent=2, allow_nan=False)
+        digest = hashlib.sha256(body.encode()).hexdigest()
+        return f'{body[:-2]},\n  "{_KEY}": "{digest}"\n}}\n'
+
+    def save(self, path: Path) -> None:
+        """Write it, whole or not at all."""
+        write_text(path, self.to_text())
 
 
 class Product(Contract):
@@ -82,7 +128,3 @@ class Product(Contract):
             ValueError: it cannot be; the product has to be made again.
         """
         raise ValueError(f"it is of version {written_by}, this program reads {cls.LATEST}")
-
-    def save(self, path: Path) -> None:
-        """Write it, whole or not at all."""
-        write_json(path, self.model_dump(mode="json"))

@@ -26,7 +26,6 @@ from stockcast.contracts.bundle import EpochRow, ModelDocument
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.features import PANEL_INPUTS
-from stockcast.files import write_json
 from stockcast.models.calibration import CalibrationState
 from stockcast.models.panel_network import PanelNetwork
 from stockcast.models.panel_training import (
@@ -106,7 +105,7 @@ def save_bundle(bundle: Bundle, models: Path) -> Path:
         ) from None
     try:
         save_file(_tensors(bundle.fitted), temporary / WEIGHTS)
-        write_json(temporary / DOCUMENT, _document(bundle).model_dump(mode="json"))
+        _document(bundle).save(temporary / DOCUMENT)
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
     finally:

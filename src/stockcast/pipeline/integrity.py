@@ -2,7 +2,8 @@
 
 A size costs one look at the disk, so every run can check all of them. A change that leaves the size
 alone is found by whoever loads the file: prices and models are named by a hash of their content.
-A JSON document may be written anew by a command, as `stockcast drift` does; it has to be whole.
+A JSON document may be written anew by a command, as `stockcast drift` does; it has to be whole, and
+as the hash in it says.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from stockcast.contracts.base import has_proof
 
 __all__ = ["file_sizes", "first_damaged"]
 
@@ -45,10 +48,11 @@ def _pointed_at(product: Path) -> Iterator[Path]:
 
 def _is_whole(file: Path) -> bool:
     try:
-        json.loads(file.read_bytes())
-    except (OSError, ValueError):
+        data = file.read_bytes()
+        json.loads(data)
+    except (OSError, ValueError, RecursionError):
         return False
-    return True
+    return has_proof(data) is not False
 
 
 def _size(file: Path) -> int | None:

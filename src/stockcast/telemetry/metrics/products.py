@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from stockcast.contracts.model_record import PARENT, ModelRecord, child_name
 from stockcast.contracts.prices import SnapshotPointer
 from stockcast.contracts.report import Report
 from stockcast.errors import StockcastError
-from stockcast.files import read_json
 from stockcast.settings import Settings
 from stockcast.telemetry.metrics.catalogue import HEALTH
 from stockcast.telemetry.metrics.totals import Key
@@ -23,7 +22,6 @@ from stockcast.workspace import Workspace
 
 __all__ = ["cache_gauge", "product_gauges"]
 
-Document = Mapping[str, Any]
 Gauges = Iterator[tuple[Key, float | None]]
 
 
@@ -75,47 +73,47 @@ def _per_ticker(settings: Settings, tickers: Sequence[str]) -> Iterator[Callable
                 yield functools.partial(_read, path, ticker, tell)
 
 
-def _read(path: Path, ticker: str, tell: Callable[[str, Document], Gauges]) -> Gauges:
+def _read(path: Path, ticker: str, tell: Callable[[str, Path], Gauges]) -> Gauges:
     stamp = path.stat()
     return iter(_told(path, stamp.st_mtime_ns, stamp.st_size, ticker, tell))
 
 
 @functools.lru_cache(maxsize=4096)
 def _told(
-    path: Path, mtime: int, size: int, ticker: str, tell: Callable[[str, Document], Gauges]
+    path: Path, mtime: int, size: int, ticker: str, tell: Callable[[str, Path], Gauges]
 ) -> tuple[tuple[Key, float | None], ...]:
     """What a file tells; ``mtime`` and ``size`` are there for the cache: a record is 50 kB."""
-    return tuple(tell(ticker, read_json(path)))
+    return tuple(tell(ticker, path))
 
 
-def _prices(ticker: str, document: Document) -> Gauges:
-    pointer = SnapshotPointer.model_validate(document)
+def _prices(ticker: str, path: Path) -> Gauges:
+    pointer = SnapshotPointer.load(path)
     yield ("stockcast_last_bar_timestamp_seconds", (ticker,)), _seconds(pointer.as_of)
 
 
-def _record(ticker: str, document: Document) -> Gauges:
-    record = ModelRecord.model_validate(document)
+def _record(ticker: str, path: Path) -> Gauges:
+    record = ModelRecord.load(path)
     skill = record.skill
     yield ("stockcast_model_skilful", (ticker,)), record.verdict.skilful
     yield ("stockcast_pinball_vs_naive_ratio", (ticker, "test")), skill.pinball_vs_naive
     yield ("stockcast_coverage_ratio", (ticker, "80", "test")), skill.coverage_80
 
 
-def _forecast(ticker: str, document: Document) -> Gauges:
-    forecast = Forecast.model_validate(document)
+def _forecast(ticker: str, path: Path) -> Gauges:
+    forecast = Forecast.load(path)
     yield ("stockcast_forecast_timestamp_seconds", (ticker,)), _seconds(forecast.as_of)
 
 
-def _report(ticker: str, report: Document) -> Gauges:
-    found = Report.parse(report, f"the report on {ticker}")
+def _report(ticker: str, path: Path) -> Gauges:
+    found = Report.load(path)
     checked, struck = found.grounding.checked, len(found.grounding.struck)
     held = 1 - struck / checked if checked else None
     yield ("stockcast_report_grounding_ratio", (ticker,)), held
     yield ("stockcast_report_score", (ticker,)), found.evaluation.score
 
 
-def _drift(ticker: str, document: Document) -> Gauges:
-    found = DriftReport.parse(document, f"the drift document of {ticker}")
+def _drift(ticker: str, path: Path) -> Gauges:
+    found = DriftReport.load(path)
     yield ("stockcast_drift_health", (ticker,)), HEALTH[found.health]
     yield ("stockcast_drift_stop", (ticker,)), found.stop
     yield ("stockcast_drift_score", (ticker,)), found.score
