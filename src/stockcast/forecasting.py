@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from stockcast import features
 from stockcast.basis import Basis, NoModel, from_parent
@@ -14,6 +15,7 @@ from stockcast.basis import files as basis_files
 from stockcast.calendars import next_sessions
 from stockcast.contracts.event import EventCalendar
 from stockcast.contracts.forecast import (
+    QUANTILE_NAMES,
     Close,
     Forecast,
     ForecastEvent,
@@ -21,7 +23,9 @@ from stockcast.contracts.forecast import (
     NaiveForecast,
     Predictions,
 )
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.evaluation.fan import price_fan
+from stockcast.evaluation.quantiles import LEVELS
 from stockcast.events import calendar as answers
 from stockcast.models.serving import Serving
 from stockcast.settings import Settings
@@ -107,11 +111,15 @@ def compute(settings: Settings, ticker: str) -> Forecast:
 def _compute(settings: Settings, basis: Basis) -> Forecast:
     record, serving = basis.record, Serving.of(settings, basis)
     history = serving.history
-    naive = np.array(record.baselines["naive"])
-    days = next_sessions(basis.exchange, history.as_of, len(naive))
+    horizon = len(record.baselines["naive"])
+    days = next_sessions(basis.exchange, history.as_of, horizon)
     ahead = upcoming(basis.calendar, basis.exchange, history.frame)
     kinds = dict(zip(ahead["session"], ahead["kind"], strict=True))
-    past = history.frame["close"].tail(HISTORY_DAYS)
+    near = np.logical_or.accumulate([day in kinds for day in days])
+    levels = list(QUANTILE_NAMES)
+    ours, tails = serving.quantiles(), serving.tails
+    close = history.frame["close"]
+    past = close.tail(HISTORY_DAYS)
     return Forecast(
         ticker=basis.ticker,
         as_of=history.as_of.date(),
@@ -133,10 +141,28 @@ def _compute(settings: Settings, basis: Basis) -> Forecast:
             historical=tuple(
                 Close(date=day.date(), close=float(close)) for day, close in past.items()
             ),
-            full_forecast=price_fan(days, history.last_close, serving.quantiles(), kinds),
+            full_forecast=price_fan(
+                days, history.last_close, tails.quantiles(ours, near, levels), kinds, levels
+            ),
         ),
-        naive=NaiveForecast(full_forecast=price_fan(days, history.last_close, naive)),
+        risk=tails.risk(days, ours, near),
+        naive=NaiveForecast(
+            full_forecast=price_fan(
+                days, history.last_close, _naive(record, close, levels), levels=levels
+            )
+        ),
     )
+
+
+def _naive(record: ModelRecord, close: pd.Series, levels: list[float]) -> NDArray[np.float64]:
+    """The random walk's quantiles: those of the record, and the tails of the same past returns."""
+    from stockcast.models.baselines import naive
+
+    known = np.array(record.baselines["naive"])
+    last = close.tail(300)  # the window and some
+    found: NDArray[np.float64] = naive(last, last.index[-1:], len(known), levels).values[0]
+    found[:, [levels.index(level) for level in LEVELS]] = known
+    return found
 
 
 def upcoming(calendar: EventCalendar, exchange: str, bars: pd.DataFrame) -> pd.DataFrame:

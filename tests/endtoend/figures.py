@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stockcast.contracts.forecast import QUANTILES, Forecast
+from stockcast.contracts.forecast import QUANTILES, TAILS, Forecast
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.files import read_json
 from stockcast.ledger import Ledger
@@ -52,7 +52,10 @@ def _forecast(made: Forecast | None) -> Figures:
                    for days in (made.days, made.naive.full_forecast))  # fmt: skip
     about = {"last_close": made.last_close, "data_hash": made.data_hash, "model": made.model.kind}
     closes = [day.close for day in made.predictions.historical]
-    return {**about, "ours": ours, "naive": naive, "past": [len(closes), sum(closes)]}
+    tails = [[getattr(day, name) for name in TAILS] for day in made.days]
+    risk = made.risk.model_dump(mode="json") if made.risk else None
+    beside = {"past": [len(closes), sum(closes)], "tails": tails, "risk": risk}
+    return {**about, "ours": ours, "naive": naive, **beside}
 
 
 def _record(record: ModelRecord) -> Figures:

@@ -23,6 +23,7 @@ from tests.endtoend.conftest import Finished
 
 QUANTILES = ("q05", "q10", "q25", "q50", "q75", "q90", "q95")
 TAILS = ("q01", "q025", "q975", "q99")
+FAN = (*TAILS[:2], *QUANTILES, *TAILS[2:])
 KEYS = {
     "ticker": str,
     "as_of": str,
@@ -60,9 +61,15 @@ def check_contract(document: Document) -> None:
     assert [day["date"] for day in days] == NEXT_WEEK
     for day in days:
         assert set(day) == {"date", "close", "event", *QUANTILES, *TAILS}
-        assert all(day[name] is None for name in ("event", *TAILS))
+        assert day["event"] is None
         assert day["close"] == day["q50"]
-        assert all(low <= high for low, high in pairwise(day[name] for name in QUANTILES))
+        assert all(low <= high for low, high in pairwise(day[name] for name in FAN))
+    risk = document["risk"]
+    assert risk["value_at_risk"][0]["p99"] == pytest.approx(
+        1 - days[0]["q01"] / document["last_close"]
+    )
+    assert risk["expected_shortfall"][0]["p99"] > risk["value_at_risk"][0]["p99"]
+    assert 0.05 < risk["volatility_annual"] < 1
     json.dumps(document, allow_nan=False)
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
-from stockcast.contracts.base import Contract, Product
+from stockcast.contracts.base import Contract, Product, absent
 from stockcast.contracts.forecast import Served, Skill, Verdict
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "ScorecardRow",
     "Slice",
     "StrategyRow",
+    "TailParameters",
     "child_name",
 ]
 
@@ -40,6 +41,13 @@ def child_name(ticker: str) -> str:
     return f"child-{ticker}"
 
 
+class TailParameters(Contract):
+    """As :class:`stockcast.models.tails.Tails` has them: [quiet, event] of [lower, upper]."""
+
+    shape: tuple[tuple[float, float], tuple[float, float]]
+    scale: tuple[tuple[float, float], tuple[float, float]]
+
+
 class Calibration(Contract):
     """State of the recalibration, as :class:`stockcast.models.calibration.CalibrationState` has it.
 
@@ -53,6 +61,7 @@ class Calibration(Contract):
         issued: (m, horizon, k) the quantiles given at those.
         near: (m, horizon) which of those outcomes have a known event on the way; None where it was
             not asked.
+        tails: what lies beyond the outermost quantiles; None where no panel said.
     """
 
     levels: list[float]
@@ -62,6 +71,7 @@ class Calibration(Contract):
     waiting: list[dt.date]
     issued: list[list[list[float]]]
     near: list[list[bool]] | None = None
+    tails: TailParameters | None = absent()
 
 
 class ScorecardRow(Contract):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,12 +19,13 @@ def price_fan(
     last_close: float,
     quantiles: NDArray[np.float64],
     kinds: Mapping[pd.Timestamp, str] | None = None,
+    levels: Sequence[float] = LEVELS,
 ) -> tuple[ForecastDay, ...]:
     """Quantiles of cumulative log-returns (horizon, levels) as prices per trading day.
 
     ``kinds`` names the kind of event that a day's session answers.
     """
-    names = [quantile_name(level) for level in LEVELS]
+    names = [quantile_name(level) for level in levels]
     prices = last_close * np.exp(np.sort(quantiles, axis=1))
     made = [dict(zip(names, row.tolist(), strict=True)) for row in prices]
     return tuple(

@@ -20,6 +20,7 @@ from stockcast.settings import Settings
 
 if TYPE_CHECKING:
     from stockcast.models.bundle import Bundle
+    from stockcast.models.tails import Tails
     from stockcast.store import Context
 
 __all__ = ["Serving"]
@@ -80,6 +81,14 @@ class Serving:
         )
         found: NDArray[np.float64] = latest.values[0]
         return found
+
+    @property
+    def tails(self) -> Tails:
+        """What lies beyond the outermost quantiles."""
+        from stockcast.models.tails import Tails
+
+        known = self.record.calibration
+        return Tails.of(known.tails if known else None)
 
     def widening(self) -> float | None:
         """By what share the last day's 80% interval is wider for the event known ahead; None where
