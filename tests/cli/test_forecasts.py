@@ -62,6 +62,19 @@ def test_page_that_is_narrow_names_the_notebooks_below_the_table(
     assert "2013-02-21" in table
 
 
+@pytest.mark.parametrize("width", [80, 110, 1000])
+def test_table_of_a_run_says_who_has_no_calendar_of_results(
+    root: Path, contract: Document, capfd: Output, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    contract["inputs"] = {"calendar": False}
+    monkeypatch.setattr(runs, "console", lambda: Console(width=width))
+    runs.show_forecasts(load_settings(overrides={"tickers": "AAPL"}), [typed(contract)])
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split()[0].strip(",") for line in lines if "no calendar of results" in line] == [
+        "AAPL"
+    ]
+
+
 def test_skill_is_positive_when_the_loss_is_below_the_naive_one(contract: Document) -> None:
     contract["skill"]["pinball_vs_naive"] = 0.97
     assert views.skill(typed(contract)) == "+3.0%"

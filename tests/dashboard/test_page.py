@@ -144,7 +144,7 @@ def test_all_tickers_stand_beside_one_another(placed: Settings) -> None:
 def test_results_ahead_are_told_beside_the_interval_and_among_all(placed: Settings) -> None:
     path = Workspace.of(placed).forecast("AAPL")
     assert event_wording.NO_CALENDAR in shown(placed)
-    assert '<td class="wide">no calendar</td>' in page.overview(placed)
+    assert '<td class="wide">no calendar of results</td>' in page.overview(placed)
     known = with_results("2013-03-04", "amc", 0.34)
     known.save(path)
     text = shown(placed)

@@ -50,7 +50,7 @@ def test_a_forecast_without_a_calendar_says_so(inputs: dict[str, Any] | None) ->
     found = with_results("2013-03-04", "amc").model_dump() | {"events": (), "inputs": inputs}
     unaware = Forecast.model_validate(found)
     assert event_wording.sentence(unaware) == event_wording.NO_CALENDAR
-    assert event_wording.short(unaware) == "no calendar"
+    assert event_wording.short(unaware) == "no calendar of results"
 
 
 def test_the_day_that_answers_is_marked_in_charts_and_tables() -> None:

@@ -90,7 +90,13 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str 
     from rich import box
     from rich.table import Table
 
-    shown = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
+    shown = Table(
+        title=title or None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
     for heading in headings:
         shown.add_column(
             heading.removesuffix(">"),

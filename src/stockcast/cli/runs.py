@@ -141,14 +141,8 @@ def show_forecasts(settings: Settings, forecasts: Sequence[Forecast]) -> None:
     """Print the table of a run, and name the tickers that have no forecast."""
     from stockcast import holds
 
-    notebooks = _notebooks(settings)
     if forecasts:
-        page, complete = console(), views.forecasts(forecasts, notebooks)
-        if fits(complete, page):
-            page.print(complete)
-        else:  # a path that is folded cannot be copied
-            page.print(views.forecasts(forecasts, {}))
-            typer.echo("\n".join(notebooks[forecast.ticker] for forecast in forecasts))
+        _show_table(settings, forecasts)
     known = {forecast.ticker for forecast in forecasts}
     missing = [ticker for ticker in settings.tickers if ticker not in known]
     if missing:
@@ -158,15 +152,26 @@ def show_forecasts(settings: Settings, forecasts: Sequence[Forecast]) -> None:
         typer.echo(f"{ticker} is held: {why}\n" if why else "", nl=False)
 
 
-def _notebooks(settings: Settings) -> dict[str, str]:
+def _show_table(settings: Settings, forecasts: Sequence[Forecast]) -> None:
+    """Print the table; the columns for which the page is too narrow come as lines below it."""
+    from stockcast.presentation import event_wording
     from stockcast.workspace import Workspace
 
-    workspace = Workspace.of(settings)
-    pages = {ticker: workspace.page("forecast", ticker) for ticker in settings.tickers}
-    return {
-        ticker: views.shown_path(page.with_name(f"{page.name}.ipynb"))
-        for ticker, page in pages.items()
+    pages = [Workspace.of(settings).page("forecast", each.ticker) for each in forecasts]
+    due = [event_wording.short(forecast) for forecast in forecasts]
+    beside = {
+        "results due": due,
+        "notebook": [views.shown_path(page.with_name(f"{page.name}.ipynb")) for page in pages],
     }
+    page, lines = console(), list[str]()
+    while beside and not fits(views.forecasts(forecasts, beside), page):
+        heading, cells = beside.popitem()
+        named = [
+            f"{each.ticker}, {heading}: {cell}" for each, cell in zip(forecasts, cells, strict=True)
+        ]
+        lines = [*(cells if heading == "notebook" else named), *lines]
+    page.print(views.forecasts(forecasts, beside))
+    typer.echo("".join(f"{line}\n" for line in lines), nl=False)
 
 
 @app.command()

@@ -65,20 +65,20 @@ def skill(forecast: Forecast) -> str:
     return "-" if ratio is None else f"{1 - ratio:+.1%}"
 
 
-def forecasts(found: Sequence[Forecast], notebooks: Mapping[str, str]) -> Table:
-    """Return one row per ticker; ``notebooks`` names the executed notebook of each."""
+def forecasts(found: Sequence[Forecast], beside: Mapping[str, Sequence[str]]) -> Table:
+    """Return one row per ticker; ``beside`` has the cells of more columns, by heading."""
     days = max(len(forecast.days) for forecast in found)
     headings = ["ticker", "as of", "last close>", f"{days}-day\nmedian>", "80% interval>"]
-    headings += ["skill\nagainst\nnaive>", "verdict", *(["notebook"] if notebooks else [])]
+    headings += ["skill\nagainst\nnaive>", "verdict", *beside]
+    rows = [_forecast_row(forecast) for forecast in found]
     return table(
-        headings,
-        [_forecast_row(forecast, notebooks) for forecast in found],
+        headings, [[*row, *cells] for row, *cells in zip(rows, *beside.values(), strict=True)]
     )
 
 
-def _forecast_row(forecast: Forecast, notebooks: Mapping[str, str]) -> list[str]:
+def _forecast_row(forecast: Forecast) -> list[str]:
     last = forecast.last_day
-    row = [
+    return [
         forecast.ticker,
         f"{forecast.as_of}{forecast.aged}",
         forecast.closed_at,
@@ -87,7 +87,6 @@ def _forecast_row(forecast: Forecast, notebooks: Mapping[str, str]) -> list[str]
         skill(forecast),
         "skilful" if forecast.verdict.skilful else "no skill",
     ]
-    return [*row, notebooks[forecast.ticker]] if notebooks else row
 
 
 def fan(forecast: Forecast) -> Table:

@@ -72,8 +72,8 @@ def sentence(forecast: Forecast) -> str:
 
 
 def short(forecast: Forecast) -> str:
-    """The same for a column: the day and when, ``-`` without a date, or ``no calendar``."""
+    """The same for a column: the day and when; ``-`` without a date; or that there is none."""
     if not has_calendar(forecast):
-        return "no calendar"
+        return "no calendar of results"
     event = next_event(forecast)
     return moment(event) if event else "-"
