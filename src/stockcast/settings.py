@@ -18,7 +18,15 @@ from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -38,6 +46,7 @@ __all__ = [
     "WELL_KNOWN",
     "Settings",
     "env_file",
+    "environment",
     "is_secret",
     "kept_variables",
     "load_settings",
@@ -100,6 +109,18 @@ def parse_accepted(text: str) -> tuple[str, dt.date]:
         raise BadInput(f"Expected TICKER:DATE such as GME:2021-02-02, got {text!r}.") from None
 
 
+def _items(value: object) -> tuple[str, ...]:
+    """Return each item of a list, or of a text with commas, once."""
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        raise BadInput(f"Expected a list, or text with commas, got {value!r}.")
+    return tuple(dict.fromkeys(filter(None, (str(item).strip() for item in items))))
+
+
+#: A setting that is a list: in YAML one, elsewhere text with commas.
+Items = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_items)]
+
+
 class _Variables(PydanticBaseSettingsSource):
     """Reads variables, by ``STOCKCAST_<KEY>`` or a name of :data:`WELL_KNOWN`."""
 
@@ -130,7 +151,7 @@ class Settings(BaseSettings):
 
     # prices
     source: Literal["sample", "files", "yahoo"] = "sample"
-    tickers: Annotated[tuple[str, ...], NoDecode] = ("AAPL",)
+    tickers: Items = ("AAPL",)
     parent_ticker: str = "^GSPC"
     market_ticker: str | None = Field(
         None, description="a further series of the market, such as ^VIX; its closes are enough"
@@ -155,9 +176,7 @@ class Settings(BaseSettings):
     test_start: dt.date | None = None
 
     # suspected splits that nobody adjusted for
-    accept: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="moves known to be real, as TICKER:DATE"
-    )
+    accept: Items = Field((), description="moves known to be real, as TICKER:DATE")
     fresh_sessions: int = Field(
         20, ge=0, description="last bars at which a suspected split holds its ticker"
     )
@@ -189,9 +208,7 @@ class Settings(BaseSettings):
     parent: Literal["auto", "shipped", "panel", "index"] = Field(
         "auto", description="who the parent learned from; auto: one that comes with the package"
     )
-    panel: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="tickers to learn from; none: all, where parent is panel"
-    )
+    panel: Items = Field((), description="tickers to learn from; none: all, where parent is panel")
     device: Literal["auto", "cpu", "cuda"] = "auto"
     stretch: int = Field(32, ge=8, le=500, description="days forecast in one stretch of training")
     hidden_size: int = Field(32, ge=1, le=2048)
@@ -202,7 +219,7 @@ class Settings(BaseSettings):
     child_epochs: int = Field(10, ge=1, le=1000)
     learning_rate: float = Field(1e-3, gt=0, lt=1)
     fine_tune_lr: float = Field(1e-4, gt=0, lt=1)
-    strategies: Annotated[tuple[str, ...], NoDecode] = Field(
+    strategies: Items = Field(
         ("zero_shot", "freeze"), description=f"ways to a child: {', '.join(STRATEGIES)}"
     )
     seed: int = 7
@@ -256,14 +273,14 @@ class Settings(BaseSettings):
     keys_file: Path | None = Field(
         None, description="hashed API keys; none: beside the profile's products"
     )
-    hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    hosts: Items = Field(
         (), description="names that clients call the service by, besides this machine's own"
     )
     allow_reset: bool = Field(False, description="whether an admin key may reset over HTTP")
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_origins: Items = Field(
         (), description="origins whose pages may call the service, such as https://desk.example"
     )
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+    trusted_proxies: Items = Field(
         (), description="addresses or networks whose X-Forwarded-For is believed"
     )
 
@@ -276,38 +293,26 @@ class Settings(BaseSettings):
     warm_kernels: bool = Field(True, description="fork kernels from a process that has imported")
     keep_runs: int = Field(10, ge=1, description="runs whose pages and notebooks are kept")
 
-    @field_validator("tickers", mode="before")
+    @field_validator("tickers", "panel")
     @classmethod
-    def _split_tickers(cls, value: object) -> tuple[str, ...]:
-        items: Iterable[Any] = value.split(",") if isinstance(value, str) else value  # type: ignore[assignment]
-        tickers = tuple(dict.fromkeys(parse_ticker(str(item)) for item in items))
-        if not tickers:
+    def _check_tickers(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.field_name == "tickers" and not value:
             raise BadInput("Expected at least one ticker, got an empty list.")
-        return tickers
+        return tuple(dict.fromkeys(map(parse_ticker, value)))
 
-    @field_validator("panel", mode="before")
+    @field_validator("strategies")
     @classmethod
-    def _split_panel(cls, value: object) -> tuple[str, ...]:
-        items: Iterable[Any] = value.split(",") if isinstance(value, str) else value  # type: ignore[assignment]
-        return tuple(dict.fromkeys(parse_ticker(str(item)) for item in items if str(item).strip()))
-
-    @field_validator("strategies", mode="before")
-    @classmethod
-    def _split_strategies(cls, value: object) -> tuple[str, ...]:
-        items: Iterable[Any] = value.split(",") if isinstance(value, str) else value  # type: ignore[assignment]
-        found = tuple(dict.fromkeys(str(item).strip() for item in items))
-        wrong = [name for name in found if name not in STRATEGIES]
-        if wrong or not found:
+    def _check_strategies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [name for name in value if name not in STRATEGIES]
+        if wrong or not value:
             got = ", ".join(wrong) or "none"
             raise BadInput(f"Expected strategies among {', '.join(STRATEGIES)}, got {got}.")
-        return found
+        return value
 
-    @field_validator("accept", mode="before")
+    @field_validator("accept")
     @classmethod
-    def _split_accepted(cls, value: object) -> tuple[str, ...]:
-        items: Iterable[Any] = value.split(",") if isinstance(value, str) else value  # type: ignore[assignment]
-        moves = (parse_accepted(str(item)) for item in items if str(item).strip())
-        return tuple(f"{ticker}:{day}" for ticker, day in moves)
+    def _check_accepted(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(f"{ticker}:{day}" for ticker, day in map(parse_accepted, value))
 
     @field_validator("markets", mode="before")
     @classmethod
@@ -318,12 +323,6 @@ class Settings(BaseSettings):
     @classmethod
     def _usual_currency(cls, value: str) -> str:
         return markets.currency_code(value)
-
-    @field_validator("hosts", "cors_origins", "trusted_proxies", mode="before")
-    @classmethod
-    def _split_names(cls, value: object) -> tuple[str, ...]:
-        items: Iterable[Any] = value.split(",") if isinstance(value, str) else value  # type: ignore[assignment]
-        return tuple(filter(None, (str(item).strip() for item in items)))
 
     @field_validator("hosts")
     @classmethod
@@ -490,6 +489,19 @@ def secret_values() -> list[str]:
 
 
 SOURCES.append(secret_values)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return this process's variables, with those for which a child's settings are the same."""
+    ours = {f"STOCKCAST_{key.upper()}": getattr(settings, key) for key in Settings.model_fields}
+    found = {key: value for key, value in os.environ.items() if key not in ours}
+    found["STOCKCAST_HOME"] = str(HOME)
+    for name, value in ours.items():
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
+        if value is not None:
+            found[name] = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return found
 
 
 def is_secret(key: str) -> bool:

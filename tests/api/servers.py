@@ -22,9 +22,8 @@ from stockcast import prices
 from stockcast.contracts.forecast import Served, Skill, Verdict
 from stockcast.contracts.model_record import PARENT, ModelRecord, child_name
 from stockcast.evaluation.quantiles import LEVELS
-from stockcast.pipeline.kernels import inherited
 from stockcast.prices import snapshot
-from stockcast.settings import HOME, Settings
+from stockcast.settings import HOME, Settings, environment
 from stockcast.workspace import Workspace
 
 #: What a request for a forecast says.
@@ -114,7 +113,7 @@ def serving(settings: Settings, *, workers: int = 1) -> Iterator[Server]:
         process = subprocess.Popen(
             [sys.executable, *command, "-p", settings.profile],
             cwd=HOME,
-            env=inherited(settings),
+            env=environment(settings),
             stdout=output,
             stderr=output,
         )

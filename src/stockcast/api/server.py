@@ -7,8 +7,7 @@ import os
 import uvicorn
 
 from stockcast.api.connections import CONCURRENT, Connection
-from stockcast.pipeline.kernels import inherited
-from stockcast.settings import Settings
+from stockcast.settings import Settings, environment
 
 __all__ = ["serve"]
 
@@ -21,7 +20,7 @@ SILENCE = 30
 def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     """Serve until it is stopped by ctrl-C or SIGTERM."""
     os.environ.clear()
-    os.environ.update(inherited(settings), OMP_NUM_THREADS="1")
+    os.environ.update(environment(settings), OMP_NUM_THREADS="1")
     uvicorn.run(
         "stockcast.api.app:create_worker",
         factory=True,

@@ -60,7 +60,7 @@ def address(options: Options) -> str:
 
 def environment(settings: Settings, options: Options) -> dict[str, str]:
     """What kernels and Voila read from the environment."""
-    from stockcast.pipeline.kernels import environment as of_settings
+    from stockcast.settings import environment as of_settings
 
     jupyter = [str(HOME / "dashboards"), os.environ.get("JUPYTER_PATH", "")]
     return of_settings(settings) | {

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from stockcast.errors import BadInput
 from stockcast.jobs.store import GONE, JobStore
 from stockcast.jobs.task import KINDS, Kind, Task
-from stockcast.settings import HOME, Settings, parse_ticker
+from stockcast.settings import HOME, Settings, environment, parse_ticker
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -103,7 +103,6 @@ def _checked(settings: Settings, ticker: str, kind: Kind) -> str:
 
 
 def _start(settings: Settings, store: JobStore, task: Task, lock: int) -> None:
-    from stockcast.pipeline.kernels import inherited
 
     opened = os.open(store.log(task), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(opened, "ab") as log:
@@ -111,7 +110,7 @@ def _start(settings: Settings, store: JobStore, task: Task, lock: int) -> None:
         worker = subprocess.Popen(  # noqa: S603 - our own words, no shell
             [sys.executable, "-P", "-m", "stockcast.jobs", task.task_id, str(lock)],
             cwd=HOME,
-            env=inherited(settings),
+            env=environment(settings),
             pass_fds=(lock,),
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -21,18 +21,16 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypedDict
 
-from pydantic import SecretStr
-
 from stockcast.errors import BadInput
 from stockcast.locks import open_lock, take
 from stockcast.pipeline.launcher import RUNNER
-from stockcast.settings import HOME, Settings
+from stockcast.settings import HOME, Settings, environment
 from stockcast.telemetry.logs import RELAY
 
 if TYPE_CHECKING:
     from stockcast.pipeline.provisioner import Nursery
 
-__all__ = ["FIXED", "Kernels", "Stopped", "environment", "inherited", "manager_class", "new_run_id"]
+__all__ = ["FIXED", "Kernels", "Stopped", "manager_class", "new_run_id"]
 
 #: One thread per notebook: `jobs` says how much of the machine is used, and results do not depend
 #: on how many cores it has.
@@ -76,27 +74,6 @@ class Stopped(Exception):
     """The run was stopped while this notebook was to start."""
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """Return the variables with which ``load_settings(settings.profile)`` gives ``settings``."""
-    found = {"STOCKCAST_HOME": str(HOME)}
-    for key in Settings.model_fields:
-        value = getattr(settings, key)
-        if isinstance(value, SecretStr):
-            value = value.get_secret_value()
-        if value is not None:
-            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            found[f"STOCKCAST_{key.upper()}"] = text
-    return found
-
-
-def inherited(settings: Settings) -> dict[str, str]:
-    """Return this process's variables, in which ``settings`` take the place of all others."""
-    # also of one that is None, for which there is no text
-    ours = {f"STOCKCAST_{key.upper()}" for key in Settings.model_fields}
-    kept = {key: value for key, value in os.environ.items() if key not in ours}
-    return kept | environment(settings)
-
-
 def new_run_id() -> str:
     """Return an identifier that sorts by time."""
     return f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
@@ -118,7 +95,7 @@ class Kernels:
         self.settings = settings
         self.run_id = run_id
         self.command = command  #: what a person types to run this again
-        self._env = inherited(settings) | FIXED
+        self._env = environment(settings) | FIXED
         # Feast sets it for the process that imports it, and would have kernels share its files
         self._env.pop("PROMETHEUS_MULTIPROC_DIR", None)
         self._env |= {"STOCKCAST_RUN_ID": run_id, RUNNER: str(os.getpid())}
