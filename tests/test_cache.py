@@ -23,10 +23,12 @@ import redis
 from stockcast import cache
 from stockcast.cache import Cache
 from stockcast.cache.forecasts import _open
+from stockcast.cache.seal import Seal
 from stockcast.cache.server import EmbeddedServer, _binary
 from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput, StockcastError, Unavailable
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 from tests.documents import forecast
 
 FORECAST = forecast(data_hash="d1")
@@ -213,9 +215,71 @@ def test_key_names_profile_ticker_data_and_model(here: Cache) -> None:
     assert key_of(here) == "stockcast:sample:forecast:AAPL:d1:v1"
 
 
-def test_value_is_json(here: Cache) -> None:
+def test_value_is_json_behind_a_seal(here: Cache) -> None:
     key = key_of(here)
-    assert Forecast.model_validate_json(raw(here, lambda client: client.get(key))) == FORECAST
+    kept = raw(here, lambda client: client.get(key))
+    assert Forecast.model_validate_json(kept[64:]) == FORECAST
+
+
+@pytest.mark.fault(
+    "A false forecast or a false outcome written into Redis, or a true one under another key",
+    "nothing: it is not believed, and the forecast is computed",
+    "by itself",
+)
+def test_what_somebody_else_wrote_is_a_miss(here: Cache) -> None:
+    key = key_of(here)
+    kept = raw(here, lambda client: client.get(key))
+    assert here.get_forecast(*WHERE) == FORECAST
+    plain = kept[64:]
+    moved = here.connection.seal.close("stockcast:sample:forecast:IBM:d1:v1", plain.decode())
+    other = Seal(b"another installation's secret").close(key, plain.decode())
+    false = kept.replace(b'"last_close":100.0', b'"last_close":999.0')
+    assert false != kept
+    for value in (plain, moved, other, false, kept[:64], kept[1:], b"", b"0" * 64 + plain):
+        raw(here, lambda client, value=value: client.set(key, value))
+        assert here.get_forecast(*WHERE) is None
+
+
+def test_a_false_outcome_is_waited_past(here: Cache) -> None:
+    """Somebody who sees the leader's claim answers the waiters before the leader does."""
+    begun, over = threading.Event(), threading.Event()
+
+    def compute() -> dict[str, Any]:
+        begun.set()
+        over.wait(20)
+        return {"n": 1}
+
+    answers: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(here.once("key", compute))) for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    assert begun.wait(20)
+    (claim,) = raw(here, lambda client: client.keys("*:once:*"))
+    holder = raw(here, lambda client: client.get(claim))
+    raw(here, lambda client: client.set(claim + b":" + holder, b'{"value": {"n": 2}}'))
+    time.sleep(0.5)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert answers == [{"n": 1}] * 2
+
+
+def test_the_secret_is_its_owners_alone_and_lies_with_the_keys(
+    here: Cache, settings: Settings
+) -> None:
+    secret = Workspace.of(settings).secret
+    assert secret.parent == Workspace.of(settings).keys.parent
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert len(secret.read_text().strip()) == 64
+
+
+def test_tasks_that_somebody_else_wrote_are_none(here: Cache) -> None:
+    here.tasks.put("mine", "{}")
+    for number in range(40):
+        raw(here, lambda client, n=number: client.hset(here.tasks._key, f"forged-{n}", "{}"))
+    assert here.tasks.all() == {"mine": "{}"}
 
 
 def test_forecast_is_gone_when_its_time_is_over(here: Cache) -> None:

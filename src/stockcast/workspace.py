@@ -238,6 +238,11 @@ class Workspace:
         return self.root / "products" / f"{self.profile}.key"
 
     @property
+    def secret(self) -> Path:
+        """What the values in Redis are sealed with, readable by its owner alone."""
+        return self.root / "products" / f"{self.profile}.secret"
+
+    @property
     def ledger_queue(self) -> Path:
         """Forecasts that wait for the ledger: beside the products, so that a reset loses none."""
         return self.root / "products" / f"{self.profile}.ledger-queue"

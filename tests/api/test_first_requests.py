@@ -139,7 +139,7 @@ def test_when_it_is_completed_the_forecast_is_in_redis(
     assert kept is not None
     answer = service.predict("IBM")
     assert answer.status_code == 200
-    assert answer.json()["result"] == json.loads(kept)
+    assert answer.json()["result"] == json.loads(kept[64:])
     assert answer.json()["result"]["cached"]
 
 

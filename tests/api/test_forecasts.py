@@ -15,8 +15,10 @@ from stockcast.api.schemas import Answer
 from stockcast.basis import Basis
 from stockcast.contracts.model_record import child_name
 from stockcast.errors import StockcastError
+from stockcast.ledger import Ledger
 from stockcast.prices import snapshot
 from stockcast.settings import Settings, load_settings
+from stockcast.workspace import Workspace
 from tests.api.servers import AAPL, Server, same, write_record
 from tests.documents import rewrite
 
@@ -48,7 +50,31 @@ def test_a_cached_answer_is_what_lies_in_redis_byte_by_byte(own: Own, open_app: 
     kept = cache.connect(settings).connection.ask(
         lambda redis: redis.get(forecasting.cache_key(settings, "AAPL"))
     )
-    assert client.post("/predict-child", json=AAPL).content == b'{"result":%b}' % kept
+    assert client.post("/predict-child", json=AAPL).content == b'{"result":%b}' % kept[64:]
+
+
+def test_a_false_forecast_in_redis_is_not_served(own: Own, open_app: Open) -> None:
+    settings = own()
+    client = open_app(settings)
+    true = [same(client.post("/predict-child", json=AAPL)) for _ in range(2)][1]
+    key, redis = forecasting.cache_key(settings, "AAPL"), cache.connect(settings).connection
+    kept = redis.ask(lambda client: client.get(key))
+    close = b'"last_close":'
+    for false in (kept.replace(close, close + b"9"), kept[64:].replace(close, close + b"9")):
+        redis.ask(lambda client, false=false: client.set(key, false))
+        assert same(client.post("/predict-child", json=AAPL)) == true
+
+
+def test_a_forecast_that_outlived_its_ledger_is_written_down(own: Own, open_app: Open) -> None:
+    settings = own()
+    client = open_app(settings)
+    for _ in range(3):
+        client.post("/predict-child", json=AAPL)
+    ledger = Workspace.of(settings).ledger
+    for file in ledger.parent.glob(f"{ledger.name}*"):
+        file.unlink()
+    assert client.post("/predict-child", json=AAPL).json()["result"]["cached"]
+    assert len(Ledger(settings).rows("AAPL")) == 5
 
 
 def test_what_the_command_line_forecast_is_answered_from_the_cache(

@@ -19,6 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from stockcast.cache.connection import PAUSE
+from stockcast.cache.seal import Seal
 from stockcast.cache.server import EmbeddedServer
 from stockcast.errors import Unavailable
 from stockcast.settings import Settings
@@ -54,6 +55,7 @@ class AsyncCache:
     """Like :func:`stockcast.cache.connect`; make it in the loop that uses it."""
 
     def __init__(self, settings: Settings) -> None:
+        self._seal = Seal.kept_in(Workspace.of(settings).secret)
         self._server = _embedded(settings)
         self._client = _client(settings, self._server)
         self._paused_until = 0.0
@@ -65,12 +67,11 @@ class AsyncCache:
         return self._client.connection_pool
 
     async def get(self, key: str) -> bytes | None:
-        """Return what lies under ``key``; None if there is none to be had."""
+        """Return what was sealed under ``key``; None if there is none to be had."""
         try:
-            found = await self.ask(lambda: self._client.get(key))
+            return self._seal.open(key, await self.ask(lambda: self._client.get(key)))
         except Unavailable:
             return None
-        return found if isinstance(found, bytes) else None
 
     async def ask(self, question: Callable[[], Awaitable[Answer]]) -> Answer:
         """Return the answer to ``question``, which uses :attr:`pool`.

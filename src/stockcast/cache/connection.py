@@ -12,6 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from stockcast.cache.seal import Seal
 from stockcast.cache.server import EmbeddedServer
 from stockcast.deadline import within
 from stockcast.errors import BadInput, Unavailable
@@ -55,9 +56,10 @@ class Connection:
     """A Redis, embedded or remote; :meth:`ask` is the only way to it."""
 
     def __init__(
-        self, client: redis.Redis, where: str, server: EmbeddedServer | None = None
+        self, client: redis.Redis, where: str, seal: Seal, server: EmbeddedServer | None = None
     ) -> None:
         self.where = where
+        self.seal = seal
         self.budget = BUDGET
         self.embedded = server is not None
         self._client = client
@@ -72,15 +74,16 @@ class Connection:
         Raises:
             BadInput: ``redis_url`` is no URL of a Redis.
         """
+        seal = Seal.kept_in(Workspace.of(settings).secret)
         if settings.redis_url:
-            return cls(_from_url(settings.redis_url), mask(settings.redis_url))
+            return cls(_from_url(settings.redis_url), mask(settings.redis_url), seal)
         if settings.redis_host:
             host, port = settings.redis_host, settings.redis_port
-            return cls(redis.Redis(host, port, **_OPTIONS), f"redis://{host}:{port}")
-        return cls._embedded(EmbeddedServer(Workspace.of(settings).redis))
+            return cls(redis.Redis(host, port, **_OPTIONS), f"redis://{host}:{port}", seal)
+        return cls._embedded(EmbeddedServer(Workspace.of(settings).redis), seal)
 
     @classmethod
-    def _embedded(cls, server: EmbeddedServer) -> Connection:
+    def _embedded(cls, server: EmbeddedServer, seal: Seal) -> Connection:
         try:
             if not server.listens():  # one that hangs is noticed by who asks, within the budget
                 server.ensure()
@@ -88,7 +91,7 @@ class Connection:
         except Unavailable as error:
             address, failure = str(server.folder), error
         client = redis.Redis(unix_socket_path=address, **_OPTIONS)
-        connection = cls(client, str(server.folder), server)
+        connection = cls(client, str(server.folder), seal, server)
         if failure is not None:
             connection._pause(str(failure))
         return connection

@@ -45,8 +45,9 @@ class Cache:
         """Return the forecast of that ticker, data and model; None if there is none to be had."""
         key = self.forecast_key(ticker, data_hash, model_version)
         try:
-            found = self.connection.ask(lambda client: client.get(key))
-            forecast = Forecast.model_validate_json(found) if isinstance(found, bytes) else None
+            kept = self.connection.ask(lambda client: client.get(key))
+            found = self.connection.seal.open(key, kept)
+            forecast = Forecast.model_validate_json(found) if found is not None else None
         except (Unavailable, ValueError):  # or another version wrote it: it is made again
             return None
         if forecast and (forecast.ticker, forecast.data_hash) == (ticker, data_hash):
@@ -58,15 +59,15 @@ class Cache:
     ) -> bool:
         """Keep ``forecast`` for ``ttl`` seconds, not at all if that is 0; say whether it is kept.
 
-        It is kept as the service answers it, byte by byte. Give ``ttl`` what :func:`forecast_ttl`
-        says.
+        It is kept as the service answers it, byte by byte, behind its seal. Give ``ttl`` what
+        :func:`forecast_ttl` says.
         """
         key = self.forecast_key(ticker, data_hash, model_version)
-        text = forecast.model_dump_json()
         if ttl <= 0:
             return False
+        value = self.connection.seal.close(key, forecast.model_dump_json())
         try:
-            return bool(self.connection.ask(lambda client: client.set(key, text, ex=ttl)))
+            return bool(self.connection.ask(lambda client: client.set(key, value, ex=ttl)))
         except Unavailable:
             return False
 

@@ -119,7 +119,7 @@ def _holding(
     connection: Connection, key: str, token: str, lease: float
 ) -> Iterator[Callable[[Document], None]]:
     """Renew the claim until the end of the block, then give it up with the outcome, if any."""
-    outcome = ""
+    outcome, place = b"", f"{key}:{token}"
     over = threading.Event()
     words = (1, key, token, _milliseconds(lease))
 
@@ -130,14 +130,14 @@ def _holding(
 
     def finish(result: Document) -> None:
         nonlocal outcome
-        outcome = json.dumps(result, allow_nan=False)
+        outcome = connection.seal.close(place, json.dumps(result, allow_nan=False))
 
     threading.Thread(target=renew, name=f"renew {key}", daemon=True).start()
     try:
         yield finish
     finally:
         over.set()
-        last = (2, key, f"{key}:{token}", token, outcome, _KEPT)
+        last = (2, key, place, token, outcome, _KEPT)
         with contextlib.suppress(Unavailable):  # the claim then runs out by itself
             connection.ask(lambda client: client.eval(_RELEASE, *last))
 
@@ -163,8 +163,9 @@ def _await(
                 return None
             continue
         heard = time.monotonic()
-        if outcome is not None:
-            return _document(_text(outcome))
+        told = connection.seal.open(f"{key}:{holder}", outcome)
+        if told is not None:
+            return _document(told)
         if claim is None or _text(claim) != holder:
             return None
     raise Unavailable(f"Another process is still at work on {_name(key)}; ask again later.")
@@ -178,7 +179,7 @@ def _unpack(outcome: Document) -> Document:
     return value if isinstance(value, dict) else {}
 
 
-def _document(text: str) -> Document | None:
+def _document(text: bytes) -> Document | None:
     try:
         document = json.loads(text)
     except ValueError:

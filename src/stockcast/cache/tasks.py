@@ -23,19 +23,25 @@ class Tasks:
     def put(self, task_id: str, text: str) -> bool:
         """Keep the JSON of a task for a week; say whether it is kept."""
         try:
-            self.connection.ask(lambda client: client.hset(self._key, task_id, text))
+            value = self.connection.seal.close(f"{self._key}:{task_id}", text)
+            self.connection.ask(lambda client: client.hset(self._key, task_id, value))
             self.connection.ask(lambda client: client.expire(self._key, _KEPT))
         except Unavailable:
             return False
         return True
 
     def all(self) -> dict[str, str]:
-        """Return the JSON of every task by its id; none when Redis does not answer."""
+        """Return the JSON of every task by its id; none when Redis does not answer.
+
+        What somebody else wrote there is none.
+        """
         try:
             found = self.connection.ask(lambda client: client.hgetall(self._key))
         except Unavailable:
             return {}
-        return {_text(key): _text(value) for key, value in found.items()}
+        named = {_text(key): value for key, value in found.items()}
+        opened = {key: self.connection.seal.open(f"{self._key}:{key}", named[key]) for key in named}
+        return {key: _text(value) for key, value in opened.items() if value is not None}
 
     def forget(self, *task_ids: str) -> None:
         """Drop their documents."""
