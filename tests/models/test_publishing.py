@@ -19,6 +19,7 @@ from stockcast.models import publishing
 from stockcast.models.assessment import Assessment, assess, walk_baselines
 from stockcast.models.bundle import Bundle, load_bundle, make_bundle
 from stockcast.models.children import make_child, try_strategies
+from stockcast.models.notices import notices
 from stockcast.models.panel_inference import walk_panel
 from stockcast.models.panel_training import FittedPanel
 from stockcast.models.splits import Split
@@ -26,6 +27,9 @@ from stockcast.prices.history import PriceHistory, content_hash
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace
 from tests.models.worlds import SMALL, bars, fitted, samples_of, split_of
+
+#: How much the head of a worse network was shaken.
+SHAKEN = {"worse": 1.0, "hardly": 0.15}
 
 
 @cache
@@ -40,14 +44,14 @@ def calm() -> pd.DataFrame:
 
 
 @cache
-def spoilt() -> FittedPanel:
-    """A network whose head was shaken, far worse than the one it comes from."""
+def spoilt(by: float) -> FittedPanel:
+    """A network whose head was shaken: by 1, it is far worse than the one it comes from."""
     network = copy.deepcopy(fitted().network)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for name, weight in network.named_parameters():
             if not name.startswith("lstm"):
-                weight.add_(torch.randn(weight.shape, generator=generator))
+                weight.add_(by * torch.randn(weight.shape, generator=generator))
     return replace(fitted(), network=network.eval())
 
 
@@ -66,11 +70,15 @@ def judged(who: str) -> Assessment:
 
 
 def network(who: str) -> FittedPanel:
-    return spoilt() if who == "worse" else fitted()
+    return spoilt(SHAKEN[who]) if who in SHAKEN else fitted()
 
 
 def bundle_of(
-    name: str, who: str, split: Split | None = None, trained_through: str = "2003-01-01"
+    name: str,
+    who: str,
+    split: Split | None = None,
+    trained_through: str = "2003-01-01",
+    strategy: str = "scratch",
 ) -> Bundle:
     return make_bundle(
         name,
@@ -78,7 +86,7 @@ def bundle_of(
         hyper=SMALL,
         split=split or split_of(bars()),
         kind="parent",
-        strategy="scratch",
+        strategy=strategy,
         trained_through=trained_through,
         who=who,
     )
@@ -101,13 +109,14 @@ def publish(
     who: str,
     split: Split | None = None,
     trained_through: str = "2003-01-01",
+    strategy: str = "scratch",
 ) -> ModelRecord:
     frame = calm() if who == "lucky" else bars()
     return publishing.publish(
         settings,
         PriceHistory("TEST", frame, "sample", "USD", content_hash("TEST", frame)),
         samples_of(frame),
-        bundle_of(name, who, split, trained_through),
+        bundle_of(name, who, split, trained_through, strategy),
         judged(who),
         Workspace.of(settings).record(name),
     )
@@ -155,6 +164,31 @@ def test_a_champion_is_followed_by_one_that_is_no_worse(settings: Settings, name
     assert second.candidate != first.candidate
     assert second.bundle == f"{name}/{second.candidate}"
     assert champion(settings, name) == second.candidate
+
+
+@pytest.mark.parametrize(
+    ("who", "asked", "serves"),
+    [
+        ("hardly", "auto", "shipped"),
+        ("hardly", "index", "index"),
+        ("worse", "index", "shipped"),
+    ],
+)
+def test_the_kind_of_parent_that_is_asked_for_serves_if_the_gate_admits_it(
+    tmp_path: Path, who: str, asked: str, serves: str
+) -> None:
+    settings = load_settings("sample", {"root": str(tmp_path)})
+    publish(settings, "parent", "good", strategy="shipped")
+    asking = load_settings("sample", {"root": str(tmp_path), "parent": asked})
+    record = publish(asking, "parent", who, strategy="index")
+    assert record.served.strategy == serves
+    told = notices(asking)
+    if asked != "index" or serves == "index":
+        assert told == []
+    else:
+        (sentence,) = told
+        assert sentence.startswith("parent=index was asked for, but the shipped parent goes on")
+        assert sentence.endswith(record.verdict.reason)
 
 
 def test_a_champion_that_saw_days_of_the_test_period_does_not_reign(

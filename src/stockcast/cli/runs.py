@@ -40,6 +40,7 @@ def run(
 ) -> int:
     """Bring every notebook up to date, and show the forecasts."""
     from stockcast import pipeline
+    from stockcast.models import notices as models
 
     settings = settings_for(profile, assignments, tickers, jobs)
     if tickers is not None:
@@ -49,12 +50,14 @@ def run(
         result = pipeline.run(settings, force=force, jobs=jobs, cluster=cluster)
         page = _review(settings, result)
     forecasts, checks = _forecasts(settings, result), _checks(settings)
+    told = models.notices(settings)
     if as_json:
-        more = {"drift": checks, "review": str(page) if page else None}
+        more = {"drift": checks, "notices": told, "review": str(page) if page else None}
         print_json({**_run_document(result, forecasts), **more})
     else:
         show_forecasts(settings, forecasts)
-        typer.echo("".join(f"{views.drift_line(check)}\n" for check in checks), nl=False)
+        lines = [*told, *map(views.drift_line, checks)]
+        typer.echo("".join(f"{line}\n" for line in lines), nl=False)
     return result.exit_code
 
 
@@ -183,12 +186,13 @@ def status(
 ) -> None:
     """List every task: up to date, or stale and why; then what to know of its prices and dates."""
     from stockcast import events, pipeline
+    from stockcast.models import notices as models
     from stockcast.prices.notices import notices
 
     settings = settings_for(profile, assignments, tickers)
     with results_only():
         tasks = pipeline.status(settings)
-        told = [*notices(settings), *events.notices(settings)]
+        told = [*notices(settings), *events.notices(settings), *models.notices(settings)]
     if as_json:
         document = {"profile": settings.profile, "root": str(settings.root)}
         print_json({**document, "tasks": tasks, "notices": told})

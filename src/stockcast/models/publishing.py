@@ -50,7 +50,9 @@ def publish(
     A version is kept whether it serves or not, and none is ever overwritten. It serves if it beats
     the naive forecast and is not worse than the reigning champion over the same days; else the
     champion goes on serving while it still beats naive; else the baseline that was best on
-    validation does. A stock too young to train or judge a model gets the parent's forecast.
+    validation does. A parent of the kind that the settings name serves whenever it beats naive, if
+    the champion is of another kind. A stock too young to train or judge a model gets the parent's
+    forecast.
 
     A record that goes elsewhere than the pipeline's is a trial: it is judged as if it were the
     pipeline's and its run is recorded beside those, tagged interactive, but the registry and its
@@ -126,13 +128,22 @@ def _decide(
     if children and children.too_short and parent and parent.bundle == assessed:
         return _borrow(assessment, children.too_short, parent)
     reigning = _reigning(settings, path, bundle)
-    if reigning is not None:
+    wanted = assessment.verdict.skilful and _asked_for(settings, bundle, reigning)
+    if reigning is not None and not wanted:
         defended = _defend(assessment, samples, reigning)
         if defended is not None:
             return defended
     if assessment.verdict.skilful:
         return _serve(bundle, assessment, assessment.verdict.reason)
     return _fall_back(assessment, assessment.verdict.reason)
+
+
+def _asked_for(settings: Settings, bundle: Bundle, reigning: Bundle | None) -> bool:
+    """Whether the settings ask for this kind of parent, while one of another kind reigns."""
+    if reigning is None or bundle.origin["kind"] != "parent":
+        return False
+    kinds = (bundle.origin["strategy"], reigning.origin["strategy"])
+    return bool(settings.parent == kinds[0] != kinds[1])
 
 
 def _defend(assessment: Assessment, samples: Samples, reigning: Bundle) -> _Decision | None:
