@@ -16,7 +16,7 @@ from stockcast.agents import stance as stances
 from stockcast.agents.claims import Claim, Prose, without_references
 from stockcast.agents.facts import FactTable
 from stockcast.agents.matching import Match, matches
-from stockcast.agents.news import orders
+from stockcast.agents.prompt_injection import gives_orders
 from stockcast.agents.wording import opposites
 from stockcast.contracts.report import Fact, Flag, Grounding, Reference, Repair
 
@@ -160,7 +160,7 @@ class _Checker:
                 yield self._failure(name, prose, match.claim.sentence, match.claim, match.why)
         for span in prose.spans:
             said = prose.text[slice(*span)]
-            if orders(said):
+            if gives_orders(said):
                 yield self._failure(
                     name, prose, span, Claim("order", said, *span), "an instruction"
                 )

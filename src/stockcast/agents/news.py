@@ -18,38 +18,27 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stockcast.agents.prompt_injection import gives_orders
 from stockcast.errors import BadInput
 from stockcast.files import read_json
 
 if TYPE_CHECKING:
     from stockcast.settings import Settings
 
-__all__ = ["News", "NewsItem", "clean", "fingerprint", "load", "orders", "read_news"]
+__all__ = ["News", "NewsItem", "clean", "fingerprint", "load", "read_news"]
 
 #: Items that a report sees, newest first, and characters of each part.
 MOST, TITLE, SUMMARY, PUBLISHER = 12, 160, 400, 60
-#: Bytes of a news file that are read.
-LARGEST = 5_000_000
+#: Bytes of a news file that are read, and how many of its newest items are looked at.
+LARGEST, LOOKED_AT = 5_000_000, 100
 
 _TAG = re.compile(r"<[^<>]{0,2000}>|<(?:script|style|iframe|img|svg)\b[^<>]*", re.IGNORECASE)
-_BLOCK = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+# a block without its end takes all that follows, as in a browser; so no start is looked at twice
+_BLOCK = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _MARKDOWN = re.compile(r"[`*_#|\[\]{}<>\\~]|\]\(|!\[")
 _LINK = re.compile(r"(?:https?|ftp|javascript|data|file):\S*|www\.\S+", re.IGNORECASE)
-_ORDERS = re.compile(
-    r"\b(?:ignore|disregard|forget|override|bypass)\b.{0,40}\b(?:previous|prior|above|earlier"
-    r"|everything|instructions?|rules?|prompts?|facts?|guidelines?|the\s+(?:data|forecast))\b"
-    r"|\b(?:system|developer)\s+(?:prompt|message|instructions?)\b"
-    r"|\b(?:you\s+are\s+now|pretend\s+(?:to|that)|from\s+now\s+on|new\s+instructions?"
-    r"|as\s+an?\s+(?:ai|language\s+model|assistant))\b"
-    r"|\b(?:the|this|dear)\s+(?:assistant|model|writer|analyst|critic|ai|llm)\s+"
-    r"(?:must|should|shall|has\s+to|will)\b"
-    r"|(?:^|[.!?:;,\"'()\-]\s*|\b(?:and|then|please|must|should|instead|always|only|just|now)\s+)"
-    r"(?:say|write|output|print|respond|reply|answer|repeat|state|set|mark|rate|report|recommend)\b"
-    r".{0,30}\b(?:bullish|bearish|neutral|stance|confidence|verbatim|exactly|strong\s+buy)\b"
-    r"|\b(?:assistant|system|user|human)\s*:"
-    r"|<\|.*?\|>|\[/?inst\]|```|\bjailbreak\b|\bprompt\s+injection\b",
-    re.IGNORECASE | re.DOTALL,
-)
+#: What no character has for a number; Python refuses to read the longest of them.
+_HUGE = re.compile(r"&#x?[0-9a-f]{8,};?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -122,16 +111,18 @@ def read_news(document: Any, as_of: str) -> News:
     """
     if not isinstance(document, list):
         raise BadInput(f"Expected a list of news items, got: {type(document).__name__}.")
+    entries = [(_day(entry.get("date")), entry) for entry in document if isinstance(entry, Mapping)]
+    # nobody could have known what is dated later
+    dated = [(day, entry) for day, entry in entries if day is not None and day <= as_of]
+    dated.sort(key=lambda each: each[0], reverse=True)
     items: dict[str, NewsItem] = {}
     withheld: set[str] = set()
-    unusable = 0
-    for entry in document:
-        item = _item(entry)
-        if item is None:
+    unusable = len(document) - len(entries) + sum(day is None for day, _ in entries)
+    for day, entry in dated[:LOOKED_AT]:
+        item = _item(day, entry)
+        if not item.title:
             unusable += 1
-        elif item.date > as_of:
-            continue  # nobody could have known
-        elif _gives_orders(entry):
+        elif _gives_orders(entry, item):
             withheld.add(item.title)
         else:
             items.setdefault(item.title.casefold(), item)
@@ -141,21 +132,14 @@ def read_news(document: Any, as_of: str) -> News:
 
 def clean(text: object, limit: int) -> str:
     """Return ``text`` as plain words: no markup, control characters or links, cut at ``limit``."""
-    found = str(text)[: 20 * limit]
-    for _ in range(3):  # markup may be escaped, and escaped again
-        found = html.unescape(_TAG.sub(" ", _BLOCK.sub(" ", found)))
-    found = unicodedata.normalize("NFKC", found)
-    found = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in found)
+    found = _unescaped(_raw(text, limit), " ")
+    found = unicodedata.normalize("NFKC", found)[: 20 * limit]
+    found = "".join(_shown(c) for c in found)
     found = _MARKDOWN.sub(" ", _LINK.sub(" ", _TAG.sub(" ", found)))
     found = " ".join(found.split())
     if len(found) <= limit:
         return found
     return found[:limit].rsplit(" ", 1)[0].rstrip(" ,;:-") + "…"
-
-
-def orders(text: str) -> bool:
-    """Say whether ``text`` reads like an instruction to whoever writes the report."""
-    return bool(_ORDERS.search(text))
 
 
 def _read(path: Path) -> tuple[Any, str]:
@@ -190,17 +174,12 @@ def _find(folder: Path, ticker: str) -> Path | None:
     return next((path for path in entries if path.name.casefold() == wanted), None)
 
 
-def _item(entry: Any) -> NewsItem | None:
-    if not isinstance(entry, Mapping):
-        return None
-    day, title = _day(entry.get("date")), clean(entry.get("title") or "", TITLE)
-    if day is None or not title:
-        return None
+def _item(day: str, entry: Mapping[str, Any]) -> NewsItem:
     return NewsItem(
         date=day,
-        title=title,
-        summary=clean(entry.get("summary") or "", SUMMARY),
-        publisher=clean(entry.get("publisher") or "", PUBLISHER),
+        title=clean(entry.get("title"), TITLE),
+        summary=clean(entry.get("summary"), SUMMARY),
+        publisher=clean(entry.get("publisher"), PUBLISHER),
     )
 
 
@@ -216,9 +195,26 @@ def _day(value: Any) -> str | None:
         return None
 
 
-def _gives_orders(entry: Mapping[str, Any]) -> bool:
+def _raw(text: object, limit: int) -> str:
+    """Return as much of ``text`` as is looked at for a part of ``limit`` characters."""
+    return str(text or "")[: 20 * limit]
+
+
+def _unescaped(text: str, gap: str) -> str:
+    """Return ``text`` with ``gap`` for its markup, which may be escaped, and escaped again."""
+    for _ in range(3):
+        text = html.unescape(_HUGE.sub(" ", _TAG.sub(gap, _BLOCK.sub(gap, text))))
+    return _TAG.sub(gap, text)
+
+
+def _shown(character: str) -> str:
+    category = unicodedata.category(character)
+    return "" if category == "Cf" else " " if category[0] in "CZ" else character
+
+
+def _gives_orders(entry: Mapping[str, Any], item: NewsItem) -> bool:
     """Look at what came and at what is left of it: markup may hide an order, or split one."""
-    raw = " ".join(str(entry.get(key) or "") for key in ("title", "summary", "publisher"))
-    raw = raw[: 20 * SUMMARY]
-    joined = _TAG.sub("", html.unescape(raw))  # <b>ign</b>ore
-    return any(map(orders, (raw, joined, clean(raw, len(raw) + 1))))
+    limits = {"title": TITLE, "summary": SUMMARY, "publisher": PUBLISHER}
+    raw = " ".join(_raw(entry.get(key), limit) for key, limit in limits.items())
+    shown = " ".join((item.title, item.summary, item.publisher))
+    return any(map(gives_orders, (raw, _unescaped(raw, ""), shown)))  # <b>ign</b>ore

@@ -154,7 +154,7 @@ def keep_news(settings: Settings, ticker: str, items: list[dict[str, Any]]) -> N
     path = news_of(settings, ticker)
     try:
         old = read_json(path) if path.exists() else []
-    except BadInput:
-        old = []
-    merged = {(item["date"], item["title"]): item for item in [*old, *items]}
+        merged = {(item["date"], item["title"]): item for item in [*old, *items]}
+    except (BadInput, KeyError, TypeError):  # damaged: begun anew
+        merged = {(item["date"], item["title"]): item for item in items}
     write_json(path, [merged[key] for key in sorted(merged, reverse=True)][:_HEADLINES])

@@ -68,7 +68,8 @@ _NAMES = {
     "Dividends": "dividend",
     "Stock Splits": "split",
 }
-_HEADLINES = 30
+#: Headlines that are asked for, and characters that are kept of a part of one.
+_HEADLINES, _LONGEST = 30, 8000
 _CURL = re.compile(r"^Failed to perform, curl: \(\d+\) | after \d+ ms")
 
 
@@ -187,12 +188,13 @@ def _symbol(ticker: str) -> str:
 
 def _headline(content: dict[str, Any]) -> dict[str, str]:
     provider = content.get("provider")
-    return {
-        "date": str(content.get("pubDate") or ""),
-        "title": str(content.get("title") or ""),
-        "summary": str(content.get("summary") or ""),
-        "publisher": str(provider.get("displayName", "")) if isinstance(provider, dict) else "",
+    found = {
+        "date": content.get("pubDate"),
+        "title": content.get("title"),
+        "summary": content.get("summary"),
+        "publisher": provider.get("displayName") if isinstance(provider, dict) else None,
     }
+    return {name: str(text or "")[:_LONGEST] for name, text in found.items()}
 
 
 def _as_traded(frame: pd.DataFrame, currency: str) -> pd.DataFrame:
