@@ -47,10 +47,11 @@ tables.scorecard(records)
 
 # %% [markdown]
 # ## Track record
-# Realised figures of every forecast that was written down before its outcome.
+# Realised figures of every forecast that was written down before its outcome. Beside them those of
+# the last sessions replayed: what the model that serves would have said the day before.
 
 # %%
-tables.track_record(Ledger(settings).summary())
+tables.track_record(Ledger(settings).summary(), checks)
 
 # %% [markdown]
 # ## Drift

@@ -61,6 +61,9 @@ tables.drifted(found.document)
 # ## Promised, walked forward, and in the ledger
 
 # %%
+plots.replayed(found.document)
+
+# %%
 tables.promise(found.document)
 
 # %% [markdown]

@@ -4,9 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 
-from stockcast.contracts.drift import Action, DriftReport, Health, Performance, Quality
+from stockcast.contracts.drift import (
+    Action,
+    DriftReport,
+    Health,
+    LastOutcomes,
+    Performance,
+    Quality,
+    Replayed,
+)
 
-__all__ = ["drift_report"]
+__all__ = ["REPLAYED", "drift_report"]
+
+
+#: One day that the interval held and one that it missed.
+REPLAYED = Performance(
+    walked=LastOutcomes(n=2, coverage_80=0.5),
+    replayed=(
+        Replayed(as_of=dt.date(2013, 2, 27), q10=-0.02, q50=0.0, q90=0.02, outcome=0.01),
+        Replayed(as_of=dt.date(2013, 2, 28), q10=-0.02, q50=0.0, q90=0.02, outcome=-0.03),
+    ),
+)
 
 
 def drift_report(ticker: str, health: Health = "Healthy", score: float = 0.4) -> DriftReport:
@@ -28,7 +46,7 @@ def drift_report(ticker: str, health: Health = "Healthy", score: float = 0.4) ->
         columns={},
         volatility=0.1,
         quality=Quality(faults=(), sessions_behind=0, stored_otherwise=()),
-        performance=Performance(),
+        performance=REPLAYED,
         false_alarm_rate=0.004,
         calibration=None,
         action=Action(kind="none"),

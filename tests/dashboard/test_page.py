@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.prices import SnapshotPointer
 from stockcast.dashboard import page, products
 from stockcast.presentation import event_wording, svg_charts
@@ -15,6 +17,7 @@ from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests.dashboard.products import HOSTILE, place
 from tests.documents import rewrite, with_results
+from tests.drift import REPLAYED
 
 TILES = ("forecast", "skill", "drift", "report", "ledger", "stages")
 
@@ -37,6 +40,19 @@ def test_a_headline_that_would_run_is_text(placed: Settings) -> None:
     assert "Apple &lt;script&gt;window.pwned = 1&lt;/script&gt;&lt;img src=x onerror=" in text
     assert "<script" not in text
     assert "<img" not in text
+
+
+def test_until_a_forecast_is_settled_the_last_sessions_are_replayed(placed: Settings) -> None:
+    path = Workspace.of(placed).drift("AAPL")
+    DriftReport.load(path).model_copy(update={"performance": REPLAYED}).save(path)
+    known = products.read(placed, "AAPL")
+    assert known.summary is not None
+    fresh = dataclasses.replace(known, summary=known.summary | {"settled": 0})
+    text = page.view(placed, fresh)
+    assert "<strong>Replayed</strong>, not written down before: the last 2 sessions" in text
+    assert "held 50%" in text
+    settled = dataclasses.replace(known, summary=known.summary | {"settled": 5})
+    assert "Replayed" not in page.view(placed, settled)
 
 
 def test_a_quote_ends_no_attribute(placed: Settings) -> None:

@@ -74,9 +74,16 @@ CHARTS: dict[str, Callable[[], Chart]] = {
     "strategies": lambda: plots.strategies(pd.DataFrame({"pinball": 1.0}, [LONGEST, "scratch"])),
     "expected_ranges": lambda: plots.expected_ranges([fan(1), fan(2)]),
     "drift": lambda: plots.drift([drift_report("AAPL")]),
+    "replayed": lambda: plots.replayed(drift_report("AAPL")),
     "surprises": lambda: plots.surprises(pd.DataFrame({"volatility": 12.5}, DAYS), "Alarm"),
     "ledger": lambda: plots.ledger(LEDGER.assign(q10=-0.01, q90=0.01)),
 }
+
+
+def test_a_ledger_without_an_outcome_says_when_the_first_is_due() -> None:
+    rows = LEDGER.assign(log_return=np.nan, q10=-0.01, q90=0.01)
+    said = plots.ledger(rows)._repr_markdown_()
+    assert f"The first is due on {DAYS[0]:%Y-%m-%d}." in said
 
 
 @pytest.mark.parametrize("name", CHARTS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from stockcast.cli import views
@@ -15,6 +17,7 @@ from stockcast.ledger import Ledger
 from stockcast.presentation import plots, tables
 from stockcast.prices.revisions import account
 from tests.documents import forecast
+from tests.drift import drift_report
 
 FAN = {"q05": 9.0, "q10": 9.4, "q25": 9.8, "q50": 10.0, "q75": 10.2, "q90": 10.6, "q95": 11.004}
 
@@ -110,7 +113,24 @@ def test_scorecard_has_one_line_per_model_naive_among_them() -> None:
 
 
 def test_track_record_of_an_empty_ledger_has_no_rows(tmp_path: Path) -> None:
-    assert tables.track_record(Ledger(f"sqlite:///{tmp_path}/ledger.db").summary(), "AAPL").empty
+    assert tables.track_record(Ledger(f"sqlite:///{tmp_path}/ledger.db").summary()).empty
+
+
+def test_track_record_puts_replayed_forecasts_beside_those_of_the_ledger() -> None:
+    unsettled = {"forecasts": 1, "rows": 5, "settled": 0, "coverage_80": np.nan}
+    summary = pd.DataFrame(
+        [{"ticker": "AAPL", **unsettled, "coverage_90": np.nan, "pinball_vs_naive": np.nan}]
+    )
+    assert tables.track_record(summary, [drift_report("AAPL")]).loc["AAPL"].to_dict() == {
+        "forecasts": "1",
+        "rows": "5",
+        "settled": "0",
+        "80% held": "–",
+        "90% held": "–",
+        "vs naive": "–",
+        "replayed": 2,
+        "80% held, replayed": "50.0%",
+    }
 
 
 def test_old_prices_are_labelled_wherever_their_forecast_is_shown() -> None:

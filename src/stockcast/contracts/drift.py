@@ -101,6 +101,24 @@ class LastOutcomes(Contract):
     residual_sd: float | None = absent()
 
 
+class Replayed(Contract):
+    """A next-day forecast of the past, made again by the model that serves; log-returns.
+
+    Attributes:
+        as_of: its origin.
+        q10: lower end of the 80% interval.
+        q50: median.
+        q90: upper end.
+        outcome: what happened.
+    """
+
+    as_of: dt.date
+    q10: float
+    q50: float
+    q90: float
+    outcome: float
+
+
 class Performance(Contract):
     """Forecasts against what was promised of them; empty where there is no model.
 
@@ -108,6 +126,7 @@ class Performance(Contract):
         model: what serves.
         promised: its test figures.
         walked: figures of the last 60 outcomes.
+        replayed: those forecasts; the ones that are in the ledger as they stand there.
         ledger: figures of those forecasts that were written down.
         scores: of the last outcome, by statistic, over its threshold.
     """
@@ -115,6 +134,7 @@ class Performance(Contract):
     model: Served | None = absent()
     promised: Promised | None = absent()
     walked: LastOutcomes | None = absent()
+    replayed: tuple[Replayed, ...] | None = absent()
     ledger: LastOutcomes | None = absent()
     scores: dict[str, float | None] | None = absent()
 
@@ -214,6 +234,6 @@ class DriftReport(Product):
         if written_by != 1:
             return super().upgrade(document, written_by)
         document.pop("retrain", None)
-        if document["action"]["kind"] != "hold":
+        if "hold" not in str(document.get("action")):
             document["action"] = {"kind": "none"}
         return document

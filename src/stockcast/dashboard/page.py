@@ -212,7 +212,7 @@ def _served(forecast: Forecast) -> str:
 def _scorecard(dossier: Dossier) -> Context | None:
     if dossier.record is None or not dossier.record.scorecard:
         return None
-    table = tables.scorecard([dossier.record]).drop(columns="train_seconds")
+    table = tables.scorecard([dossier.record]).drop(columns="seconds")
     return _rows(table.droplevel("ticker"))
 
 
@@ -223,20 +223,7 @@ def _figure(value: float | str) -> str:
 def _rows(table: pd.DataFrame) -> Context:
     """A frame as what a template shows: headings, and rows of texts."""
     body = [[str(name), *map(_figure, values)] for name, *values in table.itertuples()]
-    return {"head": [str(table.index.name or ""), *map(_heading, table.columns)], "body": body}
-
-
-_HEADINGS = {
-    "pinball_vs_naive": "vs naive",
-    "pinball_vs_garch": "vs GARCH",
-    "dm_p_naive": "p (naive)",
-    "coverage_80": "80% held",
-    "coverage_90": "90% held",
-}
-
-
-def _heading(column: object) -> str:
-    return _HEADINGS.get(str(column), str(column))
+    return {"head": [str(table.index.name or ""), *map(str, table.columns)], "body": body}
 
 
 def _drift(settings: Settings, dossier: Dossier) -> Context:
@@ -269,8 +256,9 @@ def _paragraphs(text: str) -> list[tuple[str, list[str]]]:
 
 def _ledger(settings: Settings, dossier: Dossier) -> Context:
     rows, summary = dossier.ledger, dossier.summary
+    replayed = _replayed(dossier)
     if rows is None or summary is None:
-        return {"ledger": None}
+        return {"ledger": None, "replayed": replayed}
     newest = rows.sort_values(["as_of", "horizon"], ascending=[False, True])
     settled = newest[newest["log_return"].notna()]
     shown = pd.concat([newest[newest["log_return"].isna()].head(5), settled]).head(LEDGER_ROWS)
@@ -279,7 +267,34 @@ def _ledger(settings: Settings, dossier: Dossier) -> Context:
     )
     figures = {key: None if pd.isna(value) else value for key, value in summary.items()}
     entries = [_entry(row, float(reach)) for row in shown.to_dict("records")]
-    return {"ledger": {**figures, "shown": entries}}
+    return {
+        "ledger": {**figures, "shown": entries},
+        "replayed": None if figures["settled"] else replayed,
+    }
+
+
+def _replayed(dossier: Dossier) -> Context | None:
+    """The last sessions as what serves would have forecast them: until there is a record."""
+    found = dossier.drift.performance if dossier.drift else None
+    if found is None or found.walked is None or not found.replayed:
+        return None
+    shown = found.replayed[-LEDGER_ROWS:]
+    reach = max(abs(value) for day in shown for value in (day.q10, day.q90, day.outcome)) * 1.08
+    entries = [
+        _entry(
+            {
+                "as_of": day.as_of,
+                "target_date": pd.NaT,
+                "horizon": 1,
+                "q10": day.q10,
+                "q90": day.q90,
+                "log_return": day.outcome,
+            },
+            max(reach, 1e-6),
+        )
+        for day in reversed(shown)
+    ]
+    return {"n": found.walked.n, "coverage_80": found.walked.coverage_80, "shown": entries}
 
 
 def _entry(row: Mapping[str, Any], reach: float) -> Context:
@@ -287,7 +302,7 @@ def _entry(row: Mapping[str, Any], reach: float) -> Context:
     move = {name: 100 * math.expm1(row[name]) for name in ("q10", "q90")}
     return {
         "as_of": f"{row['as_of']:%Y-%m-%d}",
-        "target": f"{row['target_date']:%Y-%m-%d}",
+        "target": "the next day" if pd.isna(day := row["target_date"]) else f"{day:%Y-%m-%d}",
         "horizon": row["horizon"],
         "low": round(50 + 50 * row["q10"] / reach, 2),
         "high": round(50 + 50 * row["q90"] / reach, 2),

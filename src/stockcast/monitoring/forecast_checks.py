@@ -69,6 +69,7 @@ def look_at_forecasts(
         model=record.served,
         promised=_promised(record),
         walked=performance.figures(rows),
+        replayed=performance.replayed(rows),
         ledger=_ledger_figures(rows, settled),
         scores={str(name): _figure(over[name]) for name in over},
     )

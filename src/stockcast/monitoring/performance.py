@@ -14,14 +14,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from stockcast.contracts.drift import LastOutcomes
+from stockcast.contracts.drift import LastOutcomes, Replayed
 from stockcast.contracts.forecast import QUANTILES
 from stockcast.evaluation.metrics import coverage, pinball, pit
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes
 from stockcast.monitoring.regression import YEAR
 
-__all__ = ["BIAS", "FEWEST", "LOCATION", "SPREAD", "figures", "scores", "table"]
+__all__ = ["BIAS", "FEWEST", "LOCATION", "SPREAD", "figures", "replayed", "scores", "table"]
 
 LOCATION, BIAS, SPREAD = "location", "bias", "spread"
 #: Forecasts without which no promise is known.
@@ -92,6 +92,16 @@ def figures(rows: pd.DataFrame, count: int = LONG) -> LastOutcomes:
         residual_mean=float(residuals.mean()),
         residual_sd=float(residuals.std()),
     )
+
+
+def replayed(rows: pd.DataFrame, count: int = LONG) -> tuple[Replayed, ...] | None:
+    """The last ``count`` forecasts of :func:`table` whose outcome is known."""
+    known = rows.dropna().tail(count)[["q10", "q50", "q90", "outcome"]].round(6)
+    found = tuple(
+        Replayed(as_of=day.date(), q10=low, q50=mid, q90=high, outcome=outcome)
+        for day, low, mid, high, outcome in known.itertuples()
+    )
+    return found or None
 
 
 def _width(rows: pd.DataFrame) -> pd.Series:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
+from stockcast.contracts.drift import Replayed
 from stockcast.contracts.forecast import Forecast, ForecastDay
 from stockcast.evaluation.metrics import coverage, pit
 from stockcast.evaluation.quantiles import QuantileForecasts
@@ -34,6 +36,7 @@ __all__ = [
     "loss_curve",
     "predictions_and_actuals",
     "prices",
+    "replayed",
     "residuals",
     "skill",
     "strategies",
@@ -318,19 +321,42 @@ def _beside_one(values: Mapping[str, float], title: str) -> Chart:
     return _chart(axes)
 
 
-def ledger(rows: pd.DataFrame) -> Chart:
-    """Forecasts written down for the next day: 80% interval, and outcomes where they are known."""
-    axes = _axes("Next-day forecasts in the ledger, and what happened", "per cent", height=2.8)
-    next_day = rows[rows["horizon"] == 1].sort_values("target_date")
-    days = next_day["target_date"]
-    for _, row in next_day.iterrows():
-        ends = [100 * row["q10"], 100 * row["q90"]]
-        axes.plot([row["target_date"]] * 2, ends, color=MODEL, linewidth=3, alpha=0.4)
-    axes.plot(days, 100 * next_day["log_return"], ".", color=ACTUAL, label="outcome")
+def ledger(rows: pd.DataFrame) -> Chart | Markdown:
+    """Forecasts written down for the next day: 80% interval, and outcomes where they are known.
+
+    Until the first outcome there is nothing to see, and a sentence says when there will be.
+    """
+    day = rows[rows["horizon"] == 1].sort_values("target_date")
+    if day["log_return"].isna().all():
+        first = "" if day.empty else f" The first is due on {day['target_date'].min():%Y-%m-%d}."
+        replayed = "The page of drift replays the last sessions."
+        said = f"No forecast of the ledger is settled yet.{first} {replayed}"
+        return Markdown(said)  # type: ignore[no-untyped-call]  # IPython says no types
+    title = "Next-day forecasts in the ledger, and what happened"
+    return _strips(title, day["target_date"], day["q10"], day["q90"], day["log_return"])
+
+
+def replayed(document: DriftReport) -> Chart:
+    """Next-day forecasts of the last sessions as what serves makes them now, and what happened."""
+    days = pd.DataFrame([each.model_dump() for each in document.performance.replayed or ()])
+    days = days.reindex(columns=list(Replayed.model_fields))
+    title = f"{document.ticker}: next-day forecasts replayed, and what happened"
+    return _strips(title, pd.to_datetime(days["as_of"]), days["q10"], days["q90"], days["outcome"])
+
+
+def _strips(
+    title: str, days: pd.Series, low: pd.Series, high: pd.Series, outcome: pd.Series
+) -> Chart:
+    axes = _axes(title, "per cent", height=2.8)
+    axes.vlines(days, 100 * low, 100 * high, color=MODEL, linewidth=3, alpha=0.4)
+    held = outcome.between(low, high)
+    for inside, colour, label in ((held, ACTUAL, "held"), (~held, REFERENCE, "missed")):
+        shown = inside & outcome.notna()
+        axes.plot(days[shown], 100 * outcome[shown], ".", color=colour, label=label)
     if len(days):
         axes.set_xlim(days.min() - pd.Timedelta(days=7), days.max() + pd.Timedelta(days=7))
     _few_dates(axes)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, ncols=2, title="80% interval", title_fontsize=8)
     return _chart(axes)
 
 

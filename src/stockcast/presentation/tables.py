@@ -41,6 +41,16 @@ __all__ = [
 
 Document = Mapping[str, Any]
 
+#: What figures are called where people read them.
+HEADINGS = {
+    "pinball_vs_naive": "vs naive",
+    "pinball_vs_garch": "vs GARCH",
+    "dm_p_naive": "p (naive)",
+    "coverage_80": "80% held",
+    "coverage_90": "90% held",
+    "train_seconds": "seconds",
+}
+
 # a verdict is a sentence; cut off in the middle it says nothing
 pd.set_option("display.max_colwidth", None)
 
@@ -186,7 +196,7 @@ def scorecard(records: Iterable[ModelRecord]) -> pd.DataFrame:
     shown = ["n", "pinball_vs_naive", "pinball_vs_garch", "dm_p_naive", "coverage_80"]
     columns = ["ticker", "model", *shown, "coverage_90", "train_seconds"]
     table = pd.DataFrame(rows, columns=columns).set_index(["ticker", "model"])
-    return table.astype(float).round(3)
+    return _readable(table.astype(float))
 
 
 def drifted(document: DriftReport) -> pd.DataFrame:
@@ -219,11 +229,39 @@ def health(documents: Sequence[DriftReport]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def track_record(summary: pd.DataFrame, ticker: str | None = None) -> pd.DataFrame:
-    """Realised figures of the ledger, of one ticker or of all."""
-    shown = summary if ticker is None else summary[summary["ticker"] == ticker]
+def track_record(summary: pd.DataFrame, checks: Sequence[DriftReport] = ()) -> pd.DataFrame:
+    """Realised figures of the ledger, beside those of forecasts replayed by the drift checks.
+
+    A replayed forecast was not written down before its outcome: the model that serves makes it
+    again for each of the last sessions.
+    """
     columns = ["forecasts", "rows", "settled", "coverage_80", "coverage_90", "pinball_vs_naive"]
-    return shown.set_index("ticker")[columns].round(3)
+    table = _readable(summary.set_index("ticker")[columns])
+    walked = {check.ticker: check.performance.walked for check in checks}
+    if not walked:
+        return table
+    found = {
+        ticker: {"replayed": one.n, "80% held, replayed": _share(one.coverage_80)}
+        for ticker, one in walked.items()
+        if one is not None
+    }
+    beside = pd.DataFrame.from_dict(found, orient="index", dtype=object)
+    joined = table.join(beside).astype(object)
+    return joined.where(joined.notna(), "–")
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}%"
+
+
+def _readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Figures to three digits, counts whole, shares in per cent; what is not known is a dash."""
+    shown = table.astype(object)
+    for name in table:
+        digits = "{:.0f}" if name in ("n", "forecasts", "rows", "settled") else "{:.3f}"
+        as_text = _share if str(name).startswith("coverage") else digits.format
+        shown[name] = [("–" if pd.isna(value) else as_text(value)) for value in table[name]]
+    return shown.rename(columns=HEADINGS)
 
 
 def trainings(runs: Sequence[Training], parameters: Sequence[str]) -> pd.DataFrame:
