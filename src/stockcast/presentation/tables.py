@@ -211,7 +211,8 @@ def promise(document: DriftReport) -> pd.DataFrame:
     told = document.performance.model_dump(include=parts)
     found = {part: told.get(part, {}) for part in ("promised", "walked", "ledger")}
     rows = ("n", "pinball", "pinball_vs_naive", "coverage_80", "residual_mean", "residual_sd")
-    return pd.DataFrame(found, rows, dtype=float).round(5).astype(object).fillna("-")
+    table = pd.DataFrame(found, rows, dtype=float).round(5).astype(object).fillna("-")
+    return table.rename(index=HEADINGS)
 
 
 def health(documents: Sequence[DriftReport]) -> pd.DataFrame:
