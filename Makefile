@@ -17,7 +17,7 @@ PYTHON ?= $(shell for p in python3.11 python3; do $$p $(IS_311) 2>/dev/null && e
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help run test nightly reliability audit bench lab dashboard serve lint lock clean
+.PHONY: help run test nightly reliability audit bench lab dashboard serve docs lint lock clean
 
 help:
 	@echo "make run     the whole pipeline on the sample prices, then a table"
@@ -28,6 +28,7 @@ help:
 	@echo "make lab     JupyterLab on notebooks/"
 	@echo "make dashboard  the page for stakeholders, at http://127.0.0.1:8866"
 	@echo "make serve   the HTTP service on port 8000 of this machine"
+	@echo "make docs    the documentation site, into build/site"
 	@echo "make lint    what is checked before a commit: ruff, mypy, bandit"
 	@echo "make audit   look the lock's packages up among known vulnerabilities"
 	@echo "make lock    write requirements.lock anew from pyproject.toml (ARGS=--upgrade for new versions)"
@@ -56,6 +57,10 @@ dashboard: $(STAMP)
 
 serve: $(STAMP)
 	@$(BIN)/stockcast serve $(ARGS)
+
+docs: $(STAMP)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict $(ARGS)
+	@echo "The site is build/site/index.html."
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The curl lines of the README, word for word, on a service that was just started."""
+"""The curl lines of docs/service.md, word for word, on a service that was just started."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from collections.abc import Callable
 from stockcast.settings import HOME, Settings
 from tests.api.servers import kill, serving
 
-LINES = re.findall(r"^curl .*$", (HOME / "README.md").read_text("utf-8"), re.MULTILINE)
+LINES = re.findall(r"^curl .*$", (HOME / "docs" / "service.md").read_text("utf-8"), re.MULTILINE)
 
 
-def test_curl_lines_of_the_readme_work(own: Callable[..., Settings]) -> None:
+def test_curl_lines_of_the_documentation_work(own: Callable[..., Settings]) -> None:
     assert len(LINES) >= 8
     task = ""
     settings = own()
