@@ -299,6 +299,16 @@ def _models(settings: Settings) -> Observation:
     return Observation("", detail)
 
 
+def _products(settings: Settings) -> Observation:
+    from stockcast.verification import verify
+
+    found = verify(settings)
+    if not found.ok:
+        shown = "; ".join(f"{each.name}: {each.said}" for each in found.differences[:3])
+        raise StockcastError(f"{found.summary} {shown}; `stockcast verify` lists all.")
+    return Observation("", found.summary)
+
+
 def _redis(settings: Settings) -> Observation:
     from stockcast import cache
 
@@ -396,6 +406,7 @@ CHECKS: tuple[Check, ...] = (
         mode=lambda settings: "remote" if settings.ledger_url else "embedded",
     ),
     Check("models", _models, mode=lambda settings: "embedded", required=False),
+    Check("products", _products, mode=lambda settings: "embedded", required=False, seconds=120),
     Check("dagshub", _dagshub, mode=_dagshub_mode, required=False, seconds=20),
     Check(
         "qdrant",

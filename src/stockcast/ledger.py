@@ -51,7 +51,7 @@ from stockcast.settings import Settings
 from stockcast.sqlite import keep_log
 from stockcast.workspace import Workspace
 
-__all__ = ["NAIVE_QUANTILES", "QUANTILES", "Ledger", "LedgerBusy", "write_down"]
+__all__ = ["NAIVE_QUANTILES", "QUANTILES", "Ledger", "LedgerBusy", "catch_up", "write_down"]
 
 #: Seconds for which a writer waits for another, and a forecast that is served does.
 PATIENCE, SERVING = 30.0, 1.0
@@ -176,6 +176,31 @@ class Ledger:
             rows, outcomes = connection.execute(query).one()
         return int(rows), int(outcomes)
 
+    def faults(self) -> list[str]:
+        """What is wrong with the ledger as a whole, in sentences; nothing when it is well."""
+        found = []
+        damaged = self.rows().attrs["damaged"]
+        if damaged:
+            found.append(f"{damaged} rows are not as they were written")
+        with self._transaction() as connection:
+            if connection.dialect.name == "sqlite":
+                said = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+                last = connection.execute(sa.select(sa.func.max(FORECASTS.c.id))).scalar_one()
+                missing = (last or 0) - self.size()[0]  # SQLite numbers the rows without a gap
+                found += [f"SQLite says: {said}"] * (said != "ok")
+                found += [f"{missing} rows are missing"] * (missing > 0)
+        return found
+
+    def says(self, forecast: Forecast) -> bool:
+        """Whether the ledger has the numbers of ``forecast``, each horizon's as they are."""
+        rows = self.rows(forecast.ticker)
+        same = (rows["as_of"] == pd.Timestamp(forecast.as_of)) & (
+            rows[["model_version", "data_hash"]] == [forecast.model.version, forecast.data_hash]
+        ).all(axis=1)
+        ours = rows[same].set_index("horizon")[list(QUANTILES)]
+        made = pd.DataFrame(forecast_rows(forecast, now())).set_index("horizon")[list(QUANTILES)]
+        return len(ours) == len(made) and bool(np.allclose(ours.sort_index(), made, atol=1e-9))
+
     def summary(self, today: dt.date | None = None, ticker: str | None = None) -> pd.DataFrame:
         """Return one row per ticker and one for ``all``, or the one of ``ticker``.
 
@@ -207,8 +232,7 @@ class Ledger:
         before, self._patience = self._patience, min(self._patience, SERVING)
         try:
             for path in sorted(queue.glob("*.json")):
-                made = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
-                self.append(Forecast.load(path), made.replace(tzinfo=None))
+                self.append(Forecast.load(path), _written(path))
                 path.unlink(missing_ok=True)
         except FileNotFoundError:  # another process took it in
             return
@@ -278,6 +302,25 @@ def write_down(settings: Settings, forecast: Forecast) -> None:
         if not path.exists():
             forecast.save(path)
         _LOG.warning("%s The forecast of %s waits in %s.", error, forecast.ticker, path)
+
+
+def catch_up(settings: Settings) -> int:
+    """Write every forecast on disk that the ledger lacks, as of when it was made; return how many.
+
+    Raises:
+        StockcastError: the ledger cannot be read or written.
+    """
+    workspace, made = Workspace.of(settings), {}
+    for ticker in workspace.forecast_tickers():
+        with contextlib.suppress(BadInput):  # it is made again
+            made[workspace.forecast(ticker)] = Forecast.load(workspace.forecast(ticker))
+    ledger = Ledger(settings) if made else None
+    missing = {path: each for path, each in made.items() if ledger and not ledger.holds(each)}
+    return sum(ledger.append(each, _written(path)) > 0 for path, each in missing.items() if ledger)
+
+
+def _written(path: Path) -> dt.datetime:
+    return dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC).replace(tzinfo=None)
 
 
 def _url(settings: Settings) -> str:

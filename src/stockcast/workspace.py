@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from stockcast.contracts.base import Product
+from stockcast.contracts.drift import DriftReport
+from stockcast.contracts.event import EventCalendar
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.hold import Hold
 from stockcast.contracts.model_record import ModelRecord, child_name
-from stockcast.contracts.prices import SnapshotPointer
+from stockcast.contracts.prices import Revisions, SnapshotPointer
+from stockcast.contracts.report import Report
+from stockcast.contracts.run import RunRecord
 from stockcast.settings import Settings, parse_ticker
 
 __all__ = ["Workspace"]
@@ -258,6 +262,23 @@ class Workspace:
     def record_names(self) -> list[str]:
         """Names of the models that have a record, sorted."""
         return _stems(self.models)
+
+    def documents(self) -> list[tuple[type[Product], Path]]:
+        """Every document that a number is served from, with its contract, by path."""
+        kinds: tuple[tuple[str, type[Product]], ...] = (
+            ("prices/*/current.json", SnapshotPointer),
+            ("prices/*/revisions.json", Revisions),
+            ("events/*.json", EventCalendar),
+            ("holds/*/*.json", Hold),
+            ("models/*.json", ModelRecord),
+            ("forecasts/*.json", Forecast),
+            ("reports/*.json", Report),
+            ("analyses/*.json", Report),
+            ("drift/*.json", DriftReport),
+            ("runs/*.json", RunRecord),
+        )
+        found = [(kind, path) for below, kind in kinds for path in sorted(self.state.glob(below))]
+        return [(kind, path) for kind, path in found if path.name[0] != "."]
 
     # contracts: None where there is no such product; BadInput where it cannot be read
 

@@ -71,6 +71,20 @@ class Cache:
         except Unavailable:
             return False
 
+    def forecasts(self) -> dict[str, Forecast | None]:
+        """Every forecast that is kept, by key; None for one that this installation did not put.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
+        wanted = f"{self._prefix}:forecast:*"
+        names = self.connection.ask(lambda client: list(client.scan_iter(wanted)), 5)
+        keys = [name.decode("utf-8", "replace") for name in names]
+        kept = self.connection.ask(lambda client: client.mget(keys), 5) if keys else []
+        opened = [self.connection.seal.open(*each) for each in zip(keys, kept, strict=True)]
+        parsed = [Forecast.model_validate_json(each) if each else None for each in opened]
+        return dict(zip(keys, parsed, strict=True))
+
     def once(
         self,
         key: str,

@@ -37,6 +37,24 @@ def doctor(profile: Profile = None, assignments: Overrides = None, as_json: AsJs
 
 
 @app.command()
+def verify(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> int:
+    """Compare ledger, cache, records, snapshots and pages, and say what does not agree."""
+    from stockcast.verification import verify as compare
+
+    settings = settings_for(profile, assignments)
+    with results_only():
+        found = compare(settings)
+    if as_json:
+        print_json({"profile": settings.profile, "ok": found.ok, **found._asdict()})
+    else:
+        if found.differences:
+            rows = [list(each) for each in found.differences]
+            console().print(table(["part", "name", "what does not agree"], rows))
+        typer.echo(found.summary)
+    return 0 if found.ok else 1
+
+
+@app.command()
 def sync(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> None:
     """Send what was recorded while the tracking server (MLflow, DagsHub) was away."""
     from stockcast import tracking

@@ -84,8 +84,18 @@ def run(
 
             archive.write(settings, dag, result)
         account(result)
+        _write_down(settings, console)
     console.print(result.summary(), markup=False)
     return result
+
+
+def _write_down(settings: Settings, console: Console) -> None:
+    """Bring into the ledger what lies among the products and is not there: it may be a new one."""
+    from stockcast.ledger import catch_up
+
+    added = catch_up(settings)
+    if added:
+        console.print(f"Forecasts that the ledger lacked and has now: {added}.", style="dim")
 
 
 @contextlib.contextmanager
