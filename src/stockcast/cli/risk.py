@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
+from stockcast.cli.app import AsJson, Overrides, Profile, Tickers, app, settings_for
 from stockcast.cli.output import console, print_json, results_only, table
 
 if TYPE_CHECKING:
-    from stockcast.contracts.risk import Judgement
+    from stockcast.contracts.risk import Backtest, Judgement, Portfolio, TailTest
 
 __all__: list[str] = []
 
@@ -36,6 +36,140 @@ def judge(
         print_json(found)
     else:
         _show_judgement(found, file)
+
+
+@app.command()
+def backtest(
+    profile: Profile = None,
+    tickers: Tickers = None,
+    cost: Annotated[float, typer.Option(help="Fees, in basis points of what is traded.")] = 5.0,
+    slippage: Annotated[float, typer.Option(help="By how much fills are worse, likewise.")] = 5.0,
+    assignments: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Trade the test period by named rules on the forecasts, after costs, and test their tails."""
+    from stockcast.errors import BadInput
+    from stockcast.risk.past import run
+
+    for name, given in (("cost", cost), ("slippage", slippage)):
+        if not 0 <= given < 1000:
+            raise BadInput(f"Expected a {name} of 0 to 1000 basis points, got {given:g}.")
+    settings = settings_for(profile, assignments, tickers)
+    with results_only():
+        found = run(settings, settings.tickers, cost / 10_000, slippage / 10_000)
+    if as_json:
+        print_json(found)
+    else:
+        _show_backtest(found)
+
+
+def _show_backtest(found: Backtest) -> None:
+    page = console()
+    page.print(
+        f"{', '.join(found.tickers)} in equal parts, {found.first} to {found.last}, filled at "
+        f"the next open, {10_000 * (found.cost + found.slippage):.0f} basis points paid on what is "
+        "traded.",
+        soft_wrap=True,
+    )
+    headings = ["rule", "forecasts", "return a year>", "95% interval>", "volatility>", "Sharpe>"]
+    rows = [
+        [
+            row.rule,
+            row.model,
+            f"{row.annual_return:.1%}",
+            "{:.0%} to {:.0%}".format(*row.annual_return_ci95),
+            f"{row.volatility:.1%}",
+            f"{row.sharpe:.2f}",
+            f"{row.drawdown:.0%}",
+            f"{row.turnover:.1f}",
+        ]
+        for row in found.rows
+    ]
+    page.print(table([*headings, "drawdown>", "turnover>"], rows))
+    for row in found.rows:
+        if row.target_missed_by is not None:
+            page.print(
+                f"Aiming at {found.target:.0%}, the volatility of a ticker was "
+                f"{row.volatility_by_ticker:.1%} by {row.model}: {row.target_missed_by:.0%} off."
+            )
+    for edge in found.edges:
+        page.print(edge.verdict, soft_wrap=True)
+    headings = ["ticker", "forecasts", "level>", "breaches>", "Kupiec>", "independent>", "both>"]
+    page.print(table([*headings, "shortfall>", "light"], [_tail(each) for each in found.tails]))
+    for ticker, why in found.skipped.items():
+        page.print(f"{ticker} is left out: {why}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def portfolio(
+    tickers: Tickers = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="W,W", help="Shares of the capital (default: equal).")
+    ] = None,
+    profile: Profile = None,
+    assignments: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the joint risk of several stocks, and each one's share of it."""
+    from stockcast.risk.portfolio import portfolio as joint
+
+    settings = settings_for(profile, assignments, tickers)
+    with results_only():
+        found = joint(settings, settings.tickers, _numbers(weights))
+    if as_json:
+        print_json(found)
+    else:
+        _show_portfolio(found)
+
+
+def _numbers(text: str | None) -> list[float]:
+    from stockcast.errors import BadInput
+
+    try:
+        return [float(part) for part in text.split(",")] if text else []
+    except ValueError:
+        raise BadInput(f"Expected weights like 0.5,0.3,0.2, got {text!r}.") from None
+
+
+def _show_portfolio(found: Portfolio) -> None:
+    page = console()
+    page.print(
+        f"What may be lost from the close of {found.as_of}, of {found.scenarios} scenarios; "
+        f"volatility {found.volatility_annual:.0%} a year."
+    )
+    levels = ("p95", "p975", "p99")
+    rows = [
+        [str(risk.date), *(f"{getattr(each, p):.2%}" for each in (risk, beyond) for p in levels)]
+        for risk, beyond in zip(found.value_at_risk, found.expected_shortfall, strict=True)
+    ]
+    names = [f"{what} {share}>" for what in ("VaR", "ES") for share in ("95%", "97.5%", "99%")]
+    page.print(table(["by", *names], rows))
+    holdings = [
+        [each.ticker, f"{each.weight:.1%}", f"{each.share:.1%}", f"{each.alone:.2%}",
+         ", ".join(each.events)]
+        for each in found.holdings
+    ]  # fmt: skip
+    page.print(table(["ticker", "weight>", "share of ES>", "ES alone>", "events"], holdings))
+    for ticker, share in found.lent.items():
+        page.print(
+            f"{ticker} lacks {share:.0%} of the past days; on those it moves as on the most "
+            "similar day that it has.",
+            soft_wrap=True,
+        )
+    page.print(f"Holding them together takes {found.diversified:.0%} off their shortfalls.")
+
+
+def _tail(test: TailTest) -> list[str]:
+    p = (test.kupiec_p, test.independence_p, test.conditional_p, test.shortfall_p)
+    share = f"{len(test.breaches)} of {test.n}, {test.share:.1%}"
+    return [
+        test.ticker,
+        test.model,
+        f"{test.level:.1%}",
+        share,
+        *(f"{each:.2g}" for each in p),
+        test.light,
+    ]
 
 
 def _show_judgement(found: Judgement, file: Path) -> None:

@@ -6,8 +6,19 @@ import datetime as dt
 from typing import Literal
 
 from stockcast.contracts.base import Contract
+from stockcast.contracts.forecast import TailRisk
 
-__all__ = ["Judgement", "Light", "TailTest"]
+__all__ = [
+    "Backtest",
+    "BacktestRow",
+    "Edge",
+    "Holding",
+    "Judgement",
+    "Light",
+    "Portfolio",
+    "PortfolioDay",
+    "TailTest",
+]
 
 Light = Literal["green", "yellow", "red"]
 
@@ -16,6 +27,7 @@ class TailTest(Contract):
     """How the outcomes of one forecaster kept to one value at risk.
 
     Attributes:
+        ticker: whose price.
         model: whose forecasts.
         level: probability of a breach, as forecast.
         n: outcomes.
@@ -31,6 +43,7 @@ class TailTest(Contract):
         light: Basel's traffic light over the last 250 outcomes.
     """
 
+    ticker: str = ""
     model: str
     level: float
     n: int
@@ -79,3 +92,117 @@ class Judgement(Contract):
     coverage: dict[str, float]
     skilful: bool
     verdict: str
+
+
+class BacktestRow(Contract):
+    """What one rule made over the tickers, an equal part of the capital in each.
+
+    Attributes:
+        rule: ``hold``, or the rule's name.
+        model: whose forecasts it used: stockcast, garch, none, or ``constant``: holding with the
+            volatility of the rule.
+        annual_return: mean daily return after costs times 252; volatility likewise; drawdown: the
+            largest fall from a peak.
+        volatility_by_ticker: mean over the tickers of their own.
+        target_missed_by: mean distance of a ticker's volatility from the target, as a share of it.
+        sharpe: return over volatility, no interest taken off.
+        turnover: what is traded in a year, in shares of the capital.
+    """
+
+    rule: str
+    model: str
+    annual_return: float
+    annual_return_ci95: tuple[float, float]
+    volatility: float
+    volatility_by_ticker: float
+    target_missed_by: float | None
+    sharpe: float
+    sharpe_ci95: tuple[float, float]
+    drawdown: float
+    turnover: float
+
+
+class Edge(Contract):
+    """Whether a rule made more than a constant weight of the same volatility, surely.
+
+    Attributes:
+        gain: mean return a year above it, after costs; ci95: its 95% interval.
+        against_garch: the same above the rule on GARCH's forecasts.
+    """
+
+    rule: str
+    gain: float
+    ci95: tuple[float, float]
+    against_garch: float
+    found: bool
+    verdict: str
+
+
+class Backtest(Contract):
+    """Decisions by rules over the test period.
+
+    Attributes:
+        skipped: tickers left out, and why.
+        cost, slippage: shares of what is traded.
+        target: yearly volatility that volatility_target aims at.
+        tails: whether the next day's value at risk and expected shortfall held.
+    """
+
+    tickers: tuple[str, ...]
+    skipped: dict[str, str]
+    first: dt.date
+    last: dt.date
+    cost: float
+    slippage: float
+    target: float
+    rows: tuple[BacktestRow, ...]
+    edges: tuple[Edge, ...]
+    tails: tuple[TailTest, ...] = ()
+
+
+class PortfolioDay(Contract):
+    """Quantiles of the capital's growth (1 is unchanged) by the close of one day ahead."""
+
+    date: dt.date
+    quantiles: dict[str, float]
+
+
+class Holding(Contract):
+    """One stock's part in the risk of the whole, by the last day ahead.
+
+    Attributes:
+        share: of the whole's expected shortfall at 97.5%; the shares add up to 1.
+        alone: expected shortfall of the position by itself, as a share of the whole capital.
+        events: days of known events inside the horizon, and their kind.
+    """
+
+    ticker: str
+    weight: float
+    share: float
+    alone: float
+    events: tuple[str, ...]
+
+
+class Portfolio(Contract):
+    """Joint risk of several stocks held with fixed shares of the capital.
+
+    Attributes:
+        scenarios: past stretches of days whose joint movements were taken.
+        lent: share of those that a ticker lacks, in which it moves as on the most similar day.
+        days: the fan.
+        value_at_risk, expected_shortfall: losses as shares of the capital, by day ahead.
+        diversified: share of the stocks' own shortfalls, added up, that the whole does not have.
+        tests: of the next day's tails over the test period, when asked for.
+    """
+
+    as_of: dt.date
+    currency: str
+    scenarios: int
+    lent: dict[str, float]
+    days: tuple[PortfolioDay, ...]
+    value_at_risk: tuple[TailRisk, ...]
+    expected_shortfall: tuple[TailRisk, ...]
+    volatility_annual: float
+    diversified: float
+    holdings: tuple[Holding, ...]
+    tests: tuple[TailTest, ...] = ()

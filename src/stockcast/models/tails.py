@@ -90,6 +90,11 @@ class Tails:
         below: Floats = median + (values[..., 0] - median) * mean
         return below
 
+    def spread(self, values: Floats, near: Flags) -> Floats:
+        """(…) standard deviation of the log-return, tails included."""
+        found: Floats = self.quantiles(values, near, GRID).std(axis=-1)
+        return found
+
     def risk(self, days: pd.DatetimeIndex, values: Floats, near: Flags) -> Risk:
         """What a share may lose by each of ``days``, of which ``values`` (horizon, levels) tell."""
         at_risk, beyond, levels = [], [], list(CONFIDENCE.values())
@@ -100,8 +105,8 @@ class Tails:
             ]
             at_risk.append(_losses(day, np.exp(edges)))
             beyond.append(_losses(day, np.array(means)))
-        spread = self.quantiles(values[-1:], near[-1:], GRID).std()
-        yearly = float(spread * np.sqrt(SESSIONS_A_YEAR / len(days)))
+        spread = float(self.spread(values[-1], near[-1]))
+        yearly = spread * np.sqrt(SESSIONS_A_YEAR / len(days))
         return Risk(
             value_at_risk=tuple(at_risk), expected_shortfall=tuple(beyond), volatility_annual=yearly
         )

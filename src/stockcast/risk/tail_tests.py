@@ -13,11 +13,14 @@ from scipy.special import xlogy
 
 from stockcast.contracts.risk import Light, TailTest
 from stockcast.errors import BadInput
+from stockcast.models.tails import GRID, Tails
 
-__all__ = ["acerbi_szekely", "christoffersen", "kupiec", "tail_test", "traffic_light"]
+__all__ = ["acerbi_szekely", "christoffersen", "kupiec", "tail_test", "tail_tests", "traffic_light"]
 
 #: Sessions that Basel's committee looks back on.
 YEAR = 250
+#: Probabilities of a breach that are tested.
+TESTED = (0.05, 0.025, 0.01)
 #: Simulated samples behind a p-value.
 DRAWS = 4000
 #: Fewer outcomes than this are not tested.
@@ -128,6 +131,24 @@ def tail_test(
         shortfall_p=joint,
         light=traffic_light(breached, level),
     )
+
+
+def tail_tests(
+    model: str, days: pd.DatetimeIndex, y: Floats, values: Floats, near: Flags, tails: Tails
+) -> list[TailTest]:
+    """The tests at every level of :data:`TESTED` of forecasts (n, levels) continued by ``tails``.
+
+    ``near`` (n,) says which outcomes have a known event on the way. Errors as in :func:`tail_test`.
+    """
+    quantiles = tails.quantiles(values, near, TESTED)
+    typical = np.median(values, axis=0)[None]
+    found = []
+    for k, level in enumerate(TESTED):
+        drawn = tails.quantiles(typical, np.zeros(1, bool), level * GRID)[0]
+        mean = tails.shortfall(values, near, level)
+        ratios = drawn / drawn.mean()
+        found.append(tail_test(model, days, y, quantiles[:, k], mean, ratios, level))
+    return found
 
 
 def _unconditional(breached: Flags, level: float) -> float:

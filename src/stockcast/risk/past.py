@@ -1,0 +1,134 @@
+"""The forecasts of a profile's test period, made again, as tests and decisions take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stockcast import features
+from stockcast.basis import Basis
+from stockcast.contracts.risk import Backtest, TailTest
+from stockcast.covariates import covariates
+from stockcast.errors import BadInput, StockcastError
+from stockcast.evaluation.quantiles import QuantileForecasts
+from stockcast.evaluation.walkforward import outcomes, places
+from stockcast.models.assessment import walk_baseline
+from stockcast.models.bundle import load_bundle
+from stockcast.models.calibration import near_events
+from stockcast.models.hindcast import hindcast
+from stockcast.models.samples import make_samples
+from stockcast.models.tails import USUAL, Tails
+from stockcast.prices import snapshot
+from stockcast.risk import backtest
+from stockcast.risk.tail_tests import FEWEST, tail_tests
+from stockcast.settings import Settings
+
+__all__ = ["Past", "run", "test_period"]
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """One ticker's test period.
+
+    Attributes:
+        ticker: whose.
+        bars: adjusted bars from the first origin to the last day.
+        fan: what would have been served at each close but the last.
+        garch: what GARCH would have said.
+        near: (n, horizon) which outcomes had a known event on the way.
+        tails: of what serves.
+    """
+
+    ticker: str
+    bars: pd.DataFrame
+    fan: QuantileForecasts
+    garch: QuantileForecasts
+    near: Flags
+    tails: Tails
+
+    def case(self, fan: QuantileForecasts, tails: Tails) -> backtest.Case:
+        """What decisions are made on."""
+        near = self.near[:, 0]
+        sigma = tails.spread(fan.values[:, 0], near)
+        return backtest.Case(self.ticker, self.bars, fan, sigma, near)
+
+
+def test_period(settings: Settings, ticker: str) -> Past:
+    """Walk what serves ``ticker`` through its test period.
+
+    Raises:
+        NoModel: there is none for the prices in use.
+        BadInput: it cannot be read, or the period has no forecast.
+    """
+    basis = Basis.read(settings, ticker)
+    record = basis.record
+    history = snapshot.kept(basis.workspace.snapshot(ticker, record.data_hash))
+    close = history.frame["close"]
+    split = load_bundle(basis.workspace.bundle(f"{record.name}/{record.candidate}")).split
+    computed = features.compute(history.frame)
+    inputs = covariates(settings, history, computed)
+    inputs = computed.join(inputs[inputs.columns.difference(computed.columns)])
+    made = hindcast(settings, record, history, inputs, sessions=len(close))
+    chosen = split.test(made.origins) & (made.origins < close.index[-1])
+    if not chosen.any():
+        raise BadInput(f"Expected forecasts of {ticker} from {split.test_start.date()}, got none.")
+    fan = made.at(made.origins[chosen])
+    samples = make_samples(ticker, inputs, close, fan.horizon)
+    known = samples.event_flags(pd.DatetimeIndex(close.index))
+    quiet = np.zeros((len(fan), fan.horizon), bool)
+    near = quiet if known is None else near_events(known.ahead)[places(close, fan.origins)]
+    garch = walk_baseline("garch", close, fan.origins, fan.horizon, None)
+    kept = record.calibration.tails if record.calibration else None
+    bars = history.frame.loc[fan.origins[0] :]
+    return Past(ticker, bars, fan, garch, near, Tails.of(kept))
+
+
+def run(settings: Settings, tickers: Sequence[str], cost: float, slippage: float) -> Backtest:
+    """Trade every ticker that has a model by every rule, and test its tails.
+
+    A ticker that cannot be walked is left out, and the reason kept.
+
+    Raises:
+        BadInput: none can be.
+    """
+    found: list[Past] = []
+    skipped: dict[str, str] = {}
+    for ticker in tickers:
+        try:
+            past = test_period(settings, ticker)
+        except StockcastError as error:
+            skipped[ticker] = str(error)
+            continue
+        if len(past.fan) < FEWEST:
+            skipped[ticker] = f"{len(past.fan)} forecasts are too few, {FEWEST} needed."
+        else:
+            found.append(past)
+    if not found:
+        raise BadInput(
+            "Expected a ticker with a model and a test period to trade on, got none: "
+            + " ".join(skipped.values())
+        )
+    ours = [each.case(each.fan, each.tails) for each in found]
+    garch = [each.case(each.garch, USUAL) for each in found]
+    made = backtest.report(ours, garch, cost=cost, slippage=slippage, skipped=skipped)
+    tests = [row for each in found for row in _tests(each)]
+    return made.model_copy(update={"tails": tuple(tests)})
+
+
+def _tests(past: Past) -> list[TailTest]:
+    """Tests of the next day's tails: of what serves, and of GARCH's quantiles with usual tails."""
+    y = outcomes(past.bars["close"], past.fan.origins, 1)[:, 0]
+    known = np.isfinite(y)
+    days, near = past.fan.origins[known], past.near[known, 0]
+    shown = {"stockcast": (past.fan, past.tails), "garch": (past.garch, USUAL)}
+    return [
+        test.model_copy(update={"ticker": past.ticker})
+        for model, (fan, tails) in shown.items()
+        for test in tail_tests(model, days, y[known], fan.values[known, 0], near, tails)
+    ]
