@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 
-import httpx
 import pytest
 from fastapi.testclient import TestClient
 
 from stockcast import cache
-from stockcast.api import keys
 from stockcast.settings import Settings, load_settings
 from tests.api.servers import AAPL, Server, free_port, furnish, serving
+from tests.standins.nginx import nginx
 from tests.standins.relay import relaying
 
 Own = Callable[..., Settings]
@@ -36,16 +32,9 @@ ATTACKS = [
 #: Names that a stranger may claim to have asked for; {port} is the service's own.
 CLAIMS = ["localhost", "localhost:{port}", "127.0.0.1:{port}", "[::1]", "evil.example", "", "a b"]
 
-NGINX = """
-daemon off; pid {root}/nginx.pid; error_log {root}/error.log;
-events {{ worker_connections 64; }}
-http {{
-  access_log off;
-  client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/fastcgi;
-  uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;
-  server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{target}; }} }}
-}}
-"""
+BARE = (
+    "server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{target}; }} }}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -64,39 +53,21 @@ def service(settings: Settings) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def nginx(service: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def bare_nginx(service: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of an nginx that is told nothing but where the service is."""
-    root, port = tmp_path_factory.mktemp("nginx"), free_port()
-    text = NGINX.format(root=root, port=port, target=service.port)
-    (root / "nginx.conf").write_text(text, "utf-8")
-    command = [shutil.which("nginx") or "/usr/sbin/nginx", "-c", root / "nginx.conf", "-p", root]
-    with (root / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        _wait(port)
+    port = free_port()
+    server = BARE.format(port=port, target=service.port)
+    with nginx(tmp_path_factory.mktemp("nginx"), port, server):
         yield port
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture(params=["relay", "nginx"])
 def proxy(request: pytest.FixtureRequest, service: Server) -> Iterator[int]:
     if request.param == "nginx":
-        yield request.getfixturevalue("nginx")
+        yield request.getfixturevalue("bare_nginx")
         return
     with relaying(service.port) as port:
         yield port
-
-
-def _wait(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        with socket.socket() as trial:
-            if trial.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        assert time.monotonic() < deadline, "nginx did not start"
-        time.sleep(0.02)
 
 
 def ask(port: int, method: str, path: str, host: str | None, body: object = None) -> int:
@@ -133,19 +104,6 @@ def test_nothing_that_takes_a_key_is_done_without_one(
     assert codes <= {400, 401, 404, 421}
     assert ask(proxy, "GET", "/outputs", None) in (400, 421)
     assert products(settings) == before
-
-
-def test_a_proxy_lets_a_key_do_exactly_what_it_is_for(settings: Settings, proxy: int) -> None:
-    name = f"colleague-{proxy}"
-    _, secret = keys.add(settings, name, "read")
-    with httpx.Client(
-        base_url=f"http://127.0.0.1:{proxy}", headers={"x-api-key": secret}, trust_env=False
-    ) as client:
-        assert client.post("/predict-child", json=AAPL).status_code == 200
-        assert client.get("/outputs").status_code == 200
-        assert client.post("/train-child", json=AAPL).status_code == 403
-        assert client.delete("/system/reset?confirm=sample").status_code == 403
-    keys.remove(settings, name)
 
 
 @pytest.mark.fault(
