@@ -1,4 +1,4 @@
-"""An operator's trial: the documented nginx before the service, the documented lines, a colleague."""
+"""An operator's trial: the documented nginx and lines of curl, and what a colleague may do."""
 
 from __future__ import annotations
 
