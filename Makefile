@@ -11,13 +11,13 @@ STAMP := $(VENV)/.installed
 TORCH_ARGS ?=
 ARGS ?=
 WORKERS ?= 2
-IS_311 := -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
-PYTHON ?= $(shell for p in python3.11 python3; do $$p $(IS_311) 2>/dev/null && echo $$p && break; done)
+FITS := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p $(FITS) 2>/dev/null && echo $$p && break; done)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help run test nightly reliability audit bench lab dashboard serve docs lint lock clean
+.PHONY: help run test nightly reliability audit bench lab dashboard serve docs lint lock resolve clean
 
 help:
 	@echo "make run     the whole pipeline on the sample prices, then a table"
@@ -74,6 +74,7 @@ audit: $(STAMP)
 
 # The lock must serve every machine: it names torch without the local suffix of one build, and no
 # CUDA package, which torch brings along where it needs them.
+# --upgrade re-resolves; the two later Pythons must accept the very same versions.
 lock:
 	@test -x $(BIN)/uv || $(MAKE) --no-print-directory $(STAMP)
 	@cp requirements.lock $(VENV)/new.lock 2>/dev/null || true
@@ -82,21 +83,29 @@ lock:
 	@{ echo "# Written by make lock from pyproject.toml; edit that, not this."; \
 		sed -E -e 's/\+[a-z0-9.]+$$//' -e '/^(#|$$|nvidia-|cuda-|triton==)/d' $(VENV)/new.lock; \
 		} > requirements.lock
+	@$(MAKE) --no-print-directory resolve
 	@echo "requirements.lock names $$(grep -c == requirements.lock) packages."
+
+resolve: $(STAMP)
+	@for version in 3.11 3.12 3.13; do \
+		$(BIN)/uv pip compile -q --python-version $$version --output-file $(VENV)/resolved.$$version \
+			requirements.lock && echo "The lock resolves for Python $$version." || exit 1; done
 
 clean:
 	rm -rf $(VENV)
 
 $(STAMP): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "stockcast needs Python 3.11, and python3 is" \
+	@test -n "$(PYTHON)" || { echo "stockcast needs Python 3.11, 3.12 or 3.13, and python3 is" \
 		"$$(python3 --version 2>&1); name one with make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PYTHON) $(IS_311) || { echo "stockcast needs Python 3.11, and $(PYTHON) is" \
+	@$(PYTHON) $(FITS) || { echo "stockcast needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is" \
 		"$$($(PYTHON) --version 2>&1); name another with make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(BIN)/python $(IS_311) 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python $(FITS) 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	@echo "Installing torch (1 of 3) ..."
-	@$(BIN)/pip install -qq $(TORCH_ARGS) "$$(grep '^torch==' requirements.lock)"
-	@echo "Installing $$(grep -c == requirements.lock) packages (2 of 3); this takes minutes ..."
-	@$(BIN)/pip install -qq -r requirements.lock
+	@$(BIN)/pip install -qq $(TORCH_ARGS) "$$(grep '^torch==' requirements.lock)" \
+		"$$(grep '^uv==' requirements.lock)"
+	@echo "Installing $$(grep -c == requirements.lock) packages (2 of 3); this takes a minute or two ..."
+	@$(BIN)/uv pip install -qq --python $(BIN)/python -r requirements.lock \
+		|| $(BIN)/pip install -qq -r requirements.lock  # where uv cannot reach the index as pip does
 	@echo "Installing stockcast itself (3 of 3) ..."
 	@$(BIN)/pip install -qq --no-deps -e .
 	@touch $@
