@@ -159,7 +159,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     told = subprocess.run(
         [sys.executable, "-c", STORY, str(folder), database, PLANTED],
         cwd=HOME,
-        env={**os.environ, "PYTHONPATH": str(HOME)},
+        # a server on a busy machine is not one that is away
+        env={**os.environ, "PYTHONPATH": str(HOME), "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"},
         capture_output=True,
         text=True,
         timeout=600,

@@ -222,10 +222,10 @@ def _torch(settings: Settings) -> Observation:
 
 
 def _feast(settings: Settings) -> Observation:
-    from stockcast.store.repository import folder, open_store
+    from stockcast.store.repository import open_store
 
     release = _installed("feast")
-    home = folder(settings)
+    home = Workspace.of(settings).feast
     if not (home / "registry.db").exists():
         return Observation(release, f"none yet; a run makes {home}")
     views = sorted(view.name for view in open_store(settings).list_feature_views())

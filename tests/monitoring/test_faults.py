@@ -107,7 +107,7 @@ def test_training_again_on_the_same_days_makes_the_same_weights(world: World) ->
 
 
 def test_stored_input_that_is_shifted_is_ingested_again(world: World) -> None:
-    path = tables.features_file(world.settings, TICKER)
+    path = Workspace.of(world.settings).features(TICKER)
     log = pd.read_parquet(path)
     days = log["event_timestamp"].sort_values().unique()[-AGO:]
     planted = log["event_timestamp"].isin(days)

@@ -35,7 +35,7 @@ def test_losses_of_the_same_days_are_judged_by_their_interval(
 ) -> None:
     document = compared(sample_settings(), loss=loss, seed=seed)
     assert judgements(document) == {judgement}
-    assert document["pooled"].judgement == judgement
+    assert document["pooled"]["judgement"] == judgement
     assert document["verdict"].lower().startswith("the same" if judgement == "same" else judgement)
     row = document["metrics"][0]
     assert (row["basis"], row["n"]) == ("paired", 400)

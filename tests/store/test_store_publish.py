@@ -18,7 +18,8 @@ from stockcast.errors import BadInput
 from stockcast.features import COVARIATES, FEATURES, MODEL_INPUTS, PANEL_INPUTS, compute
 from stockcast.settings import HOME, Settings
 from stockcast.store import publish, serving_context, tables, training_frame
-from stockcast.store.repository import exclusive, folder, open_store
+from stockcast.store.repository import exclusive, open_store
+from stockcast.workspace import Workspace
 from tests.store.histories import bars, corrected, history, put, rebased
 
 Make = Callable[..., Settings]
@@ -118,9 +119,9 @@ def test_training_leaves_out_days_before_start(settings: Settings, sample_settin
 def test_publishing_an_earlier_day_serves_it_and_leaves_the_log_alone(settings: Settings) -> None:
     frame = bars()
     put(settings, frame)
-    log = tables.features_file(settings, "AAA").read_bytes()
+    log = Workspace.of(settings).features("AAA").read_bytes()
     assert put(settings, corrected(frame.iloc[:150], 140)).added == 0
-    assert tables.features_file(settings, "AAA").read_bytes() == log
+    assert Workspace.of(settings).features("AAA").read_bytes() == log
     served = serving_context(settings, "AAA")
     assert served.as_of == frame.index[149]
     trained = training_frame(settings, "AAA", frame.index[149])
@@ -132,15 +133,15 @@ def test_publishing_an_earlier_day_serves_it_and_leaves_the_log_alone(settings: 
 def test_every_published_day_stays_in_the_offline_source(settings: Settings) -> None:
     for days in (150, 200, 150):
         put(settings, bars().iloc[:days])
-    kept = pd.read_parquet(tables.context_file(settings, "AAA"))
+    kept = pd.read_parquet(Workspace.of(settings).context("AAA"))
     assert kept["as_of"].tolist() == [f"{bars().index[row]:%Y-%m-%d}" for row in (149, 199)]
 
 
 def test_publishing_again_writes_no_new_log(settings: Settings) -> None:
     put(settings, bars())
-    written = tables.features_file(settings, "AAA").stat()
+    written = Workspace.of(settings).features("AAA").stat()
     put(settings, bars())
-    again = tables.features_file(settings, "AAA").stat()
+    again = Workspace.of(settings).features("AAA").stat()
     assert (again.st_ino, again.st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
 
 
@@ -150,7 +151,7 @@ def test_the_same_publishes_give_the_same_files(sample_settings: Make, tmp_path:
         settings = sample_settings(root=str(tmp_path / name))
         for frame in (bars().iloc[:150], corrected(bars(), 140)):
             put(settings, frame)
-        files.append(tables.features_file(settings, "AAA").read_bytes())
+        files.append(Workspace.of(settings).features("AAA").read_bytes())
     assert files[0] == files[1]
 
 
@@ -217,7 +218,7 @@ def test_asking_writes_nothing(settings: Settings) -> None:
 @pytest.mark.parametrize("damage", ["truncated", "text", "other columns", "values"])
 def test_a_damaged_log_is_explained(settings: Settings, damage: str) -> None:
     put(settings, bars())
-    path = tables.features_file(settings, "AAA")
+    path = Workspace.of(settings).features("AAA")
     content = path.read_bytes()
     if damage == "other columns":
         pd.DataFrame({"x": [1.0]}).to_parquet(path)
@@ -236,7 +237,7 @@ def test_a_damaged_log_is_explained(settings: Settings, damage: str) -> None:
 @pytest.mark.parametrize("name", ["online.db", "registry.db"])
 def test_a_damaged_feast_file_is_explained(settings: Settings, name: str) -> None:
     put(settings, bars())
-    path = folder(settings) / name
+    path = Workspace.of(settings).feast / name
     path.unlink()
     path.write_bytes(b"not what Feast wrote" * 500)
     with pytest.raises(BadInput, match=f"{name}, got one that cannot be used"):
@@ -313,7 +314,7 @@ def test_definitions_are_registered_once_and_again_when_they_change(
     from stockcast.store import repository
 
     put(settings, bars())
-    registry = folder(settings) / "registry.db"
+    registry = Workspace.of(settings).feast / "registry.db"
     first = registry.stat().st_mtime_ns
     put(settings, bars())
     assert registry.stat().st_mtime_ns == first
@@ -362,7 +363,9 @@ def test_window_of_a_snapshot_is_served_from_the_tickers_file_where_the_store_ha
 ) -> None:
     put(settings, bars())
     served = serving_context(settings, "AAA")
-    for path in folder(settings).iterdir():  # as in a root to which only files were brought
+    for path in Workspace.of(
+        settings
+    ).feast.iterdir():  # as in a root to which only files were brought
         path.unlink()
     with pytest.raises(BadInput):
         serving_context(settings, "AAA")

@@ -73,12 +73,12 @@ def compare(before: Path, after: Path, horizon: int) -> pd.DataFrame:
 
     rows = judge(pd.read_parquet(before), pd.read_parquet(after), {}, {}, horizon)
     table = {
-        row.title: {
-            "pipeline": row.a,
-            "trial": row.b,
-            "ratio": row.ratio,
-            "95% interval": "{:.4f} to {:.4f}".format(*row.ci95) if row.ci95 else "-",
-            "judged": row.judgement,
+        row["title"]: {
+            "pipeline": row["a"],
+            "trial": row["b"],
+            "ratio": row["ratio"],
+            "95% interval": "{:.4f} to {:.4f}".format(*row["ci95"]) if row["ci95"] else "-",
+            "judged": row["judgement"],
         }
         for row in rows
     }

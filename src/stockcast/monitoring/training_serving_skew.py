@@ -12,6 +12,7 @@ from stockcast.features import MODEL_INPUTS
 from stockcast.monitoring.distances import FLOOR
 from stockcast.schema import Fault
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["Stored", "mismatches", "stored"]
 
@@ -38,7 +39,7 @@ def stored(settings: Settings, ticker: str, as_of: pd.Timestamp) -> Stored | Non
     from stockcast.store import tables
     from stockcast.store.log import last_words, own_days
 
-    path = tables.features_file(settings, ticker)
+    path = Workspace.of(settings).features(ticker)
     try:
         tables.days(path)  # other formulas made an older log; its ingest brings it up to date
         log = tables.current_log(path)

@@ -55,15 +55,7 @@ def write(settings: Settings, dag: DAG, result: RunResult) -> Path:
     now = dt.datetime.now(dt.UTC)
     record = RunRecord(
         version=RunRecord.LATEST,
-        run_id=result.run_id,
-        profile=result.profile,
-        seconds=result.seconds,
-        ran=result.ran,
-        skipped=tuple(result.skipped),
-        failed={name: failure.record() for name, failure in result.failed.items()},
-        blocked=result.blocked,
-        command=result.command,
-        exit_code=result.exit_code,
+        **result.document(),
         started_at=(now - dt.timedelta(seconds=result.seconds)).isoformat(timespec="seconds"),
         finished_at=now.isoformat(timespec="seconds"),
         program=stockcast.__version__,

@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import Any
 
-from stockcast.contracts.run import FailureRecord
 from stockcast.pipeline.notebook import Failure
 
-__all__ = ["RunDocument", "RunResult"]
-
-
-class RunDocument(TypedDict):
-    """What a run tells of itself, in the fields of its record."""
-
-    run_id: str
-    profile: str
-    seconds: float
-    ran: dict[str, float]
-    skipped: list[str]
-    failed: dict[str, FailureRecord]
-    blocked: dict[str, str]
-    command: str
-    exit_code: int
+__all__ = ["RunResult"]
 
 
 @dataclass(frozen=True)
@@ -51,19 +36,10 @@ class RunResult:
         ended = {"done": len(self.ran), "failed": len(self.failed)}
         return {**ended, "blocked": len(self.blocked)}
 
-    def document(self) -> RunDocument:
-        """Return it as JSON has it."""
-        return {
-            "run_id": self.run_id,
-            "profile": self.profile,
-            "seconds": self.seconds,
-            "ran": self.ran,
-            "skipped": self.skipped,
-            "failed": {name: failure.record() for name, failure in self.failed.items()},
-            "blocked": self.blocked,
-            "command": self.command,
-            "exit_code": self.exit_code,
-        }
+    def document(self) -> dict[str, Any]:
+        """Return it in the fields of the run's record."""
+        failed = {name: failure.record() for name, failure in self.failed.items()}
+        return {**vars(self), "failed": failed, "exit_code": self.exit_code}
 
     def summary(self) -> str:
         """Return the lines that a person reads at the end."""

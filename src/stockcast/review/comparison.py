@@ -86,21 +86,12 @@ class TaskDifference(TypedDict):
     b: str
 
 
-class Figure(TypedDict):
-    """One figure of a model in both runs, as :class:`~stockcast.review.judging.Judged` has it."""
+class Figure(Judged):
+    """One figure of a model in both runs."""
 
     task: str
     ticker: str
     model: str
-    metric: str
-    title: str
-    a: float | None
-    b: float | None
-    ratio: float | None
-    ci95: tuple[float, float] | None
-    basis: str | None
-    n: int
-    judgement: Judgement
 
 
 class About(TypedDict):
@@ -183,12 +174,12 @@ def sentence(overall: Judged | None) -> str:
     """Say in a sentence whether b is better, all tickers taken together."""
     if overall is None:
         return "No model was tested on enough of the same days in both runs to be compared."
-    if overall.judgement == "same" or overall.ci95 is None:
-        return f"The same: every forecast of the {overall.n} test days is what it was."
-    ratio, (low, high) = overall.ratio, overall.ci95
+    if overall["judgement"] == "same" or overall["ci95"] is None:
+        return f"The same: every forecast of the {overall['n']} test days is what it was."
+    ratio, (low, high) = overall["ratio"], overall["ci95"]
     return (
-        f"{overall.judgement.capitalize()}: over all tickers the pinball loss is {ratio:.4f} "
-        f"(95% interval {low:.4f} to {high:.4f}) of what it was, on the same {overall.n} days."
+        f"{overall['judgement'].capitalize()}: over all tickers the pinball loss is {ratio:.4f} "
+        f"(95% interval {low:.4f} to {high:.4f}) of what it was, on the same {overall['n']} days."
     )
 
 
@@ -308,23 +299,8 @@ def _metrics(a: Run, b: Run, name: str, metrics: Sequence[Metric]) -> list[Figur
         _horizon(before, after),
         metrics,
     )
-    return [
-        {
-            "task": name,
-            "ticker": after.ticker,
-            "model": _candidate(after),
-            "metric": row.metric,
-            "title": row.title,
-            "a": row.a,
-            "b": row.b,
-            "ratio": row.ratio,
-            "ci95": row.ci95,
-            "basis": row.basis,
-            "n": row.n,
-            "judgement": row.judgement,
-        }
-        for row in judged
-    ]
+    ticker, model = after.ticker, _candidate(after)
+    return [{"task": name, "ticker": ticker, "model": model, **row} for row in judged]
 
 
 def _candidate(record: ModelRecord) -> str:

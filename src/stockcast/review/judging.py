@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -59,8 +59,7 @@ METRICS = (
 RECORDED = "pinball_vs_naive"
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(TypedDict):
     """One figure in both runs, b against a.
 
     Attributes:
@@ -127,7 +126,8 @@ def _paired(metric: Metric, a: pd.DataFrame, b: pd.DataFrame, horizon: int) -> J
 def _judged(metric: Metric, a: Floats, b: Floats, horizon: int) -> Judged:
     before, after = metric.of(a), metric.of(b)
     ratio = after / before if before > 0 else None
-    ci95, judgement = None, "noise"
+    ci95: tuple[float, float] | None = None
+    judgement: Judgement = "noise"
     if np.array_equal(a, b):
         judgement = "same"
     elif ratio is not None:
@@ -135,8 +135,17 @@ def _judged(metric: Metric, a: Floats, b: Floats, horizon: int) -> Judged:
         ci95 = (low**0.5, high**0.5) if metric.name == "rmse" else (low, high)
         if not low <= 1 <= high:
             judgement = "better" if _good(metric, before, after) else "worse"
-    title = metric.title
-    return Judged(metric.name, title, before, after, ratio, ci95, "paired", len(a), judgement)  # type: ignore[arg-type]
+    return {
+        "metric": metric.name,
+        "title": metric.title,
+        "a": before,
+        "b": after,
+        "ratio": ratio,
+        "ci95": ci95,
+        "basis": "paired",
+        "n": len(a),
+        "judgement": judgement,
+    }
 
 
 def _good(metric: Metric, before: float, after: float) -> bool:
@@ -152,6 +161,14 @@ def _recorded(row_a: Mapping[str, Any], row_b: Mapping[str, Any]) -> Judged:
     if all(ends):
         (low_a, high_a), (low_b, high_b) = ends  # type: ignore[misc]
         judgement = "better" if high_b < low_a else "worse" if low_b > high_a else "noise"
-    basis: Literal["recorded"] | None = None if judgement == "not judged" else "recorded"
-    ratio = b / a if a and b is not None else None
-    return Judged(RECORDED, "Pinball loss against naive", a, b, ratio, None, basis, 0, judgement)
+    return {
+        "metric": RECORDED,
+        "title": "Pinball loss against naive",
+        "a": a,
+        "b": b,
+        "ratio": b / a if a and b is not None else None,
+        "ci95": None,
+        "basis": None if judgement == "not judged" else "recorded",
+        "n": 0,
+        "judgement": judgement,
+    }

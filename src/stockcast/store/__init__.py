@@ -21,7 +21,7 @@ from stockcast.settings import Settings, parse_ticker
 from stockcast.store import tables
 from stockcast.store.context import FIELDS, Context, from_fields, row
 from stockcast.store.log import BASES, one_basis, own_days, update
-from stockcast.store.repository import answering, exclusive, folder, open_store
+from stockcast.store.repository import answering, exclusive, open_store
 from stockcast.workspace import Workspace
 
 __all__ = ["Context", "Published", "as_known", "publish", "serving_context", "training_frame"]
@@ -68,7 +68,7 @@ def publish(
         BadInput: what was published before cannot be read, or nothing can be written.
     """
     store = open_store(settings)
-    path = tables.features_file(settings, history.ticker)
+    path = Workspace.of(settings).features(history.ticker)
     with exclusive(settings):
         log = tables.current_log(path)
         news = update(log, features, history.ticker, history.as_of)
@@ -76,7 +76,7 @@ def publish(
             tables.write_log(path, news.log)
         beside = tables.write_covariates(settings, history.ticker, features, covariates)
         context = row(history, news.log, beside, settings.context)
-        tables.add_context(tables.context_file(settings, history.ticker), context)
+        tables.add_context(Workspace.of(settings).context(history.ticker), context)
         with answering(settings):
             store.write_to_online_store("stock_context", context)
     return Published(len(news.log), news.added, news.restated, news.replaced)
@@ -101,7 +101,7 @@ def training_frame(
         BadInput: nothing is published for that time, or it cannot be read.
     """
     ticker = parse_ticker(ticker)
-    path = tables.features_file(settings, ticker)
+    path = Workspace.of(settings).features(ticker)
     last = end or settings.as_of
     days = tables.days(path)
     days = days[days >= pd.Timestamp(settings.start, tz="UTC")]
@@ -155,7 +155,7 @@ def serving_context(settings: Settings, ticker: str, data_hash: str | None = Non
     """
     fields = _served(settings, ticker)
     if data_hash is not None and fields["data_hash"] != data_hash:
-        kept = tables.kept_context(tables.context_file(settings, ticker), data_hash)
+        kept = tables.kept_context(Workspace.of(settings).context(ticker), data_hash)
         if kept is not None:
             store = open_store(settings)
             with exclusive(settings), answering(settings):
@@ -166,7 +166,7 @@ def serving_context(settings: Settings, ticker: str, data_hash: str | None = Non
 
 def _served(settings: Settings, ticker: str) -> dict[str, Any]:
     found: dict[str, list[Any]] = {}
-    if (folder(settings) / "online.db").exists():
+    if (Workspace.of(settings).feast / "online.db").exists():
         store = open_store(settings)
         names = [f"stock_context:{name}" for name in FIELDS]
         with answering(settings):

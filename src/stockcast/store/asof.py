@@ -26,12 +26,6 @@ from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMeta
 from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.repo_config import RepoConfig
-from feast.utils import (
-    _get_requested_feature_views_to_features_dict as features_by_view,
-)
-from feast.utils import (
-    _get_requested_on_demand_feature_views as on_demand_views,
-)
 
 from stockcast.store.join import latest_known
 
@@ -82,17 +76,16 @@ class AsOfOfflineStore(DaskOfflineStore):
                 full_feature_names, filter_by_created_timestamp, **kwargs,
             )  # fmt: skip
         asked = infer_event_timestamp_from_entity_df(dict(entity_df.dtypes))
-        requested, _ = features_by_view(
-            feature_refs, feature_views, on_demand_views(feature_refs, project, registry)
-        )
+        refs = [ref.split(":") for ref in feature_refs]
 
         def evaluate() -> pd.DataFrame:
             answer = entity_df.assign(**{asked: pd.to_datetime(entity_df[asked], utc=True)})
-            for view, features in requested.items():
+            for view in feature_views:
+                used: str = view.projection.name_to_use()  # type: ignore[no-untyped-call]
+                features = [feature for of, feature in refs if of == used]
                 found = _retrieve(
                     config, view, features, answer, asked, filter_by_created_timestamp
                 )
-                used: str = view.projection.name_to_use()  # type: ignore[no-untyped-call]
                 prefix = f"{used}__" if full_feature_names else ""
                 answer = answer.assign(**{prefix + name: found[name].array for name in features})
             return answer.reset_index(drop=True)

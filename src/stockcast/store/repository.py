@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import os
+import runpy
 import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -28,17 +27,12 @@ from stockcast.workspace import Workspace
 if TYPE_CHECKING:
     from feast import FeatureStore
 
-__all__ = ["answering", "exclusive", "folder", "open_store"]
+__all__ = ["answering", "exclusive", "open_store"]
 
 #: Stores opened by this process, each with what it was opened on.
 _OPEN: dict[Path, tuple[object, FeatureStore]] = {}
 #: One connection serves all threads, and a reader must not see half of another thread's write.
 _ALONE = threading.Lock()
-
-
-def folder(settings: Settings) -> Path:
-    """Where the registry and the online store of the profile lie."""
-    return Workspace.of(settings).feast
 
 
 def open_store(settings: Settings) -> FeatureStore:
@@ -47,7 +41,7 @@ def open_store(settings: Settings) -> FeatureStore:
     Raises:
         BadInput: it cannot be written, or the registry cannot be read.
     """
-    home = folder(settings)
+    home = Workspace.of(settings).feast
     wanted = _definitions_hash(settings)
     if _registered(home) != wanted:
         _register(settings, wanted)
@@ -64,7 +58,7 @@ def open_store(settings: Settings) -> FeatureStore:
 @contextlib.contextmanager
 def exclusive(settings: Settings) -> Iterator[None]:
     """Hold the one right to write this profile's features, among all processes and threads."""
-    with locked(folder(settings) / "write.lock"):
+    with locked(Workspace.of(settings).feast / "write.lock"):
         yield
 
 
@@ -83,8 +77,9 @@ def answering(settings: Settings) -> Iterator[None]:
             yield
     except (sqlite3.DatabaseError, DecodeError) as error:
         name = "registry.db" if isinstance(error, DecodeError) else "online.db"
+        path = Workspace.of(settings).feast / name
         raise BadInput(
-            f"Expected a file of Feast's in {folder(settings) / name}, got one that cannot be used "
+            f"Expected a file of Feast's in {path}, got one that cannot be used "
             f"({error}); delete it and publish again."
         ) from None
 
@@ -103,11 +98,12 @@ def _write_times_as_feast_does() -> None:
 
 def _register(settings: Settings, wanted: str) -> None:
     """Register the definitions: a new registry is made beside the old one and takes its place."""
-    home = folder(settings)
+    home = Workspace.of(settings).feast
     with exclusive(settings):
         if _registered(home) == wanted:
             return
-        objects = _load_definitions().definitions(Workspace.of(settings).state)
+        features = runpy.run_path(str(_repo("features.py")))  # a file of the project, no module
+        objects = features["definitions"](Workspace.of(settings).state)
         with answering(settings), atomic_write(home / "registry.db") as temporary:
             temporary.unlink()
             _feature_store(settings, temporary).apply(list(objects))
@@ -119,7 +115,7 @@ def _feature_store(settings: Settings, registry: Path) -> FeatureStore:
 
     document: dict[str, Any] = yaml.safe_load(_repo("feature_store.yaml").read_text("utf-8"))
     document["registry"] = str(registry)
-    document["online_store"]["path"] = str(folder(settings) / "online.db")
+    document["online_store"]["path"] = str(Workspace.of(settings).feast / "online.db")
     return FeatureStore(config=RepoConfig(**document, repo_path=HOME / "feature_repo"))
 
 
@@ -131,16 +127,6 @@ def _repo(name: str) -> Path:
             "STOCKCAST_HOME names the project's folder."
         )
     return path
-
-
-def _load_definitions() -> ModuleType:
-    """Run ``feature_repo/features.py``, which is a file of the project and no installed module."""
-    spec = importlib.util.spec_from_file_location("feature_repo_features", _repo("features.py"))
-    if spec is None or spec.loader is None:
-        raise BadInput(f"Expected Python in {_repo('features.py')}, got something else.")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _definitions_hash(settings: Settings) -> str:

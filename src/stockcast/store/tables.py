@@ -23,10 +23,8 @@ from stockcast.workspace import Workspace
 
 __all__ = [
     "add_context",
-    "context_file",
     "current_log",
     "days",
-    "features_file",
     "kept_context",
     "reading",
     "write_covariates",
@@ -35,16 +33,6 @@ __all__ = [
 
 #: Under this name a file of features notes which formulas made it.
 _FORMULAS = b"stockcast.features"
-
-
-def features_file(settings: Settings, ticker: str) -> Path:
-    """The log of the ticker's feature rows, whether it exists yet or not."""
-    return Workspace.of(settings).features(ticker)
-
-
-def context_file(settings: Settings, ticker: str) -> Path:
-    """The contexts of the ticker, one row for each day published, whether it exists or not."""
-    return Workspace.of(settings).context(ticker)
 
 
 def days(path: Path) -> pd.DatetimeIndex:
