@@ -275,13 +275,6 @@ def test_the_secret_is_its_owners_alone_and_lies_with_the_keys(
     assert len(secret.read_text().strip()) == 64
 
 
-def test_tasks_that_somebody_else_wrote_are_none(here: Cache) -> None:
-    here.tasks.put("mine", "{}")
-    for number in range(40):
-        raw(here, lambda client, n=number: client.hset(here.tasks._key, f"forged-{n}", "{}"))
-    assert here.tasks.all() == {"mine": "{}"}
-
-
 def test_forecast_is_gone_when_its_time_is_over(here: Cache) -> None:
     here.put_forecast(*WHERE, FORECAST, ttl=1)
     wait_until(lambda: here.get_forecast(*WHERE) is None, seconds=5)

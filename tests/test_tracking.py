@@ -1,8 +1,7 @@
-"""Runs and models are recorded fast and without secrets, and a lost server loses nothing."""
+"""Runs and models are recorded in the profile's own store, fast and without secrets."""
 
 from __future__ import annotations
 
-import json
 import math
 import sqlite3
 import subprocess
@@ -35,64 +34,6 @@ with tracking.run(settings, "fresh", {"a": 1}) as run:
     run.metrics({"loss": 1.0})
 """
 
-#: MLflow's own server on a store that exists, on a port of the system's choice.
-SERVER = """
-import os, sys
-os.environ["_MLFLOW_SERVER_FILE_STORE"] = sys.argv[1]
-os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = "mlflow-artifacts:/"
-os.environ["_MLFLOW_SERVER_ARTIFACT_DESTINATION"] = sys.argv[2]
-os.environ["_MLFLOW_SERVER_SERVE_ARTIFACTS"] = "true"
-from mlflow.server import app
-from werkzeug.serving import make_server
-server = make_server("127.0.0.1", 0, app, threaded=True)
-print(server.port, flush=True)
-server.serve_forever()
-"""
-
-#: Records with the server, which then goes away; tells what came of it. In a process of its own,
-#: because MLflow imports Feast's plug-in with its first request; here it does without it.
-STORY = """
-import json, os, signal, socket, sys, time, warnings
-from pathlib import Path
-sys.modules["feast"] = None
-warnings.filterwarnings("ignore", "Failure attempting to register request header provider")
-from stockcast import tracking
-from stockcast.settings import load_settings
-
-root, bundle, pid = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-port = sys.stdin.readline().strip()
-
-def settings(uri, name):
-    return load_settings("sample", {"root": f"{root}/{name}", "mlflow_tracking_uri": uri})
-
-def record(here, middle=lambda: None):
-    with tracking.run(here, "story", {"a": 1}, {"ticker": "AAPL"}) as run:
-        run.history([{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}])
-        run.artifact(bundle / "model.json")
-        middle()
-        run.metrics({"rmse": 0.5})
-    version = tracking.register(here, "stockcast-parent", run.id, bundle, "b1")
-    tracking.promote(here, version)
-    champion = tracking.champion(here, "stockcast-parent")
-    return {"run": run.id, "at": champion.recorded_at, "version": champion.version}
-
-story = {}
-live = settings(f"http://127.0.0.1:{port}", "live")
-story["served"] = record(live)
-story["attached"] = tracking.attach(live, story["served"]["run"], bundle / "weights.safetensors")
-again = tracking.register(live, "stockcast-parent", story["served"]["run"], bundle, "b1")
-story["again"] = again.version
-story["lost"] = record(live, middle=lambda: os.kill(pid, signal.SIGKILL))
-
-with socket.create_server(("127.0.0.1", 0)) as listener:
-    silent = settings(f"http://me:pl4nted-t0ken@127.0.0.1:{listener.getsockname()[1]}", "silent")
-    list(tracking.store.stores(settings(None, "silent")))
-    began = time.monotonic()
-    story["silent"] = record(silent)
-    story["silent_seconds"] = time.monotonic() - began
-print(json.dumps(story))
-"""
-
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -119,33 +60,6 @@ def finished(settings: Settings) -> tracking.Run:
     with tracking.run(settings, "finished") as run:
         pass
     return run
-
-
-@pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("server")
-    # A database that exists, without an experiment of this profile in it.
-    other = {"root": str(folder), "prices_dir": str(folder)}
-    database = store.local(load_settings("files", other)).uri
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, database, str(folder / "artifacts")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    teller = subprocess.Popen(
-        [sys.executable, "-c", STORY, str(folder), str(bundle), str(server.pid)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert server.stdout is not None
-    told, said = teller.communicate(server.stdout.readline(), timeout=300)
-    server.kill()
-    server.communicate()
-    assert teller.returncode == 0, said
-    return {**json.loads(told), "said": said, "folder": folder}
 
 
 def path_of(uri: str) -> Path:
@@ -219,18 +133,6 @@ def test_run_whose_block_raises_has_failed(settings: Settings, client: Any) -> N
     with pytest.raises(ZeroDivisionError), tracking.run(settings, "fails") as run:
         run.metrics({"loss": 1 / 0})
     assert client.get_run(run.id).info.status == "FAILED"
-
-
-def test_notebook_is_attached_to_a_run_that_has_ended(
-    settings: Settings, client: Any, tmp_path: Path
-) -> None:
-    with tracking.run(settings, "notebook") as run:
-        pass
-    notebook = tmp_path / "train_parent.ipynb"
-    notebook.write_text("{}")
-    assert tracking.attach(settings, run.id, notebook)
-    assert list(artifacts(client, run.id)) == ["train_parent.ipynb"]
-    assert not tracking.attach(settings, "0" * 32, notebook)
 
 
 def test_no_secret_reaches_the_store(settings: Settings, client: Any) -> None:
@@ -363,48 +265,3 @@ def test_folder_that_cannot_be_made_is_bad_input(tmp_path: Path) -> None:
 def test_mlflow_is_imported_when_something_is_recorded() -> None:
     code = "import sys, stockcast.tracking; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-# --- a server ----------------------------------------------------------------------------------
-
-
-def test_server_that_answers_gets_the_record(story: dict[str, Any]) -> None:
-    served = story["served"]
-    assert served["at"].startswith("http://127.0.0.1:")
-    assert (served["version"], story["again"], story["attached"]) == (1, 1, True)
-    kept = {path.name for path in (story["folder"] / "artifacts").rglob("*") if path.is_file()}
-    assert kept == {"model.json", "weights.safetensors"}
-
-
-def test_run_whose_server_dies_half_way_is_whole_in_our_own_store(story: dict[str, Any]) -> None:
-    settings = load_settings("sample", {"root": str(story["folder"] / "live")})
-    client = store.local(settings).client
-    record = client.get_run(story["lost"]["run"])
-    assert record.info.status == "FINISHED"
-    assert record.data.params == {"a": "1"}
-    assert record.data.metrics == {"loss": 1.0, "rmse": 0.5}
-    assert len(client.get_metric_history(record.info.run_id, "loss")) == 2
-    assert set(artifacts(client, record.info.run_id)) == {
-        *("model.json", "model/model.json", "model/weights.safetensors")
-    }
-    champion = tracking.champion(settings, "stockcast-parent")
-    assert champion is not None
-    assert champion.run_id == record.info.run_id
-
-
-@pytest.mark.fault(
-    "MLflow slow (it never answers)",
-    "one warning after 2 s; the run is recorded here",
-    "asked again after a minute, else stockcast sync",
-)
-def test_silent_server_costs_its_patience_once(story: dict[str, Any]) -> None:
-    assert story["silent"]["at"].startswith("sqlite:///")
-    assert story["silent_seconds"] < 2 * store.PATIENCE + 5  # and a busy machine's share
-
-
-def test_lost_server_is_said_in_one_line_each_without_its_login(story: dict[str, Any]) -> None:
-    lines = story["said"].splitlines()
-    assert len(lines) == 2
-    assert "cannot be used (Connection re" in lines[0]  # reset or refused
-    assert "no answer within 2 s" in lines[1]
-    assert all("recording in" in line and PLANTED not in line for line in lines)

@@ -1,30 +1,23 @@
-"""What the store says of a task is true, whatever became of its process, of Redis or of a file."""
+"""What the store says of a task is true, whatever became of its process."""
 
 from __future__ import annotations
 
-import json
 import os
-import time
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Callable
 
 import pytest
 
-from stockcast import cache
-from stockcast.errors import Unavailable
+from stockcast.errors import StockcastError, Unavailable
 from stockcast.jobs import store
 from stockcast.jobs.store import GONE, JobStore
 from stockcast.jobs.task import Task
 from stockcast.settings import Settings
 
-DEAD = "redis://127.0.0.1:1/0"
-
 
 @pytest.fixture
-def settings(sample_settings: Callable[..., Settings]) -> Iterator[Settings]:
-    made = sample_settings()
-    cache.connect(made).connection.budget = 10
-    yield made
-    cache.stop(made)
+def settings(sample_settings: Callable[..., Settings]) -> Settings:
+    return sample_settings()
 
 
 @pytest.fixture
@@ -99,48 +92,26 @@ def test_latest_task_comes_first(here: JobStore) -> None:
         task, lock = begun(here, ticker)
         here.write(task.ended("completed"))
         os.close(lock)
-        time.sleep(1.001)  # an id has the time to a second
     assert [task.ticker for task in here.all()] == ["MSFT", "IBM", "AAPL"]
 
 
-def test_another_process_learns_of_a_task_without_its_files(here: JobStore) -> None:
-    task, lock = begun(here)
-    here.write(task.now(stage="train_parent", done=2, total=5))
-    (here.folder / f"{task.task_id}.json").unlink()
-    assert said(here, task).now(elapsed_seconds=0).done == 2
-    os.close(lock)
-
-
 @pytest.mark.fault(
-    "Redis down while tasks run",
-    "the same status, from the files",
-    "nothing to do",
+    "The database of tasks is damaged",
+    "one sentence that names the file",
+    "delete it; the tasks are forgotten",
 )
-def test_without_redis_the_files_tell(sample_settings: Callable[..., Settings]) -> None:
-    here = JobStore(sample_settings(redis_url=DEAD))
-    task, lock = begun(here)
-    here.write(task.now(stage="train_parent", done=2, total=5))
-    assert (said(here, task).status, said(here, task).done) == ("running", 2)
-    assert here.begin("forecast", "AAPL")[0].task_id == task.task_id
-    os.close(lock)
-    assert said(here, task).reason == GONE
-
-
-def test_redis_that_was_away_at_the_end_tells_no_old_tale(
-    here: JobStore, settings: Settings
-) -> None:
-    task, lock = begun(here)
-    without = JobStore(settings.model_copy(update={"redis_url": DEAD}))
-    without.write(task.ended("completed"))
-    os.close(lock)
-    assert said(here, task).status == "completed"
-
-
-def test_damaged_record_is_read_from_redis(here: JobStore) -> None:
-    task, lock = begun(here)
-    (here.folder / f"{task.task_id}.json").write_text('{"task_id": "')
-    assert said(here, task).status == "running"
-    os.close(lock)
+@pytest.mark.parametrize("content", ["no database " * 1000, None])
+def test_damaged_database_is_named(content: str | None, here: JobStore) -> None:
+    os.close(begun(here)[1])
+    if content:
+        here.database.write_text(content)
+    else:
+        with sqlite3.connect(here.database) as connection:
+            connection.execute("UPDATE tasks SET document = '{'")
+    with pytest.raises(StockcastError, match=r"a database of tasks in .*tasks\.db, got one that"):
+        here.all()
+    here.database.unlink()
+    os.close(begun(here)[1])
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "", "store", "20261124T071817-0c9864ac"])
@@ -154,36 +125,6 @@ def test_look_at_a_root_without_tasks_makes_nothing(settings: Settings) -> None:
     assert not elsewhere.root.exists()
 
 
-def test_machine_that_shares_only_redis_is_told_of_the_task_until_its_lease_ends(
-    here: JobStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store, "LEASE", 6.0)  # and is renewed every 2 s
-    task, lock = begun(here)
-    with here.claimed(task):
-        monkeypatch.setattr(store, "_HOST", "another")
-        for path in here.folder.iterdir():
-            path.unlink()  # what the other machine has of the root is its own
-        wait_until_renewed(here, task)
-        assert said(here, task).status == "running"
-        assert here.begin("forecast", "AAPL") == (said(here, task), None)
-    assert said(here, task).status == "failed"
-    os.close(begun(here)[1])
-    os.close(lock)
-
-
-def wait_until_renewed(here: JobStore, task: Task) -> None:
-    def left() -> int:
-        """Milliseconds until the claim runs out."""
-        key = here._shared._claim(task.name)
-        return int(cache.connect(here._settings).connection.ask(lambda redis: redis.pttl(key)))
-
-    least = left()
-    while (now := left()) <= least:
-        assert now > 0, "it ran out"
-        least = now
-        time.sleep(0.05)
-
-
 def test_oldest_tasks_are_forgotten(here: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "KEPT", 3)
     for ticker in ("AAPL", "IBM", "MSFT", "FB", "GOOG"):
@@ -193,26 +134,6 @@ def test_oldest_tasks_are_forgotten(here: JobStore, monkeypatch: pytest.MonkeyPa
         os.close(lock)
     assert len(here.all()) == 3
     assert len(list(here.folder.glob("*.log"))) == 3
-
-
-@pytest.mark.fault(
-    "Redis tells of 40 tasks at work that nobody is at work on",
-    "a training is started all the same; the false ones are listed until their claims end",
-    "by itself",
-)
-def test_tasks_that_only_redis_tells_of_block_no_training(
-    here: JobStore, settings: Settings
-) -> None:
-    os.close(begun(here, "IBM")[1])  # a root without tasks asks no Redis
-    shared = cache.connect(settings).tasks
-    for number in range(40):
-        forged = Task.new("forecast", f"F{number}")
-        told = {"host": "elsewhere", "updated_at": "2999-01-01T00:00:00"}
-        record = json.dumps(forged.model_dump(mode="json") | told)
-        assert shared.put(forged.task_id, record)
-        assert shared.claim(forged.name, forged.task_id, 3600) == forged.task_id
-    assert sum(task.running for task in here.all()) == 40
-    os.close(begun(here)[1])
 
 
 def test_too_many_tasks_at_once_are_refused(

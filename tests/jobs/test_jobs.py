@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from stockcast import cache, jobs
+from stockcast import jobs
 from stockcast.errors import BadInput
 from stockcast.jobs import GONE, Task
 from stockcast.settings import HOME, Settings, load_settings
@@ -63,11 +63,10 @@ if ticker == "FB":
 ASK = """
 import sys, time
 from pathlib import Path
-from stockcast import cache, jobs
+from stockcast import jobs
 from stockcast.settings import load_settings
 
 settings = load_settings("sample", {"root": sys.argv[1]})
-cache.connect(settings).connection.budget = 10
 Path(sys.argv[3]).touch()
 while not Path("ask").exists():
     time.sleep(0.005)
@@ -150,7 +149,6 @@ def place(tmp_path: Path) -> Iterator[Place]:
     yield made
     made.go()
     until(lambda: not any(task.running for task in jobs.tasks(made.settings)))
-    cache.stop(made.settings)
 
 
 @pytest.mark.fault(

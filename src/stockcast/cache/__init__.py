@@ -14,12 +14,10 @@ from stockcast.cache.forecasts import (
     seconds_to_live,
     stop,
 )
-from stockcast.cache.tasks import Tasks
 
 __all__ = [
     "Cache",
     "Health",
-    "Tasks",
     "connect",
     "forecast_ttl",
     "running",

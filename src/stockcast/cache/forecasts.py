@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from stockcast.cache.connection import Connection, Health
 from stockcast.cache.server import EmbeddedServer
 from stockcast.cache.single_flight import single_flight
-from stockcast.cache.tasks import Tasks
 from stockcast.contracts.forecast import Forecast
 from stockcast.errors import Unavailable
 from stockcast.settings import Settings
@@ -35,7 +34,6 @@ class Cache:
         self.connection = connection
         self._prefix = f"stockcast:{profile}"
         self._scope = scope
-        self.tasks = Tasks(connection, f"{self._prefix}:task:{scope}")
 
     def forecast_key(self, ticker: str, data_hash: str, model_version: str) -> str:
         """Return the key under which the forecast of that ticker, data and model is kept."""

@@ -18,7 +18,7 @@ from typing import Any
 from stockcast.cache.connection import Connection
 from stockcast.errors import BadInput, DataFault, StockcastError, Unavailable
 
-__all__ = ["claim", "release", "single_flight"]
+__all__ = ["claim", "single_flight"]
 
 Document = dict[str, Any]
 
@@ -87,12 +87,6 @@ def claim(connection: Connection, key: str, token: str, lease: float) -> str:
     """
     words = (1, key, token, _milliseconds(lease))
     return _text(connection.ask(lambda client: client.eval(_CLAIM, *words)))
-
-
-def release(connection: Connection, key: str, token: str) -> None:
-    """Give ``key`` up, if ``token`` has it; a claim that Redis does not hear of runs out."""
-    with contextlib.suppress(Unavailable):
-        connection.ask(lambda client: client.eval(_RELEASE, 2, key, key, token, "", _KEPT))
 
 
 def _computed(

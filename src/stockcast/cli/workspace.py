@@ -56,7 +56,7 @@ def verify(profile: Profile = None, assignments: Overrides = None, as_json: AsJs
 
 @app.command()
 def sync(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> None:
-    """Send what was recorded while the tracking server (MLflow, DagsHub) was away."""
+    """Send what is not there yet to the tracking server (MLflow, DagsHub)."""
     from stockcast import tracking
 
     settings = settings_for(profile, assignments)

@@ -27,12 +27,12 @@ _PAUSE = 0.5  # s between two attempts at a root that another run holds
 
 
 class Reporter(Progress):
-    """Shows the pipeline's progress on a console and records it on the store."""
+    """Shows the pipeline's progress on a console and records it in the store."""
 
     def __init__(self, store: JobStore, task: Task, console: Console) -> None:
         super().__init__(console)
         self.task = task
-        self._board = store
+        self._store = store
 
     def at(self, stage: str) -> None:
         """Record that the task does ``stage`` now."""
@@ -56,7 +56,7 @@ class Reporter(Progress):
     def _record(self, task: Task) -> None:
         before, self.task = self.task, task
         if (before.stage, before.done, before.total) != (task.stage, task.done, task.total):
-            self._board.write(task)
+            self._store.write(task)
 
 
 def carry_out(settings: Settings, store: JobStore, task: Task, console: Console) -> Task:
@@ -65,21 +65,20 @@ def carry_out(settings: Settings, store: JobStore, task: Task, console: Console)
     A failure raises nothing here; what stops the process is recorded and raised.
     """
     reporter = Reporter(store, task, console)
-    with store.claimed(task):
-        try:
-            missed = _chain(settings, reporter)
-            ended = reporter.task.ended("completed", missed)
-        except StockcastError as error:
-            said, given = mask(str(error), settings), isinstance(error, BadInput)
-            ended = reporter.task.ended("failed", said, bad_input=given)
-        except (KeyboardInterrupt, SystemExit):
-            store.write(reporter.task.ended("failed", "It was stopped; ask again to resume."))
-            raise
-        except Exception as error:
-            said = mask(f"{type(error).__name__}: {error}", settings)
-            store.write(reporter.task.ended("failed", f"An unexpected {said}."))
-            raise
-        store.write(ended)
+    try:
+        missed = _chain(settings, reporter)
+        ended = reporter.task.ended("completed", missed)
+    except StockcastError as error:
+        said, given = mask(str(error), settings), isinstance(error, BadInput)
+        ended = reporter.task.ended("failed", said, bad_input=given)
+    except (KeyboardInterrupt, SystemExit):
+        store.write(reporter.task.ended("failed", "It was stopped; ask again to resume."))
+        raise
+    except Exception as error:
+        said = mask(f"{type(error).__name__}: {error}", settings)
+        store.write(reporter.task.ended("failed", f"An unexpected {said}."))
+        raise
+    store.write(ended)
     return ended
 
 

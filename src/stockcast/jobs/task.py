@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import secrets
 from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-__all__ = ["KINDS", "Kind", "Status", "Task", "is_id"]
+__all__ = ["KINDS", "Kind", "Status", "Task"]
 
 Kind = Literal["forecast", "train-parent", "train-child"]
 Status = Literal["running", "completed", "failed"]
@@ -20,8 +19,6 @@ KINDS: dict[Kind, str] = {
     "train-child": "train_child-{ticker}",
     "forecast": "forecast-{ticker}",
 }
-
-_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 
 
 class Task(BaseModel):
@@ -66,15 +63,6 @@ class Task(BaseModel):
         task_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
         return cls(task_id=task_id, kind=kind, ticker=ticker, started_at=now)
 
-    @classmethod
-    def read(cls, document: object) -> Self | None:
-        """Return the task of a stored document, which may hold more; None if it is none."""
-        try:
-            task = cls.model_validate(document)
-        except ValidationError:
-            return None
-        return task.timed() if is_id(task.task_id) else None
-
     @property
     def name(self) -> str:
         """What no two tasks do at the same time."""
@@ -99,8 +87,3 @@ class Task(BaseModel):
         end = self.finished_at or dt.datetime.now(dt.UTC)
         passed = (end - self.started_at).total_seconds()
         return self.model_copy(update={"elapsed_seconds": round(max(0.0, passed), 1)})
-
-
-def is_id(text: str) -> bool:
-    """Say whether ``text`` can be a task's id, and no path."""
-    return _ID.fullmatch(text) is not None

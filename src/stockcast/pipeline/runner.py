@@ -80,9 +80,11 @@ def run(
         with _host(settings, command, cluster, jobs) as host:
             dag, result = _run(host, list(targets or ()), force, jobs, progress, pipeline)
         if result.ran or result.failed:
+            from stockcast import tracking
             from stockcast.pipeline import archive  # it would bring ploomber along
 
             archive.write(settings, dag, result)
+            tracking.ship(settings)
         account(result)
         _write_down(settings, console)
     console.print(result.summary(), markup=False)

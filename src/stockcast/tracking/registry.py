@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stockcast.locks import locked
-from stockcast.redaction import mask
 from stockcast.settings import Settings
 from stockcast.tracking.runs import log_files, plain
-from stockcast.tracking.store import (
-    Store,
-    code_of,
-    failures,
-    give_up,
-    holder,
-    local,
-    refusal,
-    stores,
-)
+from stockcast.tracking.store import Store, code_of, failures, local, refusal
 from stockcast.workspace import Workspace
 
 __all__ = [
@@ -45,7 +36,6 @@ class ModelVersion:
     version: int
     bundle: str
     run_id: str
-    recorded_at: str
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -63,50 +53,35 @@ def register(
     MLflow's own ``log_model`` is not used: it takes seconds and pickles.
 
     Raises:
-        StockcastError: our own store cannot be used. A server's failure raises nothing.
+        StockcastError: our own store cannot be used.
     """
-    store = holder(settings, run_id) or local(settings)
+    store = local(settings)
     words = {**plain(tags or {}, settings), "bundle": bundle}
-    with locked(Workspace.of(settings).mlflow / "registry.lock"):
-        try:
-            return _register(store, name, run_id, folder, words)
-        except failures() as error:
-            if not store.remote:
-                raise refusal(settings, store, error) from None
-            give_up(settings, store, error)
-            return _register(local(settings), name, run_id, folder, words)
+    with locked(Workspace.of(settings).mlflow / "registry.lock"), _using(settings, store):
+        known = _find(store, name, bundle)
+        return known or _create(store, name, run_id, _source(store, run_id, folder), words)
 
 
 def promote(settings: Settings, version: ModelVersion) -> bool:
-    """Make ``version`` the champion of its name; say whether it was not before.
-
-    A server that cannot be reached is said, and its champion stays as it is.
-    """
-    for store in stores(settings):
-        if mask(store.uri) == version.recorded_at:
-            return _promote(settings, store, version)
-    return False
+    """Make ``version`` the champion of its name; say whether it was not before."""
+    store = local(settings)
+    with _using(settings, store):
+        return set_champion(store, version)
 
 
 def champion(settings: Settings, name: str) -> ModelVersion | None:
     """Return the champion of ``name``, or None."""
-    for store in stores(settings):
-        try:
-            return champion_of(store, name)
-        except failures() as error:
-            if not store.remote:
-                raise refusal(settings, store, error) from None
-            give_up(settings, store, error)
-    return None
+    store = local(settings)
+    with _using(settings, store):
+        return champion_of(store, name)
 
 
-def _register(
-    store: Store, name: str, run_id: str, folder: Path, tags: dict[str, str]
-) -> ModelVersion:
-    known = _find(store, name, tags["bundle"])
-    if known is not None:
-        return known
-    return _create(store, name, run_id, _source(store, run_id, folder), tags)
+@contextlib.contextmanager
+def _using(settings: Settings, store: Store) -> Iterator[None]:
+    try:
+        yield
+    except failures() as error:
+        raise refusal(settings, store.uri, error) from None
 
 
 def enter(store: Store, name: str, run_id: str, tags: dict[str, str]) -> ModelVersion:
@@ -129,12 +104,12 @@ def _create(
     made = store.client.create_model_version(
         name, source, run_id=run_id, tags=tags, await_creation_for=0
     )
-    return _version(store, made)
+    return _version(made)
 
 
 def _find(store: Store, name: str, bundle: str) -> ModelVersion | None:
     found = store.client.search_model_versions(f"name = '{name}' and tags.bundle = '{bundle}'")
-    return _version(store, min(found, key=lambda v: int(v.version))) if found else None
+    return _version(min(found, key=lambda v: int(v.version))) if found else None
 
 
 def _source(store: Store, run_id: str, folder: Path) -> str:
@@ -149,16 +124,6 @@ def _source(store: Store, run_id: str, folder: Path) -> str:
     return f"{run.info.artifact_uri}/{_FOLDER}"
 
 
-def _promote(settings: Settings, store: Store, version: ModelVersion) -> bool:
-    try:
-        return set_champion(store, version)
-    except failures() as error:
-        if not store.remote:
-            raise refusal(settings, store, error) from None
-        give_up(settings, store, error)
-        return False
-
-
 def set_champion(store: Store, version: ModelVersion) -> bool:
     """Make ``version`` the champion in ``store``; say whether it was not before."""
     reigning = champion_of(store, version.name)
@@ -171,7 +136,7 @@ def set_champion(store: Store, version: ModelVersion) -> bool:
 def champion_of(store: Store, name: str) -> ModelVersion | None:
     """Return the champion of ``name`` in ``store``, or None."""
     try:
-        return _version(store, store.client.get_model_version_by_alias(name, _ALIAS))
+        return _version(store.client.get_model_version_by_alias(name, _ALIAS))
     except failures() as error:
         # No such model, and no such alias of it.
         if code_of(error) not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
@@ -179,12 +144,11 @@ def champion_of(store: Store, name: str) -> ModelVersion | None:
         return None
 
 
-def _version(store: Store, entity: Any) -> ModelVersion:
+def _version(entity: Any) -> ModelVersion:
     return ModelVersion(
         name=entity.name,
         version=int(entity.version),
         bundle=entity.tags.get("bundle", ""),
         run_id=entity.run_id or "",
-        recorded_at=mask(store.uri),
         tags=dict(entity.tags),
     )

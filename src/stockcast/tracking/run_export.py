@@ -12,14 +12,16 @@ from typing import Any
 
 from stockcast.settings import Settings
 from stockcast.tracking.registry import ModelVersion, champion_of, enter, set_champion
-from stockcast.tracking.runs import CONTINUES, SENT, parts
+from stockcast.tracking.runs import parts
 from stockcast.tracking.store import Store, code_of, failures, local
 
-__all__ = ["RunExport", "ended", "export_all", "export_run", "import_all", "import_run"]
+__all__ = ["SENT", "RunExport", "ended", "export_all", "export_run", "import_all", "import_run"]
 
 #: JSON: id, name, status, start_time, end_time, tags, params, metrics (points), versions.
 RunExport = Mapping[str, Any]
 
+#: Tag of a run that is at a server: what it is called there. It ends in a hash of where.
+SENT = "stockcast.sent"
 #: Tag of a run that was delivered: the run that it is where it came from.
 _ORIGIN = "stockcast.origin"
 _SYSTEM = "mlflow."
@@ -117,10 +119,7 @@ def _reigns(store: Store, version: Any) -> bool:
 
 
 def _counterpart(store: Store, export: RunExport) -> str:
-    """Return the run of the export in ``store``: one that is half there, else a new one."""
-    begun = export["tags"].get(CONTINUES)
-    if begun and _exists(store, begun):
-        return str(begun)
+    """Return the run in ``store`` that is the exported one, made if there is none."""
     found = store.client.search_runs(
         [store.experiment_id], f"tags.`{_ORIGIN}` = '{export['id']}'", max_results=1
     )
@@ -135,23 +134,11 @@ def _counterpart(store: Store, export: RunExport) -> str:
     return str(made.info.run_id)
 
 
-def _exists(store: Store, run_id: str) -> bool:
-    try:
-        store.client.get_run(run_id)
-    except failures() as error:
-        if code_of(error) != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        return False
-    return True
-
-
 def _log(store: Store, export: RunExport, run_id: str) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
-    # a server has now what another run of it was to go on with; our own store hands that on
-    gone = CONTINUES if store.remote else ""
-    tags = {key: value for key, value in export["tags"].items() if key != gone}
-    entries = [RunTag(key, value) for key, value in {**tags, _ORIGIN: export["id"]}.items()]
+    tags = {**export["tags"], _ORIGIN: export["id"]}
+    entries = [RunTag(key, value) for key, value in tags.items()]
     params = [Param(key, value) for key, value in export["params"].items()]
     for part in parts(entries, 100):
         store.client.log_batch(run_id, tags=part)

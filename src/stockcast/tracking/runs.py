@@ -18,31 +18,20 @@ from pydantic import SecretBytes, SecretStr
 from stockcast.files import share
 from stockcast.redaction import mask
 from stockcast.settings import Settings
-from stockcast.tracking.store import Store, failures, give_up, holder, local, refusal, stores
+from stockcast.tracking.store import Store, failures, local, refusal
 
 __all__ = [
-    "CONTINUES",
-    "SENT",
     "Figure",
     "Run",
     "Training",
-    "attach",
     "log_files",
     "parts",
     "plain",
     "recent",
     "run",
-    "unmark",
 ]
 
-#: Tag of a run that a server lost half-way: what it is called there.
-CONTINUES = "stockcast.continues"
-#: Tag of a run of our own that is at a server: what it is called there. It ends in a hash of where.
-SENT = "stockcast.sent"
-
 _LONGEST_VALUE = 500
-
-Step = Callable[[Store, str], None]
 
 
 class Figure(Protocol):
@@ -53,33 +42,27 @@ class Figure(Protocol):
 
 
 class Run:
-    """A run that is being recorded; :func:`run` opens and closes it.
+    """A run of our own store that is being recorded; :func:`run` opens and closes it.
 
-    Its steps are kept until it ends. When a server fails half-way, they are taken again in our
-    own store, under another :attr:`id`: read that at the end.
+    Raises:
+        StockcastError: the store cannot be used.
     """
 
     def __init__(self, settings: Settings, name: str, tags: Mapping[str, Any]) -> None:
-        self._settings = settings
-        self._name = name
-        self._tags = plain({"run_id": os.environ.get("STOCKCAST_RUN_ID") or None, **tags}, settings)
-        self._steps: list[Step] = []
-        self._store = next(iter(stores(settings)))
-        self.id = ""
-        self._take(lambda store, _: self._create(store))
+        self._settings, self._store = settings, local(settings)
+        told = plain({"run_id": os.environ.get("STOCKCAST_RUN_ID") or None, **tags}, settings)
+        with self._using() as client:
+            made = client.create_run(self._store.experiment_id, run_name=name, tags=told)
+        self.id = str(made.info.run_id)
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Record parameters; secrets and None are left out, long values cut."""
-        found = plain(values, self._settings)
-
-        def step(store: Store, run_id: str) -> None:
+        with self._using() as client:
             from mlflow.entities import Param
 
-            entries = [Param(key, value) for key, value in found.items()]
+            entries = [Param(key, value) for key, value in plain(values, self._settings).items()]
             for part in parts(entries, 100):
-                store.client.log_batch(run_id, params=part)
-
-        self._take(step)
+                client.log_batch(self.id, params=part)
 
     def metrics(self, values: Mapping[str, float | None]) -> None:
         """Record figures of the run as a whole; None is left out."""
@@ -88,63 +71,43 @@ class Run:
     def history(self, epochs: Iterable[Mapping[str, float | None]]) -> None:
         """Record figures per epoch, one mapping each; its ``epoch``, if any, is the step."""
         now = round(time.time() * 1000)
-        points = [
-            (key, float(value), now, int(values.get("epoch") or number))
-            for number, values in enumerate(epochs)
-            for key, value in values.items()
-            if key != "epoch" and value is not None
-        ]
-
-        def step(store: Store, run_id: str) -> None:
+        with self._using() as client:
             from mlflow.entities import Metric
 
-            for part in parts([Metric(*point) for point in points], 1000):
-                store.client.log_batch(run_id, metrics=part)
-
-        self._take(step)
+            points = [
+                Metric(key, float(value), now, int(values.get("epoch") or number))
+                for number, values in enumerate(epochs)
+                for key, value in values.items()
+                if key != "epoch" and value is not None
+            ]
+            for part in parts(points, 1000):
+                client.log_batch(self.id, metrics=part)
 
     def figure(self, figure: Figure, name: str) -> None:
-        """Keep a matplotlib figure as ``name`` (``.png`` unless it says otherwise)."""
-        file = name if Path(name).suffix else f"{name}.png"
-        picture = _drawn(figure, Path(file).suffix[1:])
-
-        def step(store: Store, run_id: str) -> None:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / Path(file).name
-                path.write_bytes(picture)
-                store.client.log_artifact(run_id, str(path), _parent(file))
-
-        self._take(step)
+        """Keep a figure as ``name`` (``.png`` unless it says otherwise)."""
+        file = Path(name if Path(name).suffix else f"{name}.png")
+        picture = _drawn(figure, file.suffix[1:])
+        folder = None if file.parent == Path() else str(file.parent)
+        with self._using() as client, tempfile.TemporaryDirectory() as place:
+            path = Path(place) / file.name
+            path.write_bytes(picture)
+            client.log_artifact(self.id, str(path), folder)
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Keep a file, or a folder with all in it, under ``folder`` of the run."""
-        self._take(lambda store, run_id: log_files(store, run_id, path, folder))
+        with self._using():
+            log_files(self._store, self.id, path, folder)
 
     def _end(self, status: str) -> None:
-        self._take(lambda store, run_id: store.client.set_terminated(run_id, status))
-        self._steps.clear()
+        with self._using() as client:
+            client.set_terminated(self.id, status)
 
-    def _create(self, store: Store) -> None:
-        made = store.client.create_run(store.experiment_id, run_name=self._name, tags=self._tags)
-        self.id = str(made.info.run_id)
-
-    def _take(self, step: Step) -> None:
-        self._steps.append(step)
+    @contextlib.contextmanager
+    def _using(self) -> Iterator[Any]:
         try:
-            step(self._store, self.id)
+            yield self._store.client
         except failures() as error:
-            if not self._store.remote:
-                raise refusal(self._settings, self._store, error) from None
-            give_up(self._settings, self._store, error)
-            self._move()
-
-    def _move(self) -> None:
-        if self.id:  # the server has half of it, which a sync completes
-            self._tags[CONTINUES] = self.id
-        self._store = local(self._settings)
-        steps, self._steps = self._steps, []
-        for step in steps:
-            self._take(step)
+            raise refusal(self._settings, self._store.uri, error) from None
 
 
 @contextlib.contextmanager
@@ -157,7 +120,7 @@ def run(
     """Record a run in the profile's experiment; it ends FAILED if the block raises.
 
     Raises:
-        StockcastError: our own store cannot be used. A server's failure raises nothing.
+        StockcastError: our own store cannot be used.
     """
     record = Run(settings, name, tags or {})
     if params:
@@ -191,7 +154,7 @@ class Training:
 
 def recent(settings: Settings, model: str, count: int = 10) -> list[Training]:
     """Return the last runs of ``model`` (``parent`` or ``child-<TICKER>``), the newest first."""
-    store = next(iter(stores(settings)))
+    store = local(settings)
     try:
         found = store.client.search_runs(
             [store.experiment_id],
@@ -200,7 +163,7 @@ def recent(settings: Settings, model: str, count: int = 10) -> list[Training]:
             max_results=count,
         )
     except failures() as error:
-        raise refusal(settings, store, error) from None
+        raise refusal(settings, store.uri, error) from None
     return [_told(each) for each in found if each.info.run_name.split(" ")[0] == model]
 
 
@@ -215,48 +178,22 @@ def _told(found: Any) -> Training:
     )
 
 
-def attach(settings: Settings, run_id: str, path: Path) -> bool:
-    """Add a file or folder to a run that may have ended; say whether its store could be reached."""
-    store = holder(settings, run_id)
-    if store is None:
-        return False
-    try:
-        log_files(store, run_id, path, None)
-        if not store.remote:
-            unmark(store, run_id)
-    except failures() as error:
-        if not store.remote:
-            raise refusal(settings, store, error) from None
-        give_up(settings, store, error)
-        return False
-    return True
-
-
-def unmark(store: Store, run_id: str) -> None:
-    """Forget that the run was sent to a server: there is more of it now."""
-    tags = store.client.get_run(run_id).data.tags
-    for key in filter(lambda key: key.startswith(SENT), tags):
-        store.client.delete_tag(run_id, key)
-
-
 def log_files(store: Store, run_id: str, path: Path, folder: str | None) -> None:
-    """Keep a file in ``folder`` of the run, or a folder under its own name there.
+    """Keep a file in ``folder`` of a run of our own store, or a folder under its own name there.
 
-    Our own store shares the files of a folder, which are a model's and never change, with where
-    they lie: a copy of each would be the largest thing that a ticker leaves.
+    The files of a folder, which are a model's and never change, are shared with where they lie: a
+    copy of each would be the largest thing that a ticker leaves.
     """
-    if path.is_dir() and not store.remote:
-        from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils.file_utils import local_file_uri_to_path
 
-        uri = store.client.get_run(run_id).info.artifact_uri
-        artifacts = local_file_uri_to_path(uri)  # type: ignore[no-untyped-call]
-        kept = Path(artifacts) / (folder or path.name)
-        for file in filter(Path.is_file, path.rglob("*")):
-            share(file, kept / file.relative_to(path))
-    elif path.is_dir():
-        store.client.log_artifacts(run_id, str(path), folder or path.name)
-    else:
+    if not path.is_dir():
         store.client.log_artifact(run_id, str(path), folder)
+        return
+    uri = store.client.get_run(run_id).info.artifact_uri
+    artifacts = local_file_uri_to_path(uri)  # type: ignore[no-untyped-call]
+    kept = Path(artifacts) / (folder or path.name)
+    for file in filter(Path.is_file, path.rglob("*")):
+        share(file, kept / file.relative_to(path))
 
 
 def plain(values: Mapping[str, Any], settings: Settings) -> dict[str, str]:
@@ -279,11 +216,6 @@ def _drawn(figure: Figure, form: str) -> bytes:
     picture = io.BytesIO()
     figure.savefig(picture, format=form)
     return picture.getvalue()
-
-
-def _parent(file: str) -> str | None:
-    folder = str(Path(file).parent)
-    return None if folder == "." else folder
 
 
 def parts(entries: list[Any], size: int) -> Iterator[list[Any]]:

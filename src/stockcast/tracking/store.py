@@ -1,12 +1,13 @@
-"""Where the record goes: an MLflow server when one is named and answers, else a file of our own."""
+"""The MLflow stores: the profile's own, which takes every record, and the server's."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
 import sqlite3
-import time
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import closing
@@ -27,23 +28,18 @@ __all__ = [
     "brief",
     "code_of",
     "failures",
-    "give_up",
-    "holder",
     "local",
     "refusal",
     "remote_uri",
     "server",
-    "stores",
 ]
 
-#: Seconds that a server gets to answer before the record goes elsewhere.
+#: Seconds that a server gets to answer.
 PATIENCE = 2.0
-#: Seconds for which a server that failed is not asked again.
-PAUSE = 60.0
 
-_LOG = logging.getLogger("stockcast.tracking")
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # or a server that is down costs minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -54,7 +50,6 @@ _ENVIRONMENT = {
 _CAUSE = re.compile(r"(?:\[Errno -?\d+\] |Error\(\d+, ')([\w ]+)")
 
 _opened: dict[tuple[int, str, str], Store] = {}
-_paused: dict[str, float] = {}
 
 
 @dataclass(frozen=True)
@@ -65,18 +60,6 @@ class Store:
     uri: str
     experiment_id: str
     remote: bool
-
-
-def stores(settings: Settings) -> Iterator[Store]:
-    """Yield the stores that may be used now, the preferred one first, our own last.
-
-    Raises:
-        StockcastError: a store that is no server cannot be used.
-    """
-    remote = _server(settings)
-    if remote is not None:
-        yield remote
-    yield local(settings)
 
 
 def remote_uri(settings: Settings) -> str | None:
@@ -90,7 +73,7 @@ def remote_uri(settings: Settings) -> str | None:
 
 
 def server(settings: Settings) -> Store:
-    """Return the server's store, whatever became of it before.
+    """Return the server's store.
 
     Raises:
         Unavailable: the settings name none, or it cannot be used now.
@@ -125,33 +108,14 @@ def local(settings: Settings) -> Store:
         _make(settings, database)
         return _open(settings, uri)
     except expected as error:
-        raise _refused(settings, uri, error) from None
+        raise refusal(settings, uri, error) from None
 
 
-def holder(settings: Settings, run_id: str) -> Store | None:
-    """Return the store that has the run."""
-    for store in stores(settings):
-        try:
-            store.client.get_run(run_id)
-        except failures() as error:
-            if code_of(error) == "RESOURCE_DOES_NOT_EXIST":
-                continue
-            if not store.remote:
-                raise refusal(settings, store, error) from None
-            give_up(settings, store, error)
-        else:
-            return store
-    return None
-
-
-def give_up(settings: Settings, store: Store, error: BaseException) -> None:
-    """Leave a server alone for a while, and say so."""
-    _pause(settings, store.uri, error)
-
-
-def refusal(settings: Settings, store: Store, error: BaseException) -> StockcastError:
-    """Return what a person is told when our own store cannot be used."""
-    return _refused(settings, store.uri, error)
+def refusal(settings: Settings, uri: str, error: BaseException) -> StockcastError:
+    """Return what a person is told when the store at ``uri``, which is no server, fails."""
+    return StockcastError(
+        f"Expected an MLflow store that can be used at {mask(uri)}, got: {brief(settings, error)}."
+    )
 
 
 def failures() -> tuple[type[Exception], ...]:
@@ -168,23 +132,11 @@ def code_of(error: BaseException) -> str:
     return str(getattr(error, "error_code", ""))
 
 
-def _server(settings: Settings) -> Store | None:
-    uri = remote_uri(settings)
-    if uri is None or time.monotonic() < _paused.get(uri, 0.0):
-        return None
-    expected = failures()
-    try:
-        return _connected(settings, uri)
-    except expected as error:  # TimeoutError is an OSError
-        _pause(settings, uri, error)
-        return None
-
-
 def _connected(settings: Settings, uri: str) -> Store:
     _prepare()
-    # What importing costs is not the server's fault. The first request would import this: Feast
-    # adds a header of its own, and takes seconds to do it.
-    import mlflow.tracking.request_header.registry  # noqa: F401
+    # What importing costs is not the server's fault, and the first request would import this.
+    with _without_feast():
+        import mlflow.tracking.request_header.registry  # noqa: F401
 
     if not settings.mlflow_tracking_uri:
         dagshub.prepare()
@@ -192,18 +144,23 @@ def _connected(settings: Settings, uri: str) -> Store:
     return within(PATIENCE, lambda: _open(settings, uri))
 
 
+@contextlib.contextmanager
+def _without_feast() -> Iterator[None]:
+    """Keep MLflow from importing Feast, which takes seconds, for a header of Feast's."""
+    absent = "feast" not in sys.modules
+    if absent:
+        sys.modules["feast"] = None  # type: ignore[assignment]  # how Python marks a missing module
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Failure attempting to register request header")
+            yield
+    finally:
+        if absent:
+            del sys.modules["feast"]
+
+
 def _is_server(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
-
-
-def _pause(settings: Settings, uri: str, error: BaseException) -> None:
-    _paused[uri] = time.monotonic() + PAUSE
-    _LOG.warning(
-        "MLflow at %s cannot be used (%s); recording in %s instead.",
-        mask(uri, settings),
-        brief(settings, error),
-        Workspace.of(settings).mlflow,
-    )
 
 
 def brief(settings: Settings, error: BaseException) -> str:
@@ -213,12 +170,6 @@ def brief(settings: Settings, error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
     cause = _CAUSE.search(text)  # what the network said, in what urllib3 wraps around it
     return mask(cause[1] if cause else text.splitlines()[0], settings)[:300].rstrip(".")
-
-
-def _refused(settings: Settings, uri: str, error: BaseException) -> StockcastError:
-    return StockcastError(
-        f"Expected an MLflow store that can be used at {mask(uri)}, got: {brief(settings, error)}."
-    )
 
 
 def _make(settings: Settings, database: Path) -> None:

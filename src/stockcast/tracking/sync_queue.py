@@ -1,13 +1,14 @@
-"""Sends what was recorded while the tracking server was away, each run once.
+"""Sends what was recorded to the tracking server, each run once.
 
 A run is sent whole: tags, parameters, every point of its metrics, files, and the versions of
-models that it made. What is sent twice is the same again, so that the next sync goes on with one
-that was stopped half-way; a run that is through is marked.
+models that it made. Sending a run twice leaves it as it is, so the next sync goes on with one that
+was stopped half-way. A run that was sent is marked.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,12 +19,13 @@ from stockcast.errors import Unavailable
 from stockcast.locks import locked
 from stockcast.redaction import mask
 from stockcast.settings import Settings
-from stockcast.tracking.run_export import ended, export_run, import_run
-from stockcast.tracking.runs import SENT
-from stockcast.tracking.store import Store, brief, failures, local, server
+from stockcast.tracking.run_export import SENT, ended, export_run, import_run
+from stockcast.tracking.store import Store, brief, failures, local, remote_uri, server
 from stockcast.workspace import Workspace
 
-__all__ = ["Synced", "sync"]
+__all__ = ["Synced", "ship", "sync"]
+
+_LOG = logging.getLogger("stockcast.tracking")
 
 
 @dataclass
@@ -34,6 +36,16 @@ class Synced:
     runs: list[str] = field(default_factory=list)  #: their names
     versions: list[str] = field(default_factory=list)  #: as ``name/version`` at the server
     champions: list[str] = field(default_factory=list)  #: those that became champion
+
+
+def ship(settings: Settings) -> None:
+    """Sync with the server, if the settings name one; an unreachable server is logged."""
+    if remote_uri(settings) is None:
+        return
+    try:
+        sync(settings)
+    except Unavailable as error:
+        _LOG.warning("%s What was recorded is kept here; stockcast sync sends it.", error)
 
 
 def sync(settings: Settings) -> Synced:
@@ -52,8 +64,7 @@ def sync(settings: Settings) -> Synced:
         except failures() as error:
             raise Unavailable(
                 f"MLflow at {done.to} went away after {len(done.runs)} runs "
-                f"({brief(settings, error)}); "
-                "stockcast sync sends the rest."
+                f"({brief(settings, error)})."
             ) from None
     return done
 
