@@ -57,11 +57,8 @@ def _rooms() -> Iterator[tuple[str, str, str]]:
     for package in packages:
         if package.name not in NOT_CALLED:
             name = f"stockcast.{package.name}"
-            yield (
-                name,
-                f"reference/api/{package.name}.md",
-                _page(name, sorted(package.rglob("*.py"))),
-            )
+            text = _page(name, sorted(package.rglob("*.py")))
+            yield name, f"reference/api/{package.name}.md", text
 
 
 def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
@@ -70,10 +67,20 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
 
 
 def _page(title: str, files: list[Path]) -> str:
-    modules = [".".join(p.relative_to(SOURCE.parent).with_suffix("").parts) for p in files]
-    shown = [m.removesuffix(".__init__") for m in modules if not m.endswith("__main__")]
-    own = "\n    options: {show_root_heading: false}"
-    return "\n\n".join([f"# {title}", *(f"::: {m}{own if m == title else ''}" for m in shown)])
+    shown = [_shown(path) for path in files if path.stem != "__main__"]
+    return "\n\n".join([f"# {title}", *shown])
+
+
+def _shown(path: Path) -> str:
+    """A module, with what it makes; what a package only passes on stands where it is made."""
+    name = ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts)
+    if path.stem != "__init__":
+        return f"::: {name}"
+    name = name.removesuffix(".__init__")
+    makes = re.search("^(def|class) ", path.read_text("utf-8"), re.MULTILINE) is not None
+    below = path.parent.parent != SOURCE  # elsewhere the page has the package's name as its title
+    members = "" if makes else ", members: false"
+    return f"::: {name}\n    options: {{show_root_heading: {below}{members}}}"
 
 
 def _commands() -> str:

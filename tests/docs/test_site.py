@@ -74,7 +74,7 @@ def test_the_result_of_the_readme_is_measured() -> None:
 
 def test_every_room_is_in_the_tree() -> None:
     page = (HOME / "docs" / "architecture.md").read_text("utf-8")
-    named = set(re.findall(r"^(\w+)/ ", page, re.MULTILINE))
+    named = set(re.findall(r"^\| `(\w+)/`", page, re.MULTILINE))
     rooms = {path.parent.name for path in (HOME / "src" / "stockcast").glob("*/__init__.py")}
     assert rooms - named == set()
     assert {name for name in named - rooms if not (HOME / name).is_dir()} == set()
