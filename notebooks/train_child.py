@@ -19,8 +19,8 @@ from stockcast.models.panel_training import PanelHyperparameters
 from stockcast.models.samples import make_samples
 from stockcast.presentation import plots, tables
 from stockcast.prices import snapshot
-from stockcast.progress import by_strategy
 from stockcast.settings import load_settings
+from stockcast.telemetry.epochs import by_strategy
 from stockcast.workspace import Workspace
 
 # %% tags=["parameters"]

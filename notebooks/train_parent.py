@@ -20,8 +20,8 @@ from stockcast.models.samples import make_samples
 from stockcast.models.splits import split_days
 from stockcast.presentation import plots, tables
 from stockcast.prices import snapshot
-from stockcast.progress import epochs
 from stockcast.settings import load_settings
+from stockcast.telemetry.epochs import epochs
 
 # %% tags=["parameters"]
 upstream = None

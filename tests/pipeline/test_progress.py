@@ -14,8 +14,8 @@ from rich.console import Console
 from stockcast.models.training import Epoch
 from stockcast.pipeline.notebook import Failure
 from stockcast.pipeline.progress import Progress
-from stockcast.progress import Epochs, epochs, folder, read
 from stockcast.settings import load_settings
+from stockcast.telemetry.epochs import Epochs, epochs, folder, read
 
 TASKS = ("child-[FB]", "child-AAPL", "child-IBM", "child-T")
 

@@ -25,8 +25,8 @@ from stockcast.pipeline.lock import held
 from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.progress import Progress
 from stockcast.pipeline.stage import Stage
-from stockcast.progress import folder
 from stockcast.telemetry import logs, metrics
+from stockcast.telemetry.epochs import folder
 
 __all__ = ["Notebooks"]
 

@@ -15,8 +15,8 @@ from rich.file_proxy import FileProxy
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from stockcast import progress as trainings
 from stockcast.pipeline.notebook import Failure
+from stockcast.telemetry import epochs as trainings
 from stockcast.telemetry import logs
 
 __all__ = ["Progress", "stderr"]

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from tqdm import tqdm
 
@@ -15,13 +15,18 @@ from stockcast.files import write_text
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace
 
-if TYPE_CHECKING:  # who watches a run must not wait for torch
-    from stockcast.models.training import Epoch
-
 __all__ = ["Epochs", "by_strategy", "epochs", "folder", "read"]
 
 #: Seconds between two notes for those who watch.
 _PAUSE = 0.3
+
+
+class Epoch(Protocol):
+    """One pass over the training days, as :mod:`stockcast.models.training` has it."""
+
+    number: int
+    train: float
+    validation: float
 
 
 class Epochs(NamedTuple):
