@@ -146,13 +146,17 @@ class Settings(BaseSettings):
         env_prefix="STOCKCAST_", extra="forbid", frozen=True, validate_default=True
     )
 
-    profile: str = "sample"
+    profile: str = Field("sample", description="a file of env/, by name")
     root: Path = Field(HOME, description="where products/ and reports/ are written")
 
     # prices
-    source: Literal["sample", "files", "yahoo"] = "sample"
-    tickers: Items = ("AAPL",)
-    parent_ticker: str = "^GSPC"
+    source: Literal["sample", "files", "yahoo"] = Field(
+        "sample", description="where prices come from"
+    )
+    tickers: Items = Field(("AAPL",), description="stocks to forecast")
+    parent_ticker: str = Field(
+        "^GSPC", description="the index beside the stocks, where their market names none"
+    )
     market_ticker: str | None = Field(
         None, description="a further series of the market, such as ^VIX; its closes are enough"
     )
@@ -164,7 +168,7 @@ class Settings(BaseSettings):
         "auto", description="before the decimals in price files; auto: the file tells"
     )
     exchange: str = Field("XNYS", description="calendar name in exchange_calendars")
-    currency: str = "USD"
+    currency: str = Field("USD", description="currency of tickers whose suffix names none")
     markets: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="exchange, currency and index of tickers that no row of stockcast.markets "
@@ -172,8 +176,10 @@ class Settings(BaseSettings):
     )
     start: dt.date = Field(dt.date(2004, 8, 19), description="first day of history used")
     as_of: dt.date | None = Field(None, description="forget every bar after this day")
-    validation_start: dt.date | None = None
-    test_start: dt.date | None = None
+    validation_start: dt.date | None = Field(
+        None, description="first day of validation; none: the 15% before test"
+    )
+    test_start: dt.date | None = Field(None, description="first day of test; none: the last 25%")
 
     # suspected splits that nobody adjusted for
     accept: Items = Field((), description="moves known to be real, as TICKER:DATE")
@@ -209,42 +215,50 @@ class Settings(BaseSettings):
         "auto", description="who the parent learned from; auto: one that comes with the package"
     )
     panel: Items = Field((), description="tickers to learn from; none: all, where parent is panel")
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where networks are trained")
     stretch: int = Field(32, ge=8, le=500, description="days forecast in one stretch of training")
-    hidden_size: int = Field(32, ge=1, le=2048)
-    num_layers: int = Field(2, ge=1, le=8)
-    dropout: float = Field(0.2, ge=0, lt=1)
-    batch_size: int = Field(32, ge=1)
-    parent_epochs: int = Field(20, ge=1, le=1000)
-    child_epochs: int = Field(10, ge=1, le=1000)
-    learning_rate: float = Field(1e-3, gt=0, lt=1)
-    fine_tune_lr: float = Field(1e-4, gt=0, lt=1)
+    hidden_size: int = Field(32, ge=1, le=2048, description="units of the LSTM")
+    num_layers: int = Field(2, ge=1, le=8, description="layers of the LSTM")
+    dropout: float = Field(0.2, ge=0, lt=1, description="share of units dropped in training")
+    batch_size: int = Field(32, ge=1, description="stretches per training step")
+    parent_epochs: int = Field(20, ge=1, le=1000, description="passes to train a parent")
+    child_epochs: int = Field(10, ge=1, le=1000, description="passes to train a child")
+    learning_rate: float = Field(
+        1e-3, gt=0, lt=1, description="step for a parent, and a child from scratch"
+    )
+    fine_tune_lr: float = Field(1e-4, gt=0, lt=1, description="step for fine_tune")
     strategies: Items = Field(
         ("zero_shot", "freeze"), description=f"ways to a child: {', '.join(STRATEGIES)}"
     )
-    seed: int = 7
+    seed: int = Field(7, description="seed of everything random")
 
     # services; empty means the embedded one under the profile's own folder
-    redis_url: str | None = None
-    redis_host: str | None = None
-    redis_port: int = 6379
+    redis_url: str | None = Field(None, description="such as redis://HOST:6379/0; none: embedded")
+    redis_host: str | None = Field(None, description="host, instead of redis_url")
+    redis_port: int = Field(6379, description="port beside redis_host")
     cache_ttl: int = Field(86_400, ge=1, le=86_400, description="seconds a forecast stays cached")
-    mlflow_tracking_uri: str | None = None
+    mlflow_tracking_uri: str | None = Field(None, description="a tracking server; none: embedded")
     ledger_url: str | None = Field(None, description="SQLAlchemy URL of the forecast ledger")
     ollama_base_url: str | None = Field(None, description="none: reports need no language model")
-    dagshub_user_name: str | None = None
-    dagshub_repo_name: str | None = None
-    dagshub_token: SecretStr | None = None
+    dagshub_user_name: str | None = Field(
+        None, description="owner of the DagsHub repository that runs are sent to"
+    )
+    dagshub_repo_name: str | None = Field(None, description="name of that repository")
+    dagshub_token: SecretStr | None = Field(None, description="its token, a secret")
 
     # the analyst's report
-    ollama_model: str = "gpt-oss:20b-cloud"
-    ollama_embedding_model: str = "nomic-embed-text"
-    temperature: float = Field(0.3, ge=0, le=2)
+    ollama_model: str = Field("gpt-oss:20b-cloud", description="model that writes reports")
+    ollama_embedding_model: str = Field(
+        "nomic-embed-text", description="model that compares reports"
+    )
+    temperature: float = Field(0.3, ge=0, le=2, description="how freely the model writes")
     ollama_timeout: float = Field(60.0, gt=0, description="seconds that one answer may take")
     report_deadline: float = Field(180.0, gt=0, description="seconds that one report may take")
     report_ttl: int = Field(86_400, ge=0, description="seconds a report may be reused; 0: never")
-    qdrant_url: str | None = None
-    qdrant_api_key: SecretStr | None = None
+    qdrant_url: str | None = Field(
+        None, description="a server for the memory of reports; none: embedded"
+    )
+    qdrant_api_key: SecretStr | None = Field(None, description="its key, a secret")
 
     # monitoring
     false_alarm_rate: float = Field(
@@ -258,7 +272,9 @@ class Settings(BaseSettings):
     notify_url: SecretStr | None = Field(None, description="webhook told the same, as JSON")
 
     # what is said on stderr
-    log_format: Literal["human", "json"] = "human"
+    log_format: Literal["human", "json"] = Field(
+        "human", description="lines for people, or one JSON document per event"
+    )
     log_level: Literal["debug", "info", "warning", "error"] | None = Field(
         None, description="none: warnings, and with log_format json every event, too"
     )
