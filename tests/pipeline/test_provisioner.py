@@ -16,7 +16,7 @@ import pytest
 
 from stockcast.pipeline import RunResult
 from stockcast.pipeline.kernels import Kernels, manager_class
-from stockcast.pipeline.provisioner import Nursery
+from stockcast.pipeline.provisioner import ForkPool
 from stockcast.settings import HOME
 from tests.pipeline.project import Project
 
@@ -195,10 +195,10 @@ def kernels(project: Project) -> Iterator[Kernels]:
 
 
 def test_an_end_is_told_with_its_code_and_only_then_the_process_id_is_free(tmp_path: Path) -> None:
-    nursery = Nursery({}, [], os.environ, pytest.fail)
+    fork_pool = ForkPool({}, [], os.environ, pytest.fail)
     with (tmp_path / "log").open("wb") as log:
-        forked = nursery.fork(["--no-such-option=1", "-f", "no/such"], {}, "/", log)
-        other = nursery.fork(["-f", str(tmp_path / "kernel.json")], {}, "/", log)
+        forked = fork_pool.fork(["--no-such-option=1", "-f", "no/such"], {}, "/", log)
+        other = fork_pool.fork(["-f", str(tmp_path / "kernel.json")], {}, "/", log)
     assert forked is not None
     assert other is not None
     until(lambda: "\nState:\tZ" in Path(f"/proc/{forked.pid}/status").read_text())
@@ -207,7 +207,7 @@ def test_an_end_is_told_with_its_code_and_only_then_the_process_id_is_free(tmp_p
     assert other.poll() is None
     other.kill()
     assert other.wait(timeout=5) == -9
-    nursery.close()
+    fork_pool.close()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Makes what is missing: parent, child, forecast and its place in the cache, in one chain.
 
 :func:`start` starts the chain in a process of its own and returns at once; :func:`run_here` works
-in the caller's. Whoever asks for what is being made already is told of the task at work.
+in the caller's. A second request for the same gets the task that is at work.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _start(settings: Settings, store: JobStore, task: Task, lock: int) -> None:
             stderr=log,
             start_new_session=True,
         )
-    # whoever lives on, as a server does, must take note of its end
+    # a server lives on, and has to reap the process
     threading.Thread(target=worker.wait, name=f"wait {task.name}", daemon=True).start()
 
 

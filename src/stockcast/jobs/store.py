@@ -1,7 +1,7 @@
 """The tasks of one root: a row each in an SQLite database, a lock file for each kind and ticker.
 
 A task's process holds the lock, and the kernel drops it however the process ends. So the row says
-how far a task is, and the lock whether it is still at work. Whoever shares the root shares both.
+how far a task is, and the lock whether it is still at work. Machines that share the root see both.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class JobStore:
             return [(Task.model_validate_json(document), bool(last)) for document, last in rows]
 
     def _runs(self, task: Task, latest: bool) -> bool:
-        """Whether a process holds the task's lock; an earlier task of the name has let go of it."""
+        """Whether a process holds the task's lock; an earlier task of the name no longer does."""
         try:
             lock = os.open(self._lock_file(task.name), os.O_RDONLY | os.O_CLOEXEC)
         except OSError:

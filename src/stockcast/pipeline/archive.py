@@ -97,7 +97,7 @@ def _public(settings: Settings) -> dict[str, JsonValue]:
 
 
 def _shared(every: Iterable[Mapping[str, JsonValue]]) -> dict[str, JsonValue]:
-    """Return the parameters that are the same for all, so that they are told once."""
+    """Return the parameters that are the same for all, which the record lists once."""
     first, *others = every
     return {
         key: value

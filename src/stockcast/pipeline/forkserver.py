@@ -173,7 +173,7 @@ class Server:
         kernel = Kernel(pid, os.pidfd_open(pid), pipe)
         self._kernels |= {kernel.process: kernel, kernel.pipe: kernel}
         self._events.register(kernel.process, select.POLLIN)
-        self._events.register(kernel.pipe, 0)  # it tells when nobody reads there any more
+        self._events.register(kernel.pipe, 0)  # readable when the runner has closed its end
         return None
 
     def _tell_end(self, kernel: Kernel) -> None:
@@ -196,12 +196,12 @@ class Server:
 
 
 def _be_kernel(parent: int, request: Request, log: int, pipe: int) -> None:
-    """Be, in the child, what an ordinary kernel is from its start, and run until it is told to end.
+    """Run an ordinary kernel in the child, until it is shut down.
 
     Random numbers are as in a process that has just begun: Python's and numpy's differ each time,
     and torch's begin at its default seed, since nothing was drawn from them before.
     """
-    os.setsid()  # so that whoever kills the group takes along what the kernel started
+    os.setsid()  # killing the group kills what the kernel started, too
     die_with(parent)
     for number in (1, 2):
         os.dup2(log, number)
@@ -216,7 +216,7 @@ def _be_kernel(parent: int, request: Request, log: int, pipe: int) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
     kernel: Any = IPKernelApp.instance()
-    # 1 is nobody to look for: this process dies with its parent without looking
+    # 1: do not poll for the parent; the kernel kills this process when its parent dies
     kernel.initialize([*request["argv"], "--IPKernelApp.parent_handle=1"])
     _show_figures(kernel.shell)
     kernel.start()

@@ -1,4 +1,4 @@
-"""Says of every task whether it is fresh, and if not, why."""
+"""Tells which tasks are fresh, and why the others are not."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TaskStatus", "status"]
 
-#: Reasons that are told; the rest are counted.
-_TOLD = 3
+#: Reasons that are shown; the rest are counted.
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,6 @@ def _state(task: Stage) -> Literal["fresh", "stale", "missing"]:
 
 
 def _why(task: Stage) -> str:
-    told = [str(reason) for reason in task.reasons[:_TOLD]]
-    more = len(task.reasons) - len(told)
-    return "; ".join([*told, f"and {more} more"] if more else told)
+    shown = [str(reason) for reason in task.reasons[:_SHOWN]]
+    more = len(task.reasons) - len(shown)
+    return "; ".join([*shown, f"and {more} more"] if more else shown)

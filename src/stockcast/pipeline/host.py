@@ -1,7 +1,7 @@
 """Where notebooks run: on this machine, or on the workers of a cluster.
 
 :class:`.machine.Machine` and :class:`.cluster.workers.Workers` are the two; the order of the tasks,
-what is told of them and what becomes of a failure are the same for both.
+what the console shows of them and how a failure ends are the same for both.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Host(Protocol):
         """Return how many notebooks may run at a time now, where ``jobs`` were asked for."""
 
     def prepare(self, plans: Iterable[TaskPlan]) -> None:
-        """Be told of every task there is, before the first one is performed."""
+        """Take note of every task, before the first one is performed."""
 
     def warm_up(
         self, files: Mapping[str, Path], more: Iterable[str], say: Callable[[str], None]
     ) -> None:
         """Fork kernels from now on from a process that has imported the modules ``files``, by
-        name, and ``more``; ``say`` is told what is to be known of that."""
+        name, and ``more``; ``say`` shows what a person should know of that."""
 
     def perform(self, plan: TaskPlan, notebook: str, inputs: Iterable[Path]) -> None:
         """Execute ``notebook`` (JSON, with its parameters) and publish it.

@@ -1,7 +1,7 @@
 """How many bytes a product has, and each file that it points at: with others it was damaged.
 
 A size costs one look at the disk, so every run can check all of them. A change that leaves the size
-alone is found by whoever loads the file: prices and models are named by a hash of their content.
+alone is found when the file is loaded: prices and models are named by a hash of their content.
 A JSON document may be written anew by a command, as `stockcast drift` does; it has to be whole, and
 as the hash in it says.
 """

@@ -28,7 +28,7 @@ from stockcast.settings import HOME, Settings, environment
 from stockcast.telemetry.logs import RELAY
 
 if TYPE_CHECKING:
-    from stockcast.pipeline.provisioner import Nursery
+    from stockcast.pipeline.provisioner import ForkPool
 
 __all__ = ["FIXED", "Kernels", "Stopped", "manager_class", "new_run_id"]
 
@@ -104,16 +104,16 @@ class Kernels:
         self._claim = -1
         self._groups: set[int] = set()
         self._stopped = False
-        self.nursery: Nursery | None = None  #: where kernels are forked, if they are
+        self.fork_pool: ForkPool | None = None  #: where kernels are forked, if they are
 
     def warm_up(
         self, files: Mapping[str, Path], more: Iterable[str], say: Callable[[str], None]
     ) -> None:
         """From now on fork kernels from a process that has imported the modules ``files``, by
-        name, and ``more``; ``say`` is told why, should that not be possible."""
-        from stockcast.pipeline.provisioner import Nursery
+        name, and ``more``; where that is not possible ``say`` shows why."""
+        from stockcast.pipeline.provisioner import ForkPool
 
-        self.nursery = Nursery(files, more, self._env, say)
+        self.fork_pool = ForkPool(files, more, self._env, say)
 
     def folder(self) -> Path:
         """Return a folder for the time of the run, which only this user can read."""
@@ -165,8 +165,8 @@ class Kernels:
     def stop(self) -> None:
         """Kill every kernel with its children, and start no more."""
         self._stopped = True
-        if self.nursery is not None:
-            self.nursery.stop()
+        if self.fork_pool is not None:
+            self.fork_pool.stop()
         with self._lock:
             for group in self._groups:
                 with contextlib.suppress(ProcessLookupError):
@@ -174,9 +174,9 @@ class Kernels:
 
     def close(self) -> None:
         """End the warm process and remove the folder; no kernel runs any more."""
-        if self.nursery is not None:
-            self.nursery.close()
-            self.nursery = None
+        if self.fork_pool is not None:
+            self.fork_pool.close()
+            self.fork_pool = None
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             os.close(self._claim)
@@ -224,9 +224,9 @@ def manager_class(kernels: Kernels, log: IO[bytes]) -> type:
             return KernelSpec(argv=_COMMAND, display_name="Python 3", language="python")
 
         async def start_kernel(self, **options: Any) -> None:
-            if kernels.nursery is not None:
+            if kernels.fork_pool is not None:
                 self.provisioner = ForkProvisioner(kernel_spec=self.kernel_spec, parent=self)
-                self.provisioner.nursery = kernels.nursery
+                self.provisioner.fork_pool = kernels.fork_pool
             await super().start_kernel(**{**options, **kernels.options(log)})
             self._group = self.provisioner.pgid
             if self._group is not None:

@@ -1,4 +1,4 @@
-"""One run at a time per root: whoever holds the lock says who they are."""
+"""One run at a time per root; the lock file names the run that holds it."""
 
 from __future__ import annotations
 

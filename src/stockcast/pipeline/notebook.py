@@ -79,7 +79,7 @@ class NotebookFailed(Exception):
 def execute(task: str, notebook: Any, output: Path, kernels: Kernels) -> Any:
     """Run ``notebook``, which has its parameters, and return it with its outputs.
 
-    ``output`` follows the run, cell by cell, and is left behind for whoever asks how far it got.
+    ``output`` is written as each cell begins, and shows afterwards how far the run got.
 
     Raises:
         NotebookFailed: a cell raised or took too long, or the kernel died.

@@ -191,7 +191,7 @@ def _jsonable(key: str, value: Any) -> Any:
     if isinstance(value, dt.date | Path):
         return str(value)
     if isinstance(value, str):
-        return mask(value)  # the login in a URL is nobody's who reads the report
+        return mask(value)  # a report must not show the login of a URL
     return list(value) if isinstance(value, tuple) else value
 
 

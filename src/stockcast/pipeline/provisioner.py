@@ -3,7 +3,7 @@
 The imports of Feast, torch and MLflow are most of a short notebook's time; a fork has them for
 nothing. A kernel is still a process of its own with an environment, a folder and a log of its own,
 and Papermill talks to it as to any other. Where a fork is not possible or not safe, kernels start
-as ordinary processes, and the reason is told once.
+as ordinary processes, and the reason is shown once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from jupyter_client.provisioning import LocalProvisioner
 from stockcast.pipeline.forkserver import LONGEST
 from stockcast.settings import HOME
 
-__all__ = ["ForkProvisioner", "ForkServer", "ForkedKernel", "Nursery", "Unfit"]
+__all__ = ["ForkPool", "ForkProvisioner", "ForkServer", "ForkedKernel", "Unfit"]
 
 #: Seconds that the warm process may take to end by itself.
 _PATIENCE = 5
@@ -179,7 +179,7 @@ class ForkServer:
         return next((line for line in reversed(lines) if line.strip()), "without a word")
 
 
-class Nursery:
+class ForkPool:
     """Keeps one warm process at hand for the kernels of a run.
 
     It is started for the first kernel, and anew when a file of the library has changed since; what
@@ -189,7 +189,7 @@ class Nursery:
         files: the library's modules to import, and where each lies.
         more: other modules to import.
         env: the kernels' environment.
-        say: told once, should kernels have to start as ordinary processes, why.
+        say: shows, once, why kernels have to start as ordinary processes.
     """
 
     def __init__(
@@ -208,7 +208,7 @@ class Nursery:
         self._stamps: Stamps | None = None  #: of the files that the last server has imported
         self._useless = False
         # a warm process dies with the thread that started it, so that one has to last
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="nursery")
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="fork_pool")
 
     def fork(
         self, arguments: Iterable[str], env: Mapping[str, str], cwd: str, log: IO[bytes]
@@ -280,14 +280,14 @@ def _stamp(path: Path) -> tuple[str, int, int]:
 
 
 class ForkProvisioner(LocalProvisioner):  # type: ignore[misc]  # jupyter_client is not typed
-    """Provisions a local kernel from a nursery, or without its help where it has none to give."""
+    """Provisions a local kernel from a fork_pool, or without its help where it has none to give."""
 
-    nursery: Nursery
+    fork_pool: ForkPool
 
     async def launch_kernel(self, cmd: list[str], **options: Any) -> Any:
         """Start the kernel that ``cmd`` would start."""
         arguments = cmd[cmd.index("-f") :]
-        forked = self.nursery.fork(arguments, options["env"], options["cwd"], options["stdout"])
+        forked = self.fork_pool.fork(arguments, options["env"], options["cwd"], options["stdout"])
         if forked is None:
             return await super().launch_kernel(cmd, **options)
         self.process, self.pid, self.pgid = forked, forked.pid, forked.pid

@@ -1,4 +1,4 @@
-"""Makes the page that a reviewer opens from an executed notebook: one file that asks nobody.
+"""Renders an executed notebook as one HTML file that requests nothing from the network.
 
 The page carries a content security policy that forbids every script and every request, and what
 a notebook shows as HTML or markdown is cleaned before, so that text from prices or news stays text.

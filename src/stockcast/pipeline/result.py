@@ -1,4 +1,4 @@
-"""What a run did, and how it is told."""
+"""What a run did, as a document and as lines for people."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def run(
         jobs: notebooks at a time (default: the setting; on a cluster, as many as it has threads).
         console: where progress and summary go (default: stderr).
         pipeline: another one than the project's pipeline.yaml.
-        progress: is told of every task's start and end (default: shows them on ``console``).
+        progress: takes every task's start and end (default: shows them on ``console``).
         cluster: where to run them: tcp://host:port or tls://host:port of a Dask scheduler, or
             slurm, pbs or kubernetes as Dask's configuration has it (default: on this machine).
 
@@ -126,7 +126,7 @@ def _run(
     progress: Progress,
     pipeline: Pipeline | None,
 ) -> tuple[DAG, RunResult]:
-    # Ploomber takes seconds to import; whoever is told that another run is at work need not wait
+    # Ploomber takes seconds to import; a refusal because of another run must not wait for it
     with quickly():
         from ploomber.exceptions import DAGBuildError
 

@@ -88,7 +88,7 @@ class FileSource:
             alone = self.layout(path).tickers == ()
             book = None if alone else self._book(path)
         except BadInput:
-            book = None  # whoever reads it is told; it changes when the file does
+            book = None  # reading it says what is wrong; the hash changes when the file does
         if book is None or ticker not in _owners(path, book.tickers):
             return _file_hash(path, said)
         written = book.written(_owners(path, book.tickers)[ticker])

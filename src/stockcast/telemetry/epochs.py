@@ -1,4 +1,4 @@
-"""A bar per epoch while a network is fitted: in the notebook, and for whoever watches the run."""
+"""A bar per epoch while a network is fitted: in the notebook, and in the terminal of the run."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _logged_in: set[tuple[str, str]] = set()
 
 
 def prepare() -> None:
-    """Import the client, which is nobody's fault that does not answer."""
+    """Import the client: the time it takes is not the server's."""
     import dagshub.common.api  # noqa: F401
 
 
@@ -28,7 +28,7 @@ def tracking_uri(settings: Settings) -> str:
 
 
 def log_in(settings: Settings) -> None:
-    """Find out whose the token is, and let MLflow use both.
+    """Look up the token's user, and give both to MLflow.
 
     Raises:
         Unavailable: there is no token, DagsHub does not answer, or it refuses.
@@ -52,7 +52,7 @@ def log_in(settings: Settings) -> None:
         raise Unavailable(f"DagsHub does not answer: {error}") from None
     except (RuntimeError, TypeError, ValueError) as error:  # a status, or an answer that is not its
         raise Unavailable(f"DagsHub refuses: {error}") from None
-    # as dagshub.init does; MLflow has no other way to be told
+    # as dagshub.init does; MLflow takes them from the environment alone
     os.environ["MLFLOW_TRACKING_USERNAME"] = name
     os.environ["MLFLOW_TRACKING_PASSWORD"] = token
     _logged_in.add((repository.repo_url, token))

@@ -112,7 +112,7 @@ def local(settings: Settings) -> Store:
 
 
 def refusal(settings: Settings, uri: str, error: BaseException) -> StockcastError:
-    """Return what a person is told when the store at ``uri``, which is no server, fails."""
+    """Return the error for a person when the store at ``uri``, which is no server, fails."""
     return StockcastError(
         f"Expected an MLflow store that can be used at {mask(uri)}, got: {brief(settings, error)}."
     )

@@ -1,4 +1,4 @@
-"""Which program a process runs, so that two can be told apart: source, lock, packages."""
+"""Identifies the program that a process runs by its source, lock and packages."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def connect(where: str, jobs: int) -> Scheduler:
             f"got {where!r}."
         )
     _require("distributed" if where not in SYSTEMS else SYSTEMS[where][0].partition(".")[0])
-    for name in ("distributed", "tornado", "asyncio"):  # they would print what is told anyway
+    for name in ("distributed", "tornado", "asyncio"):  # what they would print is reported anyway
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="distributed")  # of versions: they are compared here
     if where in SYSTEMS:

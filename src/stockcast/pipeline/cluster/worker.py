@@ -1,7 +1,7 @@
-"""What runs in a worker's process: it says who it is, and runs one notebook at a time per thread.
+"""Code that runs in a worker's process: it identifies itself and runs one notebook per thread.
 
 Every function takes JSON and returns JSON. A worker keeps a warm process for the kernels of a run
-from its first notebook on, and lets go of it when the run ends or another one begins.
+from its first notebook until the run ends or another one begins.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from stockcast.pipeline.kernels import Kernels, Stopped
 from stockcast.pipeline.machine import Machine
 from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.plans import TaskPlan
-from stockcast.pipeline.provisioner import Nursery
+from stockcast.pipeline.provisioner import ForkPool
 from stockcast.settings import HOME, Settings, load_settings
 
 __all__ = ["introduce", "leave", "perform"]
@@ -60,19 +60,19 @@ def perform(text: str) -> str:
         own = Path(os.environ.get("STOCKCAST_ROOT") or folder / "stockcast").resolve()
     else:
         return json.dumps({"elsewhere": True, "address": address})
-    site = _site(asked, own)
-    with site.seat() as seat:
-        answer = {**(_abroad if own else _performed)(seat, asked), **site.news(seat)}
+    state = _run_state(asked, own)
+    with state.slot() as slot:
+        answer = {**(_in_own_folder if own else _performed)(slot, asked), **state.reports(slot)}
     text = json.dumps(answer, ensure_ascii=False)
-    return moved(text, str(seat.kernels.settings.root), asked["root"]) if own else text
+    return moved(text, str(slot.kernels.settings.root), asked["root"]) if own else text
 
 
 def leave(run_id: str) -> str:
-    """Let go of what is kept for the run."""
+    """Remove what is kept for the run."""
     with _lock:
-        site = _sites.pop(run_id, None)
-    if site is not None:
-        site.close()
+        state = _runs.pop(run_id, None)
+    if state is not None:
+        state.close()
     return ""
 
 
@@ -86,7 +86,7 @@ def _shares(asked: Document) -> bool:
     return False
 
 
-class _Seat:
+class _Slot:
     """Where one thread of the worker runs notebooks of a run."""
 
     def __init__(self, settings: Settings, run_id: str, command: str, claim: int = -1) -> None:
@@ -103,7 +103,7 @@ class _Seat:
         return new
 
     def close(self) -> None:
-        """Remove what is kept for the run, and let go of the folder."""
+        """Remove what is kept for the run, and unlock the folder."""
         self.kernels.close()
         if self._claim >= 0:
             from stockcast import cache
@@ -112,16 +112,16 @@ class _Seat:
             os.close(self._claim)
 
 
-class _Site:
+class _RunState:
     """All that a worker keeps for one run."""
 
     def __init__(self, asked: Document, own: Path | None) -> None:
         self._asked, self._own = asked, own
         self._notes: list[str] = []
         self._lock = threading.Lock()
-        self._free: list[_Seat] = []
-        self._made: list[_Seat] = []
-        self._nursery: Nursery | None = None
+        self._free: list[_Slot] = []
+        self._made: list[_Slot] = []
+        self._fork_pool: ForkPool | None = None
         self._left = time.monotonic()
 
     @property
@@ -132,31 +132,31 @@ class _Site:
             return 0.0 if at_work else time.monotonic() - self._left
 
     @contextlib.contextmanager
-    def seat(self) -> Iterator[_Seat]:
-        """Hold a seat that nobody else sits on; they share the warm process."""
+    def slot(self) -> Iterator[_Slot]:
+        """Use a slot that no other thread uses; all share the warm process."""
         with self._lock:
-            seat = self._free.pop() if self._free else self._make()
+            slot = self._free.pop() if self._free else self._make()
         try:
-            yield seat
+            yield slot
         finally:
             with self._lock:
-                self._free.append(seat)
+                self._free.append(slot)
                 self._left = time.monotonic()
 
-    def news(self, seat: _Seat) -> Document:
+    def reports(self, slot: _Slot) -> Document:
         """Return what there is to tell that was not told yet."""
         with self._lock:
             notes, self._notes[:] = list(self._notes), []
-        return {"notes": notes, "events": seat.events()}
+        return {"notes": notes, "events": slot.events()}
 
     def close(self) -> None:
         """End the warm process and remove the folders."""
-        for seat in self._made:
-            seat.kernels.nursery = self._nursery
-            seat.close()
-            self._nursery = None  # closed by the first
+        for slot in self._made:
+            slot.kernels.fork_pool = self._fork_pool
+            slot.close()
+            self._fork_pool = None  # closed by the first
 
-    def _make(self) -> _Seat:
+    def _make(self) -> _Slot:
         asked = self._asked
         with quickly():
             import papermill  # noqa: F401  # the first notebook would import it, and take longer
@@ -167,28 +167,28 @@ class _Site:
             if values["prices_dir"]:
                 values["prices_dir"] = str(root / "prices")
         settings = load_settings(values["profile"], values)
-        seat = _Seat(settings, asked["run_id"], asked["command"], claim)
-        if self._nursery is None and asked["imports"]:
+        slot = _Slot(settings, asked["run_id"], asked["command"], claim)
+        if self._fork_pool is None and asked["imports"]:
             files = {name: _here(asked, place) for name, place in asked["imports"]["files"].items()}
-            seat.kernels.warm_up(files, asked["imports"]["more"], self._notes.append)
-            self._nursery = seat.kernels.nursery
-        seat.kernels.nursery = self._nursery
-        self._made.append(seat)
-        return seat
+            slot.kernels.warm_up(files, asked["imports"]["more"], self._notes.append)
+            self._fork_pool = slot.kernels.fork_pool
+        slot.kernels.fork_pool = self._fork_pool
+        self._made.append(slot)
+        return slot
 
 
-_sites: dict[str, _Site] = {}
+_runs: dict[str, _RunState] = {}
 _lock = threading.Lock()
 
 
-def _site(asked: Document, own: Path | None) -> _Site:
+def _run_state(asked: Document, own: Path | None) -> _RunState:
     with _lock:
-        ended = [run_id for run_id, site in _sites.items() if site.idle > _PATIENCE]
+        ended = [run_id for run_id, state in _runs.items() if state.idle > _PATIENCE]
         for run_id in ended:  # as it seems; a run that goes on is given a new one
-            _sites.pop(run_id).close()
-        if asked["run_id"] not in _sites:
-            _sites[asked["run_id"]] = _Site(asked, own)
-        return _sites[asked["run_id"]]
+            _runs.pop(run_id).close()
+        if asked["run_id"] not in _runs:
+            _runs[asked["run_id"]] = _RunState(asked, own)
+        return _runs[asked["run_id"]]
 
 
 def _claimed(own: Path) -> tuple[Path, int]:
@@ -201,17 +201,17 @@ def _claimed(own: Path) -> tuple[Path, int]:
     raise AssertionError("unreachable")
 
 
-def _abroad(seat: _Seat, asked: Document) -> Document:
+def _in_own_folder(slot: _Slot, asked: Document) -> Document:
     """Run the notebook in a folder of this worker's own."""
     from stockcast.pipeline.cluster.staging import stage_in, stage_out  # pandas, SQLAlchemy
 
-    settings, staged = seat.kernels.settings, asked["staged"]
+    settings, staged = slot.kernels.settings, asked["staged"]
     try:
-        files = seat.files = seat.files or Files(settings.root, SharedStore(staged["store"]))
+        files = slot.files = slot.files or Files(settings.root, SharedStore(staged["store"]))
         stage_in(settings, files, staged)
         task = {key: asked[key] for key in ("plan", "notebook", "inputs")}
         there = moved(json.dumps(task, ensure_ascii=False), asked["root"], str(settings.root))
-        answer = _performed(seat, {**asked, **json.loads(there)})
+        answer = _performed(slot, {**asked, **json.loads(there)})
         if not answer.get("stopped"):
             answer["staged"] = stage_out(settings, files, staged, asked["root"])
     except StockcastError as error:
@@ -220,7 +220,7 @@ def _abroad(seat: _Seat, asked: Document) -> Document:
     return answer
 
 
-def _performed(seat: _Seat, asked: Document) -> Document:
+def _performed(slot: _Slot, asked: Document) -> Document:
     plan = TaskPlan(
         name=asked["plan"]["name"],
         stage=asked["plan"]["stage"],
@@ -232,8 +232,8 @@ def _performed(seat: _Seat, asked: Document) -> Document:
     )
     inputs = [Path(path) for path in asked["inputs"]]
     try:
-        with _while_wanted(scheduler.wanted(), seat.kernels):
-            seat.kernels.perform(plan, asked["notebook"], inputs)
+        with _while_wanted(scheduler.wanted(), slot.kernels):
+            slot.kernels.perform(plan, asked["notebook"], inputs)
     except NotebookFailed as error:
         return {"failure": error.failure.record().model_dump()}
     except Stopped:
@@ -246,7 +246,7 @@ def _performed(seat: _Seat, asked: Document) -> Document:
 
 @contextlib.contextmanager
 def _while_wanted(wanted: Callable[[], bool], kernels: Kernels) -> Iterator[None]:
-    """Kill the kernels once nobody waits for what they do any more."""
+    """Kill the kernels once the scheduler no longer wants their result."""
     over = threading.Event()
 
     def watch() -> None:

@@ -118,7 +118,7 @@ class Workers:
         self._cluster.cancel()
 
     def close(self) -> None:
-        """Have the workers let go of the run, and hang up."""
+        """Have the workers remove what they keep of the run, and disconnect."""
         if self._folder.exists():
             self._cluster.dismiss(worker.leave, self.run_id)
             self._cluster.close()

@@ -1,4 +1,4 @@
-"""What Prometheus is told: counts that outlive every process, gauges read from the products.
+"""Metrics for Prometheus: counts that outlive every process, gauges read from the products.
 
 Three kinds of process count: notebooks that live for seconds, workers of one server, and commands.
 Each adds to one file per profile (``metrics/totals.db`` below the state), in a transaction of

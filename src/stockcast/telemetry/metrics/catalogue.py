@@ -97,7 +97,7 @@ def _histogram(name: str, text: str, buckets: tuple[float, ...], **labels: Value
     return Metric(name, "histogram", text, labels, buckets)
 
 
-#: How the machine is now: told by whoever is asked now, not left in a file.
+#: How the machine is now: answered on request, and never left in a file.
 MACHINE = (
     _gauge("system_cpu_percent", "Share of the processors in use."),
     _gauge("system_memory_mb", "Memory in use, in MiB."),
@@ -189,5 +189,5 @@ _READ = (
     _gauge("stockcast_unreadable_products", "Products that could not be read just now."),
 )
 
-#: Every metric by its name, in the order in which they are told.
+#: Every metric by its name, in the order of the exposition.
 CATALOGUE = {metric.name: metric for metric in (*_COUNTED, *_READ, *MACHINE)}

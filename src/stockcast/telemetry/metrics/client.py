@@ -51,7 +51,7 @@ __all__ = ["CONTENT_TYPE", "exposition", "listen", "push_text", "samples", "writ
 #: The media type of what :func:`exposition` returns.
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
-#: Routes that are told one by one; a server has fewer.
+#: Routes with a series of their own; a server has fewer.
 MOST_ROUTES = 100
 #: Seconds that a Pushgateway may take.
 PUSH_TIMEOUT = 3.0

@@ -34,7 +34,7 @@ def product_gauges(settings: Settings, tickers: Sequence[str]) -> dict[Key, floa
             try:
                 known = {key: float(value) for key, value in gauges() if value is not None}
             except (StockcastError, OSError, ValueError, KeyError, TypeError, AttributeError):
-                unreadable += 1  # another version wrote it, or nobody finished it: told as such
+                unreadable += 1  # another version wrote it, or it is incomplete
                 continue
             found |= {key: value for key, value in known.items() if math.isfinite(value)}
     return found | {("stockcast_unreadable_products", ()): unreadable}

@@ -79,7 +79,7 @@ class Totals:
         return {(name, tuple(json.loads(labels))): value for name, labels, value in rows}
 
     def close(self) -> None:
-        """Close the file; whoever writes or reads next opens it again."""
+        """Close the file; the next write or read opens it again."""
         with self._lock:
             self._let_go()
 
