@@ -7,7 +7,7 @@
 from pathlib import Path
 
 from stockcast import agents
-from stockcast.agents import exhibits
+from stockcast.agents import display
 from stockcast.contracts.forecast import Forecast
 from stockcast.ledger import Ledger
 from stockcast.presentation import plots, tables
@@ -27,23 +27,23 @@ temperature = 0.3
 settings = load_settings(profile, {"ollama_model": ollama_model, "temperature": temperature})
 forecast = Forecast.load(Path(upstream[f"forecast-{ticker}"]["forecast"]))
 report = agents.write_report(settings, ticker, forecast=forecast)
-exhibits.headline(report)
+display.headline(report)
 
 # %%
-exhibits.recommendation(report)
+display.recommendation(report)
 
 # %%
 plots.fan_chart(forecast)
 
 # %%
-exhibits.note(report)
+display.note(report)
 
 # %% [markdown]
 # ## Facts
 # All that the text may state. The last column counts how often it does.
 
 # %%
-exhibits.facts(report)
+display.facts(report)
 
 # %% [markdown]
 # ## Realised figures
@@ -57,7 +57,7 @@ tables.track_record(Ledger(settings).summary(ticker=ticker))
 
 # %%
 agents.record(settings, report)
-exhibits.evaluation(report)
+display.evaluation(report)
 
 # %%
 report.save(Path(product["report"]))

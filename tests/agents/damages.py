@@ -1,17 +1,23 @@
 """Ways to damage a report, each as a reader might meet it; ``DAMAGES`` names them all.
 
 A damage takes a report and its facts and gives a damaged copy, or None when the report has nothing
-of the kind to damage.
+of the kind to damage. It changes the finished page; :func:`in_the_draft` gives the report whose
+draft had the damage already, so that the page is what templates and facts make.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import difflib
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from stockcast.agents.facts import FactTable
+from stockcast.agents.page import page, parts_of
+from stockcast.agents.slots import fill, pieces
+from stockcast.agents.state import SECTIONS
 from stockcast.contracts.report import Report
 
 Damage = Callable[[Report, FactTable], Report | None]
@@ -39,9 +45,8 @@ def replaced(report: Report, old: str, new: str, count: int = 1) -> Report | Non
 
 def inserted(report: Report, section: str, sentence: str) -> Report | None:
     """A copy with one more sentence at the begin of a section."""
-    return with_markdown(
-        report, report.markdown.replace(f"## {section}\n\n", f"## {section}\n\n{sentence} ")
-    )
+    begin = "**Rationale:** " if section == "Recommendation" else f"## {section}\n\n"
+    return with_markdown(report, report.markdown.replace(begin, f"{begin}{sentence} "))
 
 
 def field(report: Report, **values: Any) -> Report:
@@ -59,6 +64,67 @@ def swapped(report: Report, pattern: str, words: Mapping[str, str]) -> Report | 
         if word in text:
             return replaced(report, text, text.replace(word, other, 1))
     return None
+
+
+def in_the_draft(report: Report, damaged: Report, facts: FactTable) -> Report | None:
+    """The report with the damage in its templates; None for a damage that is not in the text.
+
+    What stands in the place of a slot becomes the slot of the fact that it is, if it is one.
+    """
+    slotted = dict(parts_of(page(report.model_copy(update={"sections": report.templates}), facts)))
+    new, templates = dict(parts_of(damaged.markdown)), dict(report.templates)
+    for name, title in SECTIONS.items():
+        before, after = slotted[f"## {title}"], new.get(f"## {title}", "")
+        if name == "rationale":
+            before, after = (text.partition("**Rationale:** ")[2] for text in (before, after))
+        if after and fill(before, facts) != after:
+            templates[name] = _slotted(before, after, facts).replace("\n\n", "\n")
+    if templates == report.templates:
+        return None
+    sections = {name: fill(text, facts) for name, text in templates.items()}
+    found = damaged.model_copy(update={"templates": templates, "sections": sections})
+    return found.model_copy(update={"markdown": page(found, facts)})
+
+
+def _slotted(before: str, after: str, facts: FactTable) -> str:
+    """Return ``after`` with the slots of the template ``before`` where it says the same."""
+    old = [
+        (token, number if name else None, name)
+        for number, (text, name) in enumerate(pieces(before, facts))
+        for token in _tokens(text)
+    ]
+    new = _tokens(after)
+    matcher = difflib.SequenceMatcher(None, [token for token, _, _ in old], new, autojunk=False)
+    parts: list[tuple[str, int | None, str | None, bool]] = []
+    for kind, i, j, a, b in matcher.get_opcodes():
+        if kind == "equal":
+            parts += [(*old[k], True) for k in range(i, j)]
+        else:
+            _, number, name = old[i] if i < j else ("", None, None)
+            parts.append(("".join(new[a:b]), number, name, False))
+            parts += [("", *old[k][1:], False) for k in range(i + 1, j)]
+    text = ""
+    for number, group in itertools.groupby(parts, key=lambda part: part[1]):
+        found = list(group)
+        written = "".join(part[0] for part in found)
+        whole = number is None or all(part[3] for part in found)
+        text += (
+            f"{{{found[0][2]}}}"
+            if whole and number is not None
+            else _as_slot(written, number, facts)
+        )
+    return text
+
+
+def _as_slot(written: str, number: int | None, facts: FactTable) -> str:
+    names = (
+        [name for name, fact in facts.items() if fact.text == written] if number is not None else []
+    )
+    return f"{{{names[0]}}}" if names else written
+
+
+def _tokens(text: str) -> list[str]:
+    return re.findall(r"\d[\d.,]*\d|\w+|\s|[^\w\s]", text)
 
 
 def end(facts: FactTable) -> str:

@@ -10,7 +10,7 @@ from stockcast.agents.evaluation import evaluate
 from stockcast.agents.facts import FactTable
 from stockcast.contracts.report import Report
 from stockcast.errors import BadInput
-from tests.agents.damages import DAMAGES
+from tests.agents.damages import DAMAGES, in_the_draft, inserted
 
 Written = tuple[Report, FactTable]
 
@@ -44,7 +44,7 @@ def test_a_models_text_is_kept_when_it_is_true(by_models: list[Written]) -> None
 
 @pytest.fixture(scope="module")
 def verdicts(good: list[Written]) -> dict[str, list[str]]:
-    """Status of every sixth report under every damage that can be done to it."""
+    """Status of every sixth report under every damage that can be done to its page."""
     found: dict[str, list[str]] = {name: [] for name in DAMAGES}
     for report, facts in good[::6]:
         for name, damage in DAMAGES.items():
@@ -52,6 +52,30 @@ def verdicts(good: list[Written]) -> dict[str, list[str]]:
             if damaged is not None:
                 found[name].append(evaluate(damaged, facts).status)
     return found
+
+
+def test_a_draft_with_the_damage_is_caught_too(good: list[Written]) -> None:
+    missed, kinds, count = [], set(), 0
+    for report, facts in good[::6]:
+        for name, damage in DAMAGES.items():
+            page = damage(report, facts)
+            damaged = in_the_draft(report, page, facts) if page else None
+            if damaged is not None:
+                count, kinds = count + 1, kinds | {name}
+                missed += [name] * (evaluate(damaged, facts).status == "Pass")
+    assert len(kinds) >= FEWEST_KINDS
+    assert len(missed) <= (1 - CAUGHT) * count, missed
+
+
+def test_a_harmless_sentence_in_a_draft_is_no_damage(deterministic: list[Written]) -> None:
+    for report, facts in deterministic:
+        more = "Buyers have been patient, and one of the risks is that this may change."
+        page = inserted(report, "Technical Outlook", more)
+        assert page is not None
+        damaged = in_the_draft(report, page, facts)
+        assert damaged is not None
+        assert damaged.templates["technical_outlook"].startswith(more)
+        assert evaluate(damaged, facts).status == "Pass"
 
 
 def test_damaged_reports_are_caught(verdicts: dict[str, list[str]]) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stockcast.agents import analogues
 from stockcast.agents.facts import build, probability_of_rise
+from stockcast.agents.inputs import Subject
 from stockcast.agents.names import company_of
-from stockcast.agents.subject import Subject
 from tests.agents import worlds
 
 Reading = Callable[[Subject, re.Match[str]], Any]
@@ -80,6 +81,7 @@ labelled(r"Forecast move by (\S+), (.+)")(
     lambda about, m: moved(about, days_of(about).loc[m[1], quantile_of(m[2])])
 )
 labelled(r"Nominal level of the interval q(\d\d) to q(\d\d)")(lambda _, m: int(m[2]) - int(m[1]))
+labelled("Level of the quantile q05")(lambda *_: 5)
 labelled("Probability of a rise from which BULLISH is allowed")(lambda *_: 60)
 labelled("Probability of a rise up to which BEARISH is")(lambda *_: 40)
 labelled(r"Change over the last session")(
@@ -146,6 +148,22 @@ labelled(r"Move from (\S+) to (\S+)")(
 )
 
 
+labelled("Past days most like today")(lambda about, _: len(about.analogues.days))
+labelled(r"Day most like today, number (\d+)")(
+    lambda about, m: str(about.analogues.days[int(m[1]) - 1].day)
+)
+labelled("Share of them with a higher close then")(
+    lambda about, _: 100 * float((after(about, nearest(about)) > 0).mean())
+)
+labelled(r"Move after them, (\d+)% quantile")(
+    lambda about, m: float(np.quantile(after(about, nearest(about)), int(m[1]) / 100))
+)
+labelled("Share of all past days with a higher close after as long")(
+    lambda about, _: 100 * float((after(about, comparable(about)) > 0).mean())
+)
+labelled("Median move after any past day")(
+    lambda about, _: float(after(about, comparable(about)).median())
+)
 labelled("Dates of results are known")(
     lambda about, _: "yes" if getattr(about.forecast.inputs, "calendar", False) else "no"
 )
@@ -159,6 +177,28 @@ labelled("Next results come inside the horizon")(
 labelled(r"The next results widen the 80% interval at the end by")(
     lambda about, _: 100 * about.forecast.events[0].widens
 )
+
+
+def after(about: Subject, days: pd.DatetimeIndex) -> pd.Series:
+    """What followed the days over the forecast's horizon, per cent."""
+    close = close_of(about)
+    return 100 * (close.shift(-len(about.forecast.days)) / close - 1).loc[days]
+
+
+def nearest(about: Subject) -> pd.DatetimeIndex:
+    assert about.analogues is not None
+    return pd.DatetimeIndex([day.day for day in about.analogues.days])
+
+
+def comparable(about: Subject) -> pd.DatetimeIndex:
+    """Days with a whole past, whose outcome is known at the origin."""
+    known = analogues.states(about.bars).dropna().index
+    return known[known <= about.bars.index[-1 - len(about.forecast.days)]]
+
+
+@labelled("Who wrote it")
+def publisher(about: Subject, _: re.Match[str]) -> set[str]:
+    return {item.publisher for item in about.news.items}
 
 
 @labelled("Health of the data and the model")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import json
 import multiprocessing
+import pickle
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stockcast.agents import memory
-from stockcast.agents.memory import CONDITIONS, Embedder, Outline, Shelf
+from stockcast.agents.memory import KEY_PARTS, Embedder, ReportKey, ReportStore
 from stockcast.errors import Unavailable
 from stockcast.settings import Settings, load_settings
 from tests.agents import worlds
@@ -34,12 +37,8 @@ class Clock:
         return self.now
 
 
-def outline(
-    as_of: str = "2013-03-01", text: str = "", ticker: str = "AAPL", **other: str
-) -> Outline:
-    conditions = {key: f"{key} 1" for key in CONDITIONS} | other
-    words = text or f"Report on {ticker} as of {as_of}. The forecast is calm; the news is quiet."
-    return Outline(ticker, as_of, words, conditions)
+def key(as_of: str = "2013-03-01", ticker: str = "AAPL", **other: str) -> ReportKey:
+    return ReportKey(ticker, as_of, {name: f"{name} 1" for name in KEY_PARTS} | other)
 
 
 @pytest.fixture
@@ -48,79 +47,65 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def shelf(sample_settings: Callable[..., Settings], clock: Clock) -> Callable[[], Shelf]:
-    """A new shelf on the same store, as a new process would have."""
+def store(sample_settings: Callable[..., Settings], clock: Clock) -> Callable[[], ReportStore]:
+    """The same store opened anew, as a new process would."""
     settings = sample_settings()
-    return lambda: Shelf(settings, now=clock)
+    return lambda: ReportStore(settings, now=clock)
 
 
-def test_nothing_is_found_where_nothing_was_kept(shelf: Callable[[], Shelf]) -> None:
-    recall = shelf().recall(outline())
-    assert (recall.report, recall.why) == (None, "there is no earlier report on AAPL")
+def test_nothing_is_found_where_nothing_was_kept(store: Callable[[], ReportStore]) -> None:
+    assert store().find(key()) == (None, "there is no earlier report on AAPL")
 
 
 def test_the_same_report_is_found_again_and_the_answer_says_why(
-    shelf: Callable[[], Shelf], clock: Clock
+    store: Callable[[], ReportStore], clock: Clock
 ) -> None:
-    assert shelf().keep(outline(), REPORT) is None
+    assert store().keep(key(), REPORT) is None
     clock.now += 125
-    recall = shelf().recall(outline())
-    assert recall.report == REPORT
-    assert recall.similarity == pytest.approx(1.0)
-    assert recall.why.startswith("written 2 minutes ago; the prices, the model, ")
-    assert "are the same (similarity 1.000)" in recall.why
+    found, why = store().find(key())
+    assert found == REPORT
+    assert why.startswith("written 2 minutes ago; the prices, the model, ")
+    assert why.endswith(" and the health of the data are the same")
 
 
-@pytest.mark.parametrize("key", CONDITIONS)
-def test_whatever_changed_is_named(shelf: Callable[[], Shelf], key: str) -> None:
-    shelf().keep(outline(), REPORT)
-    recall = shelf().recall(outline(**{key: "other"}))
-    assert recall.report is None
-    assert recall.why.startswith(f"{CONDITIONS[key]} ha")
-    assert recall.why.endswith("changed since the last report")
+@pytest.mark.parametrize("part", KEY_PARTS)
+def test_whatever_changed_is_named(store: Callable[[], ReportStore], part: str) -> None:
+    store().keep(key(), REPORT)
+    found, why = store().find(key(**{part: "other"}))
+    assert found is None
+    assert why.startswith(f"{KEY_PARTS[part]} ha")
+    assert why.endswith("changed since the last report")
 
 
-def test_a_new_bar_is_told_with_its_day(shelf: Callable[[], Shelf]) -> None:
-    shelf().keep(outline("2013-02-28"), REPORT)
-    recall = shelf().recall(outline("2013-03-01", data_hash="new", forecast="new"))
-    assert recall.report is None
-    assert recall.why == (
+def test_a_new_bar_is_told_with_its_day(store: Callable[[], ReportStore]) -> None:
+    store().keep(key("2013-02-28"), REPORT)
+    assert store().find(key("2013-03-01", data_hash="new", forecast="new")) == (
+        None,
         "the prices and the forecast have changed since the last report "
-        "(the last report is as of 2013-02-28, this one as of 2013-03-01)"
+        "(the last report is as of 2013-02-28, this one as of 2013-03-01)",
     )
 
 
-def test_another_tickers_report_is_never_an_answer(shelf: Callable[[], Shelf]) -> None:
-    shelf().keep(outline(ticker="MSFT", text="The same words."), REPORT)
-    recall = shelf().recall(outline(ticker="AAPL", text="The same words."))
-    assert (recall.report, recall.why) == (None, "there is no earlier report on AAPL")
+def test_another_tickers_report_is_never_an_answer(store: Callable[[], ReportStore]) -> None:
+    store().keep(key(ticker="MSFT"), REPORT)
+    assert store().find(key(ticker="AAPL")) == (None, "there is no earlier report on AAPL")
 
 
-def test_a_text_about_something_else_is_too_far(shelf: Callable[[], Shelf]) -> None:
-    shelf().keep(outline(text="A calm week with no news of note."), REPORT)
-    recall = shelf().recall(outline(text="Regulators ban the product and the price collapses."))
-    assert recall.report is None
-    assert recall.similarity is not None
-    assert recall.similarity <= memory.SIMILAR
-    assert "not above 0.95" in recall.why
+def test_likeness_decides_nothing(store: Callable[[], ReportStore]) -> None:
+    """The very same report under another key is not found."""
+    store().keep(key(), REPORT)
+    assert store().find(key(news_hash="other"))[0] is None
 
 
-def test_nearly_the_same_text_with_the_same_conditions_will_do(shelf: Callable[[], Shelf]) -> None:
-    shelf().keep(outline(text="Report on Apple. Median 430.47, calm. News: none."), REPORT)
-    recall = shelf().recall(outline(text="Report on Apple. Median 430.48, calm. News: none."))
-    assert recall.report == REPORT
-    assert recall.similarity is not None
-    assert 0.95 < recall.similarity < 1
-
-
-def test_a_report_expires_after_its_day(shelf: Callable[[], Shelf], clock: Clock) -> None:
-    shelf().keep(outline(), REPORT)
+def test_a_report_expires_after_its_day(store: Callable[[], ReportStore], clock: Clock) -> None:
+    store().keep(key(), REPORT)
     clock.now += DAY - 1
-    assert shelf().recall(outline()).report == REPORT
+    assert store().find(key())[0] == REPORT
     clock.now += 1
-    recall = shelf().recall(outline())
-    assert recall.report is None
-    assert recall.why == "the last report expired: it is 1 day old, and may be 1 day"
+    assert store().find(key()) == (
+        None,
+        "the last report expired: it is 1 day old, and may be 1 day",
+    )
 
 
 @pytest.mark.fault(
@@ -129,48 +114,50 @@ def test_a_report_expires_after_its_day(shelf: Callable[[], Shelf], clock: Clock
     "by itself",
 )
 def test_a_clock_that_went_back_makes_no_report_young(
-    shelf: Callable[[], Shelf], clock: Clock
+    store: Callable[[], ReportStore], clock: Clock
 ) -> None:
-    shelf().keep(outline(), REPORT)
+    store().keep(key(), REPORT)
     clock.now -= 3600
-    assert shelf().recall(outline()).report is None
+    assert store().find(key())[0] is None
 
 
 def test_reuse_can_be_switched_off(sample_settings: Callable[..., Settings], clock: Clock) -> None:
-    shelf = Shelf(sample_settings(report_ttl="0"), now=clock)
-    shelf.keep(outline(), REPORT)
-    assert "report_ttl is 0" in shelf.recall(outline()).why
+    store = ReportStore(sample_settings(report_ttl="0"), now=clock)
+    store.keep(key(), REPORT)
+    assert "report_ttl is 0" in store.find(key())[1]
 
 
-def test_rewriting_a_report_replaces_it(shelf: Callable[[], Shelf], clock: Clock) -> None:
-    shelf().keep(outline(), REPORT)
+def test_rewriting_a_report_replaces_it(store: Callable[[], ReportStore], clock: Clock) -> None:
+    store().keep(key(), REPORT)
     clock.now += 10
-    shelf().keep(outline(), REPORT.model_copy(update={"markdown": "# New"}))
-    found = shelf().recall(outline())
-    assert found.report is not None
-    assert found.report.markdown == "# New"
+    store().keep(key(), REPORT.model_copy(update={"markdown": "# New"}))
+    found, _ = store().find(key())
+    assert found is not None
+    assert found.markdown == "# New"
 
 
-def test_earlier_days_are_offered_as_memory_and_today_is_not(shelf: Callable[[], Shelf]) -> None:
+def test_earlier_days_come_newest_first(
+    store: Callable[[], ReportStore],
+) -> None:
     told = {"2013-02-26": "Low", "2013-02-27": "High", "2013-03-01": "Low", "2013-03-04": "Low"}
     for day in told:
-        shelf().keep(
-            outline(day, data_hash=day), REPORT.model_copy(update={"confidence": told[day]})
-        )
-    found = shelf().similar(outline("2013-03-01"), limit=5)
-    assert sorted(entry.as_of for entry in found) == ["2013-02-26", "2013-02-27"]
-    assert {entry.confidence for entry in found} == {"Low", "High"}
+        store().keep(key(day, data_hash=day), REPORT.model_copy(update={"confidence": told[day]}))
+    found = store().earlier(key("2013-03-01"))
+    assert [(entry.as_of, entry.confidence) for entry in found] == [
+        ("2013-02-27", "High"),
+        ("2013-02-26", "Low"),
+    ]
 
 
 def test_old_reports_make_room(
-    shelf: Callable[[], Shelf], clock: Clock, monkeypatch: pytest.MonkeyPatch
+    store: Callable[[], ReportStore], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "KEPT", 3)
     for number in range(6):
         clock.now += 1
-        shelf().keep(outline(f"2013-02-0{number + 1}", data_hash=str(number)), REPORT)
-    shelf().keep(outline("2013-02-01", ticker="MSFT"), REPORT)
-    days = [entry.as_of for entry in shelf().similar(outline("2013-12-31"), limit=9)]
+        store().keep(key(f"2013-02-0{number + 1}", data_hash=str(number)), REPORT)
+    store().keep(key("2013-02-01", ticker="MSFT"), REPORT)
+    days = [entry.as_of for entry in store().earlier(key("2013-12-31"), limit=9)]
     assert sorted(days) == ["2013-02-04", "2013-02-05", "2013-02-06"]
 
 
@@ -181,10 +168,10 @@ def test_each_embedder_has_a_collection_of_its_own(
     assert memory.OFFLINE.collection == "stockcast_reports"
     assert other.collection == "stockcast_reports_nomic_embed_text"
     settings = sample_settings()
-    Shelf(settings, [memory.OFFLINE], clock).keep(outline(), REPORT)
-    Shelf(settings, [other], clock).keep(outline(text="x", data_hash="x"), REPORT)
+    ReportStore(settings, [memory.OFFLINE], clock).keep(key(), REPORT)
+    ReportStore(settings, [other], clock).keep(key(data_hash="x"), REPORT)
     assert memory.probe(settings).startswith("2 reports at ")
-    assert Shelf(settings, [other], clock).recall(outline()).report is None
+    assert ReportStore(settings, [other], clock).find(key())[0] is None
 
 
 def test_an_embedder_that_fails_gives_way_to_the_next(
@@ -196,9 +183,9 @@ def test_an_embedder_that_fails_gives_way_to_the_next(
         asked.append(text)
         raise Unavailable("no Ollama answered")
 
-    shelf = Shelf(sample_settings(), [Embedder("dead", dead), memory.OFFLINE], clock)
-    assert shelf.keep(outline(), REPORT) is None
-    assert shelf.similar(outline("2013-03-05", text="Another day.")) != []
+    store = ReportStore(sample_settings(), [Embedder("dead", dead), memory.OFFLINE], clock)
+    assert store.keep(key(), REPORT) is None
+    assert store.like("Another day.") != []
     assert len(asked) == 1
 
 
@@ -242,11 +229,11 @@ def broken_server(request: pytest.FixtureRequest) -> Iterator[str]:
 def test_a_server_that_does_not_serve_is_a_reason_and_no_error(
     sample_settings: Callable[..., Settings], clock: Clock, broken_server: str
 ) -> None:
-    shelf = Shelf(sample_settings(qdrant_url=broken_server), now=clock)
+    store = ReportStore(sample_settings(qdrant_url=broken_server), now=clock)
     began = time.monotonic()
-    assert "the memory of reports cannot be used" in shelf.recall(outline()).why
-    assert shelf.keep(outline(), REPORT) is not None
-    assert shelf.similar(outline()) == []
+    assert "the memory of reports cannot be used" in store.find(key())[1]
+    assert store.keep(key(), REPORT) is not None
+    assert store.earlier(key()) == []
     assert time.monotonic() - began < 3 * memory.PATIENCE + 5  # and a busy machine's share
 
 
@@ -255,27 +242,77 @@ def test_a_server_that_does_not_serve_is_a_reason_and_no_error(
     "nothing: the store is begun anew",
     "by itself; reports are products and stay",
 )
-@pytest.mark.parametrize("file", ["meta.json", "collection/stockcast_reports/storage.sqlite"])
+@pytest.mark.parametrize("kept", [40, 5000])
 def test_a_store_that_a_crash_cut_short_is_begun_anew(
-    sample_settings: Callable[..., Settings], clock: Clock, file: str
+    sample_settings: Callable[..., Settings], clock: Clock, kept: int
 ) -> None:
     settings = sample_settings()
-    Shelf(settings, now=clock).keep(outline(), REPORT)
-    (settings.state / "qdrant" / file).write_bytes(b'{"collections": {"stockc')
-    shelf = Shelf(settings, now=clock)
-    assert shelf.recall(outline()).report is None
-    assert shelf.keep(outline(), REPORT) is None
-    assert Shelf(settings, now=clock).recall(outline()).report == REPORT
+    ReportStore(settings, now=clock).keep(key(), REPORT)
+    file = settings.state / "qdrant" / "points.sqlite"
+    file.write_bytes(file.read_bytes()[:kept] + b"garbage")
+    store = ReportStore(settings, now=clock)
+    assert store.find(key())[0] is None
+    assert store.keep(key(), REPORT) is None
+    assert ReportStore(settings, now=clock).find(key())[0] == REPORT
+
+
+def test_nothing_in_the_store_is_a_pickle_and_damaged_rows_are_set_aside(
+    store: Callable[[], ReportStore], sample_settings: Callable[..., Settings]
+) -> None:
+    store().keep(key(), REPORT)
+    file = sample_settings().state / "qdrant" / "points.sqlite"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        (payload, vector), *_ = connection.execute("SELECT payload, vector FROM points")
+        assert json.loads(payload)["ticker"] == "AAPL"
+        assert len(vector) == 4 * 384
+        connection.execute("UPDATE points SET payload = ?", (pickle.dumps({"ticker": "AAPL"}),))
+    assert store().find(key())[0] is None
+    assert store().keep(key(), REPORT) is None
+    assert store().find(key())[0] == REPORT
+
+
+def test_reports_are_found_by_what_they_mean(store: Callable[[], ReportStore]) -> None:
+    told = {
+        "AAPL": "Regulators look into the market for apps and the company may be fined.",
+        "MSFT": "Supply of chips is short, factories stand still and deliveries are late.",
+        "IBM": "The dividend was raised and the board approved a buyback of shares.",
+    }
+    for ticker, text in told.items():
+        sections = {**REPORT.sections, "headline": text, "market_sentiment": text}
+        report = REPORT.model_copy(update={"sections": sections, "headline": text})
+        store().keep(key(ticker=ticker), report)
+    for query, ticker in (
+        ("antitrust investigation", "AAPL"),
+        ("semiconductor shortage", "MSFT"),
+        ("cash returned to shareholders", "IBM"),
+    ):
+        found = store().like(query, limit=2)
+        assert found[0].ticker == ticker
+        assert len(found) == 2
+        assert 1 >= found[0].similarity >= found[1].similarity >= -1
+        assert found[0].headline == told[ticker]
+
+
+def test_a_day_is_found_once_with_its_newest_report(
+    store: Callable[[], ReportStore], clock: Clock
+) -> None:
+    store().keep(key(), REPORT)
+    store().keep(key(data_hash="2"), REPORT)
+    store().keep(key("2013-02-28"), REPORT)
+    assert sorted(str(found.as_of) for found in store().like("risks")) == [
+        "2013-02-28",
+        "2013-03-01",
+    ]
 
 
 def _work(settings: Settings, ticker: str, failures: Any) -> None:
     try:
         for number in range(4):
-            about = outline(f"2013-02-{number + 10}", ticker=ticker, data_hash=str(number))
-            why = Shelf(settings).keep(about, REPORT.model_copy(update={"ticker": ticker}))
-            found = Shelf(settings).recall(about)
-            if why or not found.report or found.report.ticker != ticker:
-                failures.put(why or found.why)
+            about = key(f"2013-02-{number + 10}", ticker=ticker, data_hash=str(number))
+            why = ReportStore(settings).keep(about, REPORT.model_copy(update={"ticker": ticker}))
+            found, why_not = ReportStore(settings).find(about)
+            if why or not found or found.ticker != ticker:
+                failures.put(why or why_not)
     except BaseException as error:
         failures.put(repr(error))
         raise
@@ -285,7 +322,7 @@ def test_processes_that_share_the_embedded_store_do_not_collide(
     sample_settings: Callable[..., Settings],
 ) -> None:
     settings = sample_settings()
-    Shelf(settings).keep(outline(ticker="IBM"), REPORT)  # imports and weights, once for all
+    ReportStore(settings).keep(key(ticker="IBM"), REPORT)  # imports and weights, once for all
     context = multiprocessing.get_context("fork")
     failures = context.Queue()
     workers = [
@@ -311,30 +348,29 @@ def test_who_finds_the_embedded_store_open_elsewhere_waits_for_it(
     sample_settings: Callable[..., Settings],
 ) -> None:
     settings = sample_settings()
-    Shelf(settings).keep(outline(), REPORT)
+    ReportStore(settings).keep(key(), REPORT)
     context = multiprocessing.get_context("fork")
     opened = context.Event()
     holder = context.Process(target=_hold, args=(settings, opened))
     holder.start()
     assert opened.wait(30)
-    assert Shelf(settings).recall(outline()).report == REPORT
+    assert ReportStore(settings).find(key())[0] == REPORT
     holder.join(30)
     assert holder.exitcode == 0
 
 
-def test_an_outline_is_the_same_point_for_the_same_words_and_conditions() -> None:
-    one = outline()
-    assert one.id == outline().id
-    assert one.id != outline(writer="other").id
-    assert one.id != dataclasses.replace(one, text="other").id
+def test_a_key_is_the_same_point_for_the_same_parts() -> None:
+    one = key()
+    assert one.id == key().id
+    assert len({one.id, key(writer="other").id, key("2013-02-28").id, key(ticker="IBM").id}) == 4
 
 
-def test_a_found_report_takes_milliseconds(shelf: Callable[[], Shelf]) -> None:
-    shelf().keep(outline(), REPORT.model_copy(update={"markdown": "word " * 4000}))
+def test_a_found_report_takes_milliseconds(store: Callable[[], ReportStore]) -> None:
+    store().keep(key(), REPORT.model_copy(update={"markdown": "word " * 4000}))
     took = []
     for _ in range(5):
         began = time.perf_counter()
-        assert shelf().recall(outline()).report
+        assert store().find(key())[0]
         took.append(time.perf_counter() - began)
     assert min(took) < 0.05
 
@@ -343,6 +379,6 @@ def test_the_store_lies_below_the_profiles_own_folder(
     sample_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
     settings = sample_settings()
-    Shelf(settings).keep(outline(), REPORT)
+    ReportStore(settings).keep(key(), REPORT)
     assert (settings.state / "qdrant").is_dir()
     assert {path.name for path in tmp_path.iterdir()} == {"products"}

@@ -53,17 +53,20 @@ def test_it_writes_the_report_of_the_forecast_it_is_given(
 def test_what_it_shows_reads_like_a_note(
     sample_settings: Callable[..., Settings],
 ) -> None:
-    from stockcast.agents import exhibits
+    from stockcast.agents import display
 
     report, table = worlds.written(sample_settings(), worlds.subject(0))
-    cache = Cache(hit=False, why="there is no earlier report on AAPL", similarity=None)
+    cache = Cache(hit=False, why="there is no earlier report on AAPL")
     report = report.model_copy(update={"cache": cache})
-    assert exhibits.headline(report).data.startswith(f"# {report.headline}\n\n")
-    assert exhibits.note(report).data.startswith("## Executive Summary")
-    assert exhibits.recommendation(report).loc["stance"].item() == report.stance
-    shown = exhibits.facts(report)
+    assert display.headline(report).data.startswith(f"# {report.headline}\n\n")
+    assert display.note(report).data.startswith("## Executive Summary")
+    assert display.recommendation(report).loc["stance"].item() == report.stance
+    shown = display.facts_table(report)
     assert len(shown) == len(table)
     assert shown.loc["last_close", "in the text"] >= 1
+    folded = display.facts(report).data
+    assert folded.startswith("<details><summary>All ")
+    assert folded.count("<tr") == len(table) + 2
 
 
 def test_its_parameters_are_those_of_its_stage(sample_settings: Callable[..., Settings]) -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stockcast.agents import exhibits
+from stockcast.agents import display
 from stockcast.agents.facts import FactTable
-from stockcast.agents.page import page, sections_of, tidy
+from stockcast.agents.page import page, parts_of, tidy
 from stockcast.agents.state import SECTIONS
 from stockcast.contracts.prices import Freshness
 from stockcast.contracts.report import Fact, Report
@@ -28,11 +28,16 @@ Written = tuple[Report, FactTable]
         ("# Title\n* one\n2) two", "Title\n- one\n- two"),
         ("**bold** `code` | cell |", "bold code cell"),
         ("A [link](javascript:x) and ![p](http://x/y.png)", "A link and p"),
-        ("Closed at 1 USD [last_close].", "Closed at 1 USD [last_close]."),
+        ("Closed at {last_close}.", "Closed at {last_close}."),
+        (
+            "At {{ last_close }}, {q50_5:.2f} and {{{as_of}}}",
+            "At {last_close}, {q50_5} and {as_of}",
+        ),
+        ("{Not} {a slot} {", "Not a slot"),
         ("a\x00b\x1b[0m\u202ec", "a b [0m c"),
     ],
 )
-def test_markup_is_taken_out_and_references_stay(raw: str, shown: str) -> None:
+def test_markup_is_taken_out_and_slots_stay(raw: str, shown: str) -> None:
     assert tidy(raw) == shown
 
 
@@ -43,7 +48,7 @@ def test_no_text_of_a_model_is_html_or_a_link_on_the_page(text: str) -> None:
     shown = page(_REPORT.model_copy(update={"sections": sections}), _FACTS)
     assert "<" not in shown
     assert "](" not in shown
-    titles = [title for title, _ in sections_of(shown)]
+    titles = [title for title, _ in parts_of(shown)]
     assert titles.count("## Executive Summary") == 1
 
 
@@ -60,7 +65,7 @@ def test_raw_html_that_slips_through_is_escaped_where_the_page_is_made() -> None
 
 def test_the_sections_of_a_page_are_those_it_was_made_from(deterministic: list[Written]) -> None:
     report, _ = deterministic[0]
-    titles = [title for title, _ in sections_of(report.markdown)]
+    titles = [title for title, _ in parts_of(report.markdown)]
     assert titles[1:] == [f"## {title}" for title in (*SECTIONS.values(), "About This Report")]
 
 
@@ -85,4 +90,4 @@ def test_a_report_on_old_prices_says_how_old_and_still_passes(
     report, _ = worlds.written(sample_settings(), dataclasses.replace(about, forecast=aged))
     assert report.evaluation.status == "Pass"
     assert label in report.markdown
-    assert label in exhibits.headline(report).data
+    assert label in display.headline(report).data

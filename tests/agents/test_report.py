@@ -16,8 +16,8 @@ from stockcast.agents import record, write_report
 from stockcast.agents.facts import FactTable
 from stockcast.agents.graph import Event
 from stockcast.agents.inputs import gather, subject_of
-from stockcast.agents.memory import Kept
-from stockcast.agents.report import outline_of
+from stockcast.agents.memory import StoredReport
+from stockcast.agents.report import key_of
 from stockcast.contracts.report import Report
 from stockcast.errors import BadInput
 from stockcast.files import read_json, write_json
@@ -219,7 +219,7 @@ def test_an_outcome_that_was_not_known_yet_is_not_told(settings: Settings) -> No
     later = worlds.place(settings, end="2013-03-08")
     worlds.settle(settings, "AAPL", end="2013-03-08")
     earlier = [
-        Kept(
+        StoredReport(
             **{"ticker": "AAPL", "as_of": "2013-03-01", "stance": "NEUTRAL", "confidence": "Low"},
             **{"last_close": 1.0, "created_at": 0.0, "expires_at": 0.0, "report": ""},
         )
@@ -263,7 +263,7 @@ def test_what_no_fact_bears_out_is_struck_listed_and_not_shown(
         "May 2014",
     }
     assert "Tesla" not in report.markdown
-    assert "3 did not hold and were struck from Risks" in report.markdown
+    assert "3 others were struck from Risks" in report.markdown
     assert report.evaluation.status == "Pass"
 
 
@@ -272,7 +272,7 @@ def test_a_section_that_is_all_wrong_is_written_without_the_model(
 ) -> None:
     def wrong(role: str, body: dict[str, Any]) -> dict[str, Any]:
         return standin.truthful(role, body) | (
-            {"key_levels": "- Support at 1.11 USD.\n- Resistance at 9,999 USD."}
+            {"key_levels": "- Support at 1.11 USD.\n- Resistance at {no_such_fact}."}
             if role == "Draft"
             else {}
         )
@@ -530,12 +530,12 @@ def test_nothing_expensive_is_imported_for_the_room_itself() -> None:
     assert time.perf_counter() - began < 10
 
 
-def test_an_outline_names_all_that_a_report_was_made_from(settings: Settings) -> None:
+def test_a_key_names_all_that_a_report_was_made_from(settings: Settings) -> None:
     forecast = Workspace.of(settings).read_forecast("AAPL")
     assert forecast is not None
-    conditions = outline_of(settings, gather(settings, "AAPL", forecast)).conditions
-    assert conditions["data_hash"] == forecast.data_hash
-    assert set(conditions) == {
+    parts = key_of(settings, gather(settings, "AAPL", forecast)).parts
+    assert parts["data_hash"] == forecast.data_hash
+    assert set(parts) == {
         *(
             "data_hash",
             "model_version",

@@ -6,25 +6,24 @@ import pytest
 
 from stockcast.agents import paragraphs
 from stockcast.agents.facts import build
-from stockcast.agents.grounding import check
+from stockcast.agents.guard import check
+from stockcast.agents.slots import fill
 from stockcast.agents.stance import rule
 from tests.agents import worlds
 
 #: A skilful model that leans to neither side, so that only NEUTRAL is allowed.
 TABLE = build(worlds.subject(9, days=620, price=430, skilful=True, lean=0.1, horizon=5))
 RULING = rule(TABLE)
-WORDS = {name: fact.text for name, fact in TABLE.items()}
-WORDS["bare_close"] = f"{TABLE.number('last_close'):.2f}"
 
 BORNE_OUT = [
     "{company} shares finished {as_of} at {last_close}.",
-    "By {target_5} the model puts the close between {q10_5} and {q90_5} with 80% probability.",
-    "Half of the probability lies between {q25_5} and {q75_5}.",
-    "The 80% band is {q10_5} to {q90_5}, the 90% band {q05_5} to {q95_5}.",
-    "The 80% interval covered {coverage_80} of outcomes.",
+    "By {target_5} the model sees it between {q10_5} and {q90_5} with {level_80} probability.",
+    "{level_50} of the probability lies between {q25_5} and {q75_5}.",
+    "The {level_80} band is {q10_5} to {q90_5}, the {level_90} band {q05_5} to {q95_5}.",
+    "The {level_80} interval covered {coverage_80} of outcomes.",
     "Support lies at the 20-day low of {low_20d}; resistance at the 20-day high of {high_20d}.",
-    "The downside tail (5%) by {target_5} is {tail_low_move_5}.",
-    "The five-day horizon ends on {target_5}.",
+    "The downside tail ({level_5}) by {target_5} is {tail_low_move_5}.",
+    "The horizon of {horizon} ends on {target_5}.",
     "The forecast is for a close of {q50_5} on {target_5}.",
     "Realised volatility is {vol_20d}, annualised.",
     "Nothing in the forecast justifies a call to buy or to sell.",
@@ -33,7 +32,7 @@ BORNE_OUT = [
 INVENTED = {
     "a later day": "{company} shares finished {target_1} at {last_close}.",
     "a day's volatility as a year's": "Annualised volatility is {sigma_day}.",
-    "dollars as cents": "It last traded at {bare_close} cents.",
+    "dollars as cents": "It last traded at {last_close} cents.",
     "half for four per cent": "The model cuts the naive forecast's loss by half.",
     "a target beyond the forecast": "Our 12-month target stands at {q50_5}.",
     "a longer forecast": "The 20-day forecast is {q50_5}.",
@@ -44,10 +43,10 @@ INVENTED = {
     "an adverb before the stance": "The outlook is strongly bearish.",
     "confidence with words between": "Confidence in this view is high.",
     "conviction for confidence": "Our conviction is high.",
-    "a certainty": "The 80% interval will hold the close for sure.",
-    "the ends of another interval": "There is 80% probability between {q25_5} and {q75_5}.",
-    "the ends of a wider interval": "Half of the probability lies between {q10_5} and {q90_5}.",
-    "the coverage of another level": "Its 90% intervals contained {coverage_80} of outcomes.",
+    "a certainty": "The {level_80} interval will hold the close for sure.",
+    "the ends of another interval": "There is {level_80} probability between {q25_5} and {q75_5}.",
+    "the ends of a wider interval": "{level_50} of cases lie between {q10_5} and {q90_5}.",
+    "the coverage of another level": "Its {level_90} intervals contained {coverage_80} of cases.",
     "the last close as the forecast": "The forecast is for a close of {last_close} on {target_5}.",
     "a tail as the expected size": "Expect a {tail_high_move_5} swing by {target_5}.",
     "a product that no fact names": "Sales of the iPhone rose.",
@@ -56,7 +55,7 @@ INVENTED = {
 
 
 def flags(sentence: str) -> list[str]:
-    found = check({"text": sentence.format(**WORDS)}, TABLE, RULING.stance, RULING.confidence)
+    found = check({"text": sentence}, TABLE, RULING.stance, RULING.confidence)
     return [f"{flag.text}: {flag.why}" for flag in found]
 
 
@@ -74,9 +73,9 @@ def test_what_is_invented_is_flagged(sentence: str) -> None:
     ("seed", "said"),
     [
         (0, "there is no calendar of results"),
-        (1, "before the open, inside the horizon: the 80% [level_80] interval is 34.3% "),
-        (2, " interval is 2.7% [results_widening] narrower for it."),
-        (3, "[results_date], beyond the horizon."),
+        (1, "before the open, inside the horizon: the 80% interval is 34.3% wider for it."),
+        (2, " interval is 2.7% narrower for it."),
+        (3, "results are due on 2013-04-13, beyond the horizon."),
         (4, "no results ahead were known on 2013-03-01"),
     ],
 )
@@ -88,10 +87,8 @@ def test_results_ahead_are_told_and_checked(seed: int, said: str) -> None:
     def flagged(text: str) -> bool:
         return bool(check({"text": text}, table, ruling.stance, ruling.confidence))
 
-    assert said in line
+    assert said in fill(line, table)
     assert not flagged(line)
-    if "results_date" in table:
-        day = table["results_date"].text
-        assert flagged(line.replace(f"on {day}", f"on {table['as_of'].text}"))
-    for true, false in (("wider", "narrower"), ("narrower", "wider"), ("34.3%", "43.3%")):
-        assert true not in line or flagged(line.replace(true, false))
+    assert "{results_date}" not in line or flagged(line.replace("{results_date}", "{as_of}"))
+    for true, false in (("wider", "narrower"), ("narrower", "wider")):
+        assert f"}} {true}" not in line or flagged(line.replace(f"}} {true}", f"}} {false}"))

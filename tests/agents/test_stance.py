@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from stockcast.agents.claims import contradictions, statements
 from stockcast.agents.facts import FactTable, build
-from stockcast.agents.stance import contradictions, rule, statements
+from stockcast.agents.stance import rule
 from tests.agents import worlds
 from tests.drift import drift_report
 

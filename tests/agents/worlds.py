@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stockcast.agents import graph
+from stockcast.agents import analogues, graph
 from stockcast.agents.facts import LEVELS, FactTable, build
-from stockcast.agents.inputs import Inputs, measured
+from stockcast.agents.inputs import EarlierReport, Inputs, Subject, measured
 from stockcast.agents.news import News, NewsItem
 from stockcast.agents.report import document_of, start_of
-from stockcast.agents.subject import Memory, Subject
 from stockcast.calendars import next_sessions, sessions
 from stockcast.contracts.drift import Health
 from stockcast.contracts.forecast import Forecast
@@ -146,10 +145,11 @@ def subject(
         **options,
     }
     document = _with_results(forecast(ticker, frame, **given), seed % 5)
+    known = measured(frame)
     settled = int(rng.choice([0, 6, 45]))
     return Subject(
         forecast=document,
-        bars=measured(frame),
+        bars=known,
         ledger={
             "forecasts": settled + 3,
             "settled": settled,
@@ -160,6 +160,7 @@ def subject(
         drift=[None, drift_report(ticker), drift_report(ticker, "Degraded")][seed % 3],
         news=news(seed % 4),
         memories=memories(frame, seed % 3),
+        analogues=analogues.find(known, len(document.days)),
     )
 
 
@@ -187,7 +188,7 @@ def news(count: int) -> News:
     return News(tuple(items))
 
 
-def memories(frame: pd.DataFrame, count: int) -> tuple[Memory, ...]:
+def memories(frame: pd.DataFrame, count: int) -> tuple[EarlierReport, ...]:
     """So many earlier reports, of which the newest is not settled."""
     found = []
     for number in range(count):
@@ -195,7 +196,7 @@ def memories(frame: pd.DataFrame, count: int) -> tuple[Memory, ...]:
         close = float(frame.loc[day, "close"])
         move = 100 * (float(frame.loc[end, "close"]) / close - 1)
         known = (f"{end:%Y-%m-%d}", move, number % 2 == 0) if number else (None, None, None)
-        found.append(Memory(f"{day:%Y-%m-%d}", "NEUTRAL", "Low", close, *known))
+        found.append(EarlierReport(f"{day:%Y-%m-%d}", "NEUTRAL", "Low", close, *known))
     return tuple(found)
 
 

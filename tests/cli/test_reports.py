@@ -55,7 +55,8 @@ def test_it_prints_the_whole_report_as_one_json_document(root: Path, capsys: Out
 def test_without_json_it_shows_the_note_and_tells_who_wrote_it(root: Path, capsys: Output) -> None:
     assert main(["report", "AAPL", "--set", f"root={root}"]) == 0
     shown = capsys.readouterr()
-    assert "Executive Summary" in shown.out
+    assert "## Executive Summary" in shown.out
+    assert not [line for line in shown.out.split("\n") if line != line.rstrip()]
     assert "stockcast: critic: written by deterministic writer" in shown.err
     assert "stockcast: the report is new: there is no earlier report on AAPL." in shown.err
 
@@ -78,6 +79,22 @@ def test_a_model_that_is_not_there_is_said_and_the_report_still_comes(
     shown = capsys.readouterr()
     assert json.loads(shown.out)["writer"]["degraded"]
     assert "because no Ollama answered at its address" in shown.err
+
+
+def test_reports_are_searched_by_meaning(root: Path, capsys: Output) -> None:
+    arguments = ["reports", "--like", "a calm market without a direction", "--set", f"root={root}"]
+    assert main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    assert main(["report", "AAPL", "--set", f"root={root}"]) == 0
+    capsys.readouterr()
+    assert main([*arguments, "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["ticker"], found["as_of"]) == ("AAPL", "2013-03-01")
+    assert 0 < found["similarity"] < 1
+    assert main(arguments) == 0
+    assert found["headline"] in capsys.readouterr().out
+    assert main(["reports", "--like", " ", "--set", f"root={root}"]) == 2
+    assert "Expected words after --like" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("ticker", ["../../etc", "A B", ""])

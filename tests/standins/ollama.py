@@ -209,7 +209,7 @@ def facts_in(body: dict[str, Any]) -> dict[str, str]:
 
 
 def truthful(role: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer of the role's schema in which every figure is a fact."""
+    """Return an answer of the role's schema in which every figure is a slot."""
     facts = facts_in(body)
     return _ANSWERS[role](facts)
 
@@ -226,19 +226,18 @@ def speaking(draft: Callable[[dict[str, str]], dict[str, Any]]) -> Reply:
 def _analysis(facts: dict[str, str]) -> dict[str, Any]:
     return {
         "trend": "down",
-        "trend_reason": f"The RSI14 reads {facts['rsi14']} [rsi14].",
+        "trend_reason": "The RSI14 reads {rsi14}.",
         "volatility": "normal",
-        "volatility_reason": f"Realised volatility is {facts['vol_20d']} [vol_20d] annualised.",
-        "key_levels": [f"The 20-day low of {facts['low_20d']} [low_20d] is support."],
+        "volatility_reason": "Realised volatility is {vol_20d} annualised.",
+        "key_levels": ["The 20-day low of {low_20d} is support."],
         "risks": ["The model may be wrong."],
     }
 
 
 def _view(facts: dict[str, str]) -> dict[str, Any]:
-    count = facts["news_count"]
     return {
         "sentiment": "unknown",
-        "summary": f"The mood is hard to read from {count} [news_count] headlines.",
+        "summary": "The mood is hard to read from {news_count} headlines.",
         "catalysts": [],
     }
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from stockcast.agents.inputs import EarlierReport, Subject
 from stockcast.agents.names import company_of
-from stockcast.agents.subject import Memory, Subject
 from stockcast.bars import has_range
 from stockcast.contracts.forecast import QUANTILE_NAMES, QUANTILES, ForecastDay
 from stockcast.contracts.report import Fact
@@ -55,10 +55,6 @@ class FactTable(Mapping[str, Fact]):
     def __len__(self) -> int:
         return len(self._facts)
 
-    def text(self, name: str) -> str:
-        """Return how the fact ``name`` is written, with the reference that names it."""
-        return f"{self[name].text} [{name}]"
-
     def number(self, name: str) -> float:
         """Return the figure of ``name``; NaN when there is none."""
         return self[name].number if name in self else math.nan
@@ -71,16 +67,6 @@ class FactTable(Mapping[str, Fact]):
     def json(self) -> str:
         """Return the facts as JSON."""
         return _FACTS.dump_json(self.rows).decode()
-
-    @functools.cached_property
-    def key(self) -> int:
-        """The same for tables of the same facts."""
-        return hash(self.rows)
-
-    @functools.cached_property
-    def numbers(self) -> tuple[Fact, ...]:
-        """The facts that are figures."""
-        return tuple(fact for fact in self.rows if fact.is_number)
 
     @classmethod
     def of(cls, document: str) -> FactTable:
@@ -97,6 +83,7 @@ def build(subject: Subject) -> FactTable:
     maker.events()
     maker.past()
     maker.volatility()
+    maker.analogues()
     maker.skill()
     maker.ledger()
     maker.surroundings()
@@ -131,23 +118,35 @@ class _Maker:
         self.last = self.forecast.last_close
         self.days = self.forecast.days
 
-    def add(self, name: str, label: str, value: Any, unit: str, as_of: str | None = None) -> None:
-        """Add a fact unless there is no value."""
+    def add(
+        self,
+        name: str,
+        label: str,
+        value: Any,
+        unit: str,
+        as_of: str | None = None,
+        text: str | None = None,
+    ) -> None:
+        """Add a fact unless there is no value; ``text`` is how to write it, by default by unit."""
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             return
         value = value if isinstance(value, str) else float(value)
-        day, text = as_of or self.as_of, self._write(value, unit)
+        day, text = as_of or self.as_of, text or self._write(value, unit)
         self.facts.append(Fact(id=name, label=label, value=value, unit=unit, as_of=day, text=text))
+
+    def level(self, name: str, label: str, level: float) -> None:
+        """Add a share that is exact, without a digit behind the point."""
+        self.add(name, label, level, "%", text=f"{level:.0f}%")
 
     def _write(self, value: float | str, unit: str) -> str:
         if isinstance(value, str):
             return value
         styles = {
-            "%": f"{value:.1f}%",
+            "%": f"{value:.1f}%".replace("-0.0%", "0.0%"),
             "points": f"{value:.1f}",
             "ratio": f"{value:.3f}",
             "count": f"{value:,.0f}",
-            "days": f"{value:.0f} trading days",
+            "days": f"{value:.0f} trading day{'s' * (value != 1)}",
         }
         return styles.get(unit) or f"{self.forecast.price(value)} {unit}"
 
@@ -161,8 +160,8 @@ class _Maker:
         self.add("ticker", "Ticker", ticker, "text")
         self.add("company", "Company", company_of(ticker), "text")
         self.add("as_of", "Day of the report", self.as_of, "date")
-        self.add("last_close", "Last close", self.last, self.currency)
-        self.facts[-1] = self.facts[-1].model_copy(update={"text": self.forecast.closed_at})
+        closed = self.forecast.closed_at
+        self.add("last_close", "Last close", self.last, self.currency, text=closed)
         self.add("model_kind", "Kind of model", model.kind, "text")
         self.add("model_version", "Version of the model", model.version, "text")
         trained = model.trained_through
@@ -177,8 +176,9 @@ class _Maker:
             for name in LEVELS:
                 label = f"Forecast close on {day.date}, {_quantile(name)}"
                 self.add(f"{name}_{ahead}", label, getattr(day, name), self.currency)
+        self.level("level_5", "Level of the quantile q05", 5)
         for level, what in ((50, "q25 to q75"), (80, "q10 to q90"), (90, "q05 to q95")):
-            self.add(f"level_{level}", f"Nominal level of the interval {what}", level, "%")
+            self.level(f"level_{level}", f"Nominal level of the interval {what}", level)
 
     def forecast_end(self) -> None:
         for ahead in sorted({1, len(self.days)}):
@@ -202,8 +202,8 @@ class _Maker:
         label = f"Expected size of the move by {last.date}, either way"
         self.add(f"expected_move_{end}", label, _expected_size(last, self.last), "%")
 
-        self.add("rule_rise", "Probability of a rise from which BULLISH is allowed", LEAN, "%")
-        self.add("rule_fall", "Probability of a rise up to which BEARISH is", 100 - LEAN, "%")
+        self.level("rule_rise", "Probability of a rise from which BULLISH is allowed", LEAN)
+        self.level("rule_fall", "Probability of a rise up to which BEARISH is", 100 - LEAN)
 
     def events(self) -> None:
         known = event_wording.has_calendar(self.forecast)
@@ -266,6 +266,24 @@ class _Maker:
             self.add("vol_rank", "Share of days with lower realised volatility", rank, "%")
             self.add("vol_window", "Days over which volatility is ranked", len(known), "days")
 
+    def analogues(self) -> None:
+        like = self.subject.analogues
+        if like is None:
+            return
+        self.add("analogue_count", "Past days most like today", len(like.days), "count")
+        self.add("analogue_rises", "Share of them with a higher close then", like.rises, "%")
+        ends = (("median", 50), ("low", 10), ("high", 90))
+        for name, level in ends:
+            move = float(np.percentile(like.moves, level))
+            self.add(f"analogue_{name}_move", f"Move after them, {level}% quantile", move, "%")
+        usual = "Share of all past days with a higher close after as long"
+        self.add("usual_rises", usual, like.usual_rises, "%")
+        self.add("usual_median_move", "Median move after any past day", like.usual_median, "%")
+        for number, day in enumerate(like.days[:3], start=1):
+            name = f"analogue_{number}"
+            self.add(f"{name}_date", f"Day most like today, number {number}", str(day.day), "date")
+            self.add(f"{name}_move", f"Move from {day.day} to {day.end}", day.move, "%")
+
     def skill(self) -> None:
         skill = self.forecast.skill
         good = _yes(self.forecast.verdict.skilful)
@@ -278,7 +296,7 @@ class _Maker:
         self.add("skill_gain_low", "The same, lower end of its 95% interval", _gain(high), "%")
         self.add("skill_gain_high", "The same, upper end of its 95% interval", _gain(low), "%")
         if low is not None:
-            self.add("level_95", "Level of the interval of the skill", 95, "%")
+            self.level("level_95", "Level of the interval of the skill", 95)
         garch = skill.pinball_vs_garch
         self.add("skill_vs_garch", "Test loss over GARCH's", garch, "ratio")
         covered = skill.coverage_80
@@ -311,16 +329,20 @@ class _Maker:
         self.add(
             "news_count", "News items on the day of the report or before", len(news.items), "count"
         )
+        note = news.note.rstrip(".") or None
+        self.add("news_note", "Why there is no news, or not all", note, "text")
         for number, item in enumerate(news.items, start=1):
             label = f"News, {item.publisher}" if item.publisher else "News"
             self.add(f"news_{number}", label, item.title, "text", item.date)
             if item.summary:
                 self.add(f"news_{number}_summary", label, item.summary, "text", item.date)
+            source = item.publisher or None
+            self.add(f"news_{number}_publisher", "Who wrote it", source, "text", item.date)
             self.add(f"news_{number}_date", f"Date of news {number}", item.date, "date", item.date)
         for number, memory in enumerate(self.subject.memories, start=1):
             self._memory(number, memory)
 
-    def _memory(self, number: int, memory: Memory) -> None:
+    def _memory(self, number: int, memory: EarlierReport) -> None:
         name, when = f"past_{number}", memory.as_of
         self.add(f"{name}_date", f"Day of earlier report {number}", when, "date", when)
         stance = f"{memory.stance}/{memory.confidence}"

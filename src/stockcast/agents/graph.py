@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from stockcast.agents import grounding, prompts, stance, writer
+from stockcast.agents import guard, prompts, stance, writer
 from stockcast.agents.facts import FactTable
 from stockcast.agents.news import NewsItem
 from stockcast.agents.ollama import NoAnswer
@@ -178,13 +178,12 @@ def _performance(state: State, runtime: Runtime[Context]) -> State:
 
 def _expert(state: State, runtime: Runtime[Context]) -> State:
     facts = _facts(state)
-    news, note = news_of(state), state.get("note", "")
-    withheld = state.get("withheld", 0)
+    news, withheld = news_of(state), state.get("withheld", 0)
     turn = _Turn(EXPERT, state, runtime.context)
     answer = turn.take(
         MarketView,
-        lambda: prompts.expert(facts, news, note, withheld),
-        lambda: writer.survey(facts, news, note),
+        lambda: prompts.expert(facts, news, withheld),
+        lambda: writer.survey(facts, news),
     )
     return turn.update({"view": answer.model_dump_json()})
 
@@ -210,7 +209,7 @@ def _critic(state: State, runtime: Runtime[Context]) -> State:
     facts, draft = _facts(state), draft_of(state)
     ruling = stance.rule(facts)
     proposed = ruling.settle(draft.stance, draft.confidence)
-    flags = grounding.describe(grounding.check(prose_of(draft), facts, *proposed))
+    flags = guard.describe(guard.check(prose_of(draft), facts, *proposed))
     turn = _Turn(CRITIC, state, runtime.context)
     # what the deterministic writer wrote needs no model to read it
     written = state["parts"][GENERATOR]["by"] != writer.NAME

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from stockcast.agents import news
-from stockcast.agents.names import company_of
-from stockcast.agents.subject import Document, Memory, Subject
+from stockcast.agents.news import News
 from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput, StockcastError
@@ -18,11 +17,23 @@ from stockcast.workspace import Workspace
 if TYPE_CHECKING:
     import pandas as pd
 
-    from stockcast.agents.memory import Kept
-    from stockcast.agents.news import News
+    from stockcast.agents.analogues import Analogues
+    from stockcast.agents.memory import StoredReport
     from stockcast.settings import Settings
 
-__all__ = ["Inputs", "gather", "measured", "read_forecast", "subject_of"]
+__all__ = [
+    "EarlierReport",
+    "Inputs",
+    "Subject",
+    "gather",
+    "index_hash",
+    "measured",
+    "read_forecast",
+    "subject_of",
+    "times_like_these",
+]
+
+Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -33,25 +44,61 @@ class Inputs:
     drift: DriftReport | None
     news: News
 
-    def summary(self) -> str:
-        """Return what the report is about, in words."""
-        forecast = self.forecast
-        ticker, last = forecast.ticker, forecast.last_day
-        skill = "skilful" if forecast.verdict.skilful else "without skill"
-        headlines = "; ".join(item.title for item in self.news.items[:5]) or "none"
-        name = company_of(ticker) or ticker
-        return (
-            f"Report on {name} ({ticker}) as of {forecast.as_of}."
-            f" Last close {forecast.closed_at}."
-            f" Forecast for {last.date}: median {forecast.price(last.q50)}, 80% interval"
-            f" {forecast.price(last.q10)} to {forecast.price(last.q90)}; the model is {skill}."
-            f" Health: {self.health}. News: {headlines}"
-        )
-
     @property
     def health(self) -> str:
         """The health of the data, as the report will say it."""
         return self.drift.health.lower() if self.drift else "unknown"
+
+
+@dataclass(frozen=True)
+class EarlierReport:
+    """An earlier report on the same ticker, and how its forecast turned out.
+
+    Attributes:
+        as_of: day of that report.
+        stance: its stance.
+        confidence: its confidence.
+        last_close: the close of that day.
+        settled_on: the day that the forecast ended, when its outcome is in the ledger.
+        move: what the price had done by then, per cent.
+        inside: whether that was inside the 80% interval.
+    """
+
+    as_of: str
+    stance: str
+    confidence: str
+    last_close: float
+    settled_on: str | None = None
+    move: float | None = None
+    inside: bool | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """The documents that one report is written from.
+
+    Attributes:
+        forecast: what the report is about.
+        bars: open, high, low, close, volume, rsi14, macd and sigma by day, up to the forecast's.
+        ledger: the ticker's row of the ledger's summary, if it has one.
+        drift: the drift document of the ticker, if there is one.
+        news: what the source had, cleaned.
+        memories: earlier reports, newest first.
+        analogues: past days like that of the forecast, and what followed.
+    """
+
+    forecast: Forecast
+    bars: pd.DataFrame
+    ledger: Document | None = None
+    drift: DriftReport | None = None
+    news: News = field(default_factory=News)
+    memories: tuple[EarlierReport, ...] = ()
+    analogues: Analogues | None = None
+
+    @property
+    def ticker(self) -> str:
+        """Whose report it is."""
+        return self.forecast.ticker
 
 
 def read_forecast(settings: Settings, ticker: str) -> Forecast:
@@ -83,7 +130,7 @@ def gather(settings: Settings, ticker: str, forecast: Forecast) -> Inputs:
     return Inputs(forecast, _drift(settings, ticker), told)
 
 
-def subject_of(settings: Settings, inputs: Inputs, earlier: Sequence[Kept] = ()) -> Subject:
+def subject_of(settings: Settings, inputs: Inputs, earlier: Sequence[StoredReport] = ()) -> Subject:
     """Return all that the report is written from; ``earlier`` reports are marked with how their
     forecasts turned out.
 
@@ -92,14 +139,27 @@ def subject_of(settings: Settings, inputs: Inputs, earlier: Sequence[Kept] = ())
     """
     row, rows = _ledger(settings, inputs.forecast.ticker, with_rows=bool(earlier))
     as_of = str(inputs.forecast.as_of)
+    bars = measured(_bars(settings, inputs.forecast))
     return Subject(
         forecast=inputs.forecast,
-        bars=measured(_bars(settings, inputs.forecast)),
+        bars=bars,
         ledger=row,
         drift=inputs.drift,
         news=inputs.news,
         memories=tuple(_memory(entry, rows, as_of) for entry in earlier),
+        analogues=_analogues(settings, inputs.forecast, bars),
     )
+
+
+def times_like_these(settings: Settings, forecast: Forecast) -> Analogues | None:
+    """Return the past days most like that of ``forecast``, and what followed over its horizon.
+
+    None when the history is too short to compare.
+
+    Raises:
+        BadInput: the prices that the forecast was made from are gone.
+    """
+    return _analogues(settings, forecast, measured(_bars(settings, forecast)))
 
 
 def measured(bars: pd.DataFrame) -> pd.DataFrame:
@@ -110,6 +170,44 @@ def measured(bars: pd.DataFrame) -> pd.DataFrame:
         rsi14=features.rsi(bars["close"]),
         macd=features.macd(bars["close"]),
         sigma=features.volatility(bars),
+    )
+
+
+def _analogues(settings: Settings, forecast: Forecast, bars: pd.DataFrame) -> Analogues | None:
+    from stockcast.agents import analogues
+
+    return analogues.find(bars, len(forecast.days), _index(settings, forecast.ticker, bars))
+
+
+def index_hash(settings: Settings, ticker: str) -> str | None:
+    """Return the data hash of the prices of the index beside ``ticker``, if there are any."""
+    name, workspace = settings.index_of(ticker), Workspace.of(settings)
+    try:
+        pointer = workspace.read_pointer(name) if name != ticker else None
+    except BadInput:
+        return None  # its own stage says what is wrong; here only the stock is compared
+    there = pointer is not None and workspace.snapshot(name, pointer.data_hash).exists()
+    return pointer.data_hash if pointer is not None and there else None
+
+
+def _index(settings: Settings, ticker: str, bars: pd.DataFrame) -> pd.DataFrame | None:
+    """Return close and sigma of the ticker's index as known at each of its closes, if there are
+    prices of one."""
+    import pandas as pd
+
+    from stockcast import calendars, features
+    from stockcast.features.market import as_of_close
+    from stockcast.prices import snapshot
+
+    name, kept = settings.index_of(ticker), index_hash(settings, ticker)
+    if kept is None:
+        return None
+    beside = snapshot.load(Workspace.of(settings).snapshot(name, kept)).frame
+    closed = calendars.close_times(settings.market(name).exchange, pd.DatetimeIndex(beside.index))
+    ours = calendars.close_times(settings.market(ticker).exchange, pd.DatetimeIndex(bars.index))
+    known = {"close": beside["close"], "sigma": features.volatility(beside)}
+    return pd.DataFrame(
+        {key: as_of_close(column, closed, ours) for key, column in known.items()}, index=bars.index
     )
 
 
@@ -157,9 +255,9 @@ def _ledger(
     return figures, rows
 
 
-def _memory(entry: Kept, rows: pd.DataFrame | None, today: str) -> Memory:
+def _memory(entry: StoredReport, rows: pd.DataFrame | None, today: str) -> EarlierReport:
     """Return an earlier report with its outcome, if that was known on the day of this one."""
-    memory = Memory(entry.as_of, entry.stance, entry.confidence, entry.last_close)
+    memory = EarlierReport(entry.as_of, entry.stance, entry.confidence, entry.last_close)
     if rows is None:
         return memory
     mine = rows[(rows["as_of"] == memory.as_of) & (rows["target_date"] <= today)]
@@ -168,7 +266,7 @@ def _memory(entry: Kept, rows: pd.DataFrame | None, today: str) -> Memory:
     if whole.empty:
         return memory
     last = whole.iloc[-1]
-    return Memory(
+    return EarlierReport(
         memory.as_of,
         memory.stance,
         memory.confidence,

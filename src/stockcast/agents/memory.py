@@ -1,22 +1,21 @@
-"""Finished reports in Qdrant: found again by what they are about; the only module that knows it.
+"""Finished reports in Qdrant; the only module that knows it.
 
-A report is reused when the vector of what it is about is near enough (similarity above 0.95), when
-ticker, prices, model, news, prompts, writer and drift are the same, and when it is young enough.
-Figures barely move a vector, so it is the conditions that keep old news from being told about new
-prices.
+A report is reused when its key is equal: ticker, day, prices, model, forecast, news, prompts,
+writer and health. No likeness decides that: figures barely move a vector. Similarity serves the
+search over all reports by meaning (``stockcast reports --like``).
 
-Without ``qdrant_url`` the store is embedded. That belongs to one process at a time, so it is opened
-briefly, under a file lock. Vectors of different embedders do not compare: each has its collection.
+Without ``qdrant_url`` Qdrant runs in this process. Its own files are pickles, so one SQLite file of
+JSON and float32 keeps its points, and they are loaded into its memory when they are needed. Vectors
+of different embedders do not compare: each has its collection.
 """
 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import hashlib
 import json
-import pickle
 import re
-import shutil
 import sqlite3
 import time
 import uuid
@@ -24,34 +23,38 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from stockcast.agents import embedding, points
-from stockcast.contracts.report import Confidence, Report, Stance
+from stockcast.agents import embedding
+from stockcast.contracts.report import Confidence, Report, ReportMatch, Stance
 from stockcast.errors import Unavailable
-from stockcast.locks import locked
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     from stockcast.settings import Settings
 
-__all__ = ["COLLECTION", "Embedder", "Kept", "Outline", "Recall", "Shelf", "probe"]
+__all__ = [
+    "COLLECTION",
+    "OFFLINE",
+    "Embedder",
+    "ReportKey",
+    "ReportStore",
+    "StoredReport",
+    "embedders",
+    "probe",
+]
 
 #: The collection of the offline embedder; another one's has its name behind.
 COLLECTION = "stockcast_reports"
-#: Reports with a similarity up to this are about something else.
-SIMILAR = 0.95
 #: Reports kept per ticker, and seconds that a server has to answer.
 KEPT, PATIENCE = 50, 3
+#: Seconds to wait for another process that writes.
+BUSY = 30
 
 _NAMESPACE = uuid.UUID("6d4e5a52-6a55-5d0c-9c53-0a7a5c3a1f10")
-#: What the embedded store raises when its files are damaged.
-DAMAGE = (
-    *(ValueError, KeyError, TypeError, AttributeError, EOFError),
-    *(sqlite3.Error, pickle.PickleError),
-)
-#: What must be the same, and how the answer speaks of it.
-CONDITIONS = {
+#: What is in a key besides ticker and day, and how an answer speaks of it.
+KEY_PARTS = {
     "data_hash": "the prices",
     "model_version": "the model",
     "forecast": "the forecast",
@@ -60,8 +63,10 @@ CONDITIONS = {
     "writer": "the writer",
     "drift": "the health of the data",
 }
-
 _MANY = ("the prices", "the prompts")
+#: Sections in the order in which they say what a report is about; an embedder reads the first 256
+#: tokens.
+_TELLING = ("headline", "market_sentiment", "risks", "technical_outlook", "executive_summary")
 
 
 @dataclass(frozen=True)
@@ -82,31 +87,45 @@ class Embedder:
 OFFLINE = Embedder(embedding.NAME, embedding.embed)
 
 
+def embedders(settings: Settings) -> tuple[Embedder, ...]:
+    """Return the embedders of the settings, the preferred first; the offline one is the last."""
+    if not settings.ollama_base_url:
+        return (OFFLINE,)
+
+    def ask(text: str) -> list[float]:
+        from stockcast.agents import ollama
+
+        try:
+            return ollama.embed(settings, text)
+        except ollama.NoAnswer as error:
+            raise Unavailable(error.reason) from None
+
+    return Embedder(settings.ollama_embedding_model, ask), OFFLINE
+
+
 @dataclass(frozen=True)
-class Outline:
-    """What a report is about, before it is written.
+class ReportKey:
+    """What a report is made from, known before it is written.
 
     Attributes:
         ticker: whose report.
         as_of: its day.
-        text: ticker, day, forecast, drift and news in words; this is embedded.
-        conditions: what a report to reuse must have been made from, by the keys above.
+        parts: hashes and versions by the names of :data:`KEY_PARTS`.
     """
 
     ticker: str
     as_of: str
-    text: str
-    conditions: Mapping[str, str]
+    parts: Mapping[str, str]
 
     @property
     def id(self) -> str:
-        """The same for the same outline, so that rewriting a report replaces it."""
-        content = json.dumps([self.ticker, self.text, dict(self.conditions)], sort_keys=True)
+        """The same for the same key, so that rewriting a report replaces it."""
+        content = json.dumps([self.ticker, self.as_of, dict(self.parts)], sort_keys=True)
         return str(uuid.uuid5(_NAMESPACE, hashlib.sha256(content.encode()).hexdigest()))
 
 
-class Kept(BaseModel):
-    """A report as the store has it: with its outline's conditions, and when it expires.
+class StoredReport(BaseModel):
+    """A report as the store has it: the parts of its key, and when it expires.
 
     Times are seconds since 1970; ``report`` is the JSON of the contract.
     """
@@ -127,27 +146,17 @@ class Kept(BaseModel):
     stance: Stance
     confidence: Confidence
     last_close: float
-    report: str
+    headline: str = ""
+    report: str = ""
 
-    def changed(self, outline: Outline) -> list[str]:
-        """Return in words which of the conditions are not the outline's."""
+    def changed(self, key: ReportKey) -> list[str]:
+        """Return in words which parts of its key differ from ``key``."""
         return [
-            words
-            for key, words in CONDITIONS.items()
-            if getattr(self, key) != outline.conditions[key]
+            words for name, words in KEY_PARTS.items() if getattr(self, name) != key.parts[name]
         ]
 
 
-@dataclass(frozen=True)
-class Recall:
-    """What the shelf answered: a report or none, and why."""
-
-    report: Report | None
-    why: str
-    similarity: float | None = None
-
-
-class Shelf:
+class ReportStore:
     """The reports of one profile.
 
     Args:
@@ -163,96 +172,114 @@ class Shelf:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._settings, self._embedders, self._now = settings, tuple(embedders), now
-        self._known: dict[str, list[tuple[Kept, float]]] = {}
-        self._vectors: dict[str, tuple[str, list[float]]] = {}
 
-    def recall(self, outline: Outline) -> Recall:
-        """Return a report to reuse, or why there is none; a store that fails is a reason."""
+    def find(self, key: ReportKey) -> tuple[Report | None, str]:
+        """Return the report with this very key, or None, and why; a store that fails is a why."""
         if self._settings.report_ttl == 0:
-            return Recall(None, "reuse is switched off (report_ttl is 0)")
+            return None, "reuse is switched off (report_ttl is 0)"
         try:
-            return self._same(outline) or self._nearest(outline)
+            with _connected(self._settings, key.ticker) as client:
+                kept = self._with_key(client, key)
+                return self._hit(kept) if kept else (None, self._why_none(client, key))
         except Unavailable as error:
-            return Recall(None, f"the memory of reports cannot be used ({error})")
+            return None, f"the memory of reports cannot be used ({error})"
 
-    def keep(self, outline: Outline, report: Report) -> str | None:
-        """Keep ``report`` under its outline; return why not when that fails."""
-        kept = Kept(
-            ticker=outline.ticker,
-            as_of=outline.as_of,
-            **outline.conditions,
+    def keep(self, key: ReportKey, report: Report) -> str | None:
+        """Keep ``report`` under its key; return why not when that fails."""
+        kept = StoredReport(
+            ticker=key.ticker,
+            as_of=key.as_of,
+            **key.parts,
             created_at=self._now(),
             expires_at=self._now() + self._settings.report_ttl,
             stance=report.stance,
             confidence=report.confidence,
             last_close=report.last_close,
+            headline=report.headline,
             report=report.model_dump_json(),
         )
         try:
-            collection, vector = self._vector(outline.text)
-            with _connected(self._settings) as client:
-                store = _Store(client, collection)
-                store.put(outline.id, vector, kept)
-                store.thin(outline.ticker, KEPT)
+            # the store is not open meanwhile
+            collection, vector = self._vector(_gist(report))
+            with _connected(self._settings, key.ticker) as client:
+                client.put(collection, key.id, vector, kept)
+                client.thin(collection, key.ticker, KEPT)
         except Unavailable as error:
             return str(error)
         return None
 
-    def similar(self, outline: Outline, limit: int = 3) -> list[Kept]:
-        """Return what is known of earlier reports on the same ticker, the most similar first."""
+    def earlier(self, key: ReportKey, limit: int = 3) -> list[StoredReport]:
+        """Return the last reports on the same ticker of earlier days, newest first, one a day."""
         try:
-            found = self._candidates(outline)
+            with _connected(self._settings, key.ticker) as client:
+                found = self._newest(client, key.ticker)
         except Unavailable:
             return []
-        earlier: dict[str, Kept] = {}
-        for kept, _ in found:
-            if kept.as_of < outline.as_of:
-                earlier.setdefault(kept.as_of, kept)
-        return list(earlier.values())[:limit]
+        days: dict[str, StoredReport] = {}
+        for kept in found:
+            if kept.as_of < key.as_of:
+                days.setdefault(kept.as_of, kept)
+        return [days[day] for day in sorted(days, reverse=True)][:limit]
 
-    def _same(self, outline: Outline) -> Recall | None:
-        """Return the report of the very same outline, which needs no vector to be found."""
+    def like(self, text: str, limit: int = 10) -> list[ReportMatch]:
+        """Return the reports whose meaning is nearest to ``text``, of every ticker, nearest first.
+
+        Raises:
+            Unavailable: the store or every embedder fails.
+        """
+        collection, vector = self._vector(text)
         with _connected(self._settings) as client:
-            for embedder in self._embedders:
-                kept = _Store(client, embedder.collection).get(outline.id)
-                if kept and self._young(kept):
-                    return self._hit(kept, 1.0)
+            found = client.nearest(collection, vector, 4 * limit)
+        best: dict[tuple[str, str], ReportMatch] = {}
+        for kept, similarity in found:
+            best.setdefault((kept.ticker, kept.as_of), _match(kept, similarity))
+        return list(best.values())[:limit]
+
+    def _with_key(self, client: _Client, key: ReportKey) -> StoredReport | None:
+        for embedder in self._embedders:
+            kept = client.get(embedder.collection, key.id)
+            if kept and self._young(kept):
+                return kept
         return None
 
-    def _nearest(self, outline: Outline) -> Recall:
-        found = self._candidates(outline)
-        if not found:
-            return Recall(None, f"there is no earlier report on {outline.ticker}")
-        best, similarity = max(found, key=lambda pair: (*self._fitness(outline, *pair), pair[1]))
-        why = self._objection(outline, best, similarity)
-        return Recall(None, why, similarity) if why else self._hit(best, similarity)
+    def _newest(self, client: _Client, ticker: str) -> list[StoredReport]:
+        found = [
+            kept
+            for embedder in self._embedders
+            for kept in client.of(embedder.collection, ticker, KEPT)
+        ]
+        return sorted(found, key=lambda kept: kept.created_at, reverse=True)
 
-    def _hit(self, kept: Kept, similarity: float) -> Recall:
-        age = _span(self._now() - kept.created_at)
-        same = ", ".join(list(CONDITIONS.values())[:-1])
-        why = f"written {age} ago; {same} and {list(CONDITIONS.values())[-1]} are the same"
+    def _hit(self, kept: StoredReport) -> tuple[Report | None, str]:
+        *most, last = KEY_PARTS.values()
         try:
             report = Report.model_validate_json(kept.report)
         except ValidationError:  # another version wrote it
-            return Recall(None, "the last report is not of this program's version", similarity)
-        return Recall(report, f"{why} (similarity {similarity:.3f})", similarity)
+            return None, "the last report is not of this program's version"
+        age = _span(self._now() - kept.created_at)
+        return report, f"written {age} ago; {', '.join(most)} and {last} are the same"
 
-    def _candidates(self, outline: Outline) -> list[tuple[Kept, float]]:
-        """Return the reports on the ticker with their similarity; the second time from memory."""
-        if outline.id not in self._known:
-            collection, vector = self._vector(outline.text)
-            with _connected(self._settings) as client:
-                found = _Store(client, collection).nearest(vector, outline.ticker, KEPT)
-            self._known[outline.id] = found
-        return self._known[outline.id]
+    def _why_none(self, client: _Client, key: ReportKey) -> str:
+        found = self._newest(client, key.ticker)
+        if not found:
+            return f"there is no earlier report on {key.ticker}"
+        nearest = min(found, key=lambda kept: len(kept.changed(key)))
+        changed = nearest.changed(key)
+        days = f" (the last report is as of {nearest.as_of}, this one as of {key.as_of})"
+        days = days if nearest.as_of != key.as_of else ""
+        if changed or days:
+            words = " and ".join(changed) or "the day"
+            verb = "have" if len(changed) > 1 or words in _MANY else "has"
+            return f"{words} {verb} changed since the last report{days}"
+        age, most = _span(self._now() - nearest.created_at), _span(self._settings.report_ttl)
+        return f"the last report expired: it is {age} old, and may be {most}"
+
+    def _young(self, kept: StoredReport) -> bool:
+        age = self._now() - kept.created_at
+        return 0 <= age < self._settings.report_ttl and self._now() < kept.expires_at
 
     def _vector(self, text: str) -> tuple[str, list[float]]:
-        """Return the vector of ``text`` and its collection. No store is open meanwhile."""
-        if text not in self._vectors:
-            self._vectors[text] = self._embedded(text)
-        return self._vectors[text]
-
-    def _embedded(self, text: str) -> tuple[str, list[float]]:
+        """Return the collection of the first embedder that answers, and its vector of ``text``."""
         *first, last = self._embedders
         for embedder in first:
             with contextlib.suppress(Unavailable):
@@ -260,79 +287,78 @@ class Shelf:
         self._embedders = (last,)  # what failed once would only cost its patience again
         return last.collection, last.embed(text)
 
-    def _fitness(self, outline: Outline, kept: Kept, score: float) -> tuple[int, ...]:
-        equal = len(CONDITIONS) - len(kept.changed(outline))
-        return equal, int(self._young(kept)), int(score > SIMILAR), int(kept.created_at)
 
-    def _young(self, kept: Kept) -> bool:
-        age = self._now() - kept.created_at
-        return 0 <= age < self._settings.report_ttl and self._now() < kept.expires_at
+class _Client:
+    """An open Qdrant: a server, or one in this process whose points a file keeps."""
 
-    def _objection(self, outline: Outline, kept: Kept, similarity: float) -> str | None:
-        """Return why ``kept`` is not to be reused."""
-        changed = kept.changed(outline)
-        if changed:
-            days = (
-                f" (the last report is as of {kept.as_of}, this one as of {outline.as_of})"
-                if kept.as_of != outline.as_of
-                else ""
-            )
-            verb = "have" if len(changed) > 1 or changed[0] in _MANY else "has"
-            return f"{' and '.join(changed)} {verb} changed since the last report{days}"
-        if not self._young(kept):
-            age = _span(self._now() - kept.created_at)
-            most = _span(self._settings.report_ttl)
-            return f"the last report expired: it is {age} old, and may be {most}"
-        if similarity <= SIMILAR:
-            return f"the nearest report has a similarity of {similarity:.3f}, not above {SIMILAR}"
-        return None
+    def __init__(self, client: Any, file: sqlite3.Connection | None = None) -> None:
+        self._client, self._file = client, file
 
-
-class _Store:
-    """One collection of an open Qdrant."""
-
-    def __init__(self, client: Any, collection: str) -> None:
-        self._client, self._collection = client, collection
-
-    def get(self, name: str) -> Kept | None:
+    def get(self, collection: str, name: str) -> StoredReport | None:
         """Return what a point holds."""
-        if not self._client.collection_exists(self._collection):
+        if not self._client.collection_exists(collection):
             return None
-        found = self._client.retrieve(self._collection, [name], with_payload=True)
-        return Kept.model_validate(found[0].payload) if found else None
+        found = self._client.retrieve(collection, [name], with_payload=True)
+        return StoredReport.model_validate(found[0].payload) if found else None
 
-    def put(self, name: str, vector: list[float], kept: Kept) -> None:
+    def put(self, collection: str, name: str, vector: list[float], kept: StoredReport) -> None:
         """Write a point, and the collection when there is none."""
+        payload = kept.model_dump()
+        self.load(collection, [(name, vector, payload)])
+        if self._file is not None:
+            row = (collection, name, kept.ticker, _packed(vector), json.dumps(payload))
+            self._file.execute("INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?)", row)
+
+    def load(self, collection: str, points: Sequence[tuple[str, list[float], Any]]) -> None:
+        """Put points into Qdrant alone."""
         from qdrant_client import models
 
-        if not self._client.collection_exists(self._collection):
-            size = models.VectorParams(size=len(vector), distance=models.Distance.COSINE)
-            self._client.create_collection(self._collection, vectors_config=size)
-        point = models.PointStruct(id=name, vector=vector, payload=kept.model_dump())
-        self._client.upsert(self._collection, [point], wait=True)
+        if not self._client.collection_exists(collection):
+            size = models.VectorParams(size=len(points[0][1]), distance=models.Distance.COSINE)
+            self._client.create_collection(collection, vectors_config=size)
+        made = [models.PointStruct(id=n, vector=v, payload=p) for n, v, p in points]
+        self._client.upsert(collection, made, wait=True)
 
-    def nearest(self, vector: list[float], ticker: str, limit: int) -> list[tuple[Kept, float]]:
-        """Return content and similarity of the reports on ``ticker``, the nearest first."""
-        if not self._client.collection_exists(self._collection):
+    def of(self, collection: str, ticker: str, limit: int) -> list[StoredReport]:
+        """Return the reports on ``ticker``, without their text."""
+        if not self._client.collection_exists(collection):
             return []
-        found = self._client.query_points(
-            self._collection, query=vector, query_filter=_of(ticker), limit=limit, with_payload=True
+        fields = [name for name in StoredReport.model_fields if name != "report"]
+        found, _ = self._client.scroll(
+            collection, scroll_filter=_about(ticker), limit=limit, with_payload=fields
         )
-        return [(Kept.model_validate(point.payload), float(point.score)) for point in found.points]
+        return [StoredReport.model_validate(point.payload) for point in found]
 
-    def thin(self, ticker: str, most: int) -> None:
+    def nearest(
+        self, collection: str, vector: list[float], limit: int
+    ) -> list[tuple[StoredReport, float]]:
+        """Return reports with their similarity, -1 to 1, the nearest first."""
+        if not self._client.collection_exists(collection):
+            return []
+        found = self._client.query_points(collection, query=vector, limit=limit, with_payload=True)
+        return [
+            (StoredReport.model_validate(point.payload), float(point.score))
+            for point in found.points
+        ]
+
+    def thin(self, collection: str, ticker: str, most: int) -> None:
         """Remove all but the newest reports on ``ticker``."""
-        count = self._client.count(self._collection, count_filter=_of(ticker)).count
+        count = self._client.count(collection, count_filter=_about(ticker)).count
         if count <= most:
             return
         points, _ = self._client.scroll(
-            self._collection,
-            scroll_filter=_of(ticker),
-            limit=count,
-            with_payload=["created_at"],
+            collection, scroll_filter=_about(ticker), limit=count, with_payload=["created_at"]
         )
         oldest = sorted(points, key=lambda point: point.payload["created_at"])[: count - most]
-        self._client.delete(self._collection, [point.id for point in oldest])
+        names = [point.id for point in oldest]
+        self._client.delete(collection, names)
+        if self._file is not None:
+            self._file.executemany("DELETE FROM points WHERE id = ?", [(name,) for name in names])
+
+    def count(self) -> int:
+        """Return how many reports there are."""
+        names = [found.name for found in self._client.get_collections().collections]
+        return sum(self._client.count(n).count for n in names if n.startswith(COLLECTION))
 
 
 def probe(settings: Settings) -> str:
@@ -342,14 +368,28 @@ def probe(settings: Settings) -> str:
         Unavailable: the store cannot be used.
     """
     with _connected(settings) as client:
-        names = [found.name for found in client.get_collections().collections]
-        ours = [name for name in names if name.startswith(COLLECTION)]
-        count = sum(client.count(name).count for name in ours)
-    where = settings.qdrant_url or str(Workspace.of(settings).qdrant)
-    return f"{count} reports at {where}"
+        count = client.count()
+    return f"{count} reports at {settings.qdrant_url or Workspace.of(settings).qdrant}"
 
 
-def _of(ticker: str) -> Any:
+def _match(kept: StoredReport, similarity: float) -> ReportMatch:
+    return ReportMatch(
+        ticker=kept.ticker,
+        as_of=dt.date.fromisoformat(kept.as_of),
+        headline=kept.headline,
+        stance=kept.stance,
+        confidence=kept.confidence,
+        similarity=round(similarity, 4),
+        created_at=dt.datetime.fromtimestamp(kept.created_at, dt.UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _gist(report: Report) -> str:
+    """Return the text by whose meaning the report is found."""
+    return "\n".join(report.sections.get(name, "") for name in _TELLING)
+
+
+def _about(ticker: str) -> Any:
     from qdrant_client import models
 
     match = models.FieldCondition(key="ticker", match=models.MatchValue(value=ticker))
@@ -357,20 +397,23 @@ def _of(ticker: str) -> Any:
 
 
 @contextlib.contextmanager
-def _connected(settings: Settings) -> Iterator[Any]:
+def _connected(settings: Settings, ticker: str | None = None) -> Iterator[_Client]:
+    """Open Qdrant; an embedded one knows the points on ``ticker`` alone when it is given."""
     from qdrant_client.common.client_exceptions import QdrantException
     from qdrant_client.http.exceptions import ApiException
 
+    # the last four: what comes of an answer, or of a file, that is not what it should be
+    faults = (QdrantException, ApiException, OSError, RuntimeError, sqlite3.Error)
     try:
-        with _server(settings) if settings.qdrant_url else _embedded(settings) as client:
+        with _server(settings) if settings.qdrant_url else _embedded(settings, ticker) as client:
             yield client
-    except (QdrantException, ApiException, OSError, RuntimeError, *DAMAGE) as error:
+    except (*faults, ValueError, KeyError, TypeError, AttributeError) as error:
         said = " ".join(str(error).split())[:120] or type(error).__name__
         raise Unavailable(f"{type(error).__name__}: {said}") from None
 
 
 @contextlib.contextmanager
-def _server(settings: Settings) -> Iterator[Any]:
+def _server(settings: Settings) -> Iterator[_Client]:
     from qdrant_client import QdrantClient
 
     key = settings.qdrant_api_key
@@ -381,31 +424,60 @@ def _server(settings: Settings) -> Iterator[Any]:
         check_compatibility=False,
     )
     try:
-        yield client
+        yield _Client(client)
     finally:
         client.close()
 
 
 @contextlib.contextmanager
-def _embedded(settings: Settings) -> Iterator[Any]:
-    # what QdrantClient(path=...) wraps: the wrapper takes ten times as long to open as the store
+def _embedded(settings: Settings, ticker: str | None) -> Iterator[_Client]:
+    # what QdrantClient(":memory:") wraps: the wrapper takes ten times as long to open
     from qdrant_client.local.qdrant_local import QdrantLocal
 
-    points.guard()
     folder = Workspace.of(settings).qdrant
-    with locked(folder.with_name("qdrant.lock")):
-        try:
-            client = QdrantLocal(location=str(folder))
-        except DAMAGE:
-            # cut short by a crash; it holds nothing that cannot be written again
-            broken = folder.with_name("qdrant.broken")
-            shutil.rmtree(broken, ignore_errors=True)
-            folder.rename(broken)
-            client = QdrantLocal(location=str(folder))
-        try:
-            yield client
-        finally:
-            client.close()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "points.sqlite"
+    try:
+        file, rows = _opened(path, ticker)
+    except (sqlite3.DatabaseError, ValueError):
+        # cut short by a crash; it holds nothing that cannot be written again
+        path.replace(path.with_suffix(".broken"))
+        file, rows = _opened(path, ticker)
+    client = QdrantLocal(":memory:")
+    try:
+        with file:  # one transaction
+            known = _Client(client, file)
+            for collection, points in rows.items():
+                known.load(collection, points)
+            yield known
+    finally:
+        file.close()
+        client.close()
+
+
+def _opened(path: Any, ticker: str | None) -> tuple[sqlite3.Connection, dict[str, list[Any]]]:
+    """Return the file and its points by collection: name, vector and content."""
+    file = sqlite3.connect(path, timeout=BUSY)
+    try:
+        file.execute(
+            "CREATE TABLE IF NOT EXISTS points (collection TEXT, id TEXT, ticker TEXT, vector BLOB,"
+            " payload TEXT, PRIMARY KEY (collection, id))"
+        )
+        rows: dict[str, list[Any]] = {}
+        for collection, name, vector, payload in file.execute(
+            "SELECT collection, id, vector, payload FROM points WHERE ticker = ? OR ? IS NULL",
+            (ticker, ticker),
+        ):
+            point = (name, np.frombuffer(vector, np.float32).tolist(), json.loads(payload))
+            rows.setdefault(collection, []).append(point)
+    except BaseException:
+        file.close()
+        raise
+    return file, rows
+
+
+def _packed(vector: Sequence[float]) -> bytes:
+    return np.asarray(vector, np.float32).tobytes()
 
 
 def _span(seconds: float) -> str:

@@ -16,7 +16,7 @@ from stockcast.agents.state import ROLES, SECTIONS
 from stockcast.agents.writer import NAME
 from stockcast.contracts.report import Grounding, Report, Writer
 
-__all__ = ["ABOUT", "about", "header", "labels", "page", "sections_of", "tidy"]
+__all__ = ["ABOUT", "page", "parts_of", "tidy"]
 
 ABOUT = "About This Report"
 
@@ -25,13 +25,13 @@ _BLOCK = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
 _BULLET = re.compile(r"^\s*(?:[-•*–]|\d{1,2}[.)])\s+(?=\S)", re.MULTILINE)
 _TITLE = re.compile(r"^\s*#{1,6}\s*", re.MULTILINE)
-_LABEL = r"\*\*{}:\*\* *"
+_SLOT = re.compile(r"\{{1,3} ?([a-z][a-z0-9_]{0,40}) ?(?::[^{}\n]{0,12})?\}{1,3}")
 
 
 def tidy(text: str) -> str:
     """Return a model's text as plain lines: no markup, no control characters, ``- `` for bullets.
 
-    References in brackets stay; they are checked before they go.
+    Slots stay, however many braces or formats a model gives them.
     """
     for _ in range(3):  # markup may be escaped, and escaped again
         text = html.unescape(_TAG.sub(" ", _BLOCK.sub(" ", text)))
@@ -41,7 +41,8 @@ def tidy(text: str) -> str:
         for c in text
     )
     text = _BULLET.sub("- ", _TITLE.sub("", _LINK.sub(r"\1", _TAG.sub(" ", text))))
-    text = re.sub(r"[`*#|<>~\\{}]|__", "", text)
+    text = _SLOT.sub("\x02\\1\x03", text)
+    text = re.sub(r"[`*#|<>~\\{}]|__", "", text).replace("\x02", "{").replace("\x03", "}")
     lines = (" ".join(line.split()) for line in text.split("\n"))
     return "\n".join(line for line in lines if line.strip(" -"))
 
@@ -51,17 +52,17 @@ def page(report: Report, facts: FactTable) -> str:
     sections = report.sections
     parts = [
         f"# {_safe(sections['headline'])}",
-        header(facts, report.stance, report.confidence),
+        _header(facts, report.stance, report.confidence),
     ]
     for name, title in SECTIONS.items():
         body = _paragraphs(sections[name])
         if name == "rationale":
-            body = f"{labels(report.stance, report.confidence)}\n\n**Rationale:** {body}"
+            body = f"{_labels(report.stance, report.confidence)}\n\n**Rationale:** {body}"
         parts += [f"## {title}", body]
-    return "\n\n".join([*parts, f"## {ABOUT}", about(report, facts)]) + "\n"
+    return "\n\n".join([*parts, f"## {ABOUT}", _about(report, facts)]) + "\n"
 
 
-def header(facts: FactTable, stance: str, confidence: str) -> str:
+def _header(facts: FactTable, stance: str, confidence: str) -> str:
     """Return the line below the title: whose report, of which day, at which price."""
     ticker = facts["ticker"].text
     company = facts["company"].text if "company" in facts else ticker
@@ -72,12 +73,12 @@ def header(facts: FactTable, stance: str, confidence: str) -> str:
     )
 
 
-def labels(stance: str, confidence: str) -> str:
+def _labels(stance: str, confidence: str) -> str:
     """Return stance and confidence as the recommendation shows them."""
     return f"**Market Stance:** {stance}\n\n**Confidence:** {confidence}"
 
 
-def about(report: Report, facts: FactTable) -> str:
+def _about(report: Report, facts: FactTable) -> str:
     """Return who wrote the report, what was checked and struck, and what it was made from."""
     model = report.model
     lines = [
@@ -96,18 +97,14 @@ def about(report: Report, facts: FactTable) -> str:
     return "\n".join(f"- {_safe(line)}" for line in lines)
 
 
-def sections_of(markdown: str) -> list[tuple[str, str]]:
-    """Return title and text of each part of a page, in order; the first is the headline's."""
-    found = re.split(r"^(#{1,2}) +(.*)$", markdown, flags=re.MULTILINE)
+def parts_of(markdown: str) -> list[tuple[str, str]]:
+    """Return heading and text of each part of a page, in order; the first is the headline's."""
+    found = re.split(r"^(#{1,2} .*)$", markdown, flags=re.MULTILINE)
     lead = [("", found[0].strip())] if found[0].strip() else []
-    parts = zip(found[1::3], found[2::3], found[3::3], strict=True)
-    return lead + [(f"{mark} {title.strip()}", text.strip()) for mark, title, text in parts]
-
-
-def label_of(name: str, text: str) -> str | None:
-    """Return what stands behind the label ``name``; None if it is not there exactly once."""
-    found = re.findall(rf"^{_LABEL.format(re.escape(name))}(.*)$", text, re.MULTILINE)
-    return found[0].strip() if len(found) == 1 else None
+    return lead + [
+        (heading.strip(), text.strip())
+        for heading, text in zip(found[1::2], found[2::2], strict=True)
+    ]
 
 
 def _authors(writer: Writer) -> list[str]:
@@ -136,13 +133,13 @@ def _names(roles: Sequence[str]) -> str:
 
 
 def _checked(grounding: Grounding, facts: int) -> str:
-    line = f"{grounding.checked} claims were checked against {facts} facts"
+    line = f"{grounding.matched} claims were put in by code from {facts} facts"
     struck = grounding.struck
     if not struck:
-        return f"{line}; all of them hold."
+        return f"{line}; nothing was struck."
     # what was struck is not told again here; the JSON of the report has it
     where = {flag.section: SECTIONS.get(flag.section, "Headline") for flag in struck}
-    return f"{line}; {len(struck)} did not hold and were struck from {', '.join(where.values())}."
+    return f"{line}; {len(struck)} others were struck from {', '.join(where.values())}."
 
 
 def _paragraphs(text: str) -> str:

@@ -1,6 +1,6 @@
 """Paragraphs of the deterministic writer: trend, volatility, levels, risks and track record.
 
-Each function yields sentences; what a short history does not give is left out.
+Each function yields sentences with slots; what a short history does not give is left out.
 """
 
 from __future__ import annotations
@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stockcast.agents.facts import FactTable
-from stockcast.agents.phrases import end_of, listed, moved, side_of, span
 
 __all__ = [
     "REGIMES",
+    "end_of",
     "levels",
     "momentum",
+    "moved",
     "outlook",
     "regime_of",
     "risks",
+    "side_of",
     "track_record",
     "trend",
     "trend_of",
@@ -45,6 +47,25 @@ _REGIME_RISKS = {
 }
 
 
+def end_of(facts: FactTable) -> str:
+    """Return what the ids of the last forecast day end in."""
+    return f"{facts.number('horizon'):.0f}"
+
+
+def moved(facts: FactTable, name: str, up: str, down: str, flat: str = "was unchanged at") -> str:
+    """Return a move in words: ``fell {return_1d}``."""
+    value = facts.number(name)
+    verb = flat if round(abs(value), 1) == 0 else up if value > 0 else down
+    return f"{verb} {{{name}}}"
+
+
+def side_of(facts: FactTable, name: str, above: str = "above", below: str = "below") -> str:
+    """Return where something lies: ``{gap_20d} above``."""
+    value = facts.number(name)
+    side = "from" if round(abs(value), 1) == 0 else below if value < 0 else above
+    return f"{{{name}}} {side}"
+
+
 def trend_of(facts: FactTable) -> str:
     """Return up when the close is above all its averages, down when it is below, else sideways."""
     gaps = [facts.number(f"gap_{days}d") for days in _averages(facts)]
@@ -57,12 +78,12 @@ def trend(facts: FactTable) -> Iterable[str]:
     """Say where the trend goes, and by which averages and moves."""
     opening = {"up": "The trend is up", "down": "The trend is down"}
     start = opening.get(trend_of(facts), "There is no clear trend")
-    where = listed(
-        f"{side_of(facts, f'gap_{days}d')} its {days}-day average of {facts.text(f'mean_{days}d')}"
+    where = _listed(
+        f"{side_of(facts, f'gap_{days}d')} its {days}-day average of {{mean_{days}d}}"
         for days in _averages(facts)
     )
     yield f"{start}: the close is {where}." if where else f"{start}: the history is short."
-    moves = listed(
+    moves = _listed(
         f"{moved(facts, f'return_{days}d', 'gained', 'lost')} over {days} sessions"
         for days in (20, 60, 250)
         if f"return_{days}d" in facts
@@ -80,13 +101,10 @@ def momentum(facts: FactTable) -> Iterable[str]:
             where = "in the zone that chartists call overbought"
         elif value <= _OVERSOLD:
             where = "in the zone that chartists call oversold"
-        yield f"The RSI14 of {facts.text('rsi14')} is {where}."
+        yield f"The RSI14 of {{rsi14}} is {where}."
     if "macd" in facts:
         side, over = ("above", "over") if facts.number("macd") >= 0 else ("below", "under")
-        yield (
-            f"The MACD stands at {facts.text('macd')}, {side} zero, so short"
-            f" averages run {over} long ones."
-        )
+        yield f"The MACD stands at {{macd}}, {side} zero, so short averages run {over} long ones."
 
 
 def regime_of(facts: FactTable) -> str:
@@ -100,30 +118,29 @@ def volatility(facts: FactTable) -> Iterable[str]:
     if "vol_20d" in facts:
         rank = ""
         if "vol_rank" in facts:
-            rank = (
-                f", higher than on {facts.text('vol_rank')} of the last"
-                f" {facts.text('vol_window')}: {REGIMES[regime_of(facts)]} regime"
-            )
-        yield f"Realised volatility over 20 days is {facts.text('vol_20d')} annualised{rank}."
+            regime = REGIMES[regime_of(facts)]
+            rank = f", higher than on {{vol_rank}} of the last {{vol_window}}: {regime} regime"
+        yield f"Realised volatility over 20 days is {{vol_20d}} annualised{rank}."
     if "sigma_day" in facts:
-        yield f"The model reckons with a volatility of {facts.text('sigma_day')} a day from here."
+        yield "The model reckons with a volatility of {sigma_day} a day from here."
     if "volume_ratio" in facts:
-        yield f"Volume was {facts.text('volume_ratio')} times its 20-day average."
+        yield "Volume was {volume_ratio} times its 20-day average."
 
 
 def outlook(facts: FactTable) -> Iterable[str]:
     """Say what the forecast's distribution is, at its end and for the next session."""
     end = end_of(facts)
     yield (
-        f"For {facts.text(f'target_{end}')} the median is {facts.text(f'q50_{end}')}, the 50%"
-        f" [level_50] interval runs from {span(facts, f'q25_{end}', f'q75_{end}')} and the 90%"
-        f" [level_90] interval from {span(facts, f'q05_{end}', f'q95_{end}')}."
+        f"For {{target_{end}}} the median is {{q50_{end}}}, the {{level_50}} interval runs from"
+        f" {{q25_{end}}} to {{q75_{end}}} and the {{level_90}} interval from {{q05_{end}}} to"
+        f" {{q95_{end}}}."
     )
     if end != "1":
         yield (
-            f"Already for the next session, {facts.text('target_1')}, the 80% [level_80] interval"
-            f" spans {span(facts, 'q10_1', 'q90_1')}."
+            "Already for the next session, {target_1}, the {level_80} interval spans {q10_1} to"
+            " {q90_1}."
         )
+    yield from _analogues(facts)
 
 
 def levels(facts: FactTable) -> Iterable[str]:
@@ -135,12 +152,12 @@ def levels(facts: FactTable) -> Iterable[str]:
     above = sorted(level for level in known.values() if level[0] > last)[:3]
     for title, found in (("Support", below), ("Resistance", above)):
         if found:
-            places = listed(f"{_LEVELS[name]} at {facts.text(name)}" for _, name in found)
+            places = _listed(f"{_LEVELS[name]} at {{{name}}}" for _, name in found)
             yield f"{title}: {places}."
     end = end_of(facts)
     yield (
-        f"Forecast range: the 80% [level_80] interval for {facts.text(f'target_{end}')} runs from"
-        f" {span(facts, f'q10_{end}', f'q90_{end}')}."
+        f"Forecast range: the {{level_80}} interval for {{target_{end}}} runs from {{q10_{end}}} to"
+        f" {{q90_{end}}}."
     )
     if facts.number("from_high") < 0:
         side = side_of(facts, "from_high")
@@ -151,9 +168,8 @@ def risks(facts: FactTable) -> Iterable[str]:
     """Name what could make the forecast wrong."""
     end = end_of(facts)
     yield (
-        f"Tail: the 5% quantile for {facts.text(f'target_{end}')} is {facts.text(f'q05_{end}')},"
-        f" which is {side_of(facts, f'tail_low_move_{end}')} the last close; one outcome in twenty"
-        " should be worse."
+        f"Tail: the {{level_5}} quantile for {{target_{end}}} is {{q05_{end}}}, which is"
+        f" {side_of(facts, f'tail_low_move_{end}')} the last close; worse outcomes should be rare."
     )
     yield _REGIME_RISKS[regime_of(facts)]
     if facts["skilful"].value == "yes":
@@ -163,7 +179,7 @@ def risks(facts: FactTable) -> Iterable[str]:
     if facts["drift_health"].value == "unknown":
         yield "Data: whether they have drifted from what the model learnt is unknown."
     else:
-        yield f"Data: the health of the data and the model is {facts.text('drift_health')}."
+        yield "Data: the health of the data and the model is {drift_health}."
     yield f"Events: {_events(facts)}."
 
 
@@ -184,33 +200,39 @@ def _events(facts: FactTable) -> str:
             " decisions either"
         )
     if "results_date" not in facts:
-        return f"no results ahead were known on {facts.text('as_of')}"
-    when = f" {facts['results_when'].text}" if "results_when" in facts else ""
-    due = f"results are due on {facts.text('results_date')}{when}"
+        return "no results ahead were known on {as_of}"
+    when = " {results_when}" if "results_when" in facts else ""
+    due = f"results are due on {{results_date}}{when}"
     if facts["results_inside"].value == "no":
         return f"the next {due}, beyond the horizon"
     if "results_widening" not in facts:
         return f"{due}, inside the horizon"
-    return f"{due}, inside the horizon: the 80% [level_80] interval is {_widening(facts)} for it"
-
-
-def _widening(facts: FactTable) -> str:
-    """Return ``34.0% [results_widening] wider``."""
-    value = facts.number("results_widening")
-    if round(abs(value), 1) == 0:
-        return "no wider"
-    return f"{abs(value):.1f}% [results_widening] {'wider' if value > 0 else 'narrower'}"
+    flat = round(abs(facts.number("results_widening")), 1) == 0
+    wider = "no wider" if flat else side_of(facts, "results_widening", "wider", "narrower")
+    return f"{due}, inside the horizon: the {{level_80}} interval is {wider} for it"
 
 
 def _averages(facts: FactTable) -> list[int]:
     return [days for days in (20, 50, 200) if f"gap_{days}d" in facts]
 
 
+def _analogues(facts: FactTable) -> Iterable[str]:
+    if "analogue_count" not in facts:
+        return
+    yield (
+        "On the {analogue_count} past days most like these the price was higher {horizon} later in"
+        " {analogue_rises} of cases, and the median move was {analogue_median_move}."
+    )
+    yield (
+        "Over all days before, usual or not, it was higher in {usual_rises}, with a median move of"
+        " {usual_median_move}."
+    )
+
+
 def _gain(facts: FactTable, name: str) -> str:
-    """Return ``3.1% [skill_gain] lower than the naive forecast's``."""
-    value = facts.number(name)
-    side = "lower" if value >= 0 else "higher"
-    return f"{abs(value):.1f}% [{name}] {side} than the naive forecast's"
+    """Return ``{skill_gain} lower than the naive forecast's``."""
+    side = "lower" if facts.number(name) >= 0 else "higher"
+    return f"{{{name}}} {side} than the naive forecast's"
 
 
 def _backtest(facts: FactTable) -> Iterable[str]:
@@ -219,21 +241,15 @@ def _backtest(facts: FactTable) -> Iterable[str]:
         return
     interval = ""
     if "skill_gain_low" in facts:
-        low, high = facts["skill_gain_low"].text, facts["skill_gain_high"].text
         interval = (
-            f" (95% [level_95] confidence interval of the gain: {low} to {high}"
-            " [skill_gain_low, skill_gain_high])"
+            " ({level_95} confidence interval of the gain: {skill_gain_low} to {skill_gain_high})"
         )
     yield f"In the backtest the model's loss was {_gain(facts, 'skill_gain')}{interval}."
     if "skill_vs_garch" in facts:
-        ratio = facts.text("skill_vs_garch")
-        yield f"Against GARCH the loss ratio was {ratio}, where less than one is better."
+        yield "Against GARCH the loss ratio was {skill_vs_garch}, where less than one is better."
     if "coverage_80" in facts:
-        over = f" over {facts.text('backtest_n')} forecasts" if "backtest_n" in facts else ""
-        yield (
-            f"The 80% [level_80] interval covered {facts.text('coverage_80')} of outcomes in the"
-            f" test{over}."
-        )
+        over = " over {backtest_n} forecasts" if "backtest_n" in facts else ""
+        yield f"The {{level_80}} interval covered {{coverage_80}} of outcomes in the test{over}."
 
 
 def _ledger(facts: FactTable) -> Iterable[str]:
@@ -241,8 +257,8 @@ def _ledger(facts: FactTable) -> Iterable[str]:
         yield "No forecast of the ledger has been settled yet: the test is all the record there is."
         return
     yield (
-        f"The ledger holds {facts.text('ledger_settled')} settled outcomes, of which the 80%"
-        f" [level_80] interval contained {facts.text('ledger_coverage_80')}."
+        "The ledger holds {ledger_settled} settled outcomes, of which the {level_80} interval"
+        " contained {ledger_coverage_80}."
     )
     if "ledger_gain" in facts:
         yield f"Its loss there was {_gain(facts, 'ledger_gain')}."
@@ -253,11 +269,16 @@ def _ledger(facts: FactTable) -> Iterable[str]:
 def _earlier(facts: FactTable, name: str) -> str:
     stance, _, confidence = facts[f"{name}_stance"].text.partition("/")
     told = (
-        f"The report of {facts.text(f'{name}_date')} took the {stance.lower()} side with"
-        f" {confidence.lower()} conviction at {facts.text(f'{name}_close')}"
+        f"The report of {{{name}_date}} took the {stance.lower()} side with"
+        f" {confidence.lower()} conviction at {{{name}_close}}"
     )
     if f"{name}_end" not in facts:
         return f"{told}; its forecast is not settled yet."
     move = moved(facts, f"{name}_move", "had risen", "had fallen", "had moved")
-    outcome = facts[f"{name}_outcome"].text
-    return f"{told}; by {facts.text(f'{name}_end')} the price {move}, {outcome} its interval."
+    return f"{told}; by {{{name}_end}} the price {move}, {{{name}_outcome}} its interval."
+
+
+def _listed(parts: Iterable[str]) -> str:
+    """Return ``a, b and c``; nothing for none."""
+    found = list(parts)
+    return f"{', '.join(found[:-1])} and {found[-1]}" if len(found) > 1 else "".join(found)

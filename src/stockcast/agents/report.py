@@ -2,54 +2,53 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import hashlib
 import json
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stockcast.agents import inputs as sources
 from stockcast.agents import memory, prompts
 from stockcast.agents.inputs import Inputs
-from stockcast.agents.memory import Embedder, Outline, Shelf
+from stockcast.agents.memory import ReportKey, ReportStore
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.report import (
     Analysis,
+    Answer,
     Cache,
-    Confidence,
     MarketView,
     NewsCount,
     PerformanceAnalysis,
     Report,
     ReportModel,
     RulingFields,
-    Stance,
     Writer,
 )
-from stockcast.errors import StockcastError, Unavailable
+from stockcast.errors import StockcastError
 from stockcast.locks import locked
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
+    from stockcast.agents import guard
     from stockcast.agents.facts import FactTable
     from stockcast.agents.graph import Context, Event
-    from stockcast.agents.grounding import Grounded
     from stockcast.agents.news import News
     from stockcast.agents.state import State
     from stockcast.settings import Settings
 
-__all__ = ["document_of", "outline_of", "record", "start_of", "write_report"]
+__all__ = ["document_of", "key_of", "record", "start_of", "write_report"]
 
 #: What a report says of a forecast; a baseline's version is the same for every horizon.
 _STATED = {"model", "verdict", "skill", "predictions", "events", "inputs"}
 
 _LOG = logging.getLogger(__name__)
+Part = TypeVar("Part", bound=Answer)
 
 
 def write_report(
@@ -61,14 +60,14 @@ def write_report(
     progress: Callable[[Event], None] = lambda event: None,
     now: Callable[[], float] = time.time,
 ) -> Report:
-    """Return the report of ``ticker``: one in memory that still holds, else a new one.
+    """Return the report of ``ticker``: one that was kept and still holds, else a new one.
 
     Args:
         settings: of the profile.
         ticker: whose report.
         forecast: what it is about; by default the one of the ticker's last forecast.
-        reuse: whether a report in memory will do.
-        progress: is told what each role does.
+        reuse: whether a kept report will do.
+        progress: hears what each role does.
         now: the time, in seconds since 1970.
 
     Returns:
@@ -79,65 +78,43 @@ def write_report(
     """
     began = time.perf_counter()
     found = sources.gather(settings, ticker, forecast or sources.read_forecast(settings, ticker))
-    outline = outline_of(settings, found)
-    shelf = Shelf(settings, _embedders(settings), now)
+    key = key_of(settings, found)
+    store = ReportStore(settings, memory.embedders(settings), now)
     # whoever asks for the same report meanwhile waits, and then finds it
     with locked(Workspace.of(settings).agents / f"{ticker}.lock"):
-        recall = shelf.recall(outline) if reuse else memory.Recall(None, "a new one was asked for")
-        if recall.report is not None:
+        kept, why = store.find(key) if reuse else (None, "a new one was asked for")
+        if kept is not None:
             metrics.report_written(settings, "memory", ticker=ticker)
-            hit = Cache(hit=True, why=recall.why, similarity=recall.similarity)
-            return recall.report.model_copy(update={"cache": hit, "seconds": _since(began)})
-        report = _write(settings, found, outline, shelf, progress, now)
+            hit = Cache(hit=True, why=why)
+            return kept.model_copy(update={"cache": hit, "seconds": _since(began)})
+        report = _write(settings, found, key, store, progress, now)
         report = report.model_copy(update={"seconds": _since(began)})
-        kept, not_kept = _keep(settings, shelf, outline, report)
-        cache = Cache(
-            hit=False,
-            why=recall.why,
-            similarity=recall.similarity,
-            kept=kept,
-            not_kept_because=not_kept,
-        )
+        not_kept = _keep(settings, store, key, report)
         _count(settings, report)
+    cache = Cache(hit=False, why=why, kept=not_kept is None, not_kept_because=not_kept)
     return report.model_copy(update={"cache": cache})
 
 
-def _count(settings: Settings, report: Report) -> None:
-    by_rules = report.writer.degraded or not settings.ollama_base_url
-    ticker = report.ticker
-    metrics.report_written(settings, "rules" if by_rules else "model", ticker=ticker)
-    if report.writer.degraded:
-        metrics.fell_back(settings, "writer", ticker=ticker)
-
-
-def outline_of(settings: Settings, found: Inputs) -> Outline:
-    """Return what the report is about, and what one to reuse must have been made from."""
+def key_of(settings: Settings, found: Inputs) -> ReportKey:
+    """Return what a report must have been made from to be this one."""
     model = found.forecast.model
     stated = found.forecast.model_dump(mode="json", include=_STATED)
-    return Outline(
+    beside = sources.index_hash(settings, found.forecast.ticker)
+    label = found.forecast.stale_label
+    stated |= {"freshness": label} if label else {}
+    return ReportKey(
         ticker=found.forecast.ticker,
         as_of=str(found.forecast.as_of),
-        text=found.summary(),
-        conditions={
+        parts={
             "data_hash": found.forecast.data_hash,
             "model_version": f"{model.kind}:{model.version}",
-            "forecast": _digest(stated | _stale(found)),
+            "forecast": _digest(stated | ({"index": beside} if beside else {})),
             "news_hash": found.news.digest,
             "prompt_version": prompts.VERSION,
             "writer": _writer_of(settings),
             "drift": found.health,
         },
     )
-
-
-def _stale(found: Inputs) -> dict[str, str]:
-    """Return what has to be said of the age of the prices, if anything has."""
-    label = found.forecast.stale_label
-    return {"freshness": label} if label else {}
-
-
-def _digest(document: Any) -> str:
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def record(settings: Settings, report: Report) -> bool:
@@ -182,40 +159,61 @@ def record(settings: Settings, report: Report) -> bool:
     return True
 
 
+def start_of(table: FactTable, news: News) -> State:
+    """Return the state that the team begins with."""
+    from stockcast.agents.graph import news_json
+
+    return {"facts": table.json(), "news": news_json(news.items), "withheld": news.withheld}
+
+
+def document_of(found: Inputs, table: FactTable, end: State, settings: Settings) -> Report:
+    """Return the report that the team's last state amounts to.
+
+    What cannot stand is struck. The deterministic writer takes over a section that is left empty,
+    and the whole text when it does not pass its evaluation.
+    """
+    from stockcast.agents import guard
+    from stockcast.agents.graph import draft_of, prose_of
+
+    chosen = (end["stance"], end["confidence"])
+    checked = guard.ground(prose_of(draft_of(end)), table, *chosen)
+    empty = [name for name, text in checked.sections.items() if not text.strip()]
+    replaced = dict.fromkeys(empty, "nothing that the model wrote there could stand")
+    if empty:
+        own = _own_words(table, end)
+        checked.sections.update({name: own[name] for name in empty})
+    report = _assemble(found, table, end, settings, checked, replaced)
+    if report.evaluation.status == "Fail" and settings.ollama_base_url:
+        failed = [name for name, held in report.evaluation.checks.items() if not held]
+        why = f"the model's text failed the checks on {', '.join(failed)}"
+        checked.sections.update(_own_words(table, end))
+        whole = dict.fromkeys(checked.sections, why)
+        return _assemble(found, table, end, settings, checked, whole)
+    return report
+
+
 def _write(
     settings: Settings,
     found: Inputs,
-    outline: Outline,
-    shelf: Shelf,
+    key: ReportKey,
+    store: ReportStore,
     progress: Callable[[Event], None],
     now: Callable[[], float],
 ) -> Report:
     from stockcast.agents import facts, graph
 
-    subject = sources.subject_of(settings, found, shelf.similar(outline))
+    subject = sources.subject_of(settings, found, store.earlier(key))
     table = facts.build(subject)
     start = start_of(table, found.news)
     end = graph.run(
         start,
         _context(settings, progress),
-        checkpoints=Workspace.of(settings).agents / f"{outline.ticker}.db",
-        key=_digest([start, outline.conditions]),
+        checkpoints=Workspace.of(settings).agents / f"{key.ticker}.db",
+        key=_digest([start, key.parts]),
     )
     report = document_of(found, table, end, settings)
     written = dt.datetime.fromtimestamp(now(), dt.UTC).isoformat(timespec="seconds")
     return report.model_copy(update={"created_at": written})
-
-
-def start_of(table: FactTable, news: News) -> State:
-    """Return the state that the team begins with."""
-    from stockcast.agents.graph import news_json
-
-    return {
-        "facts": table.json(),
-        "news": news_json(news.items),
-        "withheld": news.withheld,
-        "note": news.note,
-    }
 
 
 def _context(settings: Settings, progress: Callable[[Event], None]) -> Context:
@@ -228,51 +226,14 @@ def _context(settings: Settings, progress: Callable[[Event], None]) -> Context:
     return Context(Model(settings, time.monotonic() + settings.report_deadline), progress)
 
 
-def document_of(found: Inputs, table: FactTable, end: State, settings: Settings) -> Report:
-    """Return the report that the team's last state amounts to, checked against ``table``.
-
-    What cannot be borne out is struck; a section that is left empty, and a text that does not pass
-    its evaluation, is the deterministic writer's.
-    """
-    from stockcast.agents import grounding
-    from stockcast.agents.graph import draft_of, prose_of
-
-    chosen = (end["stance"], end["confidence"])
-    checked = grounding.ground(prose_of(draft_of(end)), table, *chosen)
-    empty = [name for name, text in checked.sections.items() if not text.strip()]
-    replaced = dict.fromkeys(empty, "nothing that the model wrote there could be borne out")
-    if empty:
-        checked = _refilled(checked, _own_words(table, end, chosen), empty)
-    report = _assemble(found, table, end, settings, checked, replaced)
-    if report.evaluation.status == "Fail" and settings.ollama_base_url:
-        failed = [name for name, held in report.evaluation.checks.items() if not held]
-        why = f"the model's text failed the checks on {', '.join(failed)}"
-        checked = _refilled(checked, _own_words(table, end, chosen), list(checked.sections))
-        whole = dict.fromkeys(checked.sections, why)
-        return _assemble(found, table, end, settings, checked, whole)
-    return report
-
-
-def _refilled(checked: Grounded, own: Grounded, names: Sequence[str]) -> Grounded:
-    """Return ``checked`` with the sections ``names`` of ``own``."""
-    references = [kept for kept in checked.references if kept.section not in names]
-    references += [kept for kept in own.references if kept.section in names]
-    return dataclasses.replace(
-        checked,
-        sections={**checked.sections, **{name: own.sections[name] for name in names}},
-        references=references,
-        matched=len(references),
-    )
-
-
-def _own_words(table: FactTable, end: State, chosen: tuple[Stance, Confidence]) -> Grounded:
+def _own_words(table: FactTable, end: State) -> dict[str, str]:
     """Return every section as the deterministic writer has it."""
-    from stockcast.agents import grounding, stance, writer
+    from stockcast.agents import stance, writer
     from stockcast.agents.graph import news_of, prose_of
 
-    view = writer.survey(table, news_of(end), end.get("note", ""))
-    draft = writer.compose(table, stance.rule(table), writer.analyse(table), view, chosen)
-    return grounding.ground(prose_of(draft), table, *chosen)
+    view = writer.survey(table, news_of(end))
+    chosen = (end["stance"], end["confidence"])
+    return prose_of(writer.compose(table, stance.rule(table), writer.analyse(table), view, chosen))
 
 
 def _assemble(
@@ -280,29 +241,36 @@ def _assemble(
     table: FactTable,
     end: State,
     settings: Settings,
-    checked: Grounded,
+    checked: guard.Grounded,
     replaced: Mapping[str, str],
 ) -> Report:
+    from stockcast.agents import stance
     from stockcast.agents.evaluation import evaluate
     from stockcast.agents.graph import critique_of
     from stockcast.agents.page import page
+    from stockcast.agents.slots import fill
 
     forecast, parts = found.forecast, end["parts"]
+    sections = {name: fill(text, table) for name, text in checked.sections.items()}
+    ruling = stance.rule(table)
     report = Report(
         ticker=forecast.ticker,
         as_of=forecast.as_of,
         currency=forecast.currency,
         source=forecast.source,
         data_hash=forecast.data_hash,
-        freshness=_stale(found).get("freshness"),
+        freshness=forecast.stale_label or None,
         last_close=forecast.last_close,
         model=ReportModel(kind=forecast.model.kind, version=forecast.model.version),
-        headline=checked.sections["headline"],
-        sections=checked.sections,
+        headline=sections["headline"],
+        sections=sections,
+        templates=checked.sections,
         stance=end["stance"],
         confidence=end["confidence"],
-        ruling=_ruling(table),
-        grounding=checked.account(),
+        ruling=RulingFields(
+            allowed=ruling.allowed, ceiling=ruling.ceiling, why=fill(ruling.reason, table)
+        ),
+        grounding=checked.account(table),
         writer=Writer(
             name=_writer_of(settings),
             model=settings.ollama_model if settings.ollama_base_url else None,
@@ -317,8 +285,8 @@ def _assemble(
             note=found.news.note,
         ),
         analysis=Analysis(
-            performance=PerformanceAnalysis.model_validate_json(end["analysis"]),
-            market=MarketView.model_validate_json(end["view"]),
+            performance=_filled(PerformanceAnalysis, end["analysis"], table, end),
+            market=_filled(MarketView, end["view"], table, end),
         ),
         critique=critique_of(end),
         rounds=end["round"],
@@ -330,41 +298,45 @@ def _assemble(
     return report.model_copy(update={"evaluation": evaluate(report, table)})
 
 
-def _ruling(table: FactTable) -> RulingFields:
-    from stockcast.agents import stance
-    from stockcast.agents.claims import without_references
+def _filled(schema: type[Part], answer: str, table: FactTable, end: State) -> Part:
+    """Return a role's answer with its slots filled, without the sentences that cannot stand."""
+    from stockcast.agents import guard
+    from stockcast.agents.slots import fill
 
-    ruling = stance.rule(table)
-    why = without_references(ruling.reason)
-    return RulingFields(allowed=ruling.allowed, ceiling=ruling.ceiling, why=why)
+    def stands(text: str) -> str:
+        left = guard.ground({"": text}, table, end["stance"], end["confidence"]).sections[""]
+        return fill(left, table) or "Nothing that was written here could stand."
+
+    def told(value: Any) -> Any:
+        if isinstance(value, list):
+            return [stands(text) for text in value]
+        return stands(value) if " " in value or "{" in value else value
+
+    return schema.model_validate({name: told(value) for name, value in json.loads(answer).items()})
 
 
-def _keep(
-    settings: Settings, shelf: Shelf, outline: Outline, report: Report
-) -> tuple[bool, str | None]:
+def _keep(settings: Settings, store: ReportStore, key: ReportKey, report: Report) -> str | None:
+    """Keep the report where the next one looks; return why not."""
     if report.writer.degraded:
-        return False, "parts of it were written without the language model that was asked for"
+        return "parts of it were written without the language model that was asked for"
     if report.evaluation.status != "Pass":
-        return False, "it did not pass its evaluation"
-    why = shelf.keep(outline, report)
+        return "it did not pass its evaluation"
+    why = store.keep(key, report)
     if why is not None:
-        metrics.fell_back(settings, "memory", ticker=outline.ticker, why=why)
-    return why is None, why
+        metrics.fell_back(settings, "memory", ticker=key.ticker, why=why)
+    return why
 
 
-def _embedders(settings: Settings) -> tuple[Embedder, ...]:
-    if not settings.ollama_base_url:
-        return (memory.OFFLINE,)
+def _count(settings: Settings, report: Report) -> None:
+    by_rules = report.writer.degraded or not settings.ollama_base_url
+    ticker = report.ticker
+    metrics.report_written(settings, "rules" if by_rules else "model", ticker=ticker)
+    if report.writer.degraded:
+        metrics.fell_back(settings, "writer", ticker=ticker)
 
-    def ask(text: str) -> list[float]:
-        from stockcast.agents import ollama
 
-        try:
-            return ollama.embed(settings, text)
-        except ollama.NoAnswer as error:
-            raise Unavailable(error.reason) from None
-
-    return Embedder(settings.ollama_embedding_model, ask), memory.OFFLINE
+def _digest(document: Any) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _writer_of(settings: Settings) -> str:

@@ -12,30 +12,18 @@ The rule, from the distribution of the close at the end of the horizon:
   is not in doubt. It is at most Low when health is bad, or when at least 20 settled outcomes cover
   less than 65% or more than 95%. NEUTRAL is at most Medium.
 
-Stance and confidence are fields. Prose is never read to set them; it is read to see that it does
-not contradict them.
+Stance and confidence are fields. Prose is never read to set them.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stockcast.agents.facts import LEAN, FactTable
 from stockcast.contracts.report import Confidence, Stance
 
-__all__ = [
-    "CONFIDENCES",
-    "STANCES",
-    "Ruling",
-    "Statement",
-    "contradictions",
-    "denied",
-    "rule",
-    "statements",
-]
+__all__ = ["CONFIDENCES", "STANCES", "Ruling", "rule"]
 
 STANCES: tuple[Stance, ...] = ("BULLISH", "BEARISH", "NEUTRAL")
 CONFIDENCES: tuple[Confidence, ...] = ("Low", "Medium", "High")
@@ -48,7 +36,7 @@ _BAD = frozenset({"degraded", "unhealthy", "bad", "critical", "failed", "alarm",
 
 @dataclass(frozen=True)
 class Ruling:
-    """What the data allow, and what they say by themselves."""
+    """What the data allow, and what they say by themselves; ``reason`` has slots."""
 
     allowed: tuple[Stance, ...]
     ceiling: Confidence
@@ -71,19 +59,6 @@ class Ruling:
         return final, _lower(confidence, highest) if confidence in CONFIDENCES else highest
 
 
-@dataclass(frozen=True)
-class Statement:
-    """Words of the prose that name a stance, a confidence or a direction.
-
-    ``says`` is a stance, a confidence, ``UP``, ``DOWN`` or ``CERTAIN``.
-    """
-
-    text: str
-    start: int
-    end: int
-    says: str
-
-
 def rule(facts: FactTable) -> Ruling:
     """Apply the rule above to a fact table."""
     end = f"{facts.number('horizon'):.0f}"
@@ -93,33 +68,15 @@ def rule(facts: FactTable) -> Ruling:
     rise, median = facts.number(f"p_rise_{end}"), facts.number(f"median_move_{end}")
     if rise >= LEAN and median > 0:
         own: Stance = "BULLISH"
-        why = "the probability of a rise is at least 60% [rule_rise], and the median is a gain"
+        why = "the probability of a rise is at least {rule_rise}, and the median is a gain"
     elif rise <= 100 - LEAN and median < 0:
         own = "BEARISH"
-        why = "the probability of a rise is at most 40% [rule_fall], and the median is a loss"
+        why = "the probability of a rise is at most {rule_fall}, and the median is a loss"
     else:
         own = "NEUTRAL"
         why = "the forecast leans too little to either side for a direction"
     allowed: tuple[Stance, ...] = (own,) if own == "NEUTRAL" else (own, "NEUTRAL")
     return Ruling(allowed, _ceiling(facts, abs(rise - 50)), own, why)
-
-
-def statements(text: str) -> Iterator[Statement]:
-    """Yield what ``text`` says of stance, confidence and direction; what it denies is left out."""
-    for pattern, says in _PATTERNS:
-        for found in pattern.finditer(text):
-            if not denied(text, found.start()):
-                said = next(filter(None, found.groups()), "")
-                word = says or _STANCE_WORDS[said.lower()]
-                yield Statement(found.group(), found.start(), found.end(), word)
-
-
-def contradictions(text: str, stance: str, confidence: str, median_move: float) -> list[Statement]:
-    """Return what ``text`` says against the fields or the forecast's direction."""
-    fine = {stance, confidence}
-    if math.isfinite(median_move):
-        fine.add("UP" if median_move > 0 else "DOWN")
-    return [said for said in statements(text) if said.says not in fine]
 
 
 def _ceiling(facts: FactTable, lean: float) -> Confidence:
@@ -137,110 +94,3 @@ def _ceiling(facts: FactTable, lean: float) -> Confidence:
 
 def _lower(one: Confidence, other: Confidence) -> Confidence:
     return min((one, other), key=CONFIDENCES.index)
-
-
-def denied(text: str, start: int) -> bool:
-    """Say whether the words in front take the statement back, within its clause."""
-    front = re.split(r"[.;:!?\n]", text[max(0, start - 60) : start])[-1]
-    return bool(_DENIAL.search(front))
-
-
-_DENIAL = re.compile(
-    r"\b(?:not|no|neither|nor|never|without|rather than|instead of|nothing|none|cannot|isn't|aren't"
-    r"|doesn't|don't|hardly|against|neither|if|would|were|unless|whether|rules? out|excludes?"
-    r"|case for|case against|argument for)\b[^,;]{0,45}$",
-    re.IGNORECASE,
-)
-_STANCE_WORDS = {
-    "bullish": "BULLISH",
-    "buy": "BULLISH",
-    "strong buy": "BULLISH",
-    "overweight": "BULLISH",
-    "outperform": "BULLISH",
-    "bearish": "BEARISH",
-    "sell": "BEARISH",
-    "strong sell": "BEARISH",
-    "underweight": "BEARISH",
-    "underperform": "BEARISH",
-    "neutral": "NEUTRAL",
-    "hold": "NEUTRAL",
-    "high": "High",
-    "medium": "Medium",
-    "low": "Low",
-}
-_WORD = "|".join(sorted(set(_STANCE_WORDS) - {"high", "medium", "low"}, key=len, reverse=True))
-#: Somebody or something expects, points or is set to …
-_HEADS = (
-    r"\b(?:median|forecast|model|price|stock|shares?|it)\b[^.;,]{0,30}\b(?:expect(?:s|ed)?"
-    r"|point(?:s|ing)?|lean(?:s|ing)?|head(?:s|ed|ing)?|set|poised|forecasts?)\b[^.;,]{0,18}"
-)
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\b(?P<word>BULLISH|BEARISH|NEUTRAL|BUY|SELL)\b"), ""),
-    (
-        re.compile(
-            rf"\b(?:stance|rating|recommendation|verdict|call|bias|position|view|outlook)\W*\s"
-            rf"(?:is|of|at|remains?|stays?|to|turns?|as)?\s*(?:(?:\w+ly|a|an)\s+)*\W*"
-            rf"(?-i:(?P<word>(?i:{_WORD})))\b",
-            re.IGNORECASE,
-        ),
-        "",
-    ),
-    (
-        re.compile(
-            rf"\b(?:we|I|the desk|analysts?|the report)\s+(?:are|am|is|remain|remains|stay|stays"
-            rf"|turn|turns|feel|recommend|advise|rate)\s+(?:\w+\s+){{0,4}}?(?P<word>{_WORD})\b",
-            re.IGNORECASE,
-        ),
-        "",
-    ),
-    (
-        re.compile(
-            r"\b(?:investors?|readers?|holders?|one|you|clients?|we)\s+(?:should|must|ought\s+to|can)"
-            rf"\s+(?:\w+\s+)?(?P<word>{_WORD})\b|\btime\s+to\s+(?P<timed>buy|sell)\b"
-            r"|(?:^|[.!?\n]\s*)(?:an?\s+)?(?:strong\s+)?(?P<order>buy|sell)(?![-\w])",
-            re.IGNORECASE,
-        ),
-        "",
-    ),
-    (
-        re.compile(
-            rf"\b(?P<word>{_WORD})\s+(?:stance|rating|recommendation|call|bias|view|outlook)\b",
-            re.IGNORECASE,
-        ),
-        "",
-    ),
-    (
-        re.compile(
-            r"\b(?:confidence|conviction)(?:\s+in\s+[^.;,:]{1,30}?)?\W*\s(?:is|of|at|stays|remains)?\s*\W*(?P<word>high|medium|low)\b",
-            re.I,
-        ),
-        "",
-    ),
-    (re.compile(r"\b(?P<word>high|medium|low)\s+confidence\b(?!\s+interval)", re.IGNORECASE), ""),
-    (
-        re.compile(
-            rf"{_HEADS}\b(?:rise|gain|higher(?! end| bound| quantile)|up|upwards?|climb|advance"
-            r"|rally|surge|soar|jump)\b",
-            re.IGNORECASE,
-        ),
-        "UP",
-    ),
-    (
-        re.compile(
-            rf"{_HEADS}\b(?:fall|drop|lower(?! end| bound| quantile| tail)|down|downwards?|decline"
-            r"|slide|sink|slump|plunge|tumble)\b",
-            re.IGNORECASE,
-        ),
-        "DOWN",
-    ),
-    (
-        re.compile(
-            r"\b(?:guarantee[sd]?|certain to|sure to|bound to|cannot (?:lose|fail|fall)|can't lose"
-            r"|risk[- ]free|no[- ]brainer|for (?:sure|certain)|without (?:a )?doubt|undoubtedly"
-            r"|will (?:definitely|certainly|surely|soar|surge|skyrocket"
-            r"|crash|collapse|plunge|double|triple))\b",
-            re.IGNORECASE,
-        ),
-        "CERTAIN",
-    ),
-)

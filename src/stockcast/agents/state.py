@@ -61,7 +61,6 @@ class State(TypedDict, total=False):
     facts: str
     news: str
     withheld: int
-    note: str
     analysis: str
     view: str
     draft: str

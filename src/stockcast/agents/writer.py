@@ -1,4 +1,4 @@
-"""Writes each role's part without a language model: full sentences from the facts alone.
+"""Writes each role's part without a language model: full sentences with slots, as a model does.
 
 It is the writer of profiles that name no Ollama, and takes over the part of a role whose model did
 not answer. The same facts give the same words.
@@ -10,10 +10,10 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from stockcast.agents import paragraphs, phrases
+from stockcast.agents import paragraphs
 from stockcast.agents.facts import FactTable
 from stockcast.agents.news import NewsItem
-from stockcast.agents.phrases import end_of, moved, name_of, side_of, span
+from stockcast.agents.paragraphs import end_of, moved, side_of
 from stockcast.agents.stance import Ruling
 from stockcast.agents.state import Draft
 from stockcast.contracts.report import (
@@ -27,7 +27,7 @@ from stockcast.contracts.report import (
 __all__ = ["EDITION", "NAME", "analyse", "compose", "review", "survey"]
 
 NAME = "deterministic writer"
-_FILES = sorted(str(path) for path in (__file__, paragraphs.__file__, phrases.__file__))
+_FILES = sorted(str(path) for path in (__file__, paragraphs.__file__))
 #: Changes with the writer's words, so that a report by an older edition is not reused.
 EDITION = hashlib.sha256(b"".join(Path(file).read_bytes() for file in _FILES)).hexdigest()[:8]
 
@@ -49,13 +49,13 @@ def analyse(facts: FactTable) -> PerformanceAnalysis:
     )
 
 
-def survey(facts: FactTable, news: Sequence[NewsItem], note: str) -> MarketView:
+def survey(facts: FactTable, news: Sequence[NewsItem]) -> MarketView:
     """Return the market expert's part; what was withheld leaves no trace in it."""
-    said = [f"{note.rstrip('.')}."] if note else []
+    said = ["{news_note}."] if "news_note" in facts else []
     if news:
         said += _headlines(facts, news)
     else:
-        said.append(f"There is no news of {name_of(facts)} up to {facts.text('as_of')}.")
+        said.append(f"There is no news of {_name(facts)} up to {{as_of}}.")
     return MarketView(sentiment="unknown", summary=" ".join(said))
 
 
@@ -106,6 +106,12 @@ def _bullets(items: Iterable[str]) -> str:
     return "\n".join(f"- {item}" for item in items)
 
 
+def _name(facts: FactTable) -> str:
+    """Return slots for the company and its ticker, or for the ticker alone."""
+    own = "company" not in facts or facts["company"].text == facts["ticker"].text
+    return "{ticker}" if own else "{company} ({ticker})"
+
+
 def _summary(
     facts: FactTable, stance: str, confidence: str, analysis: PerformanceAnalysis
 ) -> Iterable[str]:
@@ -113,15 +119,15 @@ def _summary(
     day = ""
     if "return_1d" in facts:
         day = f", {moved(facts, 'return_1d', 'a gain of', 'a loss of', 'a change of')} on the day"
-    yield f"{name_of(facts)} closed at {facts.text('last_close')} on {facts.text('as_of')}{day}."
-    middle = f"{facts.text(f'q50_{end}')}, {side_of(facts, f'median_move_{end}')} the last close"
+    yield f"{_name(facts)} closed at {{last_close}} on {{as_of}}{day}."
     yield (
-        f"The forecast for the next {facts.text('horizon')} puts the median at {middle}, and 80%"
-        f" [level_80] of outcomes between {span(facts, f'q10_{end}', f'q90_{end}', 'and')}."
+        f"The forecast for the next {{horizon}} puts the median at {{q50_{end}}},"
+        f" {side_of(facts, f'median_move_{end}')} the last close, and {{level_80}} of outcomes"
+        f" between {{q10_{end}}} and {{q90_{end}}}."
     )
     yield (
-        f"The probability of a rise by then is {facts.text(f'p_rise_{end}')}, and the expected size"
-        f" of the move is {facts.text(f'expected_move_{end}')} either way."
+        f"The probability of a rise by then is {{p_rise_{end}}}, and the expected size of the move"
+        f" is {{expected_move_{end}}} either way."
     )
     if facts["model_kind"].value == "baseline":
         yield "It is a baseline's, since no trained model has earned its place."
@@ -132,41 +138,36 @@ def _summary(
 
 
 def _rationale(facts: FactTable, ruling: Ruling, stance: str) -> Iterable[str]:
-    end = end_of(facts)
     if stance == ruling.stance:
         yield f"The stance follows from the forecast and from nothing else: {ruling.reason}."
     else:
         yield "The forecast would allow a direction, and the reviewers preferred to take none."
-    yield (
-        f"The probability of a rise over the next {facts.text('horizon')} is"
-        f" {facts.text(f'p_rise_{end}')}."
-    )
+    yield f"The probability of a rise over the next {{horizon}} is {{p_rise_{end_of(facts)}}}."
     if facts["skilful"].value != "yes":
         yield "Use the interval as a measure of risk, and take no direction from it."
     elif stance == "NEUTRAL":
         yield "What the model adds is the width of the interval, which sizes a position."
     else:
-        yield "A close outside the 80% [level_80] interval would be a reason to think again."
+        yield "A close outside the {level_80} interval would be a reason to think again."
 
 
 def _headline(facts: FactTable, stance: str, analysis: PerformanceAnalysis) -> str:
-    end, ticker = end_of(facts), facts["ticker"].text
-    band = f"80% [level_80] of outcomes between {span(facts, f'q10_{end}', f'q90_{end}', 'and')}"
+    end = end_of(facts)
+    band = f"{{level_80}} of outcomes between {{q10_{end}}} and {{q90_{end}}}"
     if facts["skilful"].value != "yes":
-        return f"{ticker}: no edge over a naive forecast; {band}"
+        return f"{{ticker}}: no edge over a naive forecast; {band}"
     if stance == "NEUTRAL":
-        return f"{ticker}: {paragraphs.REGIMES[analysis.volatility]} market and no lean; {band}"
+        market = paragraphs.REGIMES[analysis.volatility]
+        return f"{{ticker}}: {market} market and no lean; {band}"
     side, name = ("rise", "p_rise") if stance == "BULLISH" else ("fall", "p_fall")
-    return f"{ticker}: the probability of a {side} is {facts.text(f'{name}_{end}')}; {band}"
+    return f"{{ticker}}: the probability of a {side} is {{{name}_{end}}}; {band}"
 
 
 def _headlines(facts: FactTable, news: Sequence[NewsItem]) -> Iterable[str]:
     verb, noun = ("is", "item") if len(news) == 1 else ("are", "items")
     latest = " The latest:" if len(news) > _QUOTED else ""
-    count, day = facts.text("news_count"), facts.text("as_of")
-    yield f"There {verb} {count} {noun} of news up to {day}.{latest}"
+    yield f"There {verb} {{news_count}} {noun} of news up to {{as_of}}.{latest}"
     for number, item in enumerate(news[:_QUOTED], start=1):
-        source = f"{item.publisher}, " if item.publisher else ""
-        date = facts.text(f"news_{number}_date")
-        yield f"“{item.title}” [news_{number}] ({source}{date})."
+        source = f"{{news_{number}_publisher}}, " if item.publisher else ""
+        yield f"“{{news_{number}}}” ({source}{{news_{number}_date}})."
     yield "No language model read them, so their mood is not judged here."

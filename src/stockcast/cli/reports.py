@@ -1,4 +1,4 @@
-"""The command on the analyst's report."""
+"""The commands on the analyst's reports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import typer
 
 from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
 from stockcast.cli.forecasts import Ticker, current_forecast
-from stockcast.cli.output import console, print_json, results_only, say
+from stockcast.cli.output import console, print_json, results_only, say, table
+from stockcast.errors import BadInput
 
 if TYPE_CHECKING:
     from stockcast.agents.graph import Event
@@ -40,12 +41,48 @@ def report(
     if as_json:
         print_json(document)
         return
-    from rich.markdown import Markdown
-
-    console().print(Markdown(document.markdown))
+    _show(document)
     if document.cache is not None:
         kept = "from memory" if document.cache.hit else "new"
         say(f"the report is {kept}: {document.cache.why}.")
+
+
+@app.command()
+def reports(
+    like: Annotated[str, typer.Option("--like", help="What the reports should be about.")],
+    profile: Profile = None,
+    assignments: Overrides = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100, help="Reports at most.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Search the reports of all tickers and days by meaning, nearest first."""
+    settings = settings_for(profile, assignments)
+    if not like.strip():
+        raise BadInput("Expected words after --like, got none.")
+    with results_only():
+        from stockcast.agents.memory import ReportStore, embedders
+
+        found = ReportStore(settings, embedders(settings)).like(like, limit)
+    if as_json:
+        print_json(found)
+    elif found:
+        rows = [
+            (f"{r.similarity:.2f}", r.ticker, str(r.as_of), r.stance, r.headline) for r in found
+        ]
+        console().print(table(("like>", "ticker", "as of", "stance", "headline"), rows))
+    else:
+        say("there are no reports yet; stockcast report TICKER writes one.")
+
+
+def _show(document: Report) -> None:
+    """Print the note: as markdown where a program reads it, laid out on a terminal."""
+    shown = console()
+    if not shown.is_terminal:
+        typer.echo(document.markdown, nl=False)
+        return
+    from rich.markdown import Markdown
+
+    shown.print(Markdown(document.markdown))
 
 
 def _report(settings: Settings, ticker: str, *, reuse: bool) -> Report:

@@ -29,6 +29,7 @@ __all__ = [
     "Reference",
     "Repair",
     "Report",
+    "ReportMatch",
     "ReportModel",
     "RulingFields",
     "Stance",
@@ -127,14 +128,14 @@ class RulingFields(Contract):
 
 
 class Flag(Contract):
-    """A claim of the prose that no fact bears out.
+    """Words that cannot stand in a report.
 
     Attributes:
-        section: where it stands.
-        text: the claim.
-        sentence: the whole sentence.
-        kind: of the claim, such as ``number`` or ``date``.
-        why: it is none.
+        section: where they stand.
+        text: the words.
+        sentence: the whole sentence, with its slots.
+        kind: of the words, such as ``number``, ``name`` or ``slot``.
+        why: they cannot stand.
     """
 
     section: str
@@ -145,7 +146,7 @@ class Flag(Contract):
 
 
 class Repair(Contract):
-    """A figure or date that was replaced by its fact's."""
+    """Words around a slot that were mended, such as a unit that its fact has already."""
 
     section: str
     text: str
@@ -153,7 +154,7 @@ class Repair(Contract):
 
 
 class Reference(Contract):
-    """A claim, and the id of the fact that bears it out."""
+    """What was written for a slot, and the id of its fact."""
 
     section: str
     text: str
@@ -161,7 +162,7 @@ class Reference(Contract):
 
 
 class Grounding(Contract):
-    """How many claims were checked, and each that did not hold."""
+    """How many claims there were, each that was struck, and each fact that is stated."""
 
     checked: int
     matched: int
@@ -214,21 +215,38 @@ class Evaluation(Contract):
 
 
 class Cache(Contract):
-    """Whether the report came from memory, and whether it was kept there.
+    """Whether the report is one that was kept, and whether a new one was.
 
     Attributes:
         hit: whether it did.
         why: or why not.
-        similarity: of the nearest report in memory, from -1 to 1.
+        similarity: None; equal keys decide, and no likeness does.
         kept: whether a new one was kept.
         not_kept_because: why not.
     """
 
     hit: bool
     why: str
-    similarity: float | None
+    similarity: float | None = None
     kept: bool | None = absent()
     not_kept_because: str | None = None
+
+
+class ReportMatch(Contract):
+    """A kept report that a search by meaning found.
+
+    Attributes:
+        similarity: of its meaning and the text's, from -1 to 1.
+        created_at: when it was written, UTC.
+    """
+
+    ticker: str
+    as_of: dt.date
+    headline: str
+    stance: Stance
+    confidence: Confidence
+    similarity: float
+    created_at: str
 
 
 class Report(Product):
@@ -241,6 +259,7 @@ class Report(Product):
         model: what made the forecast.
         headline: one line.
         sections: prose by section, the headline's too.
+        templates: the same with slots such as ``{last_close}``, from which code made the sections.
         stance: of the report, one of those that the data allow.
         confidence: in it.
         ruling: what the data allow.
@@ -272,6 +291,7 @@ class Report(Product):
     model: ReportModel
     headline: str
     sections: dict[str, str]
+    templates: dict[str, str] = Field(default_factory=dict)
     stance: Stance
     confidence: Confidence
     ruling: RulingFields

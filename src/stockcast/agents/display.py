@@ -1,4 +1,4 @@
-"""What a notebook shows of a report: the note itself, and tables beside it."""
+"""Shows a report in a notebook: the note itself, and tables beside it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ import pandas as pd
 
 from stockcast.contracts.report import Report
 
-__all__ = ["evaluation", "facts", "headline", "note", "recommendation"]
-
-# a table of facts with a gap in the middle is none
-pd.set_option("display.max_rows", 250)
+__all__ = ["evaluation", "facts", "facts_table", "headline", "note", "recommendation"]
 
 
 def headline(report: Report) -> Any:
@@ -41,8 +38,18 @@ def note(report: Report) -> Any:
     return _markdown("## " + report.markdown.split("\n## ", 1)[1])
 
 
-def facts(report: Report) -> pd.DataFrame:
-    """Every fact, with how often the text refers to it."""
+def facts(report: Report) -> Any:
+    """Every fact, folded: on a page of the report the table is longer than all the rest."""
+    from IPython.display import HTML
+
+    table = facts_table(report)
+    title = f"All {len(table)} facts, {(table['in the text'] > 0).sum()} of them in the text"
+    shown = f"<details><summary>{title}</summary>{table.to_html(max_rows=None)}</details>"
+    return HTML(shown)  # type: ignore[no-untyped-call]  # IPython is not typed
+
+
+def facts_table(report: Report) -> pd.DataFrame:
+    """Every fact, with how often the text states it."""
     used = pd.Series([found.fact for found in report.grounding.references], dtype=object)
     table = pd.DataFrame([dict(fact) for fact in report.facts]).set_index("id")
     table["in the text"] = used.value_counts().reindex(table.index, fill_value=0).astype(int)
