@@ -17,12 +17,13 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p $(FI
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help run test nightly reliability audit bench lab dashboard serve docs lint lock resolve clean
+.PHONY: help run test nightly mutate reliability audit bench lab dashboard serve docs lint lock resolve clean
 
 help:
 	@echo "make run     the whole pipeline on the sample prices, then a table"
 	@echo "make test    every test, two files at a time (WORKERS=4 for four)"
 	@echo "make nightly the tests that take minutes each"
+	@echo "make mutate  small changes to the code, and whether its tests notice (ARGS=gate for one module)"
 	@echo "make reliability  every fault of docs/reliability.md, which it writes anew"
 	@echo "make bench   speed and memory on this machine, into docs/performance.md (ARGS=--full for all)"
 	@echo "make lab     JupyterLab on notebooks/"
@@ -42,6 +43,9 @@ test: $(STAMP)
 
 nightly: $(STAMP)
 	@$(BIN)/pytest -m nightly $(ARGS)
+
+mutate: $(STAMP)
+	@OMP_NUM_THREADS=1 setsid -w nice -n 19 $(BIN)/python -m tests.mutation $(ARGS)
 
 reliability: $(STAMP)
 	@$(BIN)/python -m pytest -p tests.faults.table -m fault $(ARGS)

@@ -113,7 +113,43 @@ def test_the_return_is_scaled_by_the_previous_days_volatility() -> None:
     np.testing.assert_allclose(computed["ret_scaled"].iloc[30:], expected.iloc[30:], rtol=1e-12)
 
 
-@pytest.mark.parametrize("factor", [0.25, 7.0, 1e3])
+def test_the_other_inputs_are_free_of_units_by_these_formulas() -> None:
+    frame, computed = bars(), compute(bars())
+    close, sigma = frame["close"], computed["sigma"]
+    squares = np.log(close).diff() ** 2
+    expected = {
+        "overnight_scaled": np.log(frame["open"] / close.shift()) / sigma.shift(),
+        "range_scaled": np.log(
+            np.log(frame["high"] / frame["low"]) / np.sqrt(4 * np.log(2)) / sigma.shift()
+        ),
+        "volume_ratio": np.log(frame["volume"] / frame["volume"].rolling(20).mean()),
+        "rsi_centred": (rsi(close) - 50) / 50,
+        "macd_scaled": macd(close) / close / sigma,
+        "vol_ratio": np.log(squares.rolling(5).mean() / squares.rolling(66).mean()) / 2,
+    }
+    for name, formula in expected.items():
+        np.testing.assert_allclose(computed[name].iloc[70:], formula.iloc[70:], rtol=1e-9)
+
+
+def test_volatility_is_the_recursion_with_its_coefficients() -> None:
+    for columns, (news, bad, memory) in {
+        ("close",): (0.03, 0.10, 0.90),
+        ("open", "high", "low", "close"): (0.05, 0.15, 0.85),
+    }.items():
+        frame = bars()[[*columns]].copy()
+        *_, before, last = volatility(frame) ** 2
+        returns = np.log(frame["close"]).diff()
+        measured = returns**2
+        if len(columns) > 1:
+            gap = np.log(frame["open"] / frame["close"].shift())
+            span = np.log(frame["high"] / frame["low"]) ** 2 / (4 * np.log(2))
+            measured = 0.7 * (span + gap**2) + 0.3 * returns**2
+        weight = news + bad * (returns.iloc[-1] < 0)
+        rest = (1 - news - bad / 2 - memory) * measured.rolling(500, min_periods=20).mean().iloc[-1]
+        assert last == pytest.approx(weight * measured.iloc[-1] + rest + memory * before)
+
+
+@pytest.mark.parametrize("factor", [0.25, 7.0, 1e6])
 def test_a_change_of_basis_leaves_the_inputs_and_sigma_alone(factor: float) -> None:
     prices = ["open", "high", "low", "close"]
     rebased = bars() * pd.Series({"volume": 1 / factor, **dict.fromkeys(prices, factor)})

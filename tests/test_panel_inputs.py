@@ -80,6 +80,52 @@ def test_the_size_is_told_only_where_an_event_is_ahead() -> None:
     assert made["event_fresh"][answered].eq(1).all()
 
 
+def events_by_hand(answers: dict[int, float], ahead: list[int]) -> pd.DataFrame:
+    """Inputs of 200 still sessions of volatility 0.02, at row 50 0.04, whose answers are given."""
+    returns, sigma = np.zeros(200), np.full(200, 0.02)
+    returns[list(answers)], sigma[50] = list(answers.values()), 0.04
+    answered, flags = np.zeros(200, bool), np.zeros((200, HORIZON), bool)
+    answered[list(answers)], flags[ahead, 2] = True, True
+    return pd.DataFrame(event_inputs(returns, sigma, answered, flags), columns=event_columns())
+
+
+def test_the_usual_answer_is_told_in_volatilities_then_and_now() -> None:
+    made = events_by_hand({10: 0.04, 20: 0.06, 30: -0.08}, [15, 50])  # sizes of 2, 3 and 4
+    usual = np.sqrt(29 / 3)
+    sizes = made[["event_size", "event_level"]]
+    np.testing.assert_allclose(sizes.loc[50], np.log([usual, usual / 2]))
+    np.testing.assert_allclose(sizes.loc[15], np.log(1.5))  # too few to know
+    assert made.loc[50, [f"event_{h}" for h in range(1, 6)]].tolist() == [0, 0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(("move", "told"), [(0.4, 8.0), (0.0001, 0.1)])
+def test_an_answer_counts_for_no_more_than_eight_volatilities(move: float, told: float) -> None:
+    made = events_by_hand(dict.fromkeys((10, 20, 30), move), [49])
+    np.testing.assert_allclose(made.loc[49, ["event_size", "event_level"]], np.log(told))
+
+
+def test_an_outlier_is_limited_before_it_is_averaged() -> None:
+    made = events_by_hand({10: 0.4, 20: 0.06, 30: 0.06}, [49])
+    assert made.loc[49, "event_size"] == pytest.approx(np.log(np.sqrt((64 + 9 + 9) / 3)))
+
+
+def test_the_last_answer_fades_and_is_long_ago_after_75_sessions() -> None:
+    made = events_by_hand({30: 0.04}, [])
+    decays = made[["event_fresh", "event_past"]]
+    np.testing.assert_allclose(decays.loc[50], np.exp([-20 / 5, -20 / 20]))
+    np.testing.assert_array_equal(decays.loc[29], 0)
+    assert made.loc[[29, 30, 105, 106], "event_none"].tolist() == [1, 0, 0, 1]
+
+
+def test_a_market_value_serves_for_a_week_and_a_missing_one_is_passed_over() -> None:
+    closed = pd.date_range("2024-01-01", periods=3)
+    values = pd.Series([1.0, np.nan, 3.0], closed)[::-1]
+    second, week = pd.Timedelta(seconds=1), pd.Timedelta(days=7)
+    own = [closed[0] - second, closed[0], closed[1], closed[2] + week, closed[2] + week + second]
+    found = as_of_close(values, closed[::-1], pd.DatetimeIndex(own))
+    np.testing.assert_array_equal(found, [np.nan, 1, 1, 3, np.nan])
+
+
 def test_tokyo_sees_new_york_of_the_day_before() -> None:
     days = pd.date_range("2024-01-08", periods=3)
     new_york, tokyo = days + pd.Timedelta(hours=21), days + pd.Timedelta(hours=6)
@@ -95,6 +141,8 @@ def test_the_market_is_taken_over_the_index() -> None:
     vix = np.array([100 * np.sqrt(252) * 0.02])
     made = market_inputs(np.array([0.03]), np.array([0.01]), vix)
     np.testing.assert_allclose(made, np.log([[3, 2]]))
+    alone = market_inputs(np.array([0.03]), np.array([0.01]))
+    np.testing.assert_allclose(alone, [[np.log(3), np.nan]])
 
 
 def test_what_is_missing_is_zero_and_says_so() -> None:

@@ -11,7 +11,7 @@ import pytest
 from stockcast.errors import DataFault
 from stockcast.prices.adjust import adjust
 from stockcast.prices.sample import SampleSource
-from stockcast.schema import LONGEST_GAP, Fault, check_prices, faults
+from stockcast.schema import Fault, check_prices, faults
 from stockcast.split_detection import SplitPolicy
 
 TODAY = pd.Timestamp("2013-03-01")
@@ -154,14 +154,14 @@ def test_prices_all_in_the_future_are_found(frame: pd.DataFrame) -> None:
 
 
 def test_a_few_missing_days_are_a_note(frame: pd.DataFrame) -> None:
-    gappy = without(LONGEST_GAP)(frame)
+    gappy = without(10)(frame)
     assert [(f.date, f.severity) for f in report(gappy)] == [(DAY, "note")]
     check_prices(gappy, ticker="IBM", exchange="XNYS", today=TODAY)
 
 
 def test_a_long_hole_stops(frame: pd.DataFrame) -> None:
-    with pytest.raises(DataFault, match=f"2012-06-01, date: .* got {LONGEST_GAP + 1} missing"):
-        check_prices(without(LONGEST_GAP + 1)(frame), ticker="IBM", exchange="XNYS", today=TODAY)
+    with pytest.raises(DataFault, match=r"2012-06-01, date: .* got 11 missing"):
+        check_prices(without(11)(frame), ticker="IBM", exchange="XNYS", today=TODAY)
 
 
 def test_weekly_prices_stop(frame: pd.DataFrame) -> None:
@@ -170,6 +170,29 @@ def test_weekly_prices_stop(frame: pd.DataFrame) -> None:
     )
     with pytest.raises(DataFault, match=said):
         check_prices(frame.iloc[::5], ticker="IBM", exchange="XNYS", today=TODAY)
+
+
+def test_a_bar_every_second_day_is_one_fault(frame: pd.DataFrame) -> None:
+    (found,) = report(frame.iloc[::2])
+    assert found.problem == "expected a bar for each trading day of XNYS, got one in 2"
+
+
+@pytest.mark.parametrize(("every", "severity"), [(18, "stop"), (22, "note")])
+def test_more_than_5_per_cent_of_the_days_may_not_be_missing(
+    frame: pd.DataFrame, every: int, severity: str
+) -> None:
+    found = report(frame[np.arange(len(frame)) % every != 1])
+    assert {fault.severity for fault in found} == {severity}
+
+
+@pytest.mark.parametrize(("weeks", "severity"), [(2, "note"), (4, "stop")])
+def test_more_than_1_per_cent_of_the_rows_may_not_lie_on_closed_days(
+    frame: pd.DataFrame, weeks: int, severity: str
+) -> None:
+    saturdays = frame[frame.index.dayofweek == 4][:weeks]
+    extra = saturdays.set_axis(saturdays.index + pd.Timedelta(days=1))
+    found = report(pd.concat([frame, extra]).sort_index())
+    assert [fault.severity for fault in found] == [severity] * weeks
 
 
 def test_days_of_special_closures_are_not_missed() -> None:
@@ -238,6 +261,28 @@ def test_the_first_fault_is_followed_by_the_count_of_the_rest(frame: pd.DataFram
         match=r"^IBM 2012-03-01, close: .* \(and 1 more fault\); correct that row, or remove it\.$",
     ):
         check_prices(frame, ticker="IBM", exchange="XNYS", today=TODAY)
+
+
+def test_two_or_more_others_are_counted_in_the_plural(frame: pd.DataFrame) -> None:
+    frame.loc["2012-03-01":"2012-03-05", "close"] = -1
+    with pytest.raises(DataFault, match=r" \(and 2 more faults\); "):
+        check_prices(frame, ticker="IBM", exchange="XNYS", today=TODAY)
+
+
+def test_only_what_may_be_right_is_a_suspicion(frame: pd.DataFrame) -> None:
+    recent = in_cents(frame.loc[:DAY].copy())
+    for spoilt, suspected in ((recent, True), (setting("volume", -1)(recent.copy()), False)):
+        with pytest.raises(DataFault) as caught:
+            check_prices(spoilt, ticker="IBM", exchange="XNYS", today=TODAY)
+        assert caught.value.suspicion is suspected
+    (other,) = report(setting("volume", -1)(frame))
+    assert not other.suspicion
+
+
+def test_what_stops_is_told_before_a_note_on_the_same_value(frame: pd.DataFrame) -> None:
+    recent = in_cents(frame.loc[:DAY].copy())
+    recent.loc[DAY, "close"] = recent.loc[DAY, "high"] * 1.01
+    assert [(f.date, f.column, f.severity) for f in report(recent)] == [(DAY, "close", "stop")]
 
 
 def test_a_split_that_adj_close_accounts_for_is_none() -> None:

@@ -32,6 +32,14 @@ def test_pinball_is_least_at_the_true_quantiles() -> None:
     assert min(cost, key=lambda factor: cost[factor]) == 1
 
 
+def test_scores_of_many_horizons_are_those_of_each() -> None:
+    rng = np.random.default_rng(1)
+    y, q = rng.normal(size=(4, 3)), np.sort(rng.normal(size=(4, 3, len(LEVELS))), axis=-1)
+    for score in (metrics.pinball_losses, metrics.pit):
+        each = [score(y[:, h], q[:, h], LEVELS) for h in range(3)]
+        np.testing.assert_array_equal(score(y, q, LEVELS), np.column_stack(each))
+
+
 def test_errors_of_the_median() -> None:
     assert metrics.mse(Y, MEDIAN) == pytest.approx((1 + 1 + 1 + 16) / 4 * 1e-4)
     assert metrics.rmse(Y, MEDIAN) == pytest.approx(np.sqrt(19 / 4) * 1e-2)
@@ -64,6 +72,11 @@ def test_pit_lies_between_levels_and_halfway_into_the_tails() -> None:
     q = np.array([[-1.0, 0.0, 1.0]] * 3)
     found = metrics.pit(np.array([-9.0, 0.5, 9.0]), q, (0.1, 0.5, 0.9))
     np.testing.assert_allclose(found, [0.05, 0.7, 0.95])
+
+
+def test_pit_of_an_outcome_on_equal_quantiles_is_halfway_between_their_levels() -> None:
+    found = metrics.pit(np.array([0.0]), np.array([[0.0, 0.0, 1.0]]), (0.1, 0.5, 0.9))
+    np.testing.assert_allclose(found, [0.3])
 
 
 def test_pit_of_calibrated_forecasts_fills_the_bins_evenly() -> None:

@@ -67,6 +67,18 @@ def test_long_run_variance_counts_the_overlap_in_full_when_unweighted() -> None:
     assert long_run_variance(overlapping, 0) == pytest.approx(5, rel=0.05)
 
 
+def test_long_run_variance_of_a_seesaw_by_hand() -> None:
+    seesaw = np.array([1.0, -1, 1, -1])  # autocovariances 1 and -3/4
+    assert long_run_variance(seesaw + 5, 1) == pytest.approx(2 * (1 - 0.75 / 2) - 1)
+    assert long_run_variance(seesaw, 1, weighted=False) == pytest.approx(2 * (1 - 0.75) - 1)
+
+
+def test_a_block_is_cut_to_a_quarter_of_the_sample() -> None:
+    a, b = equal_forecasters(4, 100)
+    assert ratio_interval(a, b, block=99) == ratio_interval(a, b, block=25)
+    assert ratio_interval(a, b, block=24) != ratio_interval(a, b, block=25)
+
+
 def test_the_interval_holds_the_ratio_and_repeats_itself() -> None:
     a, b = equal_forecasters(4)
     low, high = ratio_interval(0.9 * a, b, 5)
@@ -141,8 +153,16 @@ def test_stocks_that_move_together_count_as_one_series() -> None:
 
 def test_one_stock_pooled_is_the_plain_test() -> None:
     a, b = stocks_of(3)[0]
-    _, p = pooled_diebold_mariano([(a, b)], 5)
-    assert p == pytest.approx(diebold_mariano(a.to_numpy(), b.to_numpy(), 5, alternative="less"))
+    for horizon in ((), (5,)):
+        _, p = pooled_diebold_mariano([(a, b)], *horizon)
+        plain = diebold_mariano(a.to_numpy(), b.to_numpy(), *horizon, alternative="less")
+        assert p == pytest.approx(plain)
+
+
+def test_no_stock_counts_for_more_because_its_losses_are_larger() -> None:
+    (a, b), (c, d) = stocks_of(3)[:2]
+    even = pooled_diebold_mariano([(a, b), (c, d)], 5)
+    assert pooled_diebold_mariano([(a, b), (100 * c, 100 * d)], 5) == pytest.approx(even)
 
 
 def test_days_outside_a_slice_count_as_no_difference() -> None:

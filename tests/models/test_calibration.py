@@ -32,6 +32,77 @@ def base(ticker: str = "^GSPC") -> QuantileForecasts:
     return ewma(close, close["2004":].index)  # type: ignore[misc]
 
 
+TRIO = (0.05, 0.5, 0.95)
+
+
+def trio(close: pd.Series, horizon: int, quantiles: tuple[float, ...]) -> QuantileForecasts:
+    """The same three quantiles from every day but the last."""
+    values = np.tile(quantiles, (len(close) - 1, horizon, 1))
+    return QuantileForecasts(close.index[:-1], TRIO, values)
+
+
+def of_returns(returns: np.ndarray) -> pd.Series:
+    days = pd.bdate_range("2001-01-01", periods=len(returns) + 1)
+    return pd.Series(np.exp(np.cumsum([0.0, *returns])), days)
+
+
+def test_an_outcome_moves_its_own_horizon_and_by_a_larger_step_all_of_them() -> None:
+    close = of_returns(np.array([0.02, -0.02, 0.0]))
+    made, state = recalibrate(trio(close, 2, (-0.01, 0, 0.01)), close)
+    first = np.array([0.015 * 0.9 + 0.005 * 0.9, 0.015 * 0.9])  # the first return lies outside
+    np.testing.assert_allclose(made.values[1], 0.01 * np.exp(first)[:, None] * [-1, 0, 1])
+    # the next one does too, and the return over both inside
+    second = first + 0.015 * (0.9 - 0.1) / 2 + 0.005 * np.array([0.9, -0.1])
+    np.testing.assert_allclose(state.factors[:, 0], second)
+    np.testing.assert_array_equal(state.event_factors, 0)
+    assert state.outcomes == 3
+    assert state.waiting.equals(made.origins[1:])
+
+
+def test_an_outcome_with_an_event_on_the_way_moves_the_factors_of_events_alone() -> None:
+    close = of_returns(np.array([0.02, -0.02, 0.0]))
+    near = np.zeros((3, 2), bool)
+    near[0, 1] = True
+    _, state = recalibrate(trio(close, 2, (-0.01, 0, 0.01)), close, near=near)
+    inside = -0.1 * (0.015 / 2 + np.array([0, 0.005]))
+    outside = 0.9 * (0.015 * 1.5 + np.array([0.01, 0]))
+    np.testing.assert_allclose(state.event_factors[:, 0], inside)
+    np.testing.assert_allclose(state.factors[:, 0], outside)
+
+
+def test_an_outcome_on_the_end_of_an_interval_is_inside() -> None:
+    close = of_returns(np.zeros(2))
+    _, state = recalibrate(trio(close, 1, (0, 0, 0)), close)
+    np.testing.assert_allclose(state.factors, -0.1 * 0.02)
+
+
+def test_a_panels_factor_lets_the_nominal_share_inside() -> None:
+    sizes = np.random.default_rng(0).permutation(np.linspace(0.1, 3, 200))
+    signs = np.where(np.arange(200) % 2, -1, 1)
+    close = of_returns(0.01 * sizes * signs)
+    made = trio(close, 1, (-0.02, 0, 0.01))
+    wider = np.where(signs > 0, sizes, sizes / 2)
+    state = panel_state([(made, close, None)])
+    np.testing.assert_allclose(state.factors, np.log(np.quantile(wider, 0.9)))
+    few = panel_state([(made.at(made.origins[1:]), close, None)])
+    np.testing.assert_array_equal(few.factors, 0)
+
+
+@pytest.mark.parametrize(("quantiles", "factor"), [((-1, 0, 1), 1 / 4), ((0, 0, 0), 4)])
+def test_no_panel_widens_or_narrows_by_more_than_four(
+    quantiles: tuple[float, ...], factor: float
+) -> None:
+    close = of_returns(np.full(200, 0.01))
+    state = panel_state([(trio(close, 1, quantiles), close, None)])
+    np.testing.assert_allclose(state.factors, np.log(factor))
+
+
+@pytest.mark.parametrize("levels", [(0.1, 0.9), (0.1, 0.5, 0.8)])
+def test_levels_that_are_not_symmetric_about_a_median_are_refused(levels: tuple[float]) -> None:
+    with pytest.raises(BadInput, match="symmetric about the median"):
+        CalibrationState.fresh(levels, 5)
+
+
 def share_inside(made: QuantileForecasts, close: pd.Series, coverage: float) -> float:
     y = outcomes(close, made.origins, made.horizon)
     low, high = made.interval(coverage)
@@ -176,9 +247,6 @@ def test_what_does_not_fit_the_state_is_refused() -> None:
     shorter = QuantileForecasts(base().origins, LEVELS, base().values[:, :3])
     with pytest.raises(BadInput, match="horizon and levels"):
         recalibrate(shorter, close, state=state)
-    lopsided = QuantileForecasts(base().origins, LEVELS[1:], base().values[:, :, 1:])
-    with pytest.raises(BadInput, match="symmetric"):
-        recalibrate(lopsided, close)
 
 
 @pytest.mark.parametrize("damage", [{"levels": [0.5]}, {"factors": [[0.0]]}, {"issued": []}])

@@ -10,7 +10,7 @@ import pytest
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import paired_losses
 from stockcast.models.baselines import climate, ewma, garch, naive
-from stockcast.models.gate import MIN_ORIGINS, decide, not_worse_than_champion
+from stockcast.models.gate import decide, not_worse_than_champion
 from tests.evaluation.histories import VALIDATION, forecasts, noise, sample_close
 
 DAYS, TESTED, WORLDS, MODELS = 2000, 600, 10, 10
@@ -107,16 +107,42 @@ def test_a_gain_over_naive_that_all_the_past_has_too_is_refused() -> None:
     assert verdict.high < 1  # type: ignore[operator]
 
 
-def test_too_few_forecasts_are_refused_whatever_they_gain() -> None:
-    few = MIN_ORIGINS - 1
-    for verdict in (
-        decide(*pair(0.5, few, luck=0), horizon=5),
-        not_worse_than_champion(*pair(0.5, few, luck=0), horizon=5),
-        decide(np.array([]), np.array([]), horizon=5),
-    ):
-        assert not verdict.skilful
-        assert verdict.ratio is verdict.low is verdict.high is None
-        assert "too few" in verdict.reason
+def test_fewer_than_60_forecasts_are_refused_whatever_they_gain() -> None:
+    for judge in (decide, not_worse_than_champion):
+        for n in (0, 59):
+            verdict = judge(np.full(n, 0.5), np.ones(n), horizon=5)
+            assert not verdict.skilful
+            assert verdict.ratio is verdict.low is verdict.high is None
+            assert verdict.reason == (
+                f"Refused: {n} forecasts with known outcomes are too few, 60 needed."
+            )
+            assert verdict.n == n
+        assert judge(*pair(0.5, 60, luck=0), horizon=5).skilful
+
+
+def test_who_is_no_better_than_naive_or_the_past_is_refused() -> None:
+    """The interval of equal losses is the point 1, and 1 is not below 1."""
+    model, reference = pair(0.05, luck=0.05)
+    equal = decide(reference, reference, horizon=1)
+    assert (equal.skilful, equal.low, equal.high) == (False, 1, 1)
+    assert not decide(model, reference, horizon=1, loss_climate=model).skilful
+    assert decide(model, reference, horizon=1, loss_climate=1.01 * model).skilful
+
+
+@pytest.mark.parametrize(("gain", "fine"), [(-0.0049, True), (-0.0051, False)])
+def test_a_successor_may_lose_half_a_percent(gain: float, fine: bool) -> None:
+    verdict = not_worse_than_champion(*pair(gain), horizon=1)
+    assert verdict.skilful is fine
+    assert verdict.ratio == pytest.approx(1 - gain)
+    assert verdict.low < 1 < verdict.high  # type: ignore[operator]
+
+
+def test_on_quiet_forecasts_it_is_enough_to_be_as_good() -> None:
+    naive_loss = 1 + np.random.default_rng(2).exponential(size=200)
+    quiet = np.arange(200) % 2 == 0
+    told = naive_loss * np.where(quiet, 1, 0.8)
+    assert decide(told, naive_loss, horizon=1, quiet=quiet).skilful
+    assert decide(told, naive_loss, horizon=1, quiet=np.zeros(200, bool)).skilful
 
 
 @pytest.mark.parametrize(

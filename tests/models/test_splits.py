@@ -43,10 +43,33 @@ def test_a_split_without_the_embargo_would_be_caught() -> None:
     assert shares_outcomes(careless.train(DAYS), careless.validation(DAYS))
 
 
+def test_each_part_ends_a_horizon_before_the_next() -> None:
+    split = Split(DAYS[600], DAYS[750], HORIZON)
+    table = split.table(DAYS)
+    assert table["origins"].to_dict() == {"train": 595, "validation": 145, "test": 250}
+    for name, (first, last) in {
+        "train": (0, 594),
+        "validation": (600, 744),
+        "test": (750, 999),
+    }.items():
+        assert np.flatnonzero(getattr(split, name)(DAYS))[[0, -1]].tolist() == [first, last]
+        assert table.loc[name, ["first", "last"]].tolist() == [
+            str(DAYS[row].date()) for row in (first, last)
+        ]
+    assert split.last_training_day(DAYS) == DAYS[594]
+    assert Split.from_json(split.to_json()) == split
+
+
+def test_a_part_without_origins_is_empty_in_the_table() -> None:
+    split = Split(DAYS[600], DAYS[750], HORIZON)
+    assert split.last_training_day(DAYS[600:]) is None
+    assert split.table(DAYS[600:]).loc["train"].tolist() == ["-", "-", 0]
+
+
 def test_default_shares_are_a_quarter_for_test_and_15_per_cent_for_validation() -> None:
     split = split_days(DAYS, HORIZON)
-    assert split.test(DAYS).mean() == pytest.approx(0.25, abs=0.025)
-    assert split.validation(DAYS).mean() == pytest.approx(0.15, abs=0.03)
+    assert split.validation_start == DAYS[600].replace(day=1)
+    assert split.test_start == DAYS[750].replace(day=1)
 
 
 def test_a_new_bar_does_not_move_the_default_borders() -> None:
@@ -62,5 +85,7 @@ def test_named_borders_are_kept() -> None:
 
 
 def test_borders_that_leave_a_part_empty_are_refused() -> None:
-    with pytest.raises(BadInput, match=r"Expected test days .* got none"):
+    with pytest.raises(
+        BadInput, match=r"Expected test days on 2001-01-01 … 2004-10-29 .* got none"
+    ):
         split_days(DAYS, HORIZON, "2003-01-01", "2030-01-01")
