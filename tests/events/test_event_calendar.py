@@ -179,16 +179,3 @@ def test_a_slot_inferred_by_hindsight_is_caught() -> None:
     honest = calendar.known_at(calendar.resolve(told, EXCHANGE, bars.loc[:cut]), cut)
     pd.testing.assert_frame_equal(calendar.known_at(whole, cut), honest)
     assert not calendar.known_at(hindsight, cut).equals(honest)
-
-
-def test_the_hash_of_what_is_known_changes_with_a_learned_date_and_no_other() -> None:
-    frame, origin = calendar.resolve(ANNOUNCED, EXCHANGE), pd.Timestamp("2011-03-01")
-    known = calendar.known_hash(frame, origin)
-    later = [e for e in ANNOUNCED if e.announced is None or e.announced < origin.date()]
-    assert calendar.known_hash(calendar.resolve(later, EXCHANGE), origin) == known
-    learned = Event(ticker="AAA", date=dt.date(2011, 3, 3), announced=dt.date(2011, 2, 25))
-    more = calendar.resolve([*ANNOUNCED, learned], EXCHANGE)
-    assert calendar.known_hash(more, origin) != known
-    assert calendar.known_hash(more, pd.Timestamp("2011-02-24")) == calendar.known_hash(
-        frame, pd.Timestamp("2011-02-24")
-    )

@@ -7,22 +7,22 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from stockcast import prices
-from stockcast.errors import BadInput
 from stockcast.evaluation.metrics import pinball_losses
 from stockcast.evaluation.walkforward import outcomes
 from stockcast.events.calendar import ahead, answering, resolve
 from stockcast.events.sample import SampleEvents
 from stockcast.features import compute
-from stockcast.models.baselines import garch, naive
+from stockcast.models.assessment import Assessment, assess
 from stockcast.models.panel import PanelStock, panel_stock
-from stockcast.models.parents import choose, load_parent
-from stockcast.models.zero_shot import zero_shot
+from stockcast.models.panel_inference import walk_panel
+from stockcast.models.parents import choose, load_parent, starting_state
+from stockcast.models.samples import EventFlags
+from stockcast.models.splits import Split
 from stockcast.settings import load_settings
 
-START, VALIDATION, HORIZON = pd.Timestamp("2010-01-01"), pd.Timestamp("2008-06-01"), 5
+VALIDATION, TEST, HORIZON = pd.Timestamp("2008-06-01"), pd.Timestamp("2010-01-01"), 5
 STOCKS = ("AAPL", "IBM", "MSFT")
 
 
@@ -42,25 +42,44 @@ def sample_stock(ticker: str) -> PanelStock:
     )
 
 
+def judged(stock: PanelStock) -> Assessment:
+    """The shipped parent on a stock as it is, as the pipeline judges and serves it."""
+    card = choose(VALIDATION)
+    assert card is not None
+    events = None
+    if stock.answered is not None and stock.ahead is not None:
+        events = EventFlags(stock.answered, stock.ahead)
+    return assess(
+        stock.ticker,
+        {"zero_shot": walk_panel(load_parent(card.name).fitted, stock.series.full, VALIDATION)},
+        stock.close,
+        Split(VALIDATION, TEST, HORIZON),
+        candidate="zero_shot",
+        train_seconds={},
+        events=events,
+        partner_weight=card.partner_weight,
+        start=starting_state(card),
+    )
+
+
 @cache
 def table() -> pd.DataFrame:
     """Losses and whether the 80% interval held, by stock and origin of the test period."""
-    card = choose(VALIDATION)
-    assert card is not None
-    parent, parts = load_parent(card.name), {}
+    parts = {}
     for ticker in STOCKS:
         stock = sample_stock(ticker)
-        served = zero_shot(parent, stock, VALIDATION).forecasts
-        days, close = served.origins, stock.close
+        assessment = judged(stock)
+        names = {"served": "zero_shot", "garch": "garch", "naive": "naive"}
+        made = {name: assessment.test(model) for name, model in names.items()}
+        days = made["served"].origins
         flags = stock.ahead_of(days)
         assert flags is not None
-        made = {"served": served, "garch": garch(close, days), "naive": naive(close, days)}
-        y = outcomes(close, days, HORIZON)
+        y = outcomes(stock.close, days, HORIZON)
         columns = {n: pinball_losses(y, m.values, m.levels).mean(axis=1) for n, m in made.items()}
         for name in ("served", "garch"):
             low, high = made[name].interval(0.8)
             columns[f"{name} held"] = ((y >= low) & (y <= high)).mean(axis=1)
-        parts[ticker] = pd.DataFrame(columns, days).assign(event=flags.any(axis=1))[START:]
+        parts[ticker] = pd.DataFrame(columns, days).assign(event=flags.any(axis=1))
     return pd.concat(parts).dropna()
 
 
@@ -85,17 +104,7 @@ def test_accuracy_on_the_sample_is_what_was_measured() -> None:
     assert np.mean(mean["served"] / mean["naive"]) < 0.955
 
 
-def test_without_a_calendar_it_serves_too_and_days_it_has_seen_are_refused() -> None:
-    told = sample_stock("IBM")
-    plain = replace(told, answered=None, ahead=None)
-    card = choose(VALIDATION)
-    assert card is not None
-    parent = load_parent(card.name)
-    late = told.close.index[-30]
-    made = zero_shot(parent, plain, late)
-    np.testing.assert_array_equal(
-        made.partner.values, garch(told.close, made.partner.origins).values
-    )
-    assert not made.state.near.any()
-    with pytest.raises(BadInput, match="Expected a parent that has seen no day from 2008-05-30 on"):
-        zero_shot(parent, plain, pd.Timestamp(card.last_day))
+def test_without_a_calendar_the_partner_is_garch() -> None:
+    plain = judged(replace(sample_stock("IBM"), answered=None, ahead=None))
+    np.testing.assert_array_equal(plain.test("garch_events").values, plain.test("garch").values)
+    assert not plain.calibrations["zero_shot"].near.any()

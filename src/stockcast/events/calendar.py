@@ -11,7 +11,6 @@ inferred once, from how the stock answered the events before the date became kno
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,7 +26,6 @@ __all__ = [
     "ahead",
     "answering",
     "known_at",
-    "known_hash",
     "resolve",
     "since",
 ]
@@ -128,13 +126,6 @@ def since(frame: pd.DataFrame, days: pd.DatetimeIndex, kind: str = RESULTS) -> n
 def known_at(frame: pd.DataFrame, origin: pd.Timestamp) -> pd.DataFrame:
     """The rows of ``frame`` that are known at the close of ``origin``."""
     return frame[frame["known_from"] <= origin].reset_index(drop=True)
-
-
-def known_hash(frame: pd.DataFrame, origin: pd.Timestamp) -> str:
-    """A hash of what is known at ``origin``: for the key under which a forecast is kept, so that a
-    date learned later makes it stale."""
-    told = known_at(frame, origin).to_csv(index=False, date_format="%Y-%m-%d")
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def _dated(events: Sequence[Event], exchange: str) -> pd.DataFrame:
