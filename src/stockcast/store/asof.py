@@ -16,6 +16,10 @@ from typing import Any, Literal, cast
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+import stockcast.store.lean_feast  # noqa: F401 - before anything else imports Feast
+
+# isort: split
 from feast import FeatureView, FileSource, OnDemandFeatureView
 from feast.infra.offline_stores.dask import (
     DaskOfflineStore,
