@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stockcast import cache, forecasting, jobs
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.settings import load_settings
 from tests.endtoend.commands import SMALL, copy_of, forecast_of, stockcast, stop_cache, until
 from tests.endtoend.conftest import Finished
@@ -33,13 +34,19 @@ def test_forecast_that_was_asked_for_is_trained_and_cached_by_one_task(
     stop_cache(root)
 
 
-def test_forecast_in_the_foreground_shows_the_chain(finished: Finished, tmp_path: Path) -> None:
+def test_a_first_forecast_shows_the_chain_and_trains_nothing(
+    finished: Finished, tmp_path: Path
+) -> None:
     root = copy_of(finished.root, tmp_path / "root")
-    without_child(root, "FB")
+    without_child(root, "AAPL")
     where = (*SMALL, "--set", f"root={root}", "--json")
-    shown = stockcast("forecast", "FB", *where)
+    shown = stockcast("forecast", "AAPL", *where)
     assert shown.code == 0, shown.err
-    assert "train_child-FB done in" in shown.err
+    assert "train_child-AAPL done in" in shown.err
     (task,) = stockcast("tasks", *where).document
-    assert (task["kind"], task["ticker"], task["status"]) == ("forecast", "FB", "completed")
+    assert (task["kind"], task["ticker"], task["status"]) == ("forecast", "AAPL", "completed")
+    record = ModelRecord.load(root / "products/sample/models/child-AAPL.json")
+    assert [row.strategy for row in record.strategies] == ["zero_shot"]
+    tasks = {task["name"]: task for task in stockcast("status", *where).document["tasks"]}
     stop_cache(root)
+    assert "strategies changed from ['zero_shot']" in tasks["train_child-AAPL"]["why"]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stockcast.contracts.model_record import child_name
 from stockcast.errors import BadInput, StockcastError
 from stockcast.jobs.store import JobStore
 from stockcast.jobs.task import KINDS, Task
@@ -15,6 +16,7 @@ from stockcast.pipeline.lock import Locked
 from stockcast.pipeline.progress import Progress
 from stockcast.redaction import mask
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,7 +88,7 @@ def _chain(settings: Settings, reporter: Reporter) -> str | None:
     """Run the chain; return what could not be done, if that harms no result."""
     task = reporter.task
     tickers = settings.tickers if task.kind == "train-parent" else (task.ticker,)
-    alone = settings.model_copy(update={"tickers": tickers})
+    alone = settings.model_copy(update={"tickers": tickers, **_untrained(settings, task)})
     result = _run(alone, KINDS[task.kind].format(ticker=task.ticker), reporter)
     for failure in result.failed.values():
         raise _error(failure)
@@ -94,6 +96,12 @@ def _chain(settings: Settings, reporter: Reporter) -> str | None:
         return None
     reporter.at("cache")
     return _cache(settings, task.ticker)
+
+
+def _untrained(settings: Settings, task: Task) -> dict[str, object]:
+    """A first forecast is the parent's as it is: the next run tries the other strategies."""
+    known = Workspace.of(settings).record(child_name(task.ticker)).exists()
+    return {} if known or task.kind != "forecast" else {"strategies": ("zero_shot",)}
 
 
 def _ends_in_a_forecast(settings: Settings, task: Task) -> bool:
