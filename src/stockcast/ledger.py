@@ -45,6 +45,7 @@ from stockcast.ledger_tables import (
     digest,
     guards,
     intact,
+    last_without_digest,
     up_to_date,
 )
 from stockcast.settings import Settings
@@ -151,18 +152,14 @@ class Ledger:
         with self._transaction() as connection:
             result = connection.execute(query.order_by(FORECASTS.c.id))
             names, found = list(result.keys()), result.all()
-        whole = [row for row in found if intact(row._mapping)]
-        frame = pd.DataFrame(whole, columns=names)
-        frame = frame.drop(columns=["id", "digest", "outcome_digest"])
+            last = last_without_digest(connection)
+            whole = [row for row in found if intact(row._mapping, last)]
+            frame = _frame(pd.DataFrame(whole, columns=names))
         frame.attrs["damaged"] = len(found) - len(whole)
         if len(whole) < len(found):
             place = self._engine.url.render_as_string(hide_password=True)
             _LOG.warning("%d rows of %s are not as written.", len(found) - len(whole), place)
-        for name in ("as_of", "target_date", "created_at", "settled_at"):
-            frame[name] = pd.to_datetime(frame[name])
-        quantiles = (*QUANTILES, *NAIVE_QUANTILES, *TAILS, *NAIVE_TAILS)
-        numbers = ["last_close", *quantiles, "log_return", "close"]
-        return frame.astype(dict.fromkeys(numbers, float))
+        return frame
 
     def size(self) -> tuple[int, int]:
         """Return how many rows and outcomes there are: both only grow, so equal means unchanged."""
@@ -250,7 +247,8 @@ class Ledger:
         )
         with self._transaction() as connection:
             found = connection.execute(query.order_by(FORECASTS.c.id)).all()
-        return [row for row in found if intact(row._mapping)]
+            unproven = last_without_digest(connection)
+        return [row for row in found if intact(row._mapping, unproven)]
 
     def _insert_missing(
         self, table: sa.Table, key: Sequence[str], rows: Sequence[Mapping[str, Any]]
@@ -282,6 +280,16 @@ class Ledger:
             raise (LedgerBusy if busy else StockcastError)(
                 f"Expected a ledger that can be read and written at {place}, got: {cause}."
             ) from None
+
+
+def _frame(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the types that their readers expect."""
+    frame = rows.drop(columns=["id", "digest", "outcome_digest"])
+    for name in ("as_of", "target_date", "created_at", "settled_at"):
+        frame[name] = pd.to_datetime(frame[name])
+    quantiles = (*QUANTILES, *NAIVE_QUANTILES, *TAILS, *NAIVE_TAILS)
+    numbers = ["last_close", *quantiles, "log_return", "close"]
+    return frame.astype(dict.fromkeys(numbers, float))
 
 
 def write_down(settings: Settings, forecast: Forecast) -> None:

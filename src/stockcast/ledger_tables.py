@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "digest",
     "guards",
     "intact",
+    "last_without_digest",
     "up_to_date",
 ]
 
@@ -104,7 +106,17 @@ def bring_up_to_date(connection: sa.Connection) -> list[str]:
         for statement in additions(table, new, connection.dialect):
             connection.exec_driver_sql(statement)
         names += new
+    if "digest" in names and connection.dialect.name == "sqlite":
+        last = connection.execute(sa.select(sa.func.max(FORECASTS.c.id))).scalar_one() or 0
+        connection.exec_driver_sql(f"PRAGMA user_version = {last}")
     return names
+
+
+def last_without_digest(connection: sa.Connection) -> float:
+    """The last row that may lack a digest: an earlier version wrote up to there."""
+    if connection.dialect.name != "sqlite":
+        return math.inf
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 
 
 def additions(table: sa.Table, names: list[str], dialect: sa.Dialect) -> Iterator[str]:
@@ -130,15 +142,18 @@ def digest(table: sa.Table, row: Mapping[Any, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def intact(row: Mapping[Any, Any]) -> bool:
+def intact(row: Mapping[Any, Any], last: float) -> bool:
     """Whether a forecast's row, with its outcome, says what was written.
 
-    A row of an earlier version has no hash and counts as intact.
+    Up to the row ``last``, one without a digest counts as intact.
     """
-    for table, name in ((FORECASTS, "digest"), (OUTCOMES, "outcome_digest")):
-        if row.get(name) not in (None, digest(table, row)):
-            return False
-    return True
+    settled = any(row.get(c.name) is not None for c in OUTCOMES.c if c.name != "forecast_id")
+    parts = ((FORECASTS, "digest", True), (OUTCOMES, "outcome_digest", settled))
+    return all(
+        row[name] == digest(table, row) or (row[name] is None and row["id"] <= last)
+        for table, name, there in parts
+        if name in row and there
+    )
 
 
 def guards() -> Iterator[str]:

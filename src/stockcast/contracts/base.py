@@ -60,6 +60,8 @@ class Contract(BaseModel):
             raise BadInput(
                 f"Expected a {cls.CALLED} in {place}, got {where}: {first['msg']}."
             ) from None
+        except (AttributeError, LookupError, TypeError) as error:  # in bringing it up to date
+            raise BadInput(f"Expected a {cls.CALLED} in {place}, got {error!r}.") from None
 
     @classmethod
     def load(cls, path: Path) -> Self:

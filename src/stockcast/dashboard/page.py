@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stockcast import calendars
 from stockcast.agents.names import company_of
@@ -57,7 +57,7 @@ def view(settings: Settings, dossier: Dossier) -> str:
 def _tile(name: str, title: str, *, settings: Settings, d: Dossier, make: Make) -> str:
     try:
         return _render(f"tiles/{name}.html.j2", settings=settings, d=d, **make(settings, d))
-    except (AttributeError, LookupError, TypeError, ValueError, UndefinedError) as error:
+    except products.UNUSABLE as error:
         _LOG.warning("The %s of %s cannot be shown: %r", name, d.ticker, error)
         return _render("tiles/damaged.html.j2", name=name, title=title, d=d)
 
@@ -65,7 +65,8 @@ def _tile(name: str, title: str, *, settings: Settings, d: Dossier, make: Make) 
 def overview(settings: Settings) -> str:
     """Return the table of all tickers as HTML."""
     rows = products.rows(settings)
-    reach = max((max(_move(row.q90, row), -_move(row.q10, row)) for row in rows), default=1.0)
+    # a forecast whose interval is one price has no reach of its own
+    reach = max((max(_move(row.q90, row), -_move(row.q10, row)) for row in rows), default=0) or 1.0
     return _render(
         "overview.html.j2",
         rows=[
@@ -122,6 +123,8 @@ def shell(
 def freshness(settings: Settings, dossier: Dossier) -> tuple[str, str]:
     """Return how old the prices are: good, quiet or bad, and a sentence."""
     prices = dossier.prices
+    if "prices" in dossier.faults:
+        return "bad", dossier.faults["prices"]
     if prices is None:
         return "bad", f"There are no prices of {dossier.ticker} yet."
     end = f"Prices end on {prices.as_of}"

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import UndefinedError
+
 from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.model_record import ModelRecord, child_name
@@ -30,9 +32,12 @@ if TYPE_CHECKING:
 
     from stockcast.ledger import Ledger
 
-__all__ = ["Dossier", "Row", "StageState", "read", "rows", "signature", "tickers"]
+__all__ = ["UNUSABLE", "Dossier", "Row", "StageState", "read", "rows", "signature", "tickers"]
 
 Document = dict[str, Any]
+
+#: What a product that is none raises in who shows it.
+UNUSABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UndefinedError)
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,7 @@ def rows(settings: Settings) -> list[Row]:
         path = Workspace.of(settings).forecast(ticker)
         try:
             found.append(_row(path, path.stat().st_mtime_ns))
-        except (BadInput, OSError):
+        except (BadInput, OSError, *UNUSABLE):
             continue  # a forecast that is missing or damaged is told on the ticker's own page
     return found
 
@@ -208,9 +213,11 @@ def _ledger(
         ledger = _opened(settings)
         made = ledger.rows(ticker)
         summary = ledger.summary(ticker=ticker).to_dict("records") if len(made) else []
-    except StockcastError as error:
+    except (StockcastError, *UNUSABLE) as error:
         faults["ledger"] = str(error)
         return None, None
+    if made.attrs["damaged"]:
+        faults["ledger"] = f"Rows that are not as they were written: {made.attrs['damaged']}."
     return made, summary[0] if summary else None
 
 
@@ -242,6 +249,16 @@ def _stages(settings: Settings, ticker: str) -> list[StageState]:
 
 
 def _stage(
+    settings: Settings, ticker: str, task: str, page: Path, records: dict[str, Document]
+) -> StageState:
+    try:
+        return _state(settings, ticker, task, page, records)
+    except UNUSABLE:
+        stage = task.removesuffix(f"-{ticker}")
+        return StageState(task, stage, "missing", "What it recorded of itself cannot be read.")
+
+
+def _state(
     settings: Settings,
     ticker: str,
     task: str,
