@@ -77,6 +77,7 @@ def client():
     return store.server(here).client
 
 story = {}
+patience, store.PATIENCE = store.PATIENCE, 60.0  # a busy machine is no server that is away
 server, port = serve()
 here = load_settings("sample", {"root": str(folder / "root"), "mlflow_tracking_uri": f"http://127.0.0.1:{port}"})
 record(here, "while it is up", version="b1")
@@ -132,9 +133,11 @@ kill(server)
 with socket.create_server(("127.0.0.1", 0)) as listener:
     uri = f"http://me:{sys.argv[3]}@127.0.0.1:{listener.getsockname()[1]}"
     silent = load_settings("sample", {"root": str(folder / "root"), "mlflow_tracking_uri": uri})
+    store.PATIENCE = patience
     began = time.monotonic()
     tracking.ship(silent)
     story["silent_seconds"] = time.monotonic() - began
+    store.PATIENCE = 60.0
 
 hub, port = serve("0", "ada/prices", sys.argv[3])
 os.environ["DAGSHUB_CLIENT_HOST"] = f"http://127.0.0.1:{port}"
@@ -161,7 +164,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     told = subprocess.run(
         [sys.executable, "-c", STORY, str(folder), database, PLANTED],
         cwd=HOME,
-        # a server on a busy machine is not one that is away
         env={**os.environ, "PYTHONPATH": str(HOME), "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"},
         capture_output=True,
         text=True,
@@ -185,11 +187,11 @@ def test_server_that_is_away_is_said_and_nothing_is_lost(story: dict[str, Any]) 
 
 @pytest.mark.fault(
     "MLflow slow (it never answers)",
-    "one warning after 2 s; the run is recorded here",
+    "one warning after 5 s; the run is recorded here",
     "stockcast sync, once",
 )
 def test_silent_server_costs_its_patience_once(story: dict[str, Any]) -> None:
-    assert "no answer within 2 s" in story["said"]
+    assert "no answer within 5 s" in story["said"]
     assert story["silent_seconds"] < 2 * store.PATIENCE + 5  # and a busy machine's share
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import fnmatch
+import importlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -151,25 +152,16 @@ class _Values:
 
     def of(self, key: str) -> Any:
         """Return the value of ``key`` as JSON has it."""
-        if key == "ticker" and self._ticker is not None:
-            return self._ticker
+        settings, ticker = self._settings, self._ticker
+        if ticker is not None and key in _OF_TICKER:
+            return _OF_TICKER[key](settings, ticker)
+        if ticker is not None and key == "hold":
+            return holds.due(settings, self.name, ticker)
         if key == "tickers":
-            return sorted(self._settings.tickers)  # reordering them changes no result
-        if key == "fingerprint" and self._ticker is not None:
-            return _fingerprint(self._settings, self._ticker)
-        if key == "known_events" and self._ticker is not None:
-            return _events(self._settings, self._ticker)
-        if key == "news" and self._ticker is not None:
-            return _news(self._settings, self._ticker)
-        if key in ("exchange", "currency") and self._ticker is not None:
-            return getattr(self._settings.market(self._ticker), key)
-        if key == "index" and self._ticker is not None:
-            return self._settings.index_of(self._ticker)
-        if key == "hold" and self._ticker is not None:
-            return holds.due(self._settings, self.name, self._ticker)
+            return sorted(settings.tickers)  # reordering them changes no result
         if key not in Settings.model_fields:
             raise _fault(self._path, f"no setting {_unknown(key, Settings.model_fields)}")
-        return _jsonable(key, getattr(self._settings, key))
+        return _jsonable(key, getattr(settings, key))
 
     def fill(self, template: Any) -> Any:
         """Replace the placeholders in ``template``; one that stands alone keeps its type."""
@@ -195,28 +187,27 @@ def _jsonable(key: str, value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _fingerprint(settings: Settings, ticker: str) -> str:
-    from stockcast import prices  # pandas; only a pipeline that asks for it pays
+def _stamp(module: str) -> Callable[[Settings, str], str]:
+    """Return the fingerprint of what ``module`` reads of a ticker; pandas is imported with it."""
 
-    try:
-        return str(prices.fingerprint(settings, ticker))
-    except BadInput:
-        return "unreadable"  # the ticker's own ingest notebook says why; the others must run
+    def stamp(settings: Settings, ticker: str) -> str:
+        try:
+            return str(importlib.import_module(module).fingerprint(settings, ticker))
+        except BadInput:
+            return "unreadable"  # the ticker's ingest notebook says why; the others must run
 
-
-def _events(settings: Settings, ticker: str) -> str:
-    from stockcast import events
-
-    try:
-        return events.fingerprint(settings, ticker)
-    except BadInput:
-        return "unreadable"  # as above
+    return stamp
 
 
-def _news(settings: Settings, ticker: str) -> str:
-    from stockcast.agents import news
-
-    return news.fingerprint(settings, ticker)
+_OF_TICKER: dict[str, Callable[[Settings, str], Any]] = {
+    "ticker": lambda _, ticker: ticker,
+    "index": lambda settings, ticker: settings.index_of(ticker),
+    "exchange": lambda settings, ticker: settings.market(ticker).exchange,
+    "currency": lambda settings, ticker: settings.market(ticker).currency,
+    "fingerprint": _stamp("stockcast.prices"),
+    "known_events": _stamp("stockcast.events"),
+    "news": _stamp("stockcast.agents.news"),
+}
 
 
 def plan(settings: Settings, pipeline: Pipeline | None = None) -> list[TaskPlan]:
@@ -238,8 +229,7 @@ def plan(settings: Settings, pipeline: Pipeline | None = None) -> list[TaskPlan]
     ]
     names = dict.fromkeys(values.name for _, _, values in every)
     return [
-        _task(pipeline, settings, names, values.name, stage, ticker, values.fill, values.of)
-        for stage, ticker, values in every
+        _task(pipeline, settings, names, stage, ticker, values) for stage, ticker, values in every
     ]
 
 
@@ -247,13 +237,11 @@ def _task(
     pipeline: Pipeline,
     settings: Settings,
     names: dict[str, None],
-    name: str,
     stage: StageSpec,
     ticker: str | None,
-    fill: Callable[[Any], Any],
-    value: Callable[[str], Any],
+    values: _Values,
 ) -> TaskPlan:
-    kind = _kind(stage)
+    kind, name, fill = _kind(stage), values.name, values.fill
     report = _report(settings, kind, ticker)
     workspace = Workspace.of(settings)
     return TaskPlan(
@@ -264,7 +252,7 @@ def _task(
         upstream=_upstream(pipeline, name, map(fill, _expanded(settings, ticker, stage)), names),
         params={key: fill(template) for key, template in stage.params.items()}
         if isinstance(stage.params, dict)
-        else {key: value(key) for key in stage.params},
+        else {key: values.of(key) for key in stage.params},
         products={
             "nb": report.with_name(report.name + ".ipynb"),
             "html": report.with_name(report.name + ".html"),

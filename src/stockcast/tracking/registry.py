@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from stockcast.locks import locked
 from stockcast.settings import Settings
 from stockcast.tracking.runs import log_files, plain
-from stockcast.tracking.store import Store, code_of, failures, local, refusal
+from stockcast.tracking.store import Store, code_of, failures, using
 from stockcast.workspace import Workspace
 
 __all__ = [
@@ -55,33 +54,22 @@ def register(
     Raises:
         StockcastError: our own store cannot be used.
     """
-    store = local(settings)
     words = {**plain(tags or {}, settings), "bundle": bundle}
-    with locked(Workspace.of(settings).mlflow / "registry.lock"), _using(settings, store):
+    with locked(Workspace.of(settings).mlflow / "registry.lock"), using(settings) as store:
         known = _find(store, name, bundle)
         return known or _create(store, name, run_id, _source(store, run_id, folder), words)
 
 
 def promote(settings: Settings, version: ModelVersion) -> bool:
     """Make ``version`` the champion of its name; say whether it was not before."""
-    store = local(settings)
-    with _using(settings, store):
+    with using(settings) as store:
         return set_champion(store, version)
 
 
 def champion(settings: Settings, name: str) -> ModelVersion | None:
     """Return the champion of ``name``, or None."""
-    store = local(settings)
-    with _using(settings, store):
+    with using(settings) as store:
         return champion_of(store, name)
-
-
-@contextlib.contextmanager
-def _using(settings: Settings, store: Store) -> Iterator[None]:
-    try:
-        yield
-    except failures() as error:
-        raise refusal(settings, store.uri, error) from None
 
 
 def enter(store: Store, name: str, run_id: str, tags: dict[str, str]) -> ModelVersion:

@@ -18,7 +18,7 @@ from pydantic import SecretBytes, SecretStr
 from stockcast.files import share
 from stockcast.redaction import mask
 from stockcast.settings import Settings
-from stockcast.tracking.store import Store, failures, local, refusal
+from stockcast.tracking.store import Store, using
 
 __all__ = [
     "Figure",
@@ -49,20 +49,20 @@ class Run:
     """
 
     def __init__(self, settings: Settings, name: str, tags: Mapping[str, Any]) -> None:
-        self._settings, self._store = settings, local(settings)
+        self._settings = settings
         told = plain({"run_id": os.environ.get("STOCKCAST_RUN_ID") or None, **tags}, settings)
-        with self._using() as client:
-            made = client.create_run(self._store.experiment_id, run_name=name, tags=told)
+        with using(settings) as store:
+            made = store.client.create_run(store.experiment_id, run_name=name, tags=told)
         self.id = str(made.info.run_id)
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Record parameters; secrets and None are left out, long values cut."""
-        with self._using() as client:
+        with using(self._settings) as store:
             from mlflow.entities import Param
 
             entries = [Param(key, value) for key, value in plain(values, self._settings).items()]
             for part in parts(entries, 100):
-                client.log_batch(self.id, params=part)
+                store.client.log_batch(self.id, params=part)
 
     def metrics(self, values: Mapping[str, float | None]) -> None:
         """Record figures of the run as a whole; None is left out."""
@@ -71,7 +71,7 @@ class Run:
     def history(self, epochs: Iterable[Mapping[str, float | None]]) -> None:
         """Record figures per epoch, one mapping each; its ``epoch``, if any, is the step."""
         now = round(time.time() * 1000)
-        with self._using() as client:
+        with using(self._settings) as store:
             from mlflow.entities import Metric
 
             points = [
@@ -81,33 +81,26 @@ class Run:
                 if key != "epoch" and value is not None
             ]
             for part in parts(points, 1000):
-                client.log_batch(self.id, metrics=part)
+                store.client.log_batch(self.id, metrics=part)
 
     def figure(self, figure: Figure, name: str) -> None:
         """Keep a figure as ``name`` (``.png`` unless it says otherwise)."""
         file = Path(name if Path(name).suffix else f"{name}.png")
         picture = _drawn(figure, file.suffix[1:])
         folder = None if file.parent == Path() else str(file.parent)
-        with self._using() as client, tempfile.TemporaryDirectory() as place:
+        with using(self._settings) as store, tempfile.TemporaryDirectory() as place:
             path = Path(place) / file.name
             path.write_bytes(picture)
-            client.log_artifact(self.id, str(path), folder)
+            store.client.log_artifact(self.id, str(path), folder)
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Keep a file, or a folder with all in it, under ``folder`` of the run."""
-        with self._using():
-            log_files(self._store, self.id, path, folder)
+        with using(self._settings) as store:
+            log_files(store, self.id, path, folder)
 
     def _end(self, status: str) -> None:
-        with self._using() as client:
-            client.set_terminated(self.id, status)
-
-    @contextlib.contextmanager
-    def _using(self) -> Iterator[Any]:
-        try:
-            yield self._store.client
-        except failures() as error:
-            raise refusal(self._settings, self._store.uri, error) from None
+        with using(self._settings) as store:
+            store.client.set_terminated(self.id, status)
 
 
 @contextlib.contextmanager
@@ -154,16 +147,13 @@ class Training:
 
 def recent(settings: Settings, model: str, count: int = 10) -> list[Training]:
     """Return the last runs of ``model`` (``parent`` or ``child-<TICKER>``), the newest first."""
-    store = local(settings)
-    try:
+    with using(settings) as store:
         found = store.client.search_runs(
             [store.experiment_id],
             f"attributes.run_name LIKE '{model}%'",
             order_by=["attributes.start_time DESC"],
             max_results=count,
         )
-    except failures() as error:
-        raise refusal(settings, store.uri, error) from None
     return [_told(each) for each in found if each.info.run_name.split(" ")[0] == model]
 
 

@@ -29,13 +29,13 @@ __all__ = [
     "code_of",
     "failures",
     "local",
-    "refusal",
     "remote_uri",
     "server",
+    "using",
 ]
 
 #: Seconds that a server gets to answer.
-PATIENCE = 2.0
+PATIENCE = 5.0
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -108,11 +108,24 @@ def local(settings: Settings) -> Store:
         _make(settings, database)
         return _open(settings, uri)
     except expected as error:
-        raise refusal(settings, uri, error) from None
+        raise _refusal(settings, uri, error) from None
 
 
-def refusal(settings: Settings, uri: str, error: BaseException) -> StockcastError:
-    """Return the error for a person when the store at ``uri``, which is no server, fails."""
+@contextlib.contextmanager
+def using(settings: Settings) -> Iterator[Store]:
+    """Use the store of :func:`local`.
+
+    Raises:
+        StockcastError: it cannot do what it is asked.
+    """
+    store = local(settings)
+    try:
+        yield store
+    except failures() as error:
+        raise _refusal(settings, store.uri, error) from None
+
+
+def _refusal(settings: Settings, uri: str, error: BaseException) -> StockcastError:
     return StockcastError(
         f"Expected an MLflow store that can be used at {mask(uri)}, got: {brief(settings, error)}."
     )
