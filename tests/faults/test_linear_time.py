@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from stockcast.agents.news import clean, read_news
+from stockcast.agents.news import clean
 from stockcast.agents.prompt_injection import gives_orders
 from stockcast.api.cached_answers import _named
 from stockcast.api.trusted_hosts import _name
@@ -52,15 +52,9 @@ def patience() -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
-def news(text: str) -> None:
-    parts = {"title": text[:5000], "summary": text[:10_000], "publisher": text[:2000]}
-    read_news([{"date": "2013-03-01", **parts}] * 200, "2013-03-01")
-
-
 READERS: dict[str, Callable[[str], object]] = {
     "orders": gives_orders,
     "headline": lambda text: clean(text, MB // 20),
-    "news": news,
     "login": without_logins,
     "secret": lambda text: redact(text, [text[:20]]),
     "ticker": parse_ticker,
