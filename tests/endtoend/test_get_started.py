@@ -37,6 +37,14 @@ def test_get_started_can_be_followed(finished: Finished) -> None:
     assert "2013-03-08" in follow(python, sys.executable, STOCKCAST_ROOT=str(finished.root))
 
 
+def test_reports_can_be_followed(finished: Finished) -> None:
+    (shell,) = blocks(DOCS / "report.md", "sh")
+    report, search = shell.splitlines()
+    told = follow(search, STOCKCAST_ROOT=str(finished.root))
+    assert report in (DOCS / "get-started.md").read_text("utf-8")
+    assert told.index("AAPL") > 0
+
+
 def test_own_prices_can_be_followed(prices_dir: Path) -> None:
     (shell,) = blocks(DOCS / "your-prices.md", "sh")
     check, run, *_ = shell.splitlines()
