@@ -66,6 +66,7 @@ def definitions(state: Path) -> tuple[Entity, FeatureView, FeatureView, FeatureV
             Field(name="last_close", dtype=Float64),
             Field(name="as_of", dtype=String),
             Field(name="data_hash", dtype=String),
+            Field(name="digest", dtype=String),
         ],
         source=source(state / "context", "one row for each day that was published"),
         online=True,

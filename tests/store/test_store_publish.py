@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import re
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -245,6 +247,28 @@ def test_a_damaged_feast_file_is_explained(settings: Settings, name: str) -> Non
     path.unlink()
     put(settings, bars())
     assert serving_context(settings, "AAA").as_of == bars().index[-1]
+
+
+@pytest.mark.fault(
+    "A number changed in the feature store's online database",
+    "nothing: the window is taken from the ticker's own file; without that, one sentence",
+    "by itself",
+)
+def test_a_number_that_was_changed_online_is_not_served(settings: Settings) -> None:
+    put(settings, bars())
+    true = serving_context(settings, "AAA")
+    path = Workspace.of(settings).feast / "online.db"
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        (table,) = next(raw.execute("SELECT name FROM sqlite_master WHERE name LIKE '%context'"))
+        raw.execute(
+            f"UPDATE {table} SET value = (SELECT value FROM {table} WHERE feature_name = "  # noqa: S608
+            "'last_close') WHERE feature_name = 'sigma'"
+        )
+        raw.commit()
+    with pytest.raises(BadInput, match="as it was published, got other numbers"):
+        serving_context(settings, "AAA")
+    assert serving_context(settings, "AAA", true.data_hash).sigma == true.sigma
+    assert serving_context(settings, "AAA").sigma == true.sigma
 
 
 def test_a_folder_that_was_removed_is_made_again(settings: Settings) -> None:

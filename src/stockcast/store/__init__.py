@@ -19,7 +19,7 @@ from stockcast.features import COVARIATES, FEATURES
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings, parse_ticker
 from stockcast.store import tables
-from stockcast.store.context import FIELDS, Context, from_fields, row
+from stockcast.store.context import FIELDS, Context, from_fields, intact, row
 from stockcast.store.log import BASES, one_basis, own_days, update
 from stockcast.store.repository import answering, exclusive, open_store
 from stockcast.workspace import Workspace
@@ -146,15 +146,15 @@ def serving_context(settings: Settings, ticker: str, data_hash: str | None = Non
     Args:
         settings: profile, root and context are used.
         ticker: whose, as :func:`~stockcast.settings.parse_ticker` gives it.
-        data_hash: of the snapshot that is wanted. Where another one's window is served, or none,
-            but the ticker's file has it, as when that came from another machine, it is served from
-            now on.
+        data_hash: of the snapshot that is wanted. Where another one's window is served, a damaged
+            one, or none, but the ticker's file has it, as when that came from another machine, it
+            is served from now on.
 
     Raises:
         BadInput: none is published for this ticker, or it was made for other settings.
     """
     fields = _served(settings, ticker)
-    if data_hash is not None and fields["data_hash"] != data_hash:
+    if data_hash is not None and not (fields["data_hash"] == data_hash and intact(ticker, fields)):
         kept = tables.kept_context(Workspace.of(settings).context(ticker), data_hash)
         if kept is not None:
             store = open_store(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,10 @@ from stockcast.features.panel import AHEAD_PLACES, flag_of
 from stockcast.prices import PriceHistory
 from stockcast.store.log import own_days
 
-__all__ = ["FIELDS", "Context", "from_fields", "row"]
+__all__ = ["FIELDS", "Context", "from_fields", "intact", "row"]
 
 #: The features of view ``stock_context``.
-FIELDS = ("values", "inputs", "sigma", "last_close", "as_of", "data_hash")
+FIELDS = ("values", "inputs", "sigma", "last_close", "as_of", "data_hash", "digest")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,21 @@ def row(
         "as_of": f"{history.as_of:%Y-%m-%d}",
         "data_hash": history.data_hash,
     }
+    fields["digest"] = _digest(history.ticker, fields)
     return pd.DataFrame({name: [value] for name, value in fields.items()})
+
+
+def intact(ticker: str, fields: Mapping[str, Any]) -> bool:
+    """Whether Feast's answer is what was published; one of an earlier version has no hash."""
+    return fields["digest"] is None or fields["digest"] == _digest(ticker, fields)
+
+
+def _digest(ticker: str, fields: Mapping[str, Any]) -> str:
+    told = [ticker, *(str(fields[name]) for name in ("inputs", "as_of", "data_hash"))]
+    numbers = [np.nan if fields[name] is None else fields[name] for name in ("sigma", "last_close")]
+    values = np.asarray(fields["values"], np.float32).tobytes()
+    content = "\n".join(told).encode() + np.array(numbers, float).tobytes() + values
+    return hashlib.sha256(content).hexdigest()
 
 
 def from_fields(ticker: str, fields: Mapping[str, Any], days: int) -> Context:
@@ -93,6 +108,11 @@ def from_fields(ticker: str, fields: Mapping[str, Any], days: int) -> Context:
     """
     if fields["as_of"] is None:
         raise BadInput(f"Expected a published context of {ticker}, got none; run its ingest first.")
+    if not intact(ticker, fields):
+        raise BadInput(
+            f"Expected the context of {ticker} as it was published, got other numbers; "
+            "run its ingest again."
+        )
     values = np.asarray(fields["values"], np.float32)
     if fields["inputs"] != ",".join(PANEL_INPUTS) or values.size != days * len(PANEL_INPUTS):
         raise BadInput(
