@@ -1,12 +1,14 @@
-"""Names of a package whose modules are imported when a name is first used, since that is slow."""
+"""Imports that are slow: put off until a name is used, or left out where nothing needs them."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["homes"]
+__all__ = ["homes", "without"]
 
 
 def homes(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
@@ -24,3 +26,16 @@ def homes(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
         return getattr(importlib.import_module(modules[name]), name)
 
     return find
+
+
+@contextlib.contextmanager
+def without(module: str) -> Iterator[None]:
+    """Import what is imported meanwhile as if ``module`` were not installed."""
+    absent = module not in sys.modules
+    if absent:
+        sys.modules[module] = None  # type: ignore[assignment]  # how Python marks a missing module
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules[module]

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+from stockcast.lazy import without
 
 __all__ = ["quickly"]
 
-#: jsonschema, which reads notebooks, builds a grammar from it that takes a second or more and
-#: checks one kind of internationalised address; it is content to go without.
-_SPARED = "rfc3987_syntax"
 
+def quickly() -> AbstractContextManager[None]:
+    """Leave out, of what is imported meanwhile, what is slow and serves no notebook.
 
-@contextlib.contextmanager
-def quickly() -> Iterator[None]:
-    """Leave out, of what is imported meanwhile, what is slow and serves no notebook."""
-    absent = _SPARED not in sys.modules
-    if absent:
-        sys.modules[_SPARED] = None  # type: ignore[assignment]  # how Python marks a missing module
-    try:
-        yield
-    finally:
-        if absent:
-            del sys.modules[_SPARED]
+    jsonschema, which reads notebooks, builds a grammar from ``rfc3987_syntax``: that takes a second
+    or more and checks one kind of internationalised address.
+    """
+    return without("rfc3987_syntax")

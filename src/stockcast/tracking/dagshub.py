@@ -6,6 +6,7 @@ person's home. The client takes seconds to import, so it is imported when a repo
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -20,6 +21,9 @@ _logged_in: set[tuple[str, str]] = set()
 def prepare() -> None:
     """Import the client: the time it takes is not the server's."""
     import dagshub.common.api  # noqa: F401
+
+    # it logs what it raises, too
+    logging.getLogger("dagshub").setLevel(logging.CRITICAL)
 
 
 def tracking_uri(settings: Settings) -> str:

@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import sqlite3
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,6 +16,7 @@ from typing import Any
 
 from stockcast.deadline import within
 from stockcast.errors import StockcastError, Unavailable
+from stockcast.lazy import without
 from stockcast.locks import locked
 from stockcast.redaction import mask
 from stockcast.settings import Settings
@@ -147,29 +147,16 @@ def code_of(error: BaseException) -> str:
 
 def _connected(settings: Settings, uri: str) -> Store:
     _prepare()
-    # What importing costs is not the server's fault, and the first request would import this.
-    with _without_feast():
+    # What importing costs is not the server's fault, and the first request would import this. Feast
+    # takes seconds, for a header of its own.
+    with without("feast"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Failure attempting to register request header")
         import mlflow.tracking.request_header.registry  # noqa: F401
 
     if not settings.mlflow_tracking_uri:
         dagshub.prepare()
         within(PATIENCE, lambda: dagshub.log_in(settings))
     return within(PATIENCE, lambda: _open(settings, uri))
-
-
-@contextlib.contextmanager
-def _without_feast() -> Iterator[None]:
-    """Keep MLflow from importing Feast, which takes seconds, for a header of Feast's."""
-    absent = "feast" not in sys.modules
-    if absent:
-        sys.modules["feast"] = None  # type: ignore[assignment]  # how Python marks a missing module
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Failure attempting to register request header")
-            yield
-    finally:
-        if absent:
-            del sys.modules["feast"]
 
 
 def _is_server(uri: str) -> bool:
