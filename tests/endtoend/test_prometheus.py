@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import http.server
 import json
 import math
 import shutil
 import socket
 import subprocess
-import threading
 import time
 import urllib.parse
 import urllib.request
@@ -28,6 +26,7 @@ from stockcast.prices import snapshot
 from stockcast.settings import HOME, Settings, load_settings
 from tests.endtoend.commands import SMALL, command, copy_of, environment, stockcast, until
 from tests.endtoend.conftest import Finished
+from tests.standins.loopback import Handler, running
 
 PROMETHEUS = HOME / "dashboards" / "prometheus"
 GRAFANA = sorted((HOME / "dashboards" / "grafana").glob("*.json"))
@@ -95,21 +94,12 @@ def started(*arguments: str, ready: str) -> Iterator[None]:
 def textfile_at(port: int, path: Path) -> Iterator[None]:
     """What node_exporter's textfile collector does: give the file to whoever asks."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Textfile(Handler):
         def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", metrics.CONTENT_TYPE)
-            self.end_headers()
-            self.wfile.write(path.read_bytes())
+            self.send(path.read_bytes(), kind=metrics.CONTENT_TYPE)
 
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield
-    server.shutdown()
-    server.server_close()
+    with running(Textfile, port=port):
+        yield
 
 
 def write_config(path: Path, ports: dict[str, int]) -> None:

@@ -175,7 +175,7 @@ def test_without_a_contact_there_is_yahoos_next_date_and_a_sentence(
 SAID = {
     "refused": "EDGAR refuses requests (HTTP 403): it asks for an edgar_contact",
     "limited": "EDGAR answers with 429, too many requests",
-    "error": "EDGAR failed: HTTP 503",
+    "error": "EDGAR failed: HTTP 500",
     "slow": "EDGAR did not answer in time",
     "drip": "EDGAR did not answer in time",
     "hangup": "EDGAR cannot be reached",

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 from stockcast.operation import notification
 from stockcast.operation.notification import notify
 from stockcast.settings import Settings
+from tests.standins.loopback import Handler, running
 
 Make = Callable[..., Settings]
 HUSH = "hush-4711"
@@ -24,22 +23,13 @@ HUSH = "hush-4711"
 def hook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     got: list[dict[str, Any]] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *args: Any) -> None:
-            pass
-
+    class Hook(Handler):
         def do_POST(self) -> None:
             got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200 if "fine" in self.path else 500)
-            self.end_headers()
+            self.send(b"", 200 if "fine" in self.path else 500)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", got
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running(Hook) as url:
+        yield url, got
 
 
 def test_the_webhook_gets_one_document_without_secrets(

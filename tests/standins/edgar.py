@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import gzip
 import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
 import pandas as pd
+
+from tests.standins.loopback import Handler, running
 
 FAULTS = (
     *("refused", "limited", "error", "slow", "drip", "hangup"),
@@ -95,18 +95,8 @@ def quarters(last: str, count: int, at: str = "16:30", form: str = "8-K") -> lis
 def serving(**options: Any) -> Iterator[StandIn]:
     """Run a stand-in on a free port of the loopback."""
     standin = StandIn(**options)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(standin))
-    server.daemon_threads = True
-    standin.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with running(_handler(standin), standin) as standin.url:
         yield standin
-    finally:
-        standin.closing.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _columns(filings: Sequence[Filing], utc: bool) -> dict[str, list[Any]]:
@@ -149,83 +139,41 @@ def _documents(standin: StandIn) -> dict[str, Any]:
     return found
 
 
-def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
+def _handler(standin: StandIn) -> type[Handler]:
+    class Edgar(Handler):
         def do_GET(self) -> None:
             path, agent = urlsplit(self.path).path, self.headers.get("User-Agent", "")
             standin.requests.append((path, agent, time.time()))
             fault = standin.fault_of(path)
             if "@" not in agent:
-                self._send(b"<html>Undeclared Automated Tool</html>", 403, "text/html")
-            elif fault is None or not self._broken(fault, path):
+                self.send(b"<html>Undeclared Automated Tool</html>", 403, "text/html")
+            elif fault is None or not self.broken(fault):
                 self._document(path)
 
         def _document(self, path: str) -> None:
             found = _documents(standin).get(path)
             if found is None:
-                self._send(b"<Error><Code>NoSuchKey</Code></Error>", 404, "application/xml")
+                self.send(b"<Error><Code>NoSuchKey</Code></Error>", 404, "application/xml")
+            elif "gzip" in self.headers.get("Accept-Encoding", ""):
+                self.send_packed(json.dumps(found).encode())
             else:
-                self._send(json.dumps(found).encode())
+                self.send(found)
 
-        def _broken(self, fault: str, path: str) -> bool:
-            """Answer as ``fault`` says, and whether that was all."""
+        def broken(self, fault: str) -> bool:
             if fault == "refused":
-                self._send(b"<html>Request Rate Threshold Exceeded</html>", 403, "text/html")
+                self.send(b"<html>Request Rate Threshold Exceeded</html>", 403, "text/html")
             elif fault == "limited":
-                self._send(b"", 429)
-            elif fault == "error":
-                self._send(b"<html>upstream failed</html>", 503, "text/html")
-            elif fault == "slow":
-                standin.closing.wait(standin.delay)
-                return False
-            elif fault == "drip":
-                self._drip()
-            elif fault == "hangup":
-                self.close_connection = True
-            elif fault == "html":
-                self._send(b"<html>Please wait</html>", kind="text/html")
+                self.send(b"", 429)
             elif fault == "empty":
-                self._send(b"{}")
+                self.send({})
             elif fault == "nonsense":
                 columns = {"form": ["8-K"], "items": ["2.02"], "filingDate": ["soon"]}
-                about = {"recent": columns, "files": []}
-                self._send(json.dumps({"filings": about}).encode())
+                self.send({"filings": {"recent": columns, "files": []}})
+            elif fault == "truncated":
+                path = urlsplit(self.path).path
+                self.send_packed(json.dumps(_documents(standin)[path]).encode(), 0.5)
             else:
-                whole = gzip.compress(json.dumps(_documents(standin)[path]).encode())
-                self._send(whole[: len(whole) // 2], packed=True)
+                return super().broken(fault)
             return True
 
-        def _drip(self) -> None:
-            """Send a byte at a time, each in time for a socket."""
-            self.send_response(200)
-            self.send_header("Content-Length", "1000000")
-            self.end_headers()
-            with contextlib.suppress(OSError):
-                while not standin.closing.wait(0.1):
-                    self.wfile.write(b" ")
-                    self.wfile.flush()
-
-        def _send(
-            self,
-            body: bytes,
-            status: int = 200,
-            kind: str = "application/json",
-            packed: bool = False,
-        ) -> None:
-            if status == 200 and not packed and "gzip" in self.headers.get("Accept-Encoding", ""):
-                body, packed = gzip.compress(body), True
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                if packed:
-                    self.send_header("Content-Encoding", "gzip")
-                self.end_headers()
-                self.wfile.write(body)
-
-    return Handler
+    return Edgar

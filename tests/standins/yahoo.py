@@ -13,7 +13,6 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -24,6 +23,7 @@ from stockcast.calendars import close_time, sessions, zone
 from stockcast.markets import Market, find
 from stockcast.prices.adjust import split_ratios
 from stockcast.prices.sample import SampleSource
+from tests.standins.loopback import Handler, running
 
 FAULTS = (
     *("limited", "error", "slow", "hangup", "html", "truncated"),
@@ -126,18 +126,8 @@ def sample_series(
 def serving(**options: Any) -> Iterator[StandIn]:
     """Run a stand-in on a free port of the loopback."""
     standin = StandIn(**options)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(standin))
-    server.daemon_threads = True
-    standin.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with running(_handler(standin), standin) as standin.url:
         yield standin
-    finally:
-        standin.closing.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def chart(standin: StandIn, ticker: str, query: dict[str, str]) -> dict[str, Any]:
@@ -255,13 +245,8 @@ def _events(bars: pd.DataFrame, stamps: np.ndarray) -> dict[str, Any]:
     return {kind: found for kind, found in events.items() if found}
 
 
-def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
+def _handler(standin: StandIn) -> type[Handler]:
+    class Yahoo(Handler):
         def date_time_string(self, timestamp: float | None = None) -> str:
             return email.utils.formatdate(standin.now.timestamp(), usegmt=True)
 
@@ -275,9 +260,9 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
             elif parts.path.startswith("/v10/finance/quoteSummary/"):
                 self._calendar(parts.path.rsplit("/", 1)[1])
             elif parts.path.endswith("/getcrumb"):
-                self._send(b"crumb", kind="text/plain")
+                self.send(b"crumb", kind="text/plain")
             else:
-                self._send({"finance": {"result": None, "error": {"code": "Not Found"}}}, 404)
+                self.send({"finance": {"result": None, "error": {"code": "Not Found"}}}, 404)
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
@@ -287,7 +272,7 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
             if fault and self._broken(fault, ticker):
                 return
             stream = [{"id": "1", "content": item} for item in standin.news.get(ticker, [])]
-            self._send({"data": {"tickerStream": {"stream": stream}}})
+            self.send({"data": {"tickerStream": {"stream": stream}}})
 
         def _chart(self, ticker: str, query: dict[str, str]) -> None:
             fault = standin.fault_of(ticker)
@@ -296,7 +281,7 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
             if ticker not in standin.series:
                 self._missing()
                 return
-            self._send({"chart": {"result": [chart(standin, ticker, query)], "error": None}})
+            self.send({"chart": {"result": [chart(standin, ticker, query)], "error": None}})
 
         def _calendar(self, ticker: str) -> None:
             fault = standin.faults.get(f"calendar {ticker}") or standin.faults.get("*")
@@ -304,30 +289,23 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
                 return
             if ticker not in standin.coming:
                 error = {"code": "Not Found", "description": "No fundamentals data found"}
-                self._send({"quoteSummary": {"result": None, "error": error}}, 404)
+                self.send({"quoteSummary": {"result": None, "error": error}}, 404)
                 return
             times = [int(time.timestamp()) for time in standin.coming[ticker]]
             earnings = {"earningsDate": times, "isEarningsDateEstimate": len(times) > 1}
             found = {"maxAge": 1, "calendarEvents": {"maxAge": 1, "earnings": earnings}}
-            self._send({"quoteSummary": {"result": [found], "error": None}})
+            self.send({"quoteSummary": {"result": [found], "error": None}})
 
         def _broken(self, fault: str, ticker: str, query: dict[str, str] | None = None) -> bool:
             """Answer as ``fault`` says, and whether that was all."""
             if fault == "limited":
-                self._send(b"Too Many Requests\r\n", 429, "text/plain")
-            elif fault == "error":
-                self._send(b"<html>upstream failed</html>", 500, "text/html")
-            elif fault == "slow":
-                standin.closing.wait(standin.delay)
-                return False
-            elif fault == "hangup":
-                self.close_connection = True
-            elif fault == "html":
-                self._send(b"<html>Please wait</html>", kind="text/html")
+                self.send(b"Too Many Requests\r\n", 429, "text/plain")
             elif fault == "delisted":
                 self._missing()
-            else:
+            elif fault in ("empty", "renamed", "nonsense", "truncated"):
                 return self._odd(fault, ticker, query or {})
+            else:
+                return self.broken(fault)
             return True
 
         def _odd(self, fault: str, ticker: str, query: dict[str, str]) -> bool:
@@ -344,7 +322,7 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
             elif fault == "nonsense":
                 found["indicators"]["quote"][0]["close"][-1] = -1.0
             whole = json.dumps({"chart": {"result": [found], "error": None}}).encode()
-            self._send(whole[: len(whole) // 2] if fault == "truncated" else whole)
+            self.send(whole[: len(whole) // 2] if fault == "truncated" else whole)
             return True
 
         def _missing(self) -> None:
@@ -352,15 +330,6 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
                 "code": "Not Found",
                 "description": "No data found, symbol may be delisted",
             }
-            self._send({"chart": {"result": None, "error": error}}, 404)
+            self.send({"chart": {"result": None, "error": error}}, 404)
 
-        def _send(self, body: Any, status: int = 200, kind: str = "application/json") -> None:
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-    return Handler
+    return Yahoo
