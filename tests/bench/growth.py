@@ -79,8 +79,6 @@ def _runs(size: int, root: Path, prices: Path, say: Say) -> tuple[Watched, list[
     say(f"{size} tickers from scratch, -j {JOBS} ...")
     # to look costs 3% of the machine at once a second
     first = watched(run, every=max(1, size / 100), shown=True)
-    say(f"{size} tickers, of which drift checks have marked some ...")
-    watched(run, every=1)
     say(f"{size} tickers without a change ...")
     again = watched(run, every=1)
     status = watched(command("status", *common, "--set", f"tickers={','.join(names)}"), every=1)

@@ -36,6 +36,16 @@ def test_bars_after_as_of_leave_no_trace(sample_settings: Make) -> None:
     assert (history.as_of, history.last_close) == (pd.Timestamp("2005-02-25"), 88.99)
 
 
+def test_of_the_market_ticker_closes_are_read_alone(sample_settings: Make, tmp_path: Path) -> None:
+    bars = SampleSource().history("IBM").frame
+    bars.iloc[100, bars.columns.get_loc("open")] = 2 * bars["high"].iloc[100]  # as ^VIX has them
+    bars.to_csv(tmp_path / "^VIX.csv")
+    beside = sample_settings(source="files", prices_dir=str(tmp_path), market_ticker="^VIX")
+    assert (prices.read(beside, "^VIX").frame["volume"] == 0).all()
+    with pytest.raises(DataFault, match=r"\^VIX .*, open: expected it from low"):
+        prices.read(sample_settings(source="files", prices_dir=str(tmp_path)), "^VIX")
+
+
 def test_bars_before_start_are_left_out(sample_settings: Make) -> None:
     history = prices.read(sample_settings(start="2011-01-01"), "AAPL")
     assert history.frame.index[0] == pd.Timestamp("2011-01-03")

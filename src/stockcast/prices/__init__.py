@@ -82,7 +82,7 @@ def checked(
         BadInput: fewer bars than a forecast needs.
         DataFault: the bars break the contract of schema.py.
     """
-    bars = completed(_cut(raw.frame, settings, ticker))
+    bars = completed(_used(_cut(raw.frame, settings, ticker), settings, ticker))
     policy, exchange = accepted.policy(settings, ticker), settings.market(ticker).exchange
     day = calendars.today(exchange) if today is None else today
     bars, left_out = last_stretch(bars, exchange, fewest_days(settings), day)
@@ -153,6 +153,14 @@ def _cut(bars: pd.DataFrame, settings: Settings, ticker: str) -> pd.DataFrame:
     kept = bars[keep]
     _require_days(kept, bars, settings, ticker)
     return kept
+
+
+def _used(bars: pd.DataFrame, settings: Settings, ticker: str) -> pd.DataFrame:
+    """All columns; of the market's further series the closes, so that what an index such as ^VIX
+    has for an open (outside of the day's range, before 2006) stops nothing."""
+    beside = ticker == settings.market_ticker
+    beside &= ticker not in (*settings.tickers, *settings.indices)
+    return bars[["close"]] if beside else bars
 
 
 def _require_days(bars: pd.DataFrame, there: pd.DataFrame, settings: Settings, ticker: str) -> None:
