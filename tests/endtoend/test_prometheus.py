@@ -21,9 +21,10 @@ import yaml
 from stockcast import cache, forecasting
 from stockcast.contracts.forecast import Forecast
 from stockcast.ledger import Ledger
-from stockcast.monitoring import admission, metrics
+from stockcast.monitoring import admission
 from stockcast.prices import snapshot
 from stockcast.settings import HOME, Settings, load_settings
+from stockcast.telemetry import metrics
 from tests.endtoend.commands import SMALL, command, copy_of, environment, stockcast, until
 from tests.endtoend.conftest import Finished
 from tests.standins.loopback import Handler, running

@@ -13,8 +13,9 @@ from stockcast.contracts.prices import SnapshotPointer
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.forecasting import price_fan
 from stockcast.ledger import Ledger
-from stockcast.monitoring import admission, metrics
+from stockcast.monitoring import admission
 from stockcast.settings import Settings
+from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 from tests import documents
 
