@@ -48,6 +48,9 @@ def s3() -> Iterator[dict[str, str]]:
     server.stop()
 
 
+# minutes by nature: a second run of the whole pipeline, by a store. `make test` has the same way
+# for small notebooks, in tests/pipeline/test_staging.py and test_cluster.py
+@pytest.mark.nightly
 def test_workers_that_share_no_disk_make_the_same_though_one_is_lost(
     finished: Finished, tmp_path: Path, s3: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

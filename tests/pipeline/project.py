@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,11 @@ class Project:
     folder: Path
     root: Path
     overrides: dict[str, str] = field(default_factory=lambda: {"tickers": "AAPL,FB"})
+
+    @property
+    def python_path(self) -> str:
+        """Where Python looks for the project's library, and then for what this process uses."""
+        return os.pathsep.join(filter(None, (str(self.folder), os.environ.get("PYTHONPATH"))))
 
     @classmethod
     def make(cls, folder: Path, root: Path) -> Project:

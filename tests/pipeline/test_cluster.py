@@ -46,8 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cluster(folder: Path) -> Iterator[Cluster]:
-    made = Project.make(folder / "project", folder / "unused").folder
-    variables = {"PYTHONPATH": str(made), "TEST_FOLDER": str(folder)}
+    made = Project.make(folder / "project", folder / "unused")
+    variables = {"PYTHONPATH": made.python_path, "TEST_FOLDER": str(folder)}
     with Cluster.of(folder, "one", "two", **variables) as running:
         yield running
 
@@ -61,7 +61,7 @@ def project(
         left.unlink(missing_ok=True)
     made = Project(folder / "project", tmp_path / "root")
     made.write(STAGES)
-    monkeypatch.setenv("PYTHONPATH", str(made.folder))
+    monkeypatch.setenv("PYTHONPATH", made.python_path)
     monkeypatch.setenv("TEST_FOLDER", str(folder))
     return made
 
@@ -168,7 +168,7 @@ def test_notebook_of_a_lost_worker_runs_again_elsewhere(
     (folder / "FB.pid").unlink()
     cluster.remove(name)
     until(lambda: not alive(lost), seconds=5)
-    cluster.add("three", PYTHONPATH=str(waiting.folder), TEST_FOLDER=str(folder))
+    cluster.add("three", PYTHONPATH=waiting.python_path, TEST_FOLDER=str(folder))
     until(lambda: "FB" in kernels(folder))
     (folder / "go").touch()
     _, said = runner.communicate(timeout=60)
@@ -261,7 +261,7 @@ def test_scheduler_without_a_worker_is_one_sentence(
 def test_scheduler_that_goes_away_ends_the_run_and_what_finished_is_kept(
     waiting: Project, tmp_path: Path, folder: Path
 ) -> None:
-    variables = {"PYTHONPATH": str(waiting.folder), "TEST_FOLDER": str(folder)}
+    variables = {"PYTHONPATH": waiting.python_path, "TEST_FOLDER": str(folder)}
     with Cluster.of(tmp_path, "lonely", **variables) as own:
         pipeline = str(waiting.folder / "pipeline.yaml")
         command = [sys.executable, "-c", RUN, pipeline, str(waiting.root), own.address]

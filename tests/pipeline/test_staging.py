@@ -166,7 +166,7 @@ def test_notebook_that_fails_elsewhere_leaves_its_page_here(
 ) -> None:
     project = Project.make(tmp_path / "project", tmp_path / "root")
     project.write([*STAGES[:2], {"name": "analysis", "source": "notebooks/fails_every_time.py"}])
-    variables = {"PYTHONPATH": str(project.folder), "TEST_FOLDER": str(tmp_path)}
+    variables = {"PYTHONPATH": project.python_path, "TEST_FOLDER": str(tmp_path)}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     where = {"shared_store": f"file://{tmp_path / 'store'}", "warm_kernels": "false"}
