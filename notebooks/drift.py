@@ -43,10 +43,10 @@ settings = load_settings(
 history = snapshot.load(Path(upstream[f"ingest-{ticker}"]["prices"]))
 market = snapshot.load(Path(upstream[f"ingest-{index}"]["prices"]))
 found = examine(settings, history, market.frame)
-plots.surprises(found.inputs.scores, "What does not fit its past: inputs and volatility")
+plots.anomalies(found.inputs.scores, "What does not fit its past: inputs and volatility")
 
 # %%
-plots.surprises(found.forecasts.scores, "What does not fit its past: next-day forecasts")
+plots.anomalies(found.forecasts.scores, "What does not fit its past: next-day forecasts")
 
 # %%
 plots.distances(found.document)
@@ -64,7 +64,7 @@ tables.drifted(found.document)
 plots.replayed(found.document)
 
 # %%
-tables.promise(found.document)
+tables.realised_figures(found.document)
 
 # %% [markdown]
 # ## What to do

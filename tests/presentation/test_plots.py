@@ -75,7 +75,7 @@ CHARTS: dict[str, Callable[[], Chart]] = {
     "expected_ranges": lambda: plots.expected_ranges([fan(1), fan(2)]),
     "drift": lambda: plots.drift([drift_report("AAPL")]),
     "replayed": lambda: plots.replayed(drift_report("AAPL")),
-    "surprises": lambda: plots.surprises(pd.DataFrame({"volatility": 12.5}, DAYS), "Alarm"),
+    "anomalies": lambda: plots.anomalies(pd.DataFrame({"volatility": 12.5}, DAYS), "Alarm"),
     "ledger": lambda: plots.ledger(LEDGER.assign(q10=-0.01, q90=0.01)),
 }
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stockcast.models.training import Epoch
 
 __all__ = [
+    "anomalies",
     "calibration",
     "compared",
     "distances",
@@ -40,7 +41,6 @@ __all__ = [
     "residuals",
     "skill",
     "strategies",
-    "surprises",
     "volatility",
 ]
 
@@ -282,7 +282,7 @@ def expected_ranges(forecasts: Sequence[Forecast]) -> Chart:
     return _chart(axes)
 
 
-def surprises(scores: pd.DataFrame, title: str, days: int = 500) -> Chart:
+def anomalies(scores: pd.DataFrame, title: str, days: int = 500) -> Chart:
     """Each statistic over its threshold at the last ``days`` closes; an alarm from 1 on."""
     axes = _axes(title, "times the threshold", height=2.8)
     shown = scores.tail(days)

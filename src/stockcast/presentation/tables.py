@@ -27,8 +27,8 @@ __all__ = [
     "leading",
     "notes",
     "overview",
-    "promise",
     "ratios",
+    "realised_figures",
     "repairs",
     "revisions",
     "scorecard",
@@ -205,7 +205,7 @@ def drifted(document: DriftReport) -> pd.DataFrame:
     return pd.DataFrame(document.model_dump()["columns"]).T.rename(columns=names)
 
 
-def promise(document: DriftReport) -> pd.DataFrame:
+def realised_figures(document: DriftReport) -> pd.DataFrame:
     """Next-day forecasts: figures promised at the training, walked forward, and of the ledger."""
     parts = {"promised", "walked", "ledger"}
     told = document.performance.model_dump(include=parts)
