@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import logging
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +71,9 @@ class Ledger:
     def __init__(self, where: str | Settings, patience: float = PATIENCE) -> None:
         url = where if isinstance(where, str) else _url(where)
         self._patience = patience
-        self._engine = _engine(url, self)
+        self._engine = _engine(url)
+        if self._engine.dialect.name == "sqlite" and self._engine.url.database:
+            _make_folder(Path(self._engine.url.database).parent)
         #: Columns that an earlier version lacked and that it was given now.
         self.added: list[str] = []
         with self._transaction() as connection:
@@ -79,11 +82,6 @@ class Ledger:
             self._prepare()
         if isinstance(where, Settings):
             self._take_in(Workspace.of(where).ledger_queue)
-
-    @property
-    def patience(self) -> float:
-        """Seconds for which a writer waits for another."""
-        return self._patience
 
     def append(self, forecast: Forecast, at: dt.datetime | None = None) -> int:
         """Write one forecast, all its horizons or none, and return how many rows are new.
@@ -268,7 +266,8 @@ class Ledger:
     def _transaction(self, *, writes: bool = False) -> Iterator[sa.Connection]:
         try:
             with self._engine.connect() as connection:
-                connection = connection.execution_options(writes=writes)
+                options = {"writes": writes, "patience": self._patience}
+                connection = connection.execution_options(**options)
                 with connection.begin():
                     yield connection
         except sa.exc.IntegrityError:
@@ -335,16 +334,15 @@ def _url(settings: Settings) -> str:
     return settings.ledger_url or f"sqlite:///{Workspace.of(settings).ledger}"
 
 
-def _engine(url: str, ledger: Ledger) -> sa.Engine:
+@functools.lru_cache(maxsize=16)
+def _engine(url: str) -> sa.Engine:
     try:
         # A connection per transaction costs a millisecond, and none is carried across a fork.
         engine = sa.create_engine(url, poolclass=sa.NullPool)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
         raise BadInput(f"Expected ledger_url to be an SQLAlchemy URL, got: {error}.") from None
     if engine.dialect.name == "sqlite":
-        if engine.url.database:
-            _make_folder(Path(engine.url.database).parent)
-        sa.event.listen(engine, "connect", lambda raw, _: _on_sqlite_connect(raw, ledger.patience))
+        sa.event.listen(engine, "connect", _on_sqlite_connect)
         sa.event.listen(engine, "begin", _on_sqlite_begin)
     return engine
 
@@ -358,9 +356,9 @@ def _make_folder(folder: Path) -> None:
         ) from None
 
 
-def _on_sqlite_connect(connection: Any, patience: float) -> None:
+def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin below, not where the driver guesses
-    connection.execute(f"PRAGMA busy_timeout = {1000 * patience:.0f}")
+    connection.execute(f"PRAGMA busy_timeout = {1000 * PATIENCE:.0f}")
     keep_log(connection)
     connection.execute("PRAGMA synchronous = FULL")  # a committed row survives a power cut
 
@@ -368,8 +366,9 @@ def _on_sqlite_connect(connection: Any, patience: float) -> None:
 def _on_sqlite_begin(connection: sa.Connection) -> None:
     # A writer queues for the lock at its start. Asking for it half-way, with what was read by
     # then out of date, fails at once instead of waiting.
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {1000 * options['patience']:.0f}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options["writes"] else "BEGIN")
 
 
 def _insert_once(

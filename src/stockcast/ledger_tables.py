@@ -80,8 +80,7 @@ _CONTENT = {
 
 def up_to_date(connection: sa.Connection) -> bool:
     """Whether the ledger has every table and column, and on SQLite every guard."""
-    there = set(sa.inspect(connection).get_table_names())
-    if not there.issuperset(METADATA.tables) or any(lacking(connection, table) for table in TABLES):
+    if any(lacking(connection, table) for table in TABLES):
         return False
     if connection.dialect.name != "sqlite":
         return True
@@ -90,8 +89,14 @@ def up_to_date(connection: sa.Connection) -> bool:
 
 
 def lacking(connection: sa.Connection, table: sa.Table) -> list[str]:
-    """Names of the columns that the ``table`` of an earlier version lacks."""
-    there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+    """Names of the columns that the ``table`` lacks; all of them when there is none."""
+    if connection.dialect.name == "sqlite":  # SQLAlchemy's way takes 15 ms
+        rows = connection.exec_driver_sql(f"PRAGMA table_info({table.name})")
+        there = {row[1] for row in rows}
+    else:
+        inspector = sa.inspect(connection)
+        known = inspector.has_table(table.name)
+        there = {column["name"] for column in inspector.get_columns(table.name)} if known else set()
     return [column.name for column in table.c if column.name not in there]
 
 
