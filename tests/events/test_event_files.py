@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -219,6 +220,6 @@ def test_ten_thousand_dates_are_read_in_a_second(make: MakeSettings) -> None:
     dates = pd.date_range("1990-01-15", periods=100, freq="91D")
     rows = "".join(f"T{n},{day:%Y-%m-%d},amc\n" for n in range(100) for day in dates)
     settings = make(HEADER + rows)
-    began = pd.Timestamp.now()
+    began = time.process_time()  # a busy machine takes longer
     assert len(events.read(settings, "T7").events) == 100
-    assert (pd.Timestamp.now() - began).total_seconds() < 3
+    assert time.process_time() - began < 3

@@ -123,10 +123,10 @@ def _forecasts(settings: Settings, result: RunResult) -> list[Forecast]:
 def _checks(settings: Settings) -> list[DriftReport]:
     """Return the drift document of each ticker that is not healthy."""
     from stockcast.contracts.drift import DriftReport
-    from stockcast.monitoring.documents import document_file
     from stockcast.monitoring.health import HEALTHY
+    from stockcast.workspace import Workspace
 
-    paths = [document_file(settings, ticker) for ticker in settings.all_tickers]
+    paths = [Workspace.of(settings).drift(ticker) for ticker in settings.all_tickers]
     documents = [DriftReport.load(path) for path in paths if path.exists()]
     return [document for document in documents if document.health != HEALTHY]
 

@@ -20,7 +20,7 @@ import pandas as pd
 from stockcast import calendars
 from stockcast.contracts.event import EVENTS_FILE, RESULTS, Event, EventCalendar
 from stockcast.errors import BadInput
-from stockcast.events import wording
+from stockcast.events import fields
 from stockcast.events.source import without
 from stockcast.settings import Settings, parse_ticker
 
@@ -136,7 +136,7 @@ def _events(
         raise BadInput(f"Expected at most {LARGEST} bytes in {path.name}, got {stamp[-1]}.")
     rows = _rows(path, ("date", "when") if owner else ("ticker", "date", "when"))
     dates = [(line, row["date"]) for line, row in rows]
-    read_day = wording.notation(dates, path.name, settings.date_order)
+    read_day = fields.notation(dates, path.name, settings.date_order)
     events = []
     for line, row in rows:
         place = f"line {line} of {path.name}"
@@ -151,9 +151,9 @@ def _events(
                 Event(
                     ticker=ticker,
                     date=day,
-                    when=wording.when(row["when"] or time, day, exchange, place),
-                    kind=wording.kind(row.get("kind") or RESULTS, place),
-                    announced=wording.announced(row.get("announced", ""), day, place),
+                    when=fields.when(row["when"] or time, day, exchange, place),
+                    kind=fields.kind(row.get("kind") or RESULTS, place),
+                    announced=fields.announced(row.get("announced", ""), day, place),
                 ),
             )
         )
@@ -198,21 +198,21 @@ def _rows(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]
             )
             names = [_our_name(name) for name in next(reader, [])]
             _check_names(names, needed, first, path.name)
-            found = [(reader.line_num, fields) for fields in reader if any(map(str.strip, fields))]
+            found = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
     except (OSError, UnicodeError, csv.Error) as error:
         said = getattr(error, "strerror", None) or "it is no text of comma-separated values"
         raise BadInput(
             f"Expected dates of events in {path.name}, got a file that cannot be read: {said}."
         ) from None
-    for line, fields in found:
-        if len(fields) > len(names):
+    for line, cells in found:
+        if len(cells) > len(names):
             raise BadInput(
-                f"Expected {len(names)} fields in line {line} of {path.name}, got {len(fields)}."
+                f"Expected {len(names)} fields in line {line} of {path.name}, got {len(cells)}."
             )
     blank = dict.fromkeys(names, "")
     return [
-        (line, blank | {n: f.strip() for n, f in zip(names, fields, strict=False)})
-        for line, fields in found
+        (line, blank | {n: f.strip() for n, f in zip(names, cells, strict=False)})
+        for line, cells in found
     ]
 
 

@@ -20,7 +20,7 @@ from stockcast import calendars
 from stockcast.contracts.base import Product
 from stockcast.contracts.event import Event, EventCalendar
 from stockcast.errors import BadInput
-from stockcast.events import edgar, wording
+from stockcast.events import edgar, fields
 from stockcast.events.source import no_results, without
 from stockcast.files import write_json
 from stockcast.locks import locked, slot
@@ -242,7 +242,7 @@ def _announcements(
         day, when = filing.filed, None
         if clock is not None:
             instant = filing.accepted.tz_localize(clock, ambiguous=True, nonexistent=_HOUR)
-            day, when = instant.tz_convert(edgar.ZONE).date(), wording.slot(instant, exchange)
+            day, when = instant.tz_convert(edgar.ZONE).date(), fields.slot(instant, exchange)
         reported = filing.reported
         if reported and dt.timedelta() < day - reported <= _DUE:
             day, when = reported, None

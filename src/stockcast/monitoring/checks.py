@@ -20,6 +20,7 @@ from stockcast.monitoring.health import CRITICAL, DEGRADED, HEALTHY
 from stockcast.monitoring.ticker_check import TickerCheck
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
 __all__ = ["Checks", "check_all", "conclude", "page_if_ill"]
 
@@ -96,13 +97,13 @@ def conclude(
     Returns:
         The document with what was done.
     """
-    if path is not None and path != documents.document_file(settings, history.ticker):
+    if path is not None and path != Workspace.of(settings).drift(history.ticker):
         found.document.save(path)
         return found.document
     document = _hold_or_release(settings, found.document)
     inputs, ticker = found.inputs, history.ticker
     if write_page is not None and len(inputs.reference):
-        page = documents.page_file(settings, ticker)
+        page = Workspace.of(settings).drift_page(ticker)
         write_page(inputs.reference, inputs.current, inputs.limits, page)
         document = document.model_copy(update={"page": page.name})
     documents.save(settings, document)

@@ -1,54 +1,24 @@
-"""The drift document of a ticker: where it lies, and the one of prices that were refused."""
+"""The drift document of a ticker: what it is about, the one of refused prices, and saving it."""
 
 from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
 from stockcast.contracts.drift import (
     Action,
-    Cause,
     DriftReport,
-    Health,
     Performance,
     Quality,
 )
 from stockcast.contracts.model_record import child_name
-from stockcast.monitoring.health import Finding, Verdict, judge
+from stockcast.monitoring.health import Finding, judge
 from stockcast.settings import Settings
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 
-__all__ = [
-    "document_file",
-    "identity",
-    "model_name",
-    "page_file",
-    "refusal",
-    "save",
-    "verdict_fields",
-]
-
-
-class Identity(TypedDict):
-    """The fields that say what was checked."""
-
-    version: int
-    ticker: str
-    model: str
-    as_of: dt.date | None
-    data_hash: str | None
-
-
-class VerdictFields(TypedDict):
-    """The fields that say what came out."""
-
-    health: Health
-    cause: Cause | None
-    what_to_do: str
-    reasons: tuple[str, ...]
-    stop: bool
+__all__ = ["identity", "model_name", "refusal", "save"]
 
 
 def model_name(settings: Settings, ticker: str) -> str:
@@ -56,38 +26,16 @@ def model_name(settings: Settings, ticker: str) -> str:
     return "parent" if ticker == settings.parent_ticker else child_name(ticker)
 
 
-def document_file(settings: Settings, ticker: str) -> Path:
-    """Where the drift document of ``ticker`` lies."""
-    return Workspace.of(settings).drift(ticker)
-
-
-def page_file(settings: Settings, ticker: str) -> Path:
-    """Where Evidently's page on ``ticker`` lies, if the document says that there is one."""
-    return Workspace.of(settings).drift_page(ticker)
-
-
 def identity(
     settings: Settings, ticker: str, as_of: dt.date | None, data_hash: str | None
-) -> Identity:
-    """The fields that say what was checked."""
-    name = model_name(settings, ticker)
+) -> dict[str, Any]:
+    """The fields of a document that say what was checked."""
     return {
         "version": DriftReport.LATEST,
         "ticker": ticker,
-        "model": name,
+        "model": model_name(settings, ticker),
         "as_of": as_of,
         "data_hash": data_hash,
-    }
-
-
-def verdict_fields(verdict: Verdict) -> VerdictFields:
-    """The fields that say what came out."""
-    return {
-        "health": verdict.health,
-        "cause": verdict.cause,
-        "what_to_do": verdict.what_to_do,
-        "reasons": verdict.reasons,
-        "stop": verdict.stop,
     }
 
 
@@ -96,7 +44,7 @@ def refusal(settings: Settings, ticker: str, reason: str) -> DriftReport:
     verdict = judge([Finding("data", True, reason.rstrip("."))])
     return DriftReport(
         **identity(settings, ticker, None, None),
-        **verdict_fields(verdict),
+        **vars(verdict),
         sessions=None,
         score=None,
         share_drifted=None,
@@ -113,10 +61,10 @@ def refusal(settings: Settings, ticker: str, reason: str) -> DriftReport:
 
 def save(settings: Settings, document: DriftReport) -> Path:
     """Write the document; return where. A page that is not about it goes."""
-    ticker = document.ticker
+    ticker, workspace = document.ticker, Workspace.of(settings)
     if document.page is None:
-        page_file(settings, ticker).unlink(missing_ok=True)
-    path = document_file(settings, ticker)
+        workspace.drift_page(ticker).unlink(missing_ok=True)
+    path = workspace.drift(ticker)
     document.save(path)
     reason = next(iter(document.reasons), None)
     metrics.drift_checked(settings, ticker, document.health, reason)

@@ -18,12 +18,7 @@ from stockcast.features import COVARIATES, FEATURES
 from stockcast.ledger import Ledger
 from stockcast.models.splits import split_days
 from stockcast.monitoring import forecast_checks, quality, training_serving_skew
-from stockcast.monitoring.documents import (
-    document_file,
-    identity,
-    model_name,
-    verdict_fields,
-)
+from stockcast.monitoring.documents import identity, model_name
 from stockcast.monitoring.health import Finding, judge
 from stockcast.monitoring.input_checks import Inputs, look_at_inputs
 from stockcast.prices import PriceHistory, snapshot
@@ -86,7 +81,7 @@ def examine(
     verdict = judge([*map(_finding, faults), *inputs.findings, *forecasts.findings])
     document = DriftReport(
         **identity(settings, ticker, history.as_of.date(), history.data_hash),
-        **verdict_fields(verdict),
+        **vars(verdict),
         sessions=sessions,
         score=inputs.score,
         share_drifted=inputs.share_drifted,
@@ -131,7 +126,7 @@ def training_end(
 
 def _sessions_since(settings: Settings, history: PriceHistory) -> int:
     """Sessions since the last check, 1 to 5; a check that is repeated looks at the same ones."""
-    path = document_file(settings, history.ticker)
+    path = Workspace.of(settings).drift(history.ticker)
     last = DriftReport.load(path) if path.exists() else None
     if last is None or last.as_of is None or last.sessions is None:
         return LOOK_BACK

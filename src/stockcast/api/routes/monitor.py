@@ -41,9 +41,9 @@ def router(service: Service) -> APIRouter:
     @routes.get("/{ticker}/drift", responses=_MISSING, response_model=DriftReport)
     async def drift(ticker: InPath) -> Response:
         """Return the last check of bars, inputs and forecasts."""
-        from stockcast.monitoring.documents import document_file
+        from stockcast.workspace import Workspace
 
-        path = document_file(settings, ticker)
+        path = Workspace.of(settings).drift(ticker)
         try:
             found = await service.work(path.read_bytes)
         except OSError:
