@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stockcast.prices.sample import SampleSource
-from stockcast.split_detection import RATIOS, rebased, suspicions
+from stockcast.split_detection import RATIOS, Suspicion, rebased, suspicions
 
 TICKERS = ("AAPL", "FB", "GOOG", "IBM", "MSFT", "^GSPC")
 PRICES = ["open", "high", "low", "close"]
@@ -162,6 +162,13 @@ def test_a_change_that_is_no_price_s_is_taken_out_whole() -> None:
     assert one.ratio == f"{round(1 / one.change)}:1"
 
 
+@pytest.mark.parametrize(("ratio", "suspected"), [(59.5, False), (60.5, True)])
+def test_sixty_times_is_never_a_price(ratio: float, suspected: bool) -> None:
+    for new in (ratio, 1 / ratio):
+        assert bool(found(exact(new))) == suspected
+    assert Suspicion(calm().index[0], 1.0, 1 / ratio).is_unit == suspected
+
+
 def test_a_bad_tick_of_one_day_is_two_suspicions_that_undo_each_other() -> None:
     bars = calm()
     bars.iloc[AT, :4] *= 10
@@ -206,6 +213,7 @@ def test_a_price_that_falls_to_the_ratio_in_the_course_of_the_day_is_news() -> N
     bars = split(1 / 2, AT + 1)
     bars.iloc[AT, [2, 3]] = bars["close"].iloc[AT - 1] / 2
     assert found(bars) == []
+    assert found(bars * [1e-3, 1e-3, 1e-3, 1e-3, 1]) == []
 
 
 @pytest.mark.parametrize(("way", "suspected"), [(0.55, True), (0.45, False)])
@@ -310,6 +318,7 @@ def test_a_ratio_below_two_is_not_looked_for_without_volume_or_range() -> None:
     bars = split(2 / 3)
     assert found(bars) == on(bars, "3:2")
     assert found(bars.assign(volume=0.0)) == []
+    assert found(bars.assign(volume=bars["volume"].where(bars.index != bars.index[AT], 0))) == []
     assert found(of_closes(bars).assign(volume=bars["volume"])) == []
 
 

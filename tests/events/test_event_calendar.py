@@ -101,8 +101,8 @@ def test_a_ticker_without_events_has_flags_that_are_all_off() -> None:
 def test_the_habit_of_a_stock_is_seen_in_its_reactions(slots: list[When]) -> None:
     found = calendar.resolve(events([None] * len(DATES)), EXCHANGE, stock(slots))
     assert found["inferred"].all()
-    assert found["when"].iloc[: calendar.FEWEST].eq(calendar.DEFAULT_WHEN).all()
-    assert found["when"].iloc[calendar.FEWEST :].eq(slots[0]).all()
+    assert found["when"].iloc[:3].eq("bmo").all()
+    assert found["when"].iloc[3:].eq(slots[0]).all()
 
 
 def test_a_habit_may_change() -> None:
@@ -117,6 +117,66 @@ def test_what_was_said_of_earlier_events_counts_without_prices() -> None:
     found = calendar.resolve(events(said), EXCHANGE)
     assert found["when"].eq("amc").all()
     assert found["inferred"].tolist() == [False] * 8 + [True] * 8
+
+
+def habit(past: list[float], known: int) -> When:
+    """The slot of an event known from session ``known``, after one reaction a session."""
+    days = days_of()
+    table = pd.DataFrame({"known_from": days[[known]]})
+    return calendar._slots(table, np.array(past), days[: len(past)].to_numpy())[0]
+
+
+@pytest.mark.parametrize(
+    ("past", "known", "slot"),
+    [
+        ([1, 1, -1.7], 3, "amc"),  # 0.81 + 0.9 is more
+        ([1, 1, -1.72], 3, "bmo"),
+        ([1, 1, 1], 3, "amc"),
+        ([1, 1, 1], 2, "bmo"),  # the last one is not in the past yet, and two say nothing
+        ([np.nan, 1, 1], 3, "bmo"),
+    ],
+)
+def test_a_habit_is_the_weighted_sum_of_three_reactions_or_more(
+    past: list[float], known: int, slot: When
+) -> None:
+    assert habit(past, known) == slot
+
+
+def reaction(own: float, later: float, when: When | None = None, first: int = 9) -> float:
+    """Evidence of one event whose session, and the next one, moved by so many volatilities."""
+    event = Event(ticker="AAA", date=DATES[0], when=when)
+    table = calendar._dated([event], EXCHANGE)
+    days = table.attrs["sessions"]
+    place = int(table["own"].iloc[0])
+    moves, sigma = np.zeros(len(days)), np.full(len(days), 0.5)
+    sigma[place - 1] = 0.01
+    moves[place], moves[place + 1] = 0.01 * own, -0.01 * later
+    bars = pd.DataFrame({"close": np.exp(moves.cumsum()), "sigma": sigma}, index=days)
+    evidence, seen = calendar._evidence(table, days, bars.iloc[place - first :])
+    assert seen[0] == days[place + 1]
+    return float(evidence[0])
+
+
+def test_evidence_compares_two_moves_in_the_volatility_before_both_and_up_to_four() -> None:
+    assert reaction(1, 3) == pytest.approx(2)
+    assert reaction(4.5, 3) == pytest.approx(-1)
+    assert reaction(1, 3, "during") == -4
+    assert reaction(3, 1, "amc") == 4
+    assert np.isnan(reaction(1, 3, first=0))
+
+
+def test_a_date_announced_long_after_the_event_was_not_known_in_time() -> None:
+    assert one("2012-10-16", "amc", announced="2013-06-03")["known_from"][0] > days_of()[-70]
+
+
+def test_only_events_of_the_days_asked_for_are_answered() -> None:
+    told = [dt.date(2012, 10, day) for day in (10, 18, 25)]
+    frame = calendar.resolve([Event(ticker="AAA", date=d, when="bmo") for d in told], EXCHANGE)
+    days = days_of("2012-10-16", "2012-10-22")
+    assert days[calendar.answering(frame, days)].tolist() == [pd.Timestamp("2012-10-18")]
+    known = calendar.known_at(frame, pd.Timestamp("2012-10-05"))
+    assert list(known) == list(calendar.COLUMNS)
+    assert len(known) == 2
 
 
 def test_an_event_that_comes_twice_counts_once() -> None:

@@ -13,6 +13,7 @@ from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.walkforward import losses
 from stockcast.models import gjr
 from stockcast.models.baselines import (
+    _quieted,
     climate,
     ewma,
     first_origin,
@@ -108,12 +109,12 @@ def test_ewma_scales_with_volatility_and_the_root_of_time() -> None:
 
 
 def test_ewma_takes_past_returns_in_units_of_the_volatility_known_when_they_began() -> None:
-    close = noise(400, 5)
+    close = noise(700, 5)
     returns = np.diff(np.log(close.to_numpy()))
     weights = [0.94 ** np.arange(n)[::-1] for n in range(1, len(returns) + 1)]
     sigma = np.array([np.sqrt((returns[: len(w)] ** 2 * w).sum() / w.sum()) for w in weights])
     scaled = (returns[1:-1] + returns[2:]) / (sigma[:-2] * np.sqrt(2))
-    expected = np.quantile(scaled, LEVELS) * sigma[-1] * np.sqrt(2)
+    expected = np.quantile(scaled[-500:], LEVELS) * sigma[-1] * np.sqrt(2)
     np.testing.assert_allclose(ewma(close, close.index[-1:]).values[0, 1], expected, atol=1e-12)
 
 
@@ -188,8 +189,17 @@ def test_too_little_past_is_refused(baseline: Baseline) -> None:
     close = sample_close("FB")
     with pytest.raises(BadInput, match="sessions before a forecast, got 40 at 2012"):
         baseline(close, close.index[[40, 90]])
-    with pytest.raises(BadInput, match="closes for a forecast, got 64"):
+    with pytest.raises(BadInput, match="at least 65 closes for a forecast, got 64"):
         first_origin(close[:64])
+    assert first_origin(close[:65]) == close.index[64]
+
+
+@pytest.mark.parametrize(("baseline", "first"), [(naive, 64), (ewma, 65), (quick_garch, 65)])
+def test_60_returns_over_the_horizon_are_enough(baseline: Baseline, first: int) -> None:
+    close = sample_close("FB")
+    assert len(baseline(close, close.index[[first]])) == 1
+    with pytest.raises(BadInput, match=f"at least {first} sessions .* got {first - 1} at 2012"):
+        baseline(close, close.index[[first, first - 1]])
 
 
 def test_the_first_origin_has_enough_past_for_every_baseline() -> None:
@@ -264,6 +274,31 @@ def test_weeks_with_events_hold_what_they_promise() -> None:
         held[name] = ((y >= low) & (y <= high))[near].mean()
     assert 0.72 < held["told"] < 0.88
     assert held["not"] < held["told"] - 0.1
+
+
+def test_an_answer_is_divided_by_the_usual_one_known_before() -> None:
+    """In volatilities of returns so divided: at most 8, of the last twelve, three at least."""
+    returns = np.random.default_rng(5).normal(size=900)
+    answered = np.append(False, np.arange(900) % 40 == 0)
+    returns[answered[1:]] *= np.linspace(2, 6, answered.sum())
+    returns[400] = 99.0
+    quiet, usual = _quieted(returns, answered)
+    rows = np.flatnonzero(answered[1:])
+    np.testing.assert_allclose(quiet * np.where(answered[1:], usual[:-1], 1), returns)
+    sigma = np.sqrt(pd.Series(quiet**2).ewm(alpha=0.06).mean().shift()).to_numpy()
+    sizes = np.minimum(np.abs(returns[rows]) / sigma[rows], 8)[1:]  # before the first: none known
+    assert sizes.max() == 8
+    for known, row in enumerate(rows):
+        told = np.sqrt(np.mean(sizes[max(0, known - 12) : known] ** 2)) if known > 2 else 1.5
+        assert usual[row + 1] == pytest.approx(told)
+        assert usual[min(row + 40, 900)] == usual[row + 1]
+
+
+@pytest.mark.parametrize(("still", "move", "told"), [(1.0, 0.01, 0.5), (0.0, 0.01, 8.0)])
+def test_what_is_usual_has_a_least_and_a_most(still: float, move: float, told: float) -> None:
+    returns, answered = np.full(200, still), np.append(False, np.arange(200) % 20 == 19)
+    returns[answered[1:]] = move
+    assert _quieted(returns, answered)[1][60] == pytest.approx(told)
 
 
 def test_garch_events_sees_no_later_close_or_answer() -> None:

@@ -34,9 +34,9 @@ def samples(horizon: int = 2, **columns: Any) -> Samples:
 
 
 def test_a_scaler_takes_mean_and_deviation_and_leaves_a_constant_its_size() -> None:
-    inputs = np.array([[1, 5], [3, 5]], np.float32)
+    inputs = np.array([[1, 5], [5, 5]], np.float32)
     scaler = Scaler.fit(inputs)
-    assert scaler.to_json() == {"mean": [2, 5], "std": [1, 1]}
+    assert scaler.to_json() == {"mean": [3, 5], "std": [2, 1]}
     again = Scaler.from_json(scaler.to_json())
     np.testing.assert_array_equal(again.apply(inputs), [[-1, 0], [1, 0]])
 
@@ -149,8 +149,9 @@ def unfitted(context: int = 10) -> FittedPanel:
     """A network with random weights."""
     torch.manual_seed(0)
     n = len(PANEL_INPUTS)
-    network = PanelNetwork(n, [n - 1], 3, THREE, hidden_size=4, num_layers=1).eval()
-    torch.nn.init.normal_(network.output.weight)
+    network = PanelNetwork(n, [0], 3, THREE, hidden_size=4, num_layers=1).eval()
+    for layer in (network.output, network.skip):
+        torch.nn.init.normal_(layer.weight)
     scaler = Scaler(np.full(n, 0.1, np.float32), np.full(n, 2, np.float32))
     return FittedPanel(network, scaler, context, THREE, DAYS[-1])
 
@@ -165,6 +166,16 @@ def test_every_day_with_a_context_gets_the_forecast_it_would_get_alone(
     for row in (9, 15, 16, len(seen.days) - 1):
         alone = ask_context(unfitted(), seen.inputs[row - 9 : row + 1], seen.sigma[row], (0.1, 0.9))
         np.testing.assert_allclose(made.values[row - 9], alone, rtol=1e-4)
+
+
+def test_a_forecast_is_the_networks_of_the_contexts_last_day() -> None:
+    context = np.random.default_rng(0).normal(size=(10, len(PANEL_INPUTS))).astype(np.float32)
+    fitted = unfitted()
+    with torch.inference_mode():
+        unit = fitted.network(torch.from_numpy(fitted.scaler.apply(context))[None])[0, -1]
+    made = ask_context(fitted, context, 0.02, (0.1, 0.9))
+    expected = unit[:, [0, 2]].numpy() * 0.02 * np.sqrt([[1], [2], [3]])
+    np.testing.assert_allclose(made, expected, rtol=1e-5)
 
 
 def test_a_walk_takes_the_days_from_its_start_to_before_its_end() -> None:

@@ -23,6 +23,7 @@ import tomllib
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
+from zlib import crc32
 
 import pytest
 from cosmic_ray.ast import ast_nodes, get_ast
@@ -159,7 +160,10 @@ def judged(name: str, module: str, tests: list[str], warm: bool, alike: list[Any
     ``warm`` tests run once before: what they keep for each other is not made by the module.
     """
     source, begun = (ROOT / "src" / "stockcast" / module).read_text(), time.monotonic()
-    same, kept = {(each["was"], each["becomes"]) for each in alike}, RESULTS / f"{name}.json"
+    same, kept = (
+        {(each["was"], each["becomes"]) for each in alike},
+        RESULTS / f"{name}-{crc32(source.encode())}.json",
+    )
     drawn = asked = [each for each in changes(source, name) if each[1:3] not in same]
     if "--again" in sys.argv and kept.exists():
         before = json.loads(kept.read_text())

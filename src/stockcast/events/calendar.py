@@ -71,7 +71,7 @@ def resolve(
     late = (table["when"] == "amc").to_numpy()
     after = days.searchsorted(table["date"], side="right")
     table["session"] = days[np.where(late, after, table["own"])]
-    table = table.sort_values(["session", "date"], kind="stable", ignore_index=True)
+    table = table.sort_values(["session", "date"], kind="stable")
     return table.drop_duplicates(["session", "kind"], ignore_index=True)[list(COLUMNS)]
 
 
@@ -145,7 +145,7 @@ def _dated(events: Sequence[Event], exchange: str) -> pd.DataFrame:
     days = calendars.sessions(exchange, first - _AROUND, last + _AROUND).astype(_DAY)
     table["own"] = days.searchsorted(table["date"])
     table = table[table["own"] < len(days) - 1].reset_index(drop=True)
-    known = np.maximum(table["own"] - AHEAD, 0)
+    known = table["own"] - AHEAD
     stated = np.minimum(days.searchsorted(table["announced"].fillna(table["date"])), len(days) - 1)
     table["known_from"] = days[np.where(table["assumed"], known, stated)]
     table.attrs["sessions"] = days
