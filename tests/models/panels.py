@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 import pandas as pd
+import torch
 
+from stockcast.features import PANEL_INPUTS
 from stockcast.models.panel import PanelStock, panel_stock
+from stockcast.models.panel_network import PanelNetwork
 from stockcast.models.panel_training import FittedPanel, PanelHyperparameters, fit_panel
+from stockcast.models.samples import Scaler
 
 HORIZON, DAYS, EVERY, MOVE = 5, 1100, 63, 4.0
 SMALL = PanelHyperparameters(
@@ -56,6 +61,17 @@ def stock(seed: int, days: int = DAYS) -> PanelStock:
 
 def panel(stocks: int = 10) -> dict[str, PanelStock]:
     return {stock(seed).ticker: stock(seed) for seed in range(1, stocks + 1)}
+
+
+def unfitted(seed: int, levels: Sequence[float], horizon: int, context: int) -> FittedPanel:
+    """A network with random weights, whose forecasts depend on the last day's inputs too."""
+    torch.manual_seed(seed)
+    n = len(PANEL_INPUTS)
+    network = PanelNetwork(n, [0], horizon, levels, hidden_size=4, num_layers=1)
+    for layer in (network.output, network.skip):
+        torch.nn.init.normal_(layer.weight)
+    scaler = Scaler(np.full(n, 0.1, np.float32), np.full(n, 2, np.float32))
+    return FittedPanel(network.eval(), scaler, context, tuple(levels), INDEX[0])
 
 
 @cache

@@ -4,40 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from stockcast import cache
+from stockcast import cache as redis
 from stockcast.errors import BadInput
+from stockcast.evaluation.quantiles import LEVELS
+from stockcast.evaluation.significance import ratio_interval
+from stockcast.evaluation.walkforward import losses
+from stockcast.features import PANEL_INPUTS, compute
 from stockcast.models import parents
 from stockcast.models.calibration import CalibrationState
+from stockcast.models.panel_inference import walk_panel
 from stockcast.models.panel_network import PanelNetwork
 from stockcast.models.panel_parent import Learned
 from stockcast.models.panel_training import EVENT_PLACES, PANEL_LEVELS
-from stockcast.models.parent_choice import ChosenParent, choose_parent, panel_members
+from stockcast.models.parent_choice import (
+    ChosenParent,
+    _against,
+    _of_levels,
+    choose_parent,
+    panel_members,
+)
 from stockcast.models.splits import Split
 from stockcast.settings import Settings, load_settings
-from tests.models.panels import CUT, HORIZON, SMALL, fitted
+from stockcast.workspace import Workspace
+from tests.models.panels import CUT, HORIZON, SMALL, fitted, panel, unfitted
+from tests.models.panels import INDEX as DAYS
 from tests.workshop import SHORT, TINY, Workshop
 
 INDEX = "^GSPC"
 VALIDATION, TEST = "2008-06-01", "2010-01-01"
 
 
+@cache
+def folder() -> TemporaryDirectory[str]:
+    """Where the tickers lie: publishing them takes longer than all that is asked of them."""
+    return TemporaryDirectory(prefix="choice")
+
+
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+def shop() -> Iterator[Workshop]:
     """An index and two stocks whose features are published; a third was never ingested."""
-    root = tmp_path_factory.mktemp("choice")
-    made = Workshop(load_settings("sample", {"root": str(root), **SHORT}))
+    made = Workshop(load_settings("sample", {"root": folder().name, **SHORT}))
     for ticker in (INDEX, "AAPL", "IBM"):
-        made.ingest(ticker)
+        if not Workspace.of(made.settings).price_pointer(ticker).exists():
+            made.ingest(ticker)
     yield made
-    cache.stop(made.settings)
+    redis.stop(made.settings)
 
 
 def split_at(validation: str, test: str = "2024-12-02") -> Split:
@@ -88,6 +108,53 @@ def test_without_one_that_fits_shipped_is_refused(validation: str, more: dict[st
         choose_parent(settings, split_at(validation), TINY)
 
 
+def test_the_table_says_who_the_parent_is() -> None:
+    chosen = choose_parent(load_settings("sample"), split_at(VALIDATION), TINY)
+    card = chosen.card
+    assert card is not None
+    assert chosen.summary().loc["shipped"].to_dict() == {
+        "parent": "us-2008",
+        "learned from": f"{len(card.tickers)} tickers",
+        "first day": str(card.first_day),
+        "last day": str(card.last_day),
+        "hidden size": card.hyperparameters["hidden_size"],
+        "partner's weight": card.partner_weight,
+        "prices": card.prices_from,
+        "licence": card.licence,
+    }
+    assert chosen.table()["stocks"].tolist() == [row.stocks for row in card.figures]
+
+
+def test_networks_are_compared_on_validation_and_an_embargo_before_the_test() -> None:
+    split = Split(DAYS[900], DAYS[1000], HORIZON)
+    networks = [unfitted(seed, PANEL_LEVELS, HORIZON, SMALL.context) for seed in (0, 1)]
+    members = panel(2)
+    last = DAYS[1000] - pd.Timedelta(days=10)
+    pairs = [
+        [
+            losses(walk_panel(each, stock.series.full, DAYS[900], last), stock.close).mean(axis=1)
+            for each in networks
+        ]
+        for stock in members.values()
+    ]
+    model = sum(a / b.mean() for a, b in pairs) / 2
+    reference = sum(b / b.mean() for a, b in pairs) / 2
+    ratio, *interval = _against(*networks, members, split)
+    assert ratio == pytest.approx(model.mean() / reference.mean())
+    expected = ratio_interval(model.to_numpy(), reference.to_numpy(), HORIZON)
+    assert interval == pytest.approx(list(expected))
+
+
+def test_a_state_is_cut_to_the_levels_of_a_forecast() -> None:
+    half = len(PANEL_LEVELS) // 2
+    factors = np.array(PANEL_LEVELS[:half]) + np.arange(HORIZON)[:, None]
+    state = _of_levels(CalibrationState.fresh(PANEL_LEVELS, HORIZON, factors, -factors))
+    expected = np.array([0.05, 0.1, 0.25]) + np.arange(HORIZON)[:, None]
+    assert state.levels == LEVELS
+    np.testing.assert_allclose(state.factors, expected)
+    np.testing.assert_allclose(state.event_factors, -expected)
+
+
 def test_auto_learns_from_the_index_when_none_fits(shop: Workshop) -> None:
     chosen = choose_parent(asked(shop, "auto"), split_at(VALIDATION, TEST), TINY)
     assert (chosen.origin, chosen.tickers, chosen.card) == ("index", (INDEX,), None)
@@ -105,6 +172,8 @@ def test_index_and_panel_learn_from_the_profile_before_validation(
     assert chosen.fitted.last_day < pd.Timestamp(VALIDATION)
     assert chosen.summary().loc[parent, "learned from"] == f"{len(tickers)} tickers"
     assert set(chosen.table()["stocks"]) == {"panel"}
+    count = f"{len(tickers)} ticker{'s' if len(tickers) > 1 else ''}"
+    assert chosen.reason == f"Learned from {count} of the profile, before {VALIDATION}."
 
 
 def test_a_ticker_is_learned_from_as_published_and_as_closes_alone_show_it(shop: Workshop) -> None:
@@ -112,6 +181,11 @@ def test_a_ticker_is_learned_from_as_published_and_as_closes_alone_show_it(shop:
     assert list(members) == ["AAPL"]
     series = members["AAPL"].series
     pd.testing.assert_index_equal(series.full.days, series.plain.days)
+    place = PANEL_INPUTS.index("has_range")
+    assert (series.full.inputs[:, place] == 1).all()
+    assert (series.plain.inputs[:, place] == 0).all()
+    alone = compute(members["AAPL"].close.to_frame("close"))
+    assert series.plain.sigma[-1] == pytest.approx(alone["sigma"].iloc[-1], rel=1e-3)
     assert members["AAPL"].answered is not None
 
 
@@ -160,6 +234,7 @@ def test_it_goes_on_with_the_panel_only_where_that_is_better(
         asked(shop, "auto", panel="AAPL,IBM"), split_at(VALIDATION, TEST), TINY
     )
     assert chosen.origin == origin, chosen.reason
+    assert chosen.hyper.learning_rate == pytest.approx(rate / 10 if origin == "continued" else rate)
     assert "of its loss on validation" in chosen.reason
     assert ("went on with 2 tickers" in chosen.reason) == (origin == "continued")
     assert chosen.fitted.last_day < pd.Timestamp(VALIDATION)

@@ -15,10 +15,8 @@ from stockcast.features import PANEL_INPUTS, compute
 from stockcast.models import panel_inference
 from stockcast.models.panel import fit_scaler, panel_stock, standardised, without
 from stockcast.models.panel_inference import ask_context, walk_panel
-from stockcast.models.panel_network import PanelNetwork
-from stockcast.models.panel_training import FittedPanel
 from stockcast.models.samples import EventFlags, Samples, Scaler, make_samples, return_scale
-from tests.models.panels import stock_bars
+from tests.models.panels import stock_bars, unfitted
 
 DAYS = pd.bdate_range("2001-01-01", periods=4)
 CLOSE = pd.Series(np.exp([0.0, 0.01, 0.03, 0.06]), DAYS)
@@ -145,15 +143,7 @@ def test_a_stock_is_seen_by_its_bars_and_by_its_closes_alone() -> None:
 THREE = (0.1, 0.5, 0.9)
 
 
-def unfitted(context: int = 10) -> FittedPanel:
-    """A network with random weights."""
-    torch.manual_seed(0)
-    n = len(PANEL_INPUTS)
-    network = PanelNetwork(n, [0], 3, THREE, hidden_size=4, num_layers=1).eval()
-    for layer in (network.output, network.skip):
-        torch.nn.init.normal_(layer.weight)
-    scaler = Scaler(np.full(n, 0.1, np.float32), np.full(n, 2, np.float32))
-    return FittedPanel(network, scaler, context, THREE, DAYS[-1])
+RANDOM = unfitted(0, THREE, 3, 10)
 
 
 def test_every_day_with_a_context_gets_the_forecast_it_would_get_alone(
@@ -161,19 +151,18 @@ def test_every_day_with_a_context_gets_the_forecast_it_would_get_alone(
 ) -> None:
     seen = panel_stock("S", stock_bars(120, 1), 3).series.full
     monkeypatch.setattr(panel_inference, "BATCH", 7)
-    made = walk_panel(unfitted(), seen, "2000-01-01", levels=[0.1, 0.9])
+    made = walk_panel(RANDOM, seen, "2000-01-01", levels=[0.1, 0.9])
     assert made.origins.equals(seen.days[9:])
     for row in (9, 15, 16, len(seen.days) - 1):
-        alone = ask_context(unfitted(), seen.inputs[row - 9 : row + 1], seen.sigma[row], (0.1, 0.9))
+        alone = ask_context(RANDOM, seen.inputs[row - 9 : row + 1], seen.sigma[row], (0.1, 0.9))
         np.testing.assert_allclose(made.values[row - 9], alone, rtol=1e-4)
 
 
 def test_a_forecast_is_the_networks_of_the_contexts_last_day() -> None:
     context = np.random.default_rng(0).normal(size=(10, len(PANEL_INPUTS))).astype(np.float32)
-    fitted = unfitted()
     with torch.inference_mode():
-        unit = fitted.network(torch.from_numpy(fitted.scaler.apply(context))[None])[0, -1]
-    made = ask_context(fitted, context, 0.02, (0.1, 0.9))
+        unit = RANDOM.network(torch.from_numpy(RANDOM.scaler.apply(context))[None])[0, -1]
+    made = ask_context(RANDOM, context, 0.02, (0.1, 0.9))
     expected = unit[:, [0, 2]].numpy() * 0.02 * np.sqrt([[1], [2], [3]])
     np.testing.assert_allclose(made, expected, rtol=1e-5)
 
@@ -181,9 +170,9 @@ def test_a_forecast_is_the_networks_of_the_contexts_last_day() -> None:
 def test_a_walk_takes_the_days_from_its_start_to_before_its_end() -> None:
     seen = panel_stock("S", stock_bars(120, 1), 3).series.full
     days = seen.days
-    made = walk_panel(unfitted(), seen, days[20], days[30], levels=THREE)
+    made = walk_panel(RANDOM, seen, days[20], days[30], levels=THREE)
     assert made.origins.equals(days[20:30])
-    none = walk_panel(unfitted(), seen, days[20], days[20], levels=THREE)
+    none = walk_panel(RANDOM, seen, days[20], days[20], levels=THREE)
     assert none.values.shape == (0, 3, 3)
-    blind = walk_panel(unfitted(), seen, days[20], days[30], levels=THREE, missing=["volume"])
+    blind = walk_panel(RANDOM, seen, days[20], days[30], levels=THREE, missing=["volume"])
     assert not np.allclose(blind.values, made.values)

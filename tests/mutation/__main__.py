@@ -106,8 +106,8 @@ def change(module: ModuleType, source: str) -> None:
     users = [m for n, m in sys.modules.items() if n.startswith(("stockcast", "tests", "test_"))]
     for name, new in fresh.items():
         old = vars(module).get(name)
-        own = getattr(new, "__module__", module.__name__) == module.__name__
-        if name.startswith("__") or not own or renew(old, new):
+        imported = hasattr(new, "__name__") and getattr(new, "__module__", "") != module.__name__
+        if name.startswith("__") or imported or renew(old, new):
             continue
         for user in users:
             if name in vars(user) and vars(user)[name] is old:
