@@ -125,15 +125,26 @@ def test_ordinary_kernels_can_be_asked_for(
         (CUDA, "an import began to use CUDA"),
     ],
 )
-def test_what_a_fork_would_break_makes_kernels_ordinary_and_is_told_once(
-    project: Project, capsys: pytest.CaptureFixture[str], code: str, why: str
+def test_what_a_fork_would_break_is_found_and_said_once(
+    project: Project, tmp_path: Path, code: str, why: str
 ) -> None:
     module(project, "hindrance", code)
-    project.write([TELLS], late={"toolbox.arithmetic": ["hindrance"]})
-    assert tell(project).exit_code == 0
-    said = [line for line in capsys.readouterr().err.splitlines() if "from nothing" in line]
+    said: list[str] = []
+    fork_pool = ForkPool({}, ["hindrance"], os.environ, said.append)
+    with (tmp_path / "log").open("wb") as log:
+        assert [fork_pool.fork(["-f", "kernel.json"], {}, "/", log) for _ in range(2)] == [None] * 2
+    fork_pool.close()
     assert len(said) == 1
     assert why in said[0]
+
+
+def test_kernels_are_ordinary_where_none_can_be_forked(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module(project, "hindrance", THREAD)
+    project.write([TELLS], late={"toolbox.arithmetic": ["hindrance"]})
+    assert tell(project).exit_code == 0
+    assert capsys.readouterr().err.count("from nothing") == 1
     assert {each["parent"] for each in all_told(project)} == {os.getpid()}
 
 
