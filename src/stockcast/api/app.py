@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from stockcast import __version__
-from stockcast.api import documentation, error_handlers, openapi
+from stockcast.api import error_handlers, openapi
 from stockcast.api.access import Access
 from stockcast.api.cached_answers import CachedAnswers
 from stockcast.api.request_bodies import LARGEST, RequestBodies
@@ -66,7 +66,6 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(part.router(service))
     error_handlers.install(app, service.settings)
     openapi.install(app)
-    documentation.install(app)
     # the last one added comes first
     app.add_middleware(CachedAnswers, service=service)
     app.add_middleware(RequestBodies)

@@ -55,17 +55,6 @@ def _with_zone(moment: str) -> str:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What may be shown of a key: all but its digest, and whether its time is over."""
-
-    name: str
-    scope: Scope
-    created_at: str
-    expires_at: str | None
-    expired: bool
-
-
-@dataclass(frozen=True)
 class Key:
     """A key as the file keeps it.
 
@@ -92,9 +81,10 @@ class Key:
             return False
         return dt.datetime.fromisoformat(self.expires_at) <= (now or dt.datetime.now(dt.UTC))
 
-    def shown(self) -> Shown:
-        """Return what may be shown of it."""
-        return Shown(self.name, self.scope, self.created_at, self.expires_at, self.expired())
+    def shown(self) -> dict[str, str | bool | None]:
+        """Return what may be shown of it: all but its digest, and whether its time is over."""
+        known = {name: value for name, value in asdict(self).items() if name != "digest"}
+        return {**known, "expired": self.expired()}
 
 
 _KEYS = TypeAdapter(list[Key])

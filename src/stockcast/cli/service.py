@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +12,7 @@ from stockcast.cli.output import console, print_json, say, table
 from stockcast.errors import BadInput
 
 if TYPE_CHECKING:
-    from stockcast.api.keys import Shown
+    from stockcast.api.keys import Key
     from stockcast.settings import Settings
 
 __all__: list[str] = []
@@ -72,7 +71,7 @@ def add(
         raise BadInput(f"Expected a scope of {', '.join(keys.SCOPES)}, got {scope!r}.")
     key, secret = keys.add(settings_for(profile, assignments), name, found, days)
     if as_json:
-        print_json({**asdict(key.shown()), "key": secret})
+        print_json({**key.shown(), "key": secret})
         return
     typer.echo(secret)
     say(f"a key for {scope}, for {name}; it is kept as a hash and not shown again.")
@@ -85,9 +84,9 @@ def list_keys(
     """List the keys, without what is secret."""
     from stockcast.api import keys
 
-    found = [key.shown() for key in keys.listed(settings_for(profile, assignments))]
+    found = keys.listed(settings_for(profile, assignments))
     if as_json:
-        print_json(found)
+        print_json([key.shown() for key in found])
     elif found:
         rows = [[key.name, key.scope, key.created_at, _end(key)] for key in found]
         console().print(table(["name", "scope", "made at", "expires at"], rows))
@@ -109,8 +108,8 @@ def remove(
         typer.echo(f"Removed the key for {key.scope} of {key.name}.")
 
 
-def _end(key: Shown) -> str:
-    return f"{key.expires_at or 'never'}{' (over)' if key.expired else ''}"
+def _end(key: Key) -> str:
+    return f"{key.expires_at or 'never'}{' (over)' if key.expired() else ''}"
 
 
 def _installed(module: str) -> bool:
