@@ -43,7 +43,7 @@ class Listener:
 @pytest.fixture(scope="module")
 def start() -> State:
     about = worlds.subject(9, days=620, price=430, skilful=True, lean=0.1, horizon=5)
-    return start_of(build(about), about.news)
+    return start_of(build(about))
 
 
 def model(settings: Settings) -> Model:

@@ -205,7 +205,7 @@ def written(
 ) -> tuple[Report, FactTable]:
     """The report on a subject, and its facts; nothing is read from a disk."""
     table = build(about)
-    end = graph.run(start_of(table, about.news), graph.Context(model))
+    end = graph.run(start_of(table), graph.Context(model))
     return document_of(Inputs(about.forecast, about.drift, about.news), table, end, settings), table
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from stockcast.agents.inputs import EarlierReport, Subject
-from stockcast.agents.names import company_of
 from stockcast.bars import has_range
+from stockcast.companies import company_of
 from stockcast.contracts.forecast import QUANTILE_NAMES, QUANTILES, ForecastDay
 from stockcast.contracts.report import Fact
 from stockcast.presentation import event_wording

@@ -10,16 +10,15 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from stockcast.agents import guard, prompts, stance, writer
 from stockcast.agents.facts import FactTable
-from stockcast.agents.news import NewsItem
 from stockcast.agents.ollama import NoAnswer
 from stockcast.agents.page import tidy
 from stockcast.agents.state import (
@@ -44,8 +43,6 @@ __all__ = [
     "Event",
     "critique_of",
     "draft_of",
-    "news_json",
-    "news_of",
     "prose_of",
     "run",
 ]
@@ -54,7 +51,6 @@ __all__ = [
 ROUNDS, MOST_CALLS, STEPS = 2, 6, 12
 
 Answer = TypeVar("Answer", bound=BaseModel)
-_NEWS = TypeAdapter(list[NewsItem])
 
 
 @dataclass(frozen=True)
@@ -113,7 +109,7 @@ def run(start: State, context: Context, checkpoints: Path | None = None, key: st
     """Return the state at the end.
 
     Args:
-        start: the facts and the news.
+        start: the facts.
         context: who writes, and who listens.
         checkpoints: SQLite file that keeps the state; removed at the end. One that was left by a
             run with the same ``key`` is gone on from, any other is started anew.
@@ -139,16 +135,6 @@ def run(start: State, context: Context, checkpoints: Path | None = None, key: st
 def prose_of(draft: Draft) -> dict[str, str]:
     """Return the parts of a draft that are prose."""
     return {name: str(getattr(draft, name)) for name in ("headline", *SECTIONS)}
-
-
-def news_of(state: State) -> list[NewsItem]:
-    """Return the news of a state."""
-    return _NEWS.validate_json(state.get("news", "[]"))
-
-
-def news_json(items: Iterable[NewsItem]) -> str:
-    """Return the news as a state has it."""
-    return _NEWS.dump_json(list(items)).decode()
 
 
 def _builder() -> Any:
@@ -178,13 +164,8 @@ def _performance(state: State, runtime: Runtime[Context]) -> State:
 
 def _expert(state: State, runtime: Runtime[Context]) -> State:
     facts = _facts(state)
-    news, withheld = news_of(state), state.get("withheld", 0)
     turn = _Turn(EXPERT, state, runtime.context)
-    answer = turn.take(
-        MarketView,
-        lambda: prompts.expert(facts, news, withheld),
-        lambda: writer.survey(facts, news),
-    )
+    answer = turn.take(MarketView, lambda: prompts.expert(facts), lambda: writer.survey(facts))
     return turn.update({"view": answer.model_dump_json()})
 
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 from stockcast.agents import claims
 from stockcast.agents.facts import FactTable
-from stockcast.agents.names import Found, names_in, own_names
+from stockcast.agents.names import Found, names_in
 from stockcast.agents.prompt_injection import gives_orders
 from stockcast.agents.slots import SLOT, Slot, Template, direction, fill, pieces
 from stockcast.agents.vocabulary import AFTER, ROLES, subject_of
+from stockcast.companies import own_names
 from stockcast.contracts.report import Fact, Flag, Grounding, Reference, Repair
 from stockcast.markets import CURRENCIES, currency_code
 

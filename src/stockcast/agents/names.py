@@ -1,7 +1,7 @@
-"""Names that a report may meet: companies and their tickers, indices, and words that are neither.
+"""Finds names in a text: companies, tickers and others; and knows words that are none.
 
 A company in the text is the report's own, or it stands in the news that the sentence refers to;
-any other is an error. Companies are known from this list, from the form of a name (``Acme Corp``)
+any other is an error. Companies are known from a list, from the form of a name (``Acme Corp``)
 and, in the middle of a sentence, from a capital letter.
 """
 
@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from stockcast.companies import NAMES
 from stockcast.markets import CURRENCIES
 
-__all__ = ["Found", "company_of", "names_in", "own_names"]
+__all__ = ["Found", "names_in"]
 
 #: Where something stands, its words, its kind, and why it cannot stand there.
 Found = tuple[int, str, str, str]
@@ -21,101 +22,6 @@ Found = tuple[int, str, str, str]
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
-
-#: Ticker -> names that prose uses, the usual one first.
-COMPANIES: dict[str, tuple[str, ...]] = {
-    "AAPL": ("Apple",),
-    "ABBV": ("AbbVie",),
-    "ABT": ("Abbott",),
-    "ADBE": ("Adobe",),
-    "AIG": ("American International Group",),
-    "AMD": ("Advanced Micro Devices",),
-    "AMZN": ("Amazon",),
-    "AVGO": ("Broadcom",),
-    "AXP": ("American Express", "Amex"),
-    "BA": ("Boeing",),
-    "BABA": ("Alibaba",),
-    "BAC": ("Bank of America",),
-    "BBRY": ("BlackBerry", "Research In Motion"),
-    "BRK.B": ("Berkshire Hathaway", "Berkshire"),
-    "C": ("Citigroup", "Citi"),
-    "CAT": ("Caterpillar",),
-    "COST": ("Costco",),
-    "CRM": ("Salesforce",),
-    "CSCO": ("Cisco",),
-    "CVX": ("Chevron",),
-    "DELL": ("Dell",),
-    "DIS": ("Disney", "Walt Disney"),
-    "EBAY": ("eBay",),
-    "F": ("Ford",),
-    "FB": ("Facebook", "Meta", "Meta Platforms"),
-    "GE": ("General Electric",),
-    "GM": ("General Motors",),
-    "GOOG": ("Google", "Alphabet"),
-    "GOOGL": ("Google", "Alphabet"),
-    "GS": ("Goldman Sachs", "Goldman"),
-    "HD": ("Home Depot",),
-    "HPQ": ("Hewlett-Packard", "Hewlett Packard"),
-    "IBM": ("IBM", "International Business Machines"),
-    "INTC": ("Intel",),
-    "JNJ": ("Johnson & Johnson",),
-    "JPM": ("JPMorgan", "JPMorgan Chase", "JP Morgan"),
-    "KO": ("Coca-Cola",),
-    "LLY": ("Eli Lilly",),
-    "LMT": ("Lockheed Martin",),
-    "MA": ("Mastercard",),
-    "MCD": ("McDonald's", "McDonalds"),
-    "META": ("Meta", "Meta Platforms", "Facebook"),
-    "MRK": ("Merck",),
-    "MS": ("Morgan Stanley",),
-    "MSFT": ("Microsoft",),
-    "NFLX": ("Netflix",),
-    "NKE": ("Nike",),
-    "NOK": ("Nokia",),
-    "NVDA": ("Nvidia", "NVIDIA"),
-    "ORCL": ("Oracle",),
-    "PEP": ("PepsiCo", "Pepsi"),
-    "PFE": ("Pfizer",),
-    "PG": ("Procter & Gamble",),
-    "PYPL": ("PayPal",),
-    "QCOM": ("Qualcomm",),
-    "SBUX": ("Starbucks",),
-    "SONY": ("Sony",),
-    "T": ("AT&T",),
-    "TGT": ("Target Corporation",),
-    "TM": ("Toyota",),
-    "TSLA": ("Tesla",),
-    "TSM": ("TSMC", "Taiwan Semiconductor"),
-    "TXN": ("Texas Instruments",),
-    "UBER": ("Uber",),
-    "V": ("Visa Inc",),
-    "VZ": ("Verizon",),
-    "WFC": ("Wells Fargo",),
-    "WMT": ("Walmart", "Wal-Mart"),
-    "XOM": ("ExxonMobil", "Exxon Mobil", "Exxon"),
-    "YHOO": ("Yahoo",),
-    # no ticker of an American exchange, and often in the same sentences
-    "005930.KS": ("Samsung",),
-    "0700.HK": ("Tencent",),
-    "HTC": ("HTC",),
-    "LNVGY": ("Lenovo",),
-    "SIE.DE": ("Siemens",),
-    "VOW3.DE": ("Volkswagen",),
-}
-
-#: Ticker -> names of the index; a name may hold a number that is no figure.
-INDICES: dict[str, tuple[str, ...]] = {
-    "^GSPC": ("S&P 500", "S&P500", "SPX", "Standard & Poor's 500"),
-    "^DJI": ("Dow Jones Industrial Average", "Dow Jones", "Dow", "DJIA"),
-    "^IXIC": ("Nasdaq Composite", "Nasdaq"),
-    "^NDX": ("Nasdaq 100", "Nasdaq-100"),
-    "^RUT": ("Russell 2000",),
-    "^FTSE": ("FTSE 100",),
-    "^GDAXI": ("DAX",),
-    "^N225": ("Nikkei 225", "Nikkei"),
-    "^VIX": ("VIX",),
-    "^STOXX50E": ("Euro Stoxx 50",),
-}
 
 #: Words in capitals that are no ticker.
 ACRONYMS = _words(
@@ -151,7 +57,7 @@ _OPENING = re.compile(r"(?P<mark>[\s\-•*\"“‘'(]*)(?:[A-Z][A-Za-z ]{0,30}:\
 
 
 def _known() -> re.Pattern[str]:
-    names = {name for group in (*COMPANIES.values(), *INDICES.values()) for name in group}
+    names = {name for group in NAMES.values() for name in group}
     longest_first = sorted((re.escape(name) for name in names), key=len, reverse=True)
     return re.compile(rf"(?<![\w&])(?:{'|'.join(longest_first)})(?![\w&])")
 
@@ -196,23 +102,3 @@ def _is_title(sentence: str) -> bool:
     """Say whether most words begin with a capital, as in a headline; then none makes a name."""
     words = re.findall(r"[A-Za-z]{4,}", sentence)
     return len(words) >= 2 and sum(word[0].isupper() for word in words) > 0.7 * len(words)
-
-
-def company_of(ticker: str) -> str | None:
-    """Return the usual name of the company or index behind ``ticker``, if it is known here."""
-    names = _named(ticker)
-    return names[0] if names else None
-
-
-def own_names(ticker: str) -> tuple[str, ...]:
-    """Return every name under which prose may speak of ``ticker``."""
-    base = re.sub(r"[.=-].*$", "", ticker)
-    return (ticker, *_named(ticker), *((base,) if base else ()))
-
-
-def _named(ticker: str) -> tuple[str, ...]:
-    """Its names; a class of shares is written with a point or a dash (BRK.B, BRK-B)."""
-    spellings = (ticker, re.sub(r"^([A-Z]+)-([ABC])$", r"\1.\2", ticker))
-    return next(
-        (known[name] for known in (COMPANIES, INDICES) for name in spellings if name in known), ()
-    )

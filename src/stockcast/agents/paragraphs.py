@@ -227,6 +227,7 @@ def _analogues(facts: FactTable) -> Iterable[str]:
         "Over all days before, usual or not, it was higher in {usual_rises}, with a median move of"
         " {usual_median_move}."
     )
+    yield "Read that as history: as a forecast, days alike have done worse than all days together."
 
 
 def _gain(facts: FactTable, name: str) -> str:

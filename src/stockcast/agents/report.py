@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from stockcast.agents import guard
     from stockcast.agents.facts import FactTable
     from stockcast.agents.graph import Context, Event
-    from stockcast.agents.news import News
     from stockcast.agents.state import State
     from stockcast.settings import Settings
 
@@ -159,11 +158,9 @@ def record(settings: Settings, report: Report) -> bool:
     return True
 
 
-def start_of(table: FactTable, news: News) -> State:
+def start_of(table: FactTable) -> State:
     """Return the state that the team begins with."""
-    from stockcast.agents.graph import news_json
-
-    return {"facts": table.json(), "news": news_json(news.items), "withheld": news.withheld}
+    return {"facts": table.json()}
 
 
 def document_of(found: Inputs, table: FactTable, end: State, settings: Settings) -> Report:
@@ -204,7 +201,7 @@ def _write(
 
     subject = sources.subject_of(settings, found, store.earlier(key))
     table = facts.build(subject)
-    start = start_of(table, found.news)
+    start = start_of(table)
     end = graph.run(
         start,
         _context(settings, progress),
@@ -229,9 +226,9 @@ def _context(settings: Settings, progress: Callable[[Event], None]) -> Context:
 def _own_words(table: FactTable, end: State) -> dict[str, str]:
     """Return every section as the deterministic writer has it."""
     from stockcast.agents import stance, writer
-    from stockcast.agents.graph import news_of, prose_of
+    from stockcast.agents.graph import prose_of
 
-    view = writer.survey(table, news_of(end))
+    view = writer.survey(table)
     chosen = (end["stance"], end["confidence"])
     return prose_of(writer.compose(table, stance.rule(table), writer.analyse(table), view, chosen))
 

@@ -54,13 +54,11 @@ class Draft(Answer):
 class State(TypedDict, total=False):
     """What the graph knows; plain JSON, so that a checkpoint needs no class to be read.
 
-    What is a document is kept as its JSON: ``facts`` and ``news`` are lists, ``analysis``,
+    What is a document is kept as its JSON: ``facts`` is a list, ``analysis``,
     ``view``, ``draft`` and ``critique`` the last answer of each role.
     """
 
     facts: str
-    news: str
-    withheld: int
     analysis: str
     view: str
     draft: str

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from stockcast.agents import paragraphs
 from stockcast.agents.facts import FactTable
-from stockcast.agents.news import NewsItem
 from stockcast.agents.paragraphs import end_of, moved, side_of
 from stockcast.agents.stance import Ruling
 from stockcast.agents.state import Draft
@@ -49,11 +48,11 @@ def analyse(facts: FactTable) -> PerformanceAnalysis:
     )
 
 
-def survey(facts: FactTable, news: Sequence[NewsItem]) -> MarketView:
+def survey(facts: FactTable) -> MarketView:
     """Return the market expert's part; what was withheld leaves no trace in it."""
     said = ["{news_note}."] if "news_note" in facts else []
-    if news:
-        said += _headlines(facts, news)
+    if facts.number("news_count") > 0:
+        said += _headlines(facts)
     else:
         said.append(f"There is no news of {_name(facts)} up to {{as_of}}.")
     return MarketView(sentiment="unknown", summary=" ".join(said))
@@ -163,11 +162,13 @@ def _headline(facts: FactTable, stance: str, analysis: PerformanceAnalysis) -> s
     return f"{{ticker}}: the probability of a {side} is {{{name}_{end}}}; {band}"
 
 
-def _headlines(facts: FactTable, news: Sequence[NewsItem]) -> Iterable[str]:
-    verb, noun = ("is", "item") if len(news) == 1 else ("are", "items")
-    latest = " The latest:" if len(news) > _QUOTED else ""
+def _headlines(facts: FactTable) -> Iterable[str]:
+    count = round(facts.number("news_count"))
+    verb, noun = ("is", "item") if count == 1 else ("are", "items")
+    latest = " The latest:" if count > _QUOTED else ""
     yield f"There {verb} {{news_count}} {noun} of news up to {{as_of}}.{latest}"
-    for number, item in enumerate(news[:_QUOTED], start=1):
-        source = f"{{news_{number}_publisher}}, " if item.publisher else ""
+    for number in range(1, min(count, _QUOTED) + 1):
+        told = f"news_{number}_publisher" in facts
+        source = f"{{news_{number}_publisher}}, " if told else ""
         yield f"“{{news_{number}}}” ({source}{{news_{number}_date}})."
     yield "No language model read them, so their mood is not judged here."

@@ -17,8 +17,8 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stockcast import calendars
-from stockcast.agents.names import company_of
 from stockcast.agents.state import SECTIONS
+from stockcast.companies import company_of
 from stockcast.contracts import numbers
 from stockcast.contracts.forecast import Forecast
 from stockcast.dashboard import products
