@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast.agents import analogues
+from stockcast.agents import analogues, times_like_these
 from stockcast.agents.inputs import measured
+from stockcast.prices import snapshot
+from stockcast.prices.history import PriceHistory, content_hash
+from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 from tests.agents import worlds
 
 HORIZON = 5
@@ -71,6 +77,25 @@ def test_days_side_by_side_are_one_case(bars: pd.DataFrame) -> None:
     places = sorted(bars.index.get_loc(pd.Timestamp(day.day)) for day in found.days)
     assert min(np.diff(places)) >= analogues.APART
     assert [day.distance for day in found.days] == sorted(day.distance for day in found.days)
+
+
+def test_the_index_beside_a_stock_has_a_say_and_its_later_days_have_none(
+    sample_settings: Callable[..., Settings],
+) -> None:
+    settings = sample_settings()
+    forecast = worlds.place(settings, seed=3)
+    alone = times_like_these(settings, forecast)
+    worlds.place(settings, "^GSPC", seed=4)
+    beside = times_like_these(settings, forecast)
+    later = snapshot.load(Workspace.of(settings).price_pointer("^GSPC")).frame
+    more = worlds.bars(5, end="2013-03-28").loc["2013-03-02":]
+    longer = pd.concat([later, more])
+    history = PriceHistory("^GSPC", longer, "sample", "USD", content_hash("^GSPC", longer))
+    snapshot.save(history, settings)
+    assert alone is not None
+    assert beside is not None
+    assert [day.day for day in beside.days] != [day.day for day in alone.days]
+    assert times_like_these(settings, forecast) == beside
 
 
 def test_a_short_history_has_none() -> None:

@@ -1,4 +1,4 @@
-"""The analyst's report: four roles that write prose, and rules that keep every number in it true.
+"""The analyst's report: four roles write text with slots, and code puts the facts in.
 
 The names below are imported when they are first used: LangGraph and Qdrant take seconds to import,
 and a command that only prints help must not wait for them.
@@ -12,15 +12,17 @@ from stockcast.lazy import homes
 
 if TYPE_CHECKING:
     from stockcast.agents.evaluation import evaluate
+    from stockcast.agents.inputs import times_like_these
     from stockcast.agents.report import record, write_report
 
-__all__ = ["evaluate", "record", "write_report"]
+__all__ = ["evaluate", "record", "times_like_these", "write_report"]
 
 __getattr__ = homes(
     __name__,
     {
         "evaluate": "stockcast.agents.evaluation",
         "record": "stockcast.agents.report",
+        "times_like_these": "stockcast.agents.inputs",
         "write_report": "stockcast.agents.report",
     },
 )

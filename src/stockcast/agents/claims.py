@@ -87,50 +87,39 @@ def _skill(facts: FactTable, word: str) -> bool:
     return facts["skilful"].value == ("no" if word in ("no", "without") else "yes")
 
 
-_JUDGED: tuple[tuple[re.Pattern[str], Judge, str], ...] = (
-    (
-        re.compile(
-            r"\btrend\s+(?:is|remains|stays|points)\s+(?:\w+ly\s+)?(up|down)\w*\b"
-            r"|\b(up|down|ris|fall)(?:ward|ing)?[\s-]?trend\b|\b(upward|downward|rising|falling)\s+trend\b",
-            re.IGNORECASE,
-        ),
-        _trend,
-        "every average says the opposite",
-    ),
-    (
-        re.compile(r"\b(overbought|oversold)\b", re.IGNORECASE),
-        _exhausted,
-        "the RSI does not say so",
-    ),
-    (
-        re.compile(
-            r"\b(calm|quiet|low-volatility|turbulent|stormy|high-volatility)\s+(?:regime|market)\b",
-            re.IGNORECASE,
-        ),
-        _regime,
-        "the rank of volatility says the opposite",
-    ),
-    *(
+#: Words, what decides whether they hold, and what is said when they do not.
+_JUDGED: tuple[tuple[re.Pattern[str], Judge, str], ...] = tuple(
+    (re.compile(words, re.IGNORECASE), judge, why)
+    for words, judge, why in (
         (
-            re.compile(
-                rf"\b(above|below|over|under)\s+(?:its|the)\s+{days}-day\s+(?:moving\s+)?(?:average|mean)",
-                re.IGNORECASE,
-            ),
-            _side(days),
-            "the close is on the other side",
-        )
-        for days in (20, 50, 200)
-    ),
-    (
-        re.compile(
-            r"\b(no|without)\s+(?:\w+\s+)?(?:skill|edge)\s+(?:over|against|out of|in the|was)\b"
-            r"|\bbeats? (the) naive forecast\b"
-            r"|\bthe model (has|shows|showed) (?:\w+\s+)?skill\b",
-            re.IGNORECASE,
+            r"\btrend\s+(?:is|remains|stays|points)\s+(?:\w+ly\s+)?(up|down)\w*\b"
+            r"|\b(up|down|ris|fall)(?:ward|ing)?[\s-]?trend\b"
+            r"|\b(upward|downward|rising|falling)\s+trend\b",
+            _trend,
+            "every average says the opposite",
         ),
-        _skill,
-        "the verdict on the model is the opposite",
-    ),
+        (r"\b(overbought|oversold)\b", _exhausted, "the RSI does not say so"),
+        (
+            r"\b(calm|quiet|low-volatility|turbulent|stormy|high-volatility)\s+(?:regime|market)\b",
+            _regime,
+            "the rank of volatility says the opposite",
+        ),
+        *(
+            (
+                r"\b(above|below|over|under)\s+(?:its|the)\s+"
+                rf"{days}-day\s+(?:moving\s+)?(?:average|mean)",
+                _side(days),
+                "the close is on the other side",
+            )
+            for days in (20, 50, 200)
+        ),
+        (
+            r"\b(no|without)\s+(?:\w+\s+)?(?:skill|edge)\s+(?:over|against|out of|in the|was)\b"
+            r"|\bbeats? (the) naive forecast\b|\bthe model (has|shows|showed) (?:\w+\s+)?skill\b",
+            _skill,
+            "the verdict on the model is the opposite",
+        ),
+    )
 )
 
 
@@ -147,21 +136,10 @@ _DENIAL = re.compile(
     re.IGNORECASE,
 )
 _STANCE_WORDS = {
-    "bullish": "BULLISH",
-    "buy": "BULLISH",
-    "strong buy": "BULLISH",
-    "overweight": "BULLISH",
-    "outperform": "BULLISH",
-    "bearish": "BEARISH",
-    "sell": "BEARISH",
-    "strong sell": "BEARISH",
-    "underweight": "BEARISH",
-    "underperform": "BEARISH",
-    "neutral": "NEUTRAL",
-    "hold": "NEUTRAL",
-    "high": "High",
-    "medium": "Medium",
-    "low": "Low",
+    **dict.fromkeys(("bullish", "buy", "strong buy", "overweight", "outperform"), "BULLISH"),
+    **dict.fromkeys(("bearish", "sell", "strong sell", "underweight", "underperform"), "BEARISH"),
+    **dict.fromkeys(("neutral", "hold"), "NEUTRAL"),
+    **{"high": "High", "medium": "Medium", "low": "Low"},
 }
 _WORD = "|".join(sorted(set(_STANCE_WORDS) - {"high", "medium", "low"}, key=len, reverse=True))
 #: Somebody or something expects, points or is set to …
@@ -169,73 +147,51 @@ _HEADS = (
     r"\b(?:median|forecast|model|price|stock|shares?|it)\b[^.;,]{0,30}\b(?:expect(?:s|ed)?"
     r"|point(?:s|ing)?|lean(?:s|ing)?|head(?:s|ed|ing)?|set|poised|forecasts?)\b[^.;,]{0,18}"
 )
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\b(?P<word>BULLISH|BEARISH|NEUTRAL|BUY|SELL)\b"), ""),
-    (
-        re.compile(
-            rf"\b(?:stance|rating|recommendation|verdict|call|bias|position|view|outlook)\W*\s"
-            rf"(?:is|of|at|remains?|stays?|to|turns?|as)?\s*(?:(?:\w+ly|a|an)\s+)*\W*"
-            rf"(?-i:(?P<word>(?i:{_WORD})))\b",
-            re.IGNORECASE,
+#: Words, and what they say; nothing where the word that they hold says it.
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(words, re.IGNORECASE), says)
+    for words, says in (
+        (r"\b(?-i:(BULLISH|BEARISH|NEUTRAL|BUY|SELL))\b", ""),
+        (
+            r"\b(?:stance|rating|recommendation|verdict|call|bias|position|view|outlook)\W*\s"
+            r"(?:is|of|at|remains?|stays?|to|turns?|as)?\s*(?:(?:\w+ly|a|an)\s+)*\W*"
+            rf"({_WORD})\b",
+            "",
         ),
-        "",
-    ),
-    (
-        re.compile(
-            rf"\b(?:we|I|the desk|analysts?|the report)\s+(?:are|am|is|remain|remains|stay|stays"
-            rf"|turn|turns|feel|recommend|advise|rate)\s+(?:\w+\s+){{0,4}}?(?P<word>{_WORD})\b",
-            re.IGNORECASE,
+        (
+            r"\b(?:we|I|the desk|analysts?|the report)\s+(?:are|am|is|remain|remains|stay|stays"
+            rf"|turn|turns|feel|recommend|advise|rate)\s+(?:\w+\s+){{0,4}}?({_WORD})\b",
+            "",
         ),
-        "",
-    ),
-    (
-        re.compile(
+        (
             r"\b(?:investors?|readers?|holders?|one|you|clients?|we)\s+(?:should|must|ought\s+to|can)"
-            rf"\s+(?:\w+\s+)?(?P<word>{_WORD})\b|\btime\s+to\s+(?P<timed>buy|sell)\b"
-            r"|(?:^|[.!?\n]\s*)(?:an?\s+)?(?:strong\s+)?(?P<order>buy|sell)(?![-\w])",
-            re.IGNORECASE,
+            rf"\s+(?:\w+\s+)?({_WORD})\b|\btime\s+to\s+(buy|sell)\b"
+            r"|(?:^|[.!?\n]\s*)(?:an?\s+)?(?:strong\s+)?(buy|sell)(?![-\w])",
+            "",
         ),
-        "",
-    ),
-    (
-        re.compile(
-            rf"\b(?P<word>{_WORD})\s+(?:stance|rating|recommendation|call|bias|view|outlook)\b",
-            re.IGNORECASE,
+        (rf"\b({_WORD})\s+(?:stance|rating|recommendation|call|bias|view|outlook)\b", ""),
+        (
+            r"\b(?:confidence|conviction)(?:\s+in\s+[^.;,:]{1,30}?)?\W*\s"
+            r"(?:is|of|at|stays|remains)?\s*\W*(high|medium|low)\b",
+            "",
         ),
-        "",
-    ),
-    (
-        re.compile(
-            r"\b(?:confidence|conviction)(?:\s+in\s+[^.;,:]{1,30}?)?\W*\s(?:is|of|at|stays|remains)?\s*\W*(?P<word>high|medium|low)\b",
-            re.I,
-        ),
-        "",
-    ),
-    (re.compile(r"\b(?P<word>high|medium|low)\s+confidence\b(?!\s+interval)", re.IGNORECASE), ""),
-    (
-        re.compile(
+        (r"\b(high|medium|low)\s+confidence\b(?!\s+interval)", ""),
+        (
             rf"{_HEADS}\b(?:rise|gain|higher(?! end| bound| quantile)|up|upwards?|climb|advance"
             r"|rally|surge|soar|jump)\b",
-            re.IGNORECASE,
+            "UP",
         ),
-        "UP",
-    ),
-    (
-        re.compile(
+        (
             rf"{_HEADS}\b(?:fall|drop|lower(?! end| bound| quantile| tail)|down|downwards?|decline"
             r"|slide|sink|slump|plunge|tumble)\b",
-            re.IGNORECASE,
+            "DOWN",
         ),
-        "DOWN",
-    ),
-    (
-        re.compile(
+        (
             r"\b(?:guarantee[sd]?|certain to|sure to|bound to|cannot (?:lose|fail|fall)|can't lose"
             r"|risk[- ]free|no[- ]brainer|for (?:sure|certain)|without (?:a )?doubt|undoubtedly"
-            r"|will (?:definitely|certainly|surely|soar|surge|skyrocket"
-            r"|crash|collapse|plunge|double|triple))\b",
-            re.IGNORECASE,
+            r"|will (?:definitely|certainly|surely|soar|surge|skyrocket|crash|collapse|plunge"
+            r"|double|triple))\b",
+            "CERTAIN",
         ),
-        "CERTAIN",
-    ),
+    )
 )

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stockcast.agents import embedding
 from stockcast.contracts.report import Confidence, Report, ReportMatch, Stance
@@ -134,13 +134,7 @@ class StoredReport(BaseModel):
 
     ticker: str
     as_of: str
-    data_hash: str = ""
-    model_version: str = ""
-    forecast: str = ""
-    news_hash: str = ""
-    prompt_version: str = ""
-    writer: str = ""
-    drift: str = ""
+    parts: dict[str, str] = Field(default_factory=dict)
     created_at: float
     expires_at: float
     stance: Stance
@@ -152,7 +146,7 @@ class StoredReport(BaseModel):
     def changed(self, key: ReportKey) -> list[str]:
         """Return in words which parts of its key differ from ``key``."""
         return [
-            words for name, words in KEY_PARTS.items() if getattr(self, name) != key.parts[name]
+            words for name, words in KEY_PARTS.items() if self.parts.get(name) != key.parts[name]
         ]
 
 
@@ -189,7 +183,7 @@ class ReportStore:
         kept = StoredReport(
             ticker=key.ticker,
             as_of=key.as_of,
-            **key.parts,
+            parts=dict(key.parts),
             created_at=self._now(),
             expires_at=self._now() + self._settings.report_ttl,
             stance=report.stance,
