@@ -19,6 +19,7 @@ import pytest
 
 from stockcast.agents import memory
 from stockcast.agents.memory import KEY_PARTS, Embedder, ReportKey, ReportStore
+from stockcast.cache.seal import Seal
 from stockcast.errors import Unavailable
 from stockcast.settings import Settings, load_settings
 from tests.agents import worlds
@@ -89,6 +90,20 @@ def test_a_new_bar_is_told_with_its_day(store: Callable[[], ReportStore]) -> Non
 def test_another_tickers_report_is_never_an_answer(store: Callable[[], ReportStore]) -> None:
     store().keep(key(ticker="MSFT"), REPORT)
     assert store().find(key(ticker="AAPL")) == (None, "there is no earlier report on AAPL")
+
+
+@pytest.mark.fault(
+    "A false report written into Qdrant",
+    "nothing: it is not believed, and the report is written anew",
+    "by itself",
+)
+def test_a_report_that_somebody_else_wrote_is_not_served(
+    store: Callable[[], ReportStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:  # the secret of another installation
+        patched.setattr(Seal, "kept_in", lambda _: Seal(b"another"))
+        store().keep(key(), REPORT)
+    assert store().find(key()) == (None, "this installation did not write the last report")
 
 
 def test_likeness_decides_nothing(store: Callable[[], ReportStore]) -> None:

@@ -27,6 +27,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stockcast.agents import embedding
+from stockcast.cache.seal import Seal
 from stockcast.contracts.report import Confidence, Report, ReportMatch, Stance
 from stockcast.errors import Unavailable
 from stockcast.workspace import Workspace
@@ -127,7 +128,8 @@ class ReportKey:
 class StoredReport(BaseModel):
     """A report as the store has it: the parts of its key, and when it expires.
 
-    Times are seconds since 1970; ``report`` is the JSON of the contract.
+    Times are seconds since 1970; ``report`` is the JSON of the contract behind
+    the seal of this installation.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -166,6 +168,7 @@ class ReportStore:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._settings, self._embedders, self._now = settings, tuple(embedders), now
+        self._seal = Seal.kept_in(Workspace.of(settings).secret)
 
     def find(self, key: ReportKey) -> tuple[Report | None, str]:
         """Return the report with this very key, or None, and why; a store that fails is a why."""
@@ -174,7 +177,7 @@ class ReportStore:
         try:
             with _connected(self._settings, key.ticker) as client:
                 kept = self._with_key(client, key)
-                return self._hit(kept) if kept else (None, self._why_none(client, key))
+                return self._hit(key, kept) if kept else (None, self._why_none(client, key))
         except Unavailable as error:
             return None, f"the memory of reports cannot be used ({error})"
 
@@ -190,7 +193,7 @@ class ReportStore:
             confidence=report.confidence,
             last_close=report.last_close,
             headline=report.headline,
-            report=report.model_dump_json(),
+            report=self._seal.close(key.id, report.model_dump_json()).decode(),
         )
         try:
             # the store is not open meanwhile
@@ -244,10 +247,13 @@ class ReportStore:
         ]
         return sorted(found, key=lambda kept: kept.created_at, reverse=True)
 
-    def _hit(self, kept: StoredReport) -> tuple[Report | None, str]:
+    def _hit(self, key: ReportKey, kept: StoredReport) -> tuple[Report | None, str]:
         *most, last = KEY_PARTS.values()
+        told = self._seal.open(key.id, kept.report.encode())
+        if told is None:
+            return None, "this installation did not write the last report"
         try:
-            report = Report.model_validate_json(kept.report)
+            report = Report.model_validate_json(told)
         except ValidationError:  # another version wrote it
             return None, "the last report is not of this program's version"
         age = _span(self._now() - kept.created_at)
