@@ -18,9 +18,19 @@ these. Written by `make reliability`, which runs the test of each row: {ran} of 
 |---|---|---|---|---|
 """
 
+FIGURES = """
+## Figures
+
+What the tests of many cases counted in that run; their mutations have a fixed seed.
+
+"""
+#: What stands below this line is kept.
+KEPT = "<!-- below: kept by make reliability -->"
+
 _row_of: dict[str, str] = {}  #: test -> its row
 _marked: dict[str, tuple[str, ...]] = {}
 _held: dict[str, bool] = {}
+_figures: dict[str, str] = {}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,6 +55,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" or report.failed:
         name = _row_of[report.nodeid]
         _held[name] = _held.get(name, True) and report.passed
+        for kind, text in report.user_properties:
+            if kind == "figures":
+                _figures[name] = str(text)
 
 
 def pytest_sessionfinish() -> None:
@@ -56,4 +69,8 @@ def pytest_sessionfinish() -> None:
         for name, held in _held.items()
     ]
     head = HEAD.format(ran=sum(_held.values()), all=len(_held), day=dt.date.today().isoformat())
-    DOCUMENT.write_text(head + "\n".join(rows) + "\n", "utf-8")
+    figures = [f"- {_marked[name][0]}: {text} (`{name}`)" for name, text in _figures.items()]
+    _, mark, kept = DOCUMENT.read_text("utf-8").partition(KEPT)
+    text = head + "\n".join(rows) + "\n"
+    text += FIGURES + "\n".join(figures) + "\n" if figures else ""
+    DOCUMENT.write_text(f"{text}\n{mark}{kept}" if mark else text, "utf-8")

@@ -139,7 +139,9 @@ def kept(settings: Settings) -> dict[str, int]:
     "400 to 431, or a closed connection; memory grows by less than 50 MB",
     "nothing to do",
 )
-def test_malformed_requests_do_no_harm(settings: Settings, service: Server) -> None:
+def test_malformed_requests_do_no_harm(
+    settings: Settings, service: Server, record_property: Callable[[str, object], None]
+) -> None:
     _, secret = keys.add(settings, "reader", "read")
     chance, codes = random.Random(SEED), Counter[int]()
     for path in PATHS:  # so that what they import is there
@@ -156,7 +158,8 @@ def test_malformed_requests_do_no_harm(settings: Settings, service: Server) -> N
             codes.update(found or [0])
             if number % 200 == 0:
                 assert service.predict().status_code == 200
-    print("answers by status, 0: closed without one:", dict(sorted(codes.items())))
+    counts = ", ".join(f"{code or 'closed'} {n:,}" for code, n in sorted(codes.items()))
+    record_property("figures", f"answers by status {counts}")
     assert kept(settings) == before
     assert "Traceback" not in Path(service.log).read_text("utf-8")
     assert codes[200]

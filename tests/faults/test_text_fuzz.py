@@ -8,6 +8,7 @@ import re
 import time
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,9 @@ def broken(value: Any, chance: random.Random) -> Any:
     "the headlines that are clean; how many were withheld or cannot be used",
     "nothing to do",
 )
-def test_news_come_clean_and_soon(tmp_path: Path) -> None:
+def test_news_come_clean_and_soon(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     chance, slowest, counts = random.Random(SEED), 0.0, Counter[str]()
     folder = tmp_path / "news"
     folder.mkdir()
@@ -154,7 +157,8 @@ def test_news_come_clean_and_soon(tmp_path: Path) -> None:
             assert len(item.publisher) <= PUBLISHER + 1
         counts.update(shown=len(found.items), withheld=found.withheld, unusable=found.unusable)
         counts.update(notes=bool(found.note))
-    print(dict(counts), f"slowest {slowest:.2f} s")
+    told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    record_property("figures", f"{told}; the slowest took {slowest:.2f} s of processor time")
     assert slowest < PATIENCE
     assert min(counts[name] for name in ("shown", "withheld", "unusable", "notes")) > 0
 
@@ -164,7 +168,9 @@ def test_news_come_clean_and_soon(tmp_path: Path) -> None:
     "the report without any of them, or the one that is written without the model",
     "nothing to do",
 )
-def test_reports_come_clean_true_and_soon() -> None:
+def test_reports_come_clean_true_and_soon(
+    record_property: Callable[[str, object], None],
+) -> None:
     chance, slowest, counts = random.Random(SEED), 0.0, Counter[str]()
     hostile = ""
 
@@ -192,6 +198,7 @@ def test_reports_come_clean_true_and_soon() -> None:
             ), number
             counts["without the model" if report.writer.degraded else "by the model"] += 1
     ollama.close()
-    print(dict(counts), f"slowest {slowest:.2f} s")
+    told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    record_property("figures", f"{told}; the slowest took {slowest:.2f} s of processor time")
     assert slowest < PATIENCE
     assert counts["by the model"] > ANSWERS / 10
