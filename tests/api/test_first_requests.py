@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from stockcast import cache, forecasting
+from stockcast import cache, forecasting, jobs
 from stockcast.contracts.model_record import PARENT, child_name
 from stockcast.jobs import GONE
 from stockcast.settings import Settings, load_settings
@@ -84,7 +84,7 @@ def follow(service: Server, task_id: str, until: str = "", seconds: float = 400)
 
 def test_many_first_requests_start_one_task(settings: Settings, tasks: list[str]) -> None:
     assert len(set(tasks)) == 1
-    assert len(list((settings.state / "tasks").glob("*.json"))) == 1
+    assert len(jobs.tasks(settings)) == 1
 
 
 def test_a_worker_that_is_killed_takes_no_training_with_it(

@@ -64,7 +64,7 @@ def test_workers_that_share_no_disk_make_the_same_though_one_is_lost(
         with start(root, *there) as runner:
             try:
                 cluster.remove(busy_with("train_child/FB", tmp_path, runner))
-                _, err = runner.communicate(timeout=300)
+                _, err = runner.communicate(timeout=900)
             finally:
                 runner.kill()
         assert runner.returncode == 0, err
@@ -93,7 +93,7 @@ def busy_with(page: str, folder: Path, runner: subprocess.Popen[str]) -> str:
         seen.extend(folder.glob(running))
         return bool(seen) or runner.poll() is not None
 
-    until(happened)
+    until(happened, seconds=600)
     assert seen, f"the run ended first:\n{runner.communicate()}"
     return seen[0].relative_to(folder).parts[0]
 
