@@ -187,7 +187,7 @@ def test_the_kind_of_parent_that_is_asked_for_serves_if_the_gate_admits_it(
         assert told == []
     else:
         (sentence,) = told
-        assert sentence.startswith("parent=index was asked for, but the shipped parent goes on")
+        assert sentence.startswith("TEST: parent=index was asked for, but a model of the shipped")
         assert sentence.endswith(record.verdict.reason)
 
 

@@ -23,6 +23,7 @@ from stockcast.models import gate
 from stockcast.models.assessment import Assessment, assess
 from stockcast.models.bundle import Bundle, load_bundle, save_bundle
 from stockcast.models.children import Children
+from stockcast.models.notices import parent_kind
 from stockcast.models.panel_inference import walk_panel
 from stockcast.models.samples import Samples
 from stockcast.prices import PriceHistory
@@ -50,9 +51,9 @@ def publish(
     A version is kept whether it serves or not, and none is ever overwritten. It serves if it beats
     the naive forecast and is not worse than the reigning champion over the same days; else the
     champion goes on serving while it still beats naive; else the baseline that was best on
-    validation does. A parent of the kind that the settings name serves whenever it beats naive, if
-    the champion is of another kind. A stock too young to train or judge a model gets the parent's
-    forecast.
+    validation does. A model of the kind of parent that the settings name serves whenever it beats
+    naive, if the champion is of another kind. A stock too young to train or judge a model gets the
+    parent's forecast.
 
     A record that goes elsewhere than the pipeline's is a trial: it is judged as if it were the
     pipeline's and its run is recorded beside those, tagged interactive, but the registry and its
@@ -139,11 +140,11 @@ def _decide(
 
 
 def _asked_for(settings: Settings, bundle: Bundle, reigning: Bundle | None) -> bool:
-    """Whether the settings ask for this kind of parent, while one of another kind reigns."""
-    if reigning is None or bundle.origin["kind"] != "parent":
+    """Whether the settings name the candidate's kind of parent, and the champion's is another."""
+    if reigning is None or settings.parent == "auto":
         return False
-    kinds = (bundle.origin["strategy"], reigning.origin["strategy"])
-    return bool(settings.parent == kinds[0] != kinds[1])
+    kinds = (parent_kind(settings, f"{each.name}/{each.version}") for each in (bundle, reigning))
+    return settings.parent == next(kinds) != next(kinds)
 
 
 def _defend(assessment: Assessment, samples: Samples, reigning: Bundle) -> _Decision | None:
