@@ -35,8 +35,10 @@ def visit(site: Path) -> Iterator[Visit]:
 
 
 def test_every_page_fits_a_phone_and_asks_no_other_host(site: Path, visit: Visit) -> None:
-    pages = [path for path in site.rglob("*.html") if path.name != "404.html"]
-    assert len(pages) > 30
+    api = site / "reference" / "api"  # whose pages are all made in one way
+    pages = [path for path in site.rglob("*.html") if path.parent != api]
+    pages = [*pages, api / "index.html", api / "models.html"]
+    assert len(pages) > 20
     wide = []
     for path in pages:
         visit.page.goto(path.as_uri())
