@@ -1,11 +1,11 @@
 """Do the tails of a forecast hold? One day ahead, beside GARCH's and historical simulation's.
 
     python -m tests.bench.tails DATA_DIR [--parent us-2013 --start 2014-01-01 --end 2024-03-09]
-    python -m tests.bench.tails DATA_DIR --cards   # fit the tails of the parents that ship
+    python -m tests.bench.tails DATA_DIR --shape   # of the past of us-2008: the usual tails
 
-Forecasts are a shipped parent's, averaged with its partner, recalibrated and continued by the tails
-that its own validation gave. The pooled share of breaches has an interval from blocks of dates,
-since stocks move together. ``--cache`` keeps the baselines' forecasts.
+Forecasts are a shipped parent's, averaged with its partner and recalibrated; their tails learn from
+the parent's validation on. The pooled share of breaches has an interval from blocks of dates, since
+stocks move together. ``--cache`` keeps the baselines' forecasts.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
+from stockcast.contracts.risk import TailTest
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.significance import ratio_interval
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.models.calibration import near_events, panel_state, recalibrate
+from stockcast.models.calibration import near_events, recalibrate
 from stockcast.models.combination import combine
 from stockcast.models.panel import PanelStock
 from stockcast.models.panel_inference import walk_panel
 from stockcast.models.panel_training import PANEL_LEVELS
-from stockcast.models.parents import FOLDER, Parent, load_parent, resign, starting_state
-from stockcast.models.tails import Tails
-from stockcast.risk.tail_tests import tail_test
-from tests.bench.panel import Baselines, say
+from stockcast.models.parents import Parent, load_parent, starting_state
+from stockcast.models.tails import GRID, USUAL, Tails
+from stockcast.risk.tail_tests import TESTED, tail_test, tail_tests
+from tests.bench.panel import Baselines
 from tests.bench.universe_data import HORIZON, read
 
 __all__ = ["main"]
 
-TESTED = (0.05, 0.025, 0.01)
+TARGET = 0.15
 CHOSEN = [PANEL_LEVELS.index(level) for level in LEVELS]
 OURS, THIN = "stockcast", "stockcast, tails x 0.6"
 OTHERS = {"garch_events": "garch_events", "garch": "garch", "naive": "historical simulation"}
@@ -55,78 +55,81 @@ def served(
     return combine(network, partner, parent.card.partner_weight), near
 
 
-def fitted(parent: Parent, panel: dict[str, PanelStock], baselines: Baselines) -> Tails:
-    """The tails of the parent's own validation: no outcome after its last day is used."""
-    first, last = map(pd.Timestamp, (parent.card.validation_start, parent.card.last_day))
-
-    def parts() -> Sequence[tuple[QuantileForecasts, pd.Series, np.ndarray]]:
-        found = []
-        for stock in panel.values():
-            close = stock.close[:last]
-            days = pd.DatetimeIndex(close.index[:-HORIZON])
-            days = pd.DatetimeIndex(days[days >= max(first, stock.series.full.days[59])])
-            if len(days):
-                made, near = served(parent, stock, days, baselines)
-                found.append((made, close, near))
-        return found
-
-    tails = panel_state(parts()).tails
-    assert tails is not None
-    return tails
+def calibrated(
+    parent: Parent, stock: PanelStock, days: pd.DatetimeIndex, baselines: Baselines
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n, horizon, levels) what is served on ``days``, and which outcomes await an event."""
+    mixed, near = served(parent, stock, days, baselines)
+    raw = QuantileForecasts(days, LEVELS, mixed.values[..., CHOSEN])
+    state = starting_state(parent.card)
+    return recalibrate(raw, stock.close, state=state, near=near)[0].values, near
 
 
-@dataclass(frozen=True, eq=False)
-class Forecaster:
-    """Next-day quantiles of one forecaster at :data:`TESTED`, and the mean below each."""
+def shape(parent: Parent, panel: dict[str, PanelStock], baselines: Baselines) -> Tails:
+    """Of the outcomes before the parent's cut: probability-weighted moments of exceedances.
 
-    quantile: np.ndarray
-    shortfall: np.ndarray
-    ratios: dict[float, np.ndarray]
+    Source: Hosking and Wallis (1987), Technometrics 29(3).
+    """
+    beyond: dict[tuple[int, int], list[np.ndarray]] = {}
+    last = pd.Timestamp(parent.card.last_day)
+    for stock in list(panel.values())[::4]:
+        days = stock.series.full.days
+        days = days[(days >= stock.close.index[320]) & (days <= last) & (days >= "2001-09-01")]
+        if len(days) < 600:
+            continue
+        values, near = calibrated(parent, stock, pd.DatetimeIndex(days), baselines)
+        y = outcomes(stock.close[:last], pd.DatetimeIndex(days), HORIZON)
+        for side, sign in ((0, -1), (1, 1)):
+            median, outer = values[..., 3], values[..., -side]
+            further = sign * (y - median) / np.maximum(sign * (outer - median), 1e-9) - 1
+            for kind in (0, 1):
+                chosen = (further > 0) & (near == bool(kind)) & (np.arange(len(y)) >= 250)[:, None]
+                beyond.setdefault((kind, side), []).append(further[chosen])
+    found = np.zeros((2, 2, 2))
+    for (kind, side), parts in beyond.items():
+        x = np.sort(np.concatenate(parts))
+        weight = 1 - (np.arange(1, len(x) + 1) - 0.35) / len(x)
+        steep = 2 - x.mean() / (x.mean() - 2 * np.mean(weight * x))
+        found[:, kind, side] = steep, x.mean() * (1 - steep)
+    return Tails(found[0].round(3), found[1].round(3))
 
 
-def _draws(tails: Tails, level: float, unit: np.ndarray) -> np.ndarray:
-    """Outcomes beyond a quantile over their mean, as the tails have them."""
-    flag = np.zeros(1, bool)
-    grid = level * (np.arange(2000) + 0.5) / 2000
-    drawn = tails.quantiles(unit[None], flag, grid)[0]
-    found: np.ndarray = drawn / drawn.mean()
-    return found
-
-
-def ours(values: np.ndarray, near: np.ndarray, tails: Tails) -> Forecaster:
-    """From (n, levels) recalibrated quantiles."""
-    quantile = tails.quantiles(values, near, list(TESTED))
-    shortfall = np.stack([tails.shortfall(values, near, p) for p in TESTED], axis=1)
-    typical = np.median(values, axis=0)
-    return Forecaster(quantile, shortfall, {p: _draws(tails, p, typical) for p in TESTED})
-
-
-def others(values: np.ndarray) -> Forecaster:
-    """From (n, 11) quantiles: the tail that runs through those at 5, 2.5 and 1%."""
-    places = [PANEL_LEVELS.index(p) for p in TESTED]
-    quantile, median = values[:, places], values[:, PANEL_LEVELS.index(0.5)]
+def others(
+    name: str, days: pd.DatetimeIndex, y: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, list[TailTest]]:
+    """Quantiles and tests of (n, 11) quantiles: the tail that runs through those at 5, 2.5, 1%."""
+    quantile = values[:, [PANEL_LEVELS.index(p) for p in TESTED]]
+    median = values[:, PANEL_LEVELS.index(0.5)]
     unit = median - quantile[:, 0]
     steps = np.median((quantile[:, [0]] - quantile[:, 1:]) / unit[:, None], axis=0)
 
     def off(shape: float) -> float:
-        return float(
-            np.expm1(shape * np.log(5)) / np.expm1(shape * np.log(2)) - steps[1] / steps[0]
-        )
+        ratio = np.expm1(shape * np.log(5)) / np.expm1(shape * np.log(2))
+        return float(ratio - steps[1] / steps[0])
 
     shape = brentq(off, -0.6, 0.6) if off(-0.6) * off(0.6) < 0 else 0.1
-    shape = shape if abs(shape) > 1e-6 else 1e-6
     scale = steps[0] * shape / np.expm1(shape * np.log(2))
     tails = Tails(np.full((2, 2), shape), np.full((2, 2), scale))
-    beyond = (median[:, None] - quantile) / unit[:, None]
-    shortfall = quantile - unit[:, None] * (scale + shape * (beyond - 1)) / (1 - shape)
-    typical = np.median(values[:, CHOSEN], axis=0)
-    return Forecaster(quantile, shortfall, {p: _draws(tails, p, typical) for p in TESTED})
+    typical = np.median(values[:, CHOSEN], axis=0)[None]
+    tests = []
+    for k, p in enumerate(TESTED):
+        reach = (median - quantile[:, k]) / unit
+        mean = quantile[:, k] - unit * (scale + shape * (reach - 1)) / (1 - shape)
+        drawn = tails.quantiles(typical, np.zeros(1, bool), p * GRID)[0]
+        tests.append(tail_test(name, days, y, quantile[:, k], mean, drawn / drawn.mean(), p))
+    return quantile, tests
+
+
+def realised(y: np.ndarray, sigma: np.ndarray) -> float:
+    """How far the yearly volatility lies off a target that each day's ``sigma`` aims at."""
+    return float(
+        abs(np.std(np.minimum(TARGET / np.sqrt(252) / sigma, 2) * y) * np.sqrt(252) / TARGET - 1)
+    )
 
 
 def score(
     stock: PanelStock,
     parent: Parent,
-    tails: Tails,
     span: tuple[pd.Timestamp, pd.Timestamp],
     baselines: Baselines,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -134,25 +137,36 @@ def score(
     days = stock.series.full.days
     first = pd.Timestamp(parent.card.validation_start)
     days = pd.DatetimeIndex(days[(days >= first) & (days < span[1])])
-    mixed, near = served(parent, stock, days, baselines)
-    raw = QuantileForecasts(days, LEVELS, mixed.values[..., CHOSEN])
-    made = recalibrate(raw, stock.close, state=starting_state(parent.card), near=near)[0]
+    made, near = calibrated(parent, stock, days, baselines)
+    values, near = made[:, 0], near[:, 0]
     y = outcomes(stock.close, days, 1)[:, 0]
     chosen = np.isfinite(y) & (days >= span[0])
-    values, event, days, y = made.values[chosen, 0], near[chosen, 0], days[chosen], y[chosen]
-    thin = Tails(tails.shape, 0.6 * tails.scale)
-    found = {OURS: ours(values, event, tails), THIN: ours(values, event, thin)}
+    wider = USUAL.learn(values, near, y)[0][chosen]
+    values, event, days, y = values[chosen], near[chosen], days[chosen], y[chosen]
+    found, missed = {}, {OURS: realised(y, USUAL.spread(values, event, wider))}
+    fixed = np.ones_like(wider)
+    thin = Tails(USUAL.shape, 0.6 * USUAL.scale)
+    for name, ours, by in ((OURS, USUAL, wider), (THIN, thin, fixed)):
+        tests = tail_tests(name, days, y, values, event, ours, by)
+        found[name] = ours.quantiles(values, event, list(TESTED), by), tests
     for name, shown in OTHERS.items():
-        found[shown] = others(baselines(name, stock, days).values[:, 0])
-    rows, breaches = [], {}
-    for name, made_by in found.items():
-        for k, p in enumerate(TESTED):
-            q, mean = made_by.quantile[:, k], made_by.shortfall[:, k]
-            rows.append(tail_test(name, days, y, q, mean, made_by.ratios[p], p).model_dump())
-            breaches[name, p] = y < q
+        theirs = baselines(name, stock, days).values[:, 0]
+        found[shown] = others(shown, days, y, theirs)
+        quiet = np.zeros(len(y), bool)
+        missed[shown] = realised(y, USUAL.spread(theirs[:, CHOSEN], quiet))
+    breaches = {
+        (name, p): y < quantile[:, k]
+        for name, (quantile, _) in found.items()
+        for k, p in enumerate(TESTED)
+    }
+    rows = [
+        test.model_dump(exclude={"breaches"}) | {"ticker": stock.ticker, "missed": missed.get(name)}
+        for name, (_, tests) in found.items()
+        for test in tests
+    ]
     by_day = pd.DataFrame(breaches, days)
     by_day["event"] = event
-    return by_day, pd.DataFrame(rows).drop(columns="breaches").assign(ticker=stock.ticker)
+    return by_day, pd.DataFrame(rows)
 
 
 def summary(by_day: list[pd.DataFrame], tests: pd.DataFrame) -> list[dict[str, object]]:
@@ -207,17 +221,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--end", default="2024-03-09")
     parser.add_argument("--stocks", type=int, help="only so many")
     parser.add_argument("--cache", type=Path, help="a folder that keeps the baselines' forecasts")
-    parser.add_argument("--cards", action="store_true", help="write the shipped parents' tails")
+    parser.add_argument("--shape", action="store_true", help="only fit the usual tails")
     given = parser.parse_args(arguments)
     panel, baselines = read(given.data), Baselines(given.cache)
     panel = dict(list(panel.items())[: given.stocks])
-    if given.cards:
-        for name in ("us-2008", "us-2013", "us-2024"):
-            tails = fitted(load_parent(name), panel, baselines)
-            say(f"{name}: {resign(FOLDER / name, tails)} {tails}")
+    if given.shape:
+        print(shape(load_parent("us-2008"), panel, baselines))
         return
     parent = load_parent(given.parent)
-    tails = Tails.of(parent.card.tails)
     span = pd.Timestamp(given.start), pd.Timestamp(given.end)
     by_day, tests = [], []
     for stock in panel.values():
@@ -226,7 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             1
         ] - pd.Timedelta(days=30):
             continue
-        day, test = score(stock, parent, tails, span, baselines)
+        day, test = score(stock, parent, span, baselines)
         by_day.append(day)
         tests.append(test)
     table = pd.concat(tests)
@@ -234,6 +245,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = table[table["level"].isin([0.05, 0.01])]
     passed = chosen.assign(ok=chosen["kupiec_p"] > 0.05).groupby(["model", "ticker"])["ok"].all()
     both = passed.groupby(level=0).mean().to_dict()
+    missed = table.groupby("model")["missed"].mean().dropna().round(4).to_dict()
+    print(f"Volatility targeted, distance from the target: {missed}")
     print(json.dumps({"stocks": len(by_day), "rows": rows, "both": both}, indent=1))
     print(markdown(rows, both))
 

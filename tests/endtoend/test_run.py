@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 from itertools import pairwise
@@ -13,9 +14,11 @@ import pytest
 
 from stockcast import tracking
 from stockcast.contracts.model_record import ModelRecord, child_name
+from stockcast.contracts.risk import Backtest
 from stockcast.models import parents
 from stockcast.models.bundle import load_bundle
 from stockcast.prices.sample import SampleSource
+from stockcast.risk.backtest import RULES
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace
 from tests.endtoend.commands import SMALL, Answer, Document, copy_of, run, stockcast, stop_cache
@@ -196,6 +199,29 @@ def test_scorecard_holds_test_days_only_and_naive_beside_every_model(finished: F
         assert abs(horizons[1]["r2_returns"]) < 0.1, "returns of a day are not to be explained"
     naive = next(row for row in mine if row["model"] == "naive" and row["horizon"] == "all")
     assert naive["pinball_vs_naive"] == 1
+
+
+def test_the_test_period_is_traded_and_its_tails_are_tested(finished: Finished) -> None:
+    answer = stockcast("backtest", "-t", "AAPL", "--set", f"root={finished.root}", "--json")
+    made = Backtest.model_validate(answer.document)
+    assert made.first == dt.date(2010, 1, 4)
+    assert {row.rule for row in made.rows} == {"hold", *RULES}
+    assert len(made.rows) == 1 + 3 * len(RULES)
+    tested = {(test.model, test.level): test for test in made.tails}
+    ours = tested["stockcast", 0.01]
+    assert ours.n == len(SampleSource().history("AAPL").frame["2010":]) - 1
+    assert ours.kupiec_p > 0.05
+
+
+def test_a_portfolio_is_told_from_the_forecasts_there_are(finished: Finished) -> None:
+    where = ("--set", f"root={finished.root}", "--json")
+    answer = stockcast("portfolio", "-t", "AAPL,FB", "--weights", "0.7,0.3", *where)
+    holdings = answer.document["holdings"]
+    assert [each["ticker"] for each in holdings] == ["AAPL", "FB"]
+    assert sum(each["share"] for each in holdings) == pytest.approx(1)
+    refused = stockcast("portfolio", "-t", "AAPL,FB", "--weights", "0.7,half", *where)
+    assert refused.code == 2
+    assert refused.err == "stockcast: Expected weights like 0.5,0.3,0.2, got '0.7,half'.\n"
 
 
 def test_mlflow_knows_the_champion_that_serves(finished: Finished) -> None:

@@ -8,24 +8,13 @@ import pytest
 from scipy import stats
 
 from stockcast.contracts.forecast import QUANTILE_NAMES
-from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
-from stockcast.models.calibration import CalibrationState, panel_state, recalibrate
-from stockcast.models.parents import load_parent
-from stockcast.models.tails import GRID, USUAL, Tails, fit
+from stockcast.evaluation.quantiles import LEVELS
+from stockcast.models.tails import GRID, USUAL, Tails
 
 T = stats.t(8)
 FAN = 0.01 * T.ppf(LEVELS)
 FANS = np.stack([FAN, 2 * FAN, 3 * FAN])
 NEAR = np.array([False, True, True])
-
-
-def test_a_planted_tail_is_found() -> None:
-    rng = np.random.default_rng(1)
-    beyond = 1 + stats.genpareto(0.2, scale=0.4).rvs((20000, 1, 2), random_state=rng)
-    found = fit(beyond, np.zeros((20000, 1), bool))
-    np.testing.assert_allclose(found.shape[0], 0.2, atol=0.03)
-    np.testing.assert_allclose(found.scale[0], 0.4, atol=0.02)
-    np.testing.assert_array_equal(found.shape[1], USUAL.shape[1])  # nothing seen of events
 
 
 def test_the_forecasts_own_quantiles_stay_and_none_cross() -> None:
@@ -59,27 +48,31 @@ def test_what_may_be_lost_agrees_with_the_quantiles() -> None:
     assert risk.volatility_annual == pytest.approx(0.03 * T.std() * np.sqrt(84), rel=0.05)
 
 
-def test_a_panels_state_holds_one_per_cent_of_fresh_outcomes_below_its_tail() -> None:
-    rng = np.random.default_rng(2)
-    days = pd.bdate_range("2000-01-03", periods=6001)
-    close = pd.Series(np.exp(np.cumsum(0.01 * T.rvs(6001, random_state=rng))), days)
-    narrow = np.broadcast_to(0.8 * FAN, (6000, 1, len(LEVELS)))  # a forecaster that is too sure
-    made = QuantileForecasts(days[:-1], LEVELS, narrow)
-    state = panel_state([(made, close, None)])
-    assert state.tails is not None
-    wide = recalibrate(made, close, state=state)[0].values[:, 0]
-    fresh = 0.01 * T.rvs(6000, random_state=rng)
-    below = fresh < state.tails.quantiles(wide, np.zeros(6000, bool), [0.01])[:, 0]
-    assert below.mean() == pytest.approx(0.01, abs=0.003)
+@pytest.mark.parametrize("nu", [3, 30])
+def test_tails_learn_until_one_per_cent_lies_beyond(nu: int) -> None:
+    y = 0.01 * stats.t(nu).rvs(20_000, random_state=np.random.default_rng(2))
+    fans = np.broadcast_to(0.01 * stats.t(nu).ppf(LEVELS), (len(y), len(LEVELS)))
+    quiet = np.zeros(len(y), bool)
+    wider, after = USUAL.learn(fans, quiet, y)
+    edges = USUAL.quantiles(fans, quiet, [0.01, 0.99], wider)
+    np.testing.assert_allclose((y[:, None] < edges).mean(axis=0), [0.01, 0.99], atol=0.001)
+    assert (after.scale > USUAL.scale).all() == (nu == 3)
 
 
-def test_tails_go_with_the_calibration_wherever_it_is_saved() -> None:
-    state = CalibrationState.fresh(LEVELS, 5, tails=Tails(USUAL.shape + 0.1, USUAL.scale))
-    found = CalibrationState.of(state.contract()).tails
-    assert found is not None
+def test_no_later_outcome_widens_a_tail_and_an_unknown_one_teaches_nothing() -> None:
+    y = 0.01 * T.rvs(500, random_state=np.random.default_rng(3))
+    fans, quiet = np.broadcast_to(FAN, (500, len(LEVELS))), np.zeros(500, bool)
+    before = USUAL.learn(fans, quiet, y)[0]
+    later = np.where(np.arange(500) < 300, y, 9.0)
+    after = USUAL.learn(fans, quiet, later)[0]
+    np.testing.assert_array_equal(before[:301], after[:301])
+    assert (after[301:, 1] > before[301:, 1]).all()
+    unknown = USUAL.learn(fans, quiet, np.full(500, np.nan))
+    np.testing.assert_array_equal(unknown[0], 1.0)
+    np.testing.assert_array_equal(unknown[1].scale, USUAL.scale)
+
+
+def test_a_document_holds_the_tails_and_one_without_has_the_usual_ones() -> None:
+    found = Tails.of(Tails(USUAL.shape + 0.1, USUAL.scale).contract())
     np.testing.assert_array_equal(found.shape, USUAL.shape + 0.1)
-    assert CalibrationState.of(CalibrationState.fresh(LEVELS, 5).contract()).tails is None
-
-
-def test_where_no_panel_spoke_the_tails_are_those_of_the_oldest_parent() -> None:
-    assert load_parent("us-2008").card.tails == USUAL.contract()
+    assert Tails.of(None) is USUAL

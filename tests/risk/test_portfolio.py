@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from stockcast import prices
-from stockcast.contracts.forecast import Forecast, Served, Skill, Verdict
-from stockcast.contracts.forecast import Predictions as Ahead
+from stockcast.contracts.forecast import Forecast, Predictions
 from stockcast.errors import BadInput
 from stockcast.evaluation.fan import price_fan
 from stockcast.evaluation.quantiles import LEVELS
@@ -19,31 +16,18 @@ from stockcast.prices import snapshot
 from stockcast.risk.portfolio import Stock, portfolio, ranks, simulated, weights_of
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace
+from tests import documents
 
 NORMAL = np.array([-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645])
 DAYS = pd.bdate_range("2013-03-04", periods=5)
 STEPS = np.sqrt(np.arange(1, 6))[:, None]
 
 
-def forecast(ticker: str, spread: float, data_hash: str = "0" * 16, **more: object) -> Forecast:
-    document = {
-        "ticker": ticker,
-        "as_of": dt.date(2013, 3, 1),
-        "last_close": 50.0,
-        "currency": "USD",
-        "source": "sample",
-        "data_hash": data_hash,
-        "cached": False,
-        "model": Served(kind="baseline", version="naive", strategy="naive", trained_through=None),
-        "verdict": Verdict(skilful=False, reason="Made up."),
-        "skill": Skill(
-            pinball_vs_naive=None, pinball_vs_garch=None, ci95=None, coverage_80=None, n=0
-        ),
-        "predictions": Ahead(
-            historical=(), full_forecast=price_fan(DAYS, 50.0, spread * STEPS * NORMAL)
-        ),
-    }
-    return Forecast.model_validate(document | more)
+def forecast(ticker: str, spread: float, **more: object) -> Forecast:
+    fan = price_fan(DAYS, 100.0, spread * STEPS * NORMAL)
+    return documents.forecast(
+        ticker=ticker, predictions=Predictions(historical=(), full_forecast=fan), **more
+    )
 
 
 def pasts(correlation: float, n: int = 2000, seed: int = 1) -> list[pd.DataFrame]:
@@ -95,9 +79,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     for ticker, spread in (("AAPL", 0.02), ("IBM", 0.01)):
         history = prices.read(found, ticker)
         snapshot.save(history, found)
-        forecast(ticker, spread, history.data_hash).save(workspace.forecast(ticker))
+        forecast(ticker, spread, data_hash=history.data_hash).save(workspace.forecast(ticker))
     history = prices.read(found, "MSFT")
-    other = forecast("MSFT", 0.01, history.data_hash, currency="EUR")
+    other = forecast("MSFT", 0.01, data_hash=history.data_hash, currency="EUR")
     other.save(workspace.forecast("MSFT"))
     snapshot.save(history, found)
     return found

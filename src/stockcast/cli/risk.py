@@ -189,3 +189,11 @@ def _show_judgement(found: Judgement, file: Path) -> None:
     for share, inside in found.coverage.items():
         page.print(f"The {share}% interval held {inside:.1%} of the outcomes.")
     page.print(found.verdict, markup=False, soft_wrap=True)
+
+
+@app.command()
+def mcp(profile: Profile = None, assignments: Overrides = None) -> None:
+    """Serve forecasts, risk, reports, scorecard and ledger to an assistant, by stdio, read-only."""
+    from stockcast.mcp import server
+
+    server(settings_for(profile, assignments)).run("stdio")

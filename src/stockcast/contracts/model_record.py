@@ -61,7 +61,6 @@ class Calibration(Contract):
         issued: (m, horizon, k) the quantiles given at those.
         near: (m, horizon) which of those outcomes have a known event on the way; None where it was
             not asked.
-        tails: what lies beyond the outermost quantiles; None where no panel said.
     """
 
     levels: list[float]
@@ -71,7 +70,6 @@ class Calibration(Contract):
     waiting: list[dt.date]
     issued: list[list[list[float]]]
     near: list[list[bool]] | None = None
-    tails: TailParameters | None = absent()
 
 
 class ScorecardRow(Contract):
@@ -154,6 +152,7 @@ class ModelRecord(Product):
         served, verdict, skill: what serves, whether it earned its place, and its test figures.
         partner_weight: share of ``garch_events`` in the forecast; None for a baseline.
         calibration: state of the recalibration after the last known outcome; None for a baseline.
+        tails: what lies beyond the outermost quantiles of what serves, as learned up to ``as_of``.
         baselines: log-return quantiles (horizon, levels) of each baseline, made on ``as_of``;
             ``no_event`` is what ``garch_events`` would say if no event were known ahead.
         scorecard: test figures of every model beside its baselines.
@@ -174,6 +173,7 @@ class ModelRecord(Product):
     skill: Skill
     partner_weight: float | None = None
     calibration: Calibration | None
+    tails: TailParameters | None = absent()
     baselines: dict[str, list[list[float]]]
     scorecard: tuple[ScorecardRow, ...]
     strategies: tuple[StrategyRow, ...] = ()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, ClassVar
 
-from stockcast.contracts.base import Contract, Product, absent
-from stockcast.contracts.model_record import TailParameters
+from stockcast.contracts.base import Contract, Product
 
 __all__ = ["ParentCard", "ParentFigures"]
 
@@ -55,7 +54,6 @@ class ParentCard(Product):
         partner_weight: its share, chosen on validation.
         factors: (horizon, levels // 2) log-factors that a stock's calibration begins with.
         event_factors: the same for outcomes with a known event on the way.
-        tails: what lies beyond the outermost quantiles that a stock is served.
         history: losses of each epoch.
         seconds: of the fit.
         figures: how good it is, by slice and by what of the inputs there was.
@@ -85,7 +83,6 @@ class ParentCard(Product):
     partner_weight: float
     factors: list[list[float]]
     event_factors: list[list[float]]
-    tails: TailParameters | None = absent()
     history: list[dict[str, float]]
     seconds: float
     figures: tuple[ParentFigures, ...]

@@ -192,7 +192,6 @@ class Portfolio(Contract):
         days: the fan.
         value_at_risk, expected_shortfall: losses as shares of the capital, by day ahead.
         diversified: share of the stocks' own shortfalls, added up, that the whole does not have.
-        tests: of the next day's tails over the test period, when asked for.
     """
 
     as_of: dt.date
@@ -205,4 +204,3 @@ class Portfolio(Contract):
     volatility_annual: float
     diversified: float
     holdings: tuple[Holding, ...]
-    tests: tuple[TailTest, ...] = ()

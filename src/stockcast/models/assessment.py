@@ -16,13 +16,20 @@ from numpy.typing import NDArray
 from stockcast.contracts.model_record import NO_EVENT, ScorecardRow
 from stockcast.evaluation import scorecard
 from stockcast.evaluation.quantiles import QuantileForecasts
-from stockcast.evaluation.walkforward import losses, paired_losses, per_origin, places
+from stockcast.evaluation.walkforward import (
+    losses,
+    outcomes,
+    paired_losses,
+    per_origin,
+    places,
+)
 from stockcast.models import gate
 from stockcast.models.baselines import climate, ewma, first_origin, garch, garch_events, naive
 from stockcast.models.calibration import CalibrationState, near_events, recalibrate
 from stockcast.models.combination import PARTNER, combine
 from stockcast.models.samples import EventFlags
 from stockcast.models.splits import Split
+from stockcast.models.tails import USUAL, Tails
 
 __all__ = ["ALONE", "BASELINES", "Assessment", "assess", "walk_baseline", "walk_baselines"]
 
@@ -83,6 +90,15 @@ class Assessment:
             plain = self.events.without_event_ahead()
             said[NO_EVENT] = walk_baseline(PARTNER, self.close, last, horizon, plain).values[-1]
         return said
+
+    def tails(self, model: str) -> Tails:
+        """The tails of a model, as they are after the last known outcome."""
+        made = self.forecasts[model]
+        near = np.zeros(len(made), bool)
+        if self.events is not None:
+            near = self.events.ahead[places(self.close, made.origins), 0]
+        y = outcomes(self.close, made.origins, 1)[:, 0]
+        return USUAL.learn(made.values[:, 0], near, y)[1]
 
     def figures(self, model: str) -> ScorecardRow | None:
         """The scorecard's row of ``model`` over all horizons and origins."""

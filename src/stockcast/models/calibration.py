@@ -30,8 +30,6 @@ from stockcast.contracts.model_record import Calibration
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes, places
-from stockcast.models import tails
-from stockcast.models.tails import Tails
 
 __all__ = ["CalibrationState", "near_events", "panel_state", "recalibrate"]
 
@@ -62,7 +60,6 @@ class CalibrationState:
         waiting: (m,) the last origins, oldest first; at most ``horizon`` of them.
         issued: (m, horizon, k) the recalibrated quantiles given at those.
         near: (m, horizon) which of those outcomes have a known event on the way.
-        tails: what lies beyond the outermost quantiles; None where no panel said.
     """
 
     levels: tuple[float, ...]
@@ -72,7 +69,6 @@ class CalibrationState:
     waiting: pd.DatetimeIndex
     issued: Floats
     near: Flags
-    tails: Tails | None = None
 
     @classmethod
     def fresh(
@@ -81,7 +77,6 @@ class CalibrationState:
         horizon: int,
         factors: Floats | None = None,
         event_factors: Floats | None = None,
-        tails: Tails | None = None,
     ) -> CalibrationState:
         """Nothing learned: the forecasts pass as they are, or widened by the factors given.
 
@@ -95,8 +90,7 @@ class CalibrationState:
         quiet = none if factors is None else np.asarray(factors, float)
         event = quiet if event_factors is None else np.asarray(event_factors, float)
         nothing, nowhere = np.empty((0, horizon, len(p))), np.empty((0, horizon), bool)
-        nobody = pd.DatetimeIndex([])
-        return cls(tuple(p.tolist()), quiet, event, 0, nobody, nothing, nowhere, tails)
+        return cls(tuple(p.tolist()), quiet, event, 0, pd.DatetimeIndex([]), nothing, nowhere)
 
     def contract(self) -> Calibration:
         """Return a document that :meth:`of` reads back to the last bit."""
@@ -108,7 +102,6 @@ class CalibrationState:
             waiting=[day.date() for day in self.waiting],
             issued=self.issued.tolist(),
             near=self.near.tolist(),
-            tails=self.tails.contract() if self.tails else None,
         )
 
     @classmethod
@@ -130,8 +123,7 @@ class CalibrationState:
             raise BadInput(
                 f"Expected a saved calibration, got one without sense: {error}."
             ) from None
-        tails = Tails.of(document.tails) if document.tails else None
-        return cls(levels, known, event, document.outcomes, waiting, issued, near, tails)
+        return cls(levels, known, event, document.outcomes, waiting, issued, near)
 
 
 def near_events(ahead: Flags) -> Flags:
@@ -145,9 +137,8 @@ def panel_state(
 ) -> CalibrationState:
     """The state that a stock without a past begins with: what would have been right for a panel.
 
-    Each factor is the one that puts the nominal share of the panel's known outcomes inside, and the
-    tails are fitted to the outcomes beyond the 90% interval so recalibrated. With fewer than 200
-    outcomes with an event on the way, those take the factors of the others.
+    Each factor is the one that puts the nominal share of the panel's known outcomes inside; with
+    fewer than 200 outcomes with an event on the way, those take the factors of the others.
 
     Args:
         panel: of each stock its forecasts, its closes up to the last day that may be used, and
@@ -157,25 +148,21 @@ def panel_state(
         BadInput: the panel is empty.
     """
     excesses: list[Floats] = []
-    scaled: list[Floats] = []
     flags: list[Flags] = []
     levels, horizon = None, 0
     for made, close, near in panel:
         levels, horizon = made.levels, made.horizon
         y = outcomes(close, made.origins, horizon)
         excesses.append(_excess(made.values, y))
-        scaled.append(tails.standardised(made.values, levels, y))
         flags.append(np.zeros(y.shape, bool) if near is None else near)
     if levels is None:
         raise BadInput("Expected forecasts of a panel to fit a calibration on, got none.")
     excess, event = np.concatenate(excesses), np.concatenate(flags)
     share = 1 - 2 * np.array(levels[: len(levels) // 2])
     quiet = _right_factors(excess, ~event, share)
-    told = _right_factors(excess, event, share, quiet)
-    outer = levels.index(tails.OUTER)
-    wider = np.exp(np.where(event, told[:, outer], quiet[:, outer]))[..., None]
-    beyond = tails.fit(np.concatenate(scaled) / wider, event)
-    return CalibrationState.fresh(levels, horizon, quiet, told, beyond)
+    return CalibrationState.fresh(
+        levels, horizon, quiet, _right_factors(excess, event, share, quiet)
+    )
 
 
 def _excess(quantiles: Floats, y: Floats) -> Floats:
@@ -249,7 +236,7 @@ class _Walk:
     def __init__(self, state: CalibrationState, rows: NDArray[np.intp]) -> None:
         self.levels = state.levels
         self.factors = np.stack([state.factors, state.event_factors])
-        self.outcomes, self.tails = state.outcomes, state.tails
+        self.outcomes = state.outcomes
         past = zip(rows.tolist(), state.issued, state.near, strict=True)
         self.issued: dict[int, tuple[Floats, Flags]] = {row: (q, near) for row, q, near in past}
         half = len(state.levels) // 2
@@ -294,9 +281,7 @@ class _Walk:
         near = np.array([self.issued[row][1] for row in rows], bool).reshape(shape[:2])
         waiting = pd.DatetimeIndex(index[rows], name=None)
         quiet, event = self.factors.copy()
-        return CalibrationState(
-            self.levels, quiet, event, self.outcomes, waiting, issued, near, self.tails
-        )
+        return CalibrationState(self.levels, quiet, event, self.outcomes, waiting, issued, near)
 
 
 def _rescaled(quantiles: Floats, factors: Floats) -> Floats:

@@ -284,4 +284,4 @@ def _of_levels(state: CalibrationState) -> CalibrationState:
     """The state for the levels of a forecast, which are among those of the network."""
     places = [state.levels.index(level) for level in LEVELS[: len(LEVELS) // 2]]
     factors, event = (each[:, places] for each in (state.factors, state.event_factors))
-    return CalibrationState.fresh(LEVELS, len(factors), factors, event, state.tails)
+    return CalibrationState.fresh(LEVELS, len(factors), factors, event)

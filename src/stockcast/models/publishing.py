@@ -16,6 +16,7 @@ from stockcast.contracts.model_record import (
     Details,
     ModelRecord,
     StrategyRow,
+    TailParameters,
 )
 from stockcast.errors import BadInput
 from stockcast.evaluation.walkforward import paired_losses
@@ -103,6 +104,7 @@ class _Decision:
     verdict: Verdict
     skill: Skill
     calibration: Calibration | None
+    tails: TailParameters
     partner_weight: float | None = None
 
 
@@ -184,6 +186,7 @@ def _serve(bundle: Bundle, assessment: Assessment, reason: str) -> _Decision:
         verdict=Verdict(skilful=True, reason=reason),
         skill=_skill(assessment, assessment.candidate),
         calibration=assessment.calibrations[assessment.candidate].contract(),
+        tails=assessment.tails(assessment.candidate).contract(),
         partner_weight=assessment.partner_weight,
     )
 
@@ -197,6 +200,7 @@ def _borrow(assessment: Assessment, reason: str, parent: ModelRecord) -> _Decisi
         verdict=Verdict(skilful=False, reason=why),
         skill=_skill(assessment, "parent"),
         calibration=assessment.calibrations["parent"].contract(),
+        tails=assessment.tails("parent").contract(),
         partner_weight=assessment.partner_weight,
     )
 
@@ -209,6 +213,7 @@ def _fall_back(assessment: Assessment, reason: str) -> _Decision:
         verdict=Verdict(skilful=False, reason=f"{reason} The {name} baseline serves instead."),
         skill=_skill(assessment, name),
         calibration=None,
+        tails=assessment.tails(name).contract(),
     )
 
 

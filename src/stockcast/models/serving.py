@@ -87,8 +87,7 @@ class Serving:
         """What lies beyond the outermost quantiles."""
         from stockcast.models.tails import Tails
 
-        known = self.record.calibration
-        return Tails.of(known.tails if known else None)
+        return Tails.of(self.record.tails)
 
     def widening(self) -> float | None:
         """By what share the last day's 80% interval is wider for the event known ahead; None where

@@ -1,12 +1,12 @@
 """The tails of a forecast: what lies beyond its outermost quantiles, 5% and 95%.
 
 A generalised Pareto distribution continues each side. Its unit is the distance from the median to
-the outermost quantile, so a tail widens with the forecast and with its recalibration. Shape and
-scale of a side come from outcomes of a panel of stocks on which a parent was validated; outcomes
-with a known event on the way have their own.
+the outermost quantile, so a tail widens with the forecast and with its recalibration. It begins as
+it was for a panel of stocks and learns from each next-day outcome: a breach of the 1% quantile
+widens it, every other day narrows it, by steps that balance at 1%.
 
 Source: McNeil and Frey (2000), Journal of Empirical Finance 7(3-4), for tails of filtered returns;
-Hosking and Wallis (1987), Technometrics 29(3), for the fit by probability-weighted moments.
+Gibbs and Candes (2021), NeurIPS 34, for the steps.
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ from stockcast.contracts.forecast import Risk, TailRisk
 from stockcast.contracts.model_record import TailParameters
 from stockcast.evaluation.quantiles import LEVELS
 
-__all__ = ["USUAL", "Tails", "fit", "standardised"]
+__all__ = ["USUAL", "Tails"]
 
 #: Probability beyond the outermost quantile, on each side.
 OUTER = LEVELS[0]
-#: Fewer exceedances than this leave a side as :data:`USUAL` has it.
-FEWEST = 60
-#: A shape beyond this is taken for noise: its variance would not exist.
-STEEPEST = 0.45
+#: What the tails learn from: breaches of this level, by steps of the log-scale, within a limit.
+#: The step was chosen on 2003 to May 2008 among 0 to 0.5 (reports/LOG.md).
+WATCHED, STEP, LIMIT = 0.01, 0.1, np.log(4)
 #: The fields of a risk, and the probability of a loss beyond each.
 CONFIDENCE = {"p95": 0.05, "p975": 0.025, "p99": 0.01}
 SESSIONS_A_YEAR = 252
@@ -64,11 +63,13 @@ class Tails:
         plain = {"shape": self.shape.tolist(), "scale": self.scale.tolist()}
         return TailParameters.model_validate(plain)
 
-    def quantiles(self, values: Floats, near: Flags, probabilities: ArrayLike) -> Floats:
+    def quantiles(
+        self, values: Floats, near: Flags, probabilities: ArrayLike, wider: Floats | None = None
+    ) -> Floats:
         """(…, k) quantiles at any ``probabilities`` (k,) of forecasts (…, levels).
 
         Between the forecast's own levels they are interpolated along normal scores. ``near`` (…)
-        says which outcomes have a known event on the way.
+        says which outcomes have a known event on the way; ``wider`` (…, 2) multiplies the tails.
         """
         p = np.asarray(probabilities, float)
         found = values @ _weights(p).T
@@ -76,23 +77,45 @@ class Tails:
         for side, outer in ((0, values[..., [0]]), (1, values[..., [-1]])):
             beyond = (p < OUTER) if side == 0 else (p > 1 - OUTER)
             share = (p if side == 0 else 1 - p)[beyond] / OUTER
-            reach = self._reach(share, side)[np.asarray(near, int)]
+            reach = self._reach(share, near, side, wider)
             found[..., beyond] = median + (outer - median) * reach
         return found
 
-    def shortfall(self, values: Floats, near: Flags, probability: float) -> Floats:
+    def shortfall(
+        self, values: Floats, near: Flags, probability: float, wider: Floats | None = None
+    ) -> Floats:
         """(…) mean log-return below the quantile at ``probability``, at most 5%."""
-        kind = np.asarray(near, int)
-        shape, scale = self.shape[kind, 0], self.scale[kind, 0]
-        reach = self._reach(np.array([probability / OUTER]), 0)[kind][..., 0]
+        kind, factor = np.asarray(near, int), 1.0 if wider is None else wider[..., 0]
+        shape, scale = self.shape[kind, 0], self.scale[kind, 0] * factor
+        reach = self._reach(np.array([probability / OUTER]), near, 0, wider)[..., 0]
         mean = reach + (scale + shape * (reach - 1)) / (1 - shape)
         median = values[..., len(LEVELS) // 2]
         below: Floats = median + (values[..., 0] - median) * mean
         return below
 
-    def spread(self, values: Floats, near: Flags) -> Floats:
+    def learn(self, values: Floats, near: Flags, y: Floats) -> tuple[Floats, Tails]:
+        """Walk through next-day forecasts (n, levels) and their outcomes (n,), NaN where unknown.
+
+        Returns:
+            (n, 2) by what the tails are wider at each origin, as known there, and the tails after
+            the last.
+        """
+        edges = self.quantiles(values, near, [WATCHED, 1 - WATCHED])
+        median, outer = values[:, [len(LEVELS) // 2]], values[:, [0, -1]]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            further = np.nan_to_num((y[:, None] - outer) / (edges - outer), posinf=np.inf)
+        off = np.where(np.sign(y[:, None] - median) == [-1, 1], further, 0.0)
+        logs, now = np.zeros_like(off), np.zeros(2)
+        for i, known in enumerate(np.isfinite(y)):
+            logs[i] = now
+            if known:
+                moved = now + STEP * ((off[i] > np.exp(now)) - WATCHED)
+                now = np.clip(moved, -LIMIT, LIMIT)
+        return np.exp(logs), Tails(self.shape, self.scale * np.exp(now))
+
+    def spread(self, values: Floats, near: Flags, wider: Floats | None = None) -> Floats:
         """(…) standard deviation of the log-return, tails included."""
-        found: Floats = self.quantiles(values, near, GRID).std(axis=-1)
+        found: Floats = self.quantiles(values, near, GRID, wider).std(axis=-1)
         return found
 
     def risk(self, days: pd.DatetimeIndex, values: Floats, near: Flags) -> Risk:
@@ -111,53 +134,23 @@ class Tails:
             value_at_risk=tuple(at_risk), expected_shortfall=tuple(beyond), volatility_annual=yearly
         )
 
-    def _reach(self, share: Floats, side: int) -> Floats:
-        """(2, k) how far out the quantile lies beyond which a ``share`` of a tail is, by kind."""
+    def _reach(self, share: Floats, near: Flags, side: int, wider: Floats | None) -> Floats:
+        """(…, k) how far out the quantile lies beyond which a ``share`` (k,) of a tail is."""
         shape, scale = self.shape[:, [side]], self.scale[:, [side]]
-        reach: Floats = 1 + scale * np.expm1(-shape * np.log(share)) / shape
+        further = (scale * np.expm1(-shape * np.log(share)) / shape)[np.asarray(near, int)]
+        reach: Floats = 1 + further * (1.0 if wider is None else wider[..., [side]])
         return reach
 
 
-#: Those of the parent us-2008: of a panel of US stocks in the year before June 2008.
+#: Of 47 stocks of the panel of the parent us-2008, June 2001 to May 2008 (reports/LOG.md).
 USUAL = Tails(
-    np.array([[0.075309, 0.061745], [0.200381, -0.263019]]),
-    np.array([[0.332805, 0.279219], [0.33437, 0.326886]]),
+    np.array([[0.141, 0.080], [0.209, 0.055]]), np.array([[0.341, 0.317], [0.301, 0.332]])
 )
-
-
-def standardised(values: Floats, levels: tuple[float, ...], y: Floats) -> Floats:
-    """(n, horizon, 2) outcomes from the median down and up, in units of the outermost quantiles."""
-    lower, middle, upper = (levels.index(level) for level in (OUTER, 0.5, 1 - OUTER))
-    off = y - values[..., middle]
-    width = [values[..., middle] - values[..., lower], values[..., upper] - values[..., middle]]
-    return np.stack([-off / np.maximum(width[0], 1e-9), off / np.maximum(width[1], 1e-9)], axis=2)
-
-
-def fit(outcomes: Floats, near: Flags) -> Tails:
-    """Fit to a panel's standardised ``outcomes`` (n, horizon, 2), all horizons together."""
-    shape, scale = USUAL.shape.copy(), USUAL.scale.copy()
-    for kind in (0, 1):
-        for side in (0, 1):
-            rows = outcomes[..., side][near == bool(kind)]
-            beyond = np.sort(rows[rows > 1] - 1)
-            if len(beyond) >= FEWEST:
-                shape[kind, side], scale[kind, side] = _moments(beyond)
-    return Tails(shape.round(6), scale.round(6))
 
 
 def _losses(day: pd.Timestamp, growth: Floats) -> TailRisk:
     lost = dict(zip(CONFIDENCE, (1 - growth).tolist(), strict=True))
     return TailRisk.model_validate({"date": day.date(), **lost})
-
-
-def _moments(beyond: Floats) -> tuple[float, float]:
-    """Shape and scale of sorted exceedances, by probability-weighted moments."""
-    n = len(beyond)
-    mean = float(beyond.mean())
-    weighted = float(np.mean((1 - (np.arange(1, n + 1) - 0.35) / n) * beyond))
-    shape = float(np.clip(2 - mean / (mean - 2 * weighted), -STEEPEST, STEEPEST))
-    shape = shape if abs(shape) > 1e-6 else 1e-6
-    return shape, mean * (1 - shape)  # the scale that keeps the mean
 
 
 def _weights(p: Floats) -> Floats:

@@ -21,7 +21,7 @@ from stockcast.models.bundle import load_bundle
 from stockcast.models.calibration import near_events
 from stockcast.models.hindcast import hindcast
 from stockcast.models.samples import make_samples
-from stockcast.models.tails import USUAL, Tails
+from stockcast.models.tails import USUAL
 from stockcast.prices import snapshot
 from stockcast.risk import backtest
 from stockcast.risk.tail_tests import FEWEST, tail_tests
@@ -30,6 +30,7 @@ from stockcast.settings import Settings
 __all__ = ["Past", "run", "test_period"]
 
 Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ class Past:
         fan: what would have been served at each close but the last.
         garch: what GARCH would have said.
         near: (n, horizon) which outcomes had a known event on the way.
-        tails: of what serves.
+        wider: (n, 2) by what the tails of ``fan`` were wider than usual, as known at each close.
     """
 
     ticker: str
@@ -50,13 +51,13 @@ class Past:
     fan: QuantileForecasts
     garch: QuantileForecasts
     near: Flags
-    tails: Tails
+    wider: Floats
 
-    def case(self, fan: QuantileForecasts, tails: Tails) -> backtest.Case:
-        """What decisions are made on."""
-        near = self.near[:, 0]
-        sigma = tails.spread(fan.values[:, 0], near)
-        return backtest.Case(self.ticker, self.bars, fan, sigma, near)
+    def case(self, model: str) -> backtest.Case:
+        """What decisions are made on, by what is served or by GARCH."""
+        fan, wider = (self.fan, self.wider) if model == "stockcast" else (self.garch, None)
+        sigma = USUAL.spread(fan.values[:, 0], self.near[:, 0], wider)
+        return backtest.Case(self.ticker, self.bars, fan, sigma, self.near[:, 0])
 
 
 def test_period(settings: Settings, ticker: str) -> Past:
@@ -78,15 +79,16 @@ def test_period(settings: Settings, ticker: str) -> Past:
     chosen = split.test(made.origins) & (made.origins < close.index[-1])
     if not chosen.any():
         raise BadInput(f"Expected forecasts of {ticker} from {split.test_start.date()}, got none.")
-    fan = made.at(made.origins[chosen])
-    samples = make_samples(ticker, inputs, close, fan.horizon)
+    samples = make_samples(ticker, inputs, close, made.horizon)
     known = samples.event_flags(pd.DatetimeIndex(close.index))
-    quiet = np.zeros((len(fan), fan.horizon), bool)
-    near = quiet if known is None else near_events(known.ahead)[places(close, fan.origins)]
+    quiet = np.zeros((len(made), made.horizon), bool)
+    near = quiet if known is None else near_events(known.ahead)[places(close, made.origins)]
+    y = outcomes(close, made.origins, 1)[:, 0]
+    wider, _ = USUAL.learn(made.values[:, 0], near[:, 0], y)
+    fan = made.at(made.origins[chosen])
     garch = walk_baseline("garch", close, fan.origins, fan.horizon, None)
-    kept = record.calibration.tails if record.calibration else None
     bars = history.frame.loc[fan.origins[0] :]
-    return Past(ticker, bars, fan, garch, near, Tails.of(kept))
+    return Past(ticker, bars, fan, garch, near[chosen], wider[chosen])
 
 
 def run(settings: Settings, tickers: Sequence[str], cost: float, slippage: float) -> Backtest:
@@ -114,21 +116,19 @@ def run(settings: Settings, tickers: Sequence[str], cost: float, slippage: float
             "Expected a ticker with a model and a test period to trade on, got none: "
             + " ".join(skipped.values())
         )
-    ours = [each.case(each.fan, each.tails) for each in found]
-    garch = [each.case(each.garch, USUAL) for each in found]
+    ours, garch = ([each.case(model) for each in found] for model in ("stockcast", "garch"))
     made = backtest.report(ours, garch, cost=cost, slippage=slippage, skipped=skipped)
     tests = [row for each in found for row in _tests(each)]
     return made.model_copy(update={"tails": tuple(tests)})
 
 
 def _tests(past: Past) -> list[TailTest]:
-    """Tests of the next day's tails: of what serves, and of GARCH's quantiles with usual tails."""
+    """Tests of the next day's tails: of what serves, and of GARCH with the usual ones."""
     y = outcomes(past.bars["close"], past.fan.origins, 1)[:, 0]
     known = np.isfinite(y)
     days, near = past.fan.origins[known], past.near[known, 0]
-    shown = {"stockcast": (past.fan, past.tails), "garch": (past.garch, USUAL)}
-    return [
-        test.model_copy(update={"ticker": past.ticker})
-        for model, (fan, tails) in shown.items()
-        for test in tail_tests(model, days, y[known], fan.values[known, 0], near, tails)
-    ]
+    y, before = y[known], np.ones((known.sum(), 2))
+    ours, theirs = past.fan.values[known, 0], past.garch.values[known, 0]
+    tests = tail_tests("stockcast", days, y, ours, near, USUAL, past.wider[known])
+    tests += tail_tests("garch", days, y, theirs, near & False, USUAL, before)
+    return [test.model_copy(update={"ticker": past.ticker}) for test in tests]

@@ -183,10 +183,9 @@ def _stock(settings: Settings, ticker: str) -> Stock:
             f"Expected a forecast of {ticker}, there is none; `stockcast run -t {ticker}` makes it."
         )
     own = workspace.read_record(child_name(ticker)) or workspace.read_record(PARENT)
-    known = own.calibration.tails if own and own.calibration else None
     history = snapshot.kept(workspace.snapshot(ticker, forecast.data_hash))
     scaled = scaled_returns(history.frame, len(forecast.days))
-    return Stock(forecast, scaled, Tails.of(known))
+    return Stock(forecast, scaled, Tails.of(own.tails if own else None))
 
 
 def _require_alike(settings: Settings, stocks: Sequence[Stock]) -> None:

@@ -134,18 +134,25 @@ def tail_test(
 
 
 def tail_tests(
-    model: str, days: pd.DatetimeIndex, y: Floats, values: Floats, near: Flags, tails: Tails
+    model: str,
+    days: pd.DatetimeIndex,
+    y: Floats,
+    values: Floats,
+    near: Flags,
+    tails: Tails,
+    wider: Floats,
 ) -> list[TailTest]:
     """The tests at every level of :data:`TESTED` of forecasts (n, levels) continued by ``tails``.
 
-    ``near`` (n,) says which outcomes have a known event on the way. Errors as in :func:`tail_test`.
+    ``near`` (n,) and ``wider`` (n, 2) are as in :meth:`Tails.quantiles`; errors as in
+    :func:`tail_test`.
     """
-    quantiles = tails.quantiles(values, near, TESTED)
+    quantiles = tails.quantiles(values, near, TESTED, wider)
     typical = np.median(values, axis=0)[None]
     found = []
     for k, level in enumerate(TESTED):
         drawn = tails.quantiles(typical, np.zeros(1, bool), level * GRID)[0]
-        mean = tails.shortfall(values, near, level)
+        mean = tails.shortfall(values, near, level, wider)
         ratios = drawn / drawn.mean()
         found.append(tail_test(model, days, y, quantiles[:, k], mean, ratios, level))
     return found

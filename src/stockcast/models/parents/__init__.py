@@ -31,7 +31,6 @@ from stockcast.models.panel_training import (
     PanelHyperparameters,
 )
 from stockcast.models.samples import Scaler
-from stockcast.models.tails import Tails
 from stockcast.models.training import Epoch
 
 __all__ = [
@@ -40,7 +39,6 @@ __all__ = [
     "choose",
     "load_parent",
     "require_unseen",
-    "resign",
     "save_parent",
     "shipped",
     "starting_state",
@@ -95,7 +93,6 @@ def save_parent(
         partner_weight=learned.weight,
         factors=np.round(state.factors, 6).tolist(),
         event_factors=np.round(state.event_factors, 6).tolist(),
-        tails=state.tails.contract() if state.tails else None,
         history=[asdict(epoch) for epoch in fitted.history],
         seconds=round(fitted.seconds, 1),
         figures=learned.figures,
@@ -154,14 +151,6 @@ def load_parent(name: str, folder: Path = FOLDER) -> Parent:
     return Parent(card, fitted)
 
 
-def resign(place: Path, tails: Tails) -> str:
-    """Give the parent in ``place`` these tails, sign its card anew, and return the digest."""
-    card = ParentCard.load(place / CARD).model_copy(update={"tails": tails.contract()})
-    card = card.model_copy(update={"digest": _digest(load_file(place / WEIGHTS), card)})
-    card.save(place / CARD)
-    return card.digest
-
-
 def shipped(folder: Path = FOLDER) -> list[ParentCard]:
     """The cards of the parents in ``folder``, the one with the latest last day first.
 
@@ -210,8 +199,7 @@ def starting_state(card: ParentCard, levels: tuple[float, ...] = LEVELS) -> Cali
     factors, event = (
         np.array(each, float)[:, places] for each in (card.factors, card.event_factors)
     )
-    tails = Tails.of(card.tails) if card.tails else None
-    return CalibrationState.fresh(levels, card.horizon, factors, event, tails)
+    return CalibrationState.fresh(levels, card.horizon, factors, event)
 
 
 def _digest(tensors: dict[str, torch.Tensor], card: ParentCard) -> str:
