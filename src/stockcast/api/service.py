@@ -56,7 +56,7 @@ class Service:
         self._places: dict[str, _Place] = {}
         self._recalling: Shared[bytes | None] = Shared()
         self._computing: Shared[bytes] = Shared()
-        self._healing: Shared[Task] = Shared()
+        self._starting: Shared[Task] = Shared()
         self._looking: Shared[Health] = Shared()
         self._warm = False
         # A report may take minutes to write: it must not keep a forecast from its thread.
@@ -92,9 +92,9 @@ class Service:
         """Return the forecast of ``ticker``, cached or made now. Raises as ``forecasting`` does."""
         return await self._computing.get(ticker, lambda: self.work(lambda: self._forecast(ticker)))
 
-    async def heal(self, ticker: str, kind: jobs.Kind = "forecast") -> Task:
+    async def start_task(self, ticker: str, kind: jobs.Kind = "forecast") -> Task:
         """Return the task that makes what is missing, started by whoever asked first."""
-        return await self._healing.get(
+        return await self._starting.get(
             f"{kind} {ticker}",
             lambda: self.work(lambda: jobs.start(self.settings, ticker, kind)),
         )

@@ -64,7 +64,7 @@ async def _heal(service: Service, request: Request, ticker: str, missing: NoMode
         raise Refused(404, f"{missing} So does this request with a key for train.")
     parent = forecasting.from_parent(service.settings, ticker)
     try:
-        task = await service.heal(ticker, "train-parent" if parent else "forecast")
+        task = await service.start_task(ticker, "train-parent" if parent else "forecast")
     except BadInput as error:  # the source does not have it
         raise Refused(404, str(error)) from None
     return accepted(f"There is no up-to-date model of {ticker} yet; it is being trained.", task)

@@ -25,14 +25,14 @@ def router(service: Service) -> APIRouter:
     @routes.post("/train-parent", status_code=202, response_model=Accepted)
     async def train_parent() -> JSONResponse:
         """Bring the index's model up to date, then forecast and cache, in a process of its own."""
-        task = await service.heal(service.settings.parent_ticker, "train-parent")
+        task = await service.start_task(service.settings.parent_ticker, "train-parent")
         return accepted(f"The model of {task.ticker} is being brought up to date.", task)
 
     @routes.post("/train-child", responses=_MISSING, status_code=202, response_model=Accepted)
     async def train_child(asked: TickerRequest) -> JSONResponse:
         """Bring a stock's model up to date, then forecast and cache, in a process of its own."""
         try:
-            task = await service.heal(asked.ticker)
+            task = await service.start_task(asked.ticker)
         except BadInput as error:  # the source does not have it
             raise Refused(404, str(error)) from None
         return accepted(f"The model of {task.ticker} is being brought up to date.", task)
