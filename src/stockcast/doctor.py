@@ -269,34 +269,12 @@ def _ledger(settings: Settings) -> Observation:
     if settings.ledger_url is None and not database.exists():
         return Observation(_installed("SQLAlchemy"), f"none yet; a run makes {database}")
     ledger = Ledger(settings)
-    rows = ledger.rows()
-    detail = f"{len(rows):,} rows, {int(rows['log_return'].notna().sum()):,} settled"
+    rows, settled = ledger.size()
+    detail = f"{rows:,} rows, {settled:,} settled"
     if ledger.added:
         many = len(ledger.added)
         detail += f"; of an earlier version: brought up to date with {many} new columns"
     return Observation(_installed("SQLAlchemy"), detail)
-
-
-def _models(settings: Settings) -> Observation:
-    from stockcast.models.bundle import OtherInputs, require_present
-
-    workspace, retired, unreadable = Workspace.of(settings), [], []
-    names = workspace.record_names()
-    for name in names:
-        try:
-            record = workspace.read_record(name)
-            if record is not None and record.bundle is not None:
-                require_present(workspace.bundle(record.bundle))
-        except OtherInputs:
-            retired.append(name)
-        except BadInput:
-            unreadable.append(name)
-    detail = f"{len(names)} records"
-    for found, what in ((retired, "of other inputs"), (unreadable, "unreadable")):
-        if found:
-            said = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
-            detail += f"; {len(found)} {what}, made again by the next run ({said})"
-    return Observation("", detail)
 
 
 def _products(settings: Settings) -> Observation:
@@ -405,7 +383,6 @@ CHECKS: tuple[Check, ...] = (
         _ledger,
         mode=lambda settings: "remote" if settings.ledger_url else "embedded",
     ),
-    Check("models", _models, mode=lambda settings: "embedded", required=False),
     Check("products", _products, mode=lambda settings: "embedded", required=False, seconds=120),
     Check("dagshub", _dagshub, mode=_dagshub_mode, required=False, seconds=20),
     Check(

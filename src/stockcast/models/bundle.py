@@ -38,7 +38,7 @@ from stockcast.models.samples import Scaler
 from stockcast.models.splits import Split
 from stockcast.models.training import Epoch
 
-__all__ = ["Bundle", "OtherInputs", "load_bundle", "make_bundle", "require_present", "save_bundle"]
+__all__ = ["Bundle", "OtherInputs", "load_bundle", "make_bundle", "save_bundle"]
 
 WEIGHTS, DOCUMENT = "weights.safetensors", "model.json"
 
@@ -127,7 +127,7 @@ def load_bundle(folder: Path) -> Bundle:
         BadInput: a file is missing, truncated or changed.
         OtherInputs: it was made for other inputs or levels.
     """
-    document = require_present(folder)
+    document = _present(folder)
     try:
         tensors = load_file(folder / WEIGHTS)
         bundle = Bundle(
@@ -148,7 +148,7 @@ def load_bundle(folder: Path) -> Bundle:
     return bundle
 
 
-def require_present(folder: Path) -> ModelDocument:
+def _present(folder: Path) -> ModelDocument:
     """Return the bundle's document, if its signature is the present one. Errors as above."""
     document = ModelDocument.load(folder / DOCUMENT)
     if (document.inputs, document.levels) != (PANEL_INPUTS, PANEL_LEVELS):
