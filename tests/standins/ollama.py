@@ -14,9 +14,9 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.standins.loopback import Handler, running
 from tests.standins.voices import plain
 
 FAULTS = (
@@ -67,63 +67,42 @@ def serve(**options: Any) -> Iterator[StandIn]:
     stand_in = StandIn()
     for name, value in options.items():
         setattr(stand_in, name, value)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(stand_in))
-    server.daemon_threads = True
-    stand_in.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with running(_handler(stand_in), stand_in) as stand_in.url:
         yield stand_in
-    finally:
-        stand_in.closing.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
-def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def handle(self) -> None:
-            with contextlib.suppress(ConnectionResetError):  # the client has had enough
-                super().handle()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
+def _handler(stand_in: StandIn) -> type[Handler]:
+    class Ollama(Handler):
         def do_GET(self) -> None:
             found = {"/api/version": {"version": "0.9.0"}, "/api/tags": {"models": []}}
-            self._json(
+            self.send(
                 found.get(self.path, {"error": "not found"}), 200 if self.path in found else 404
             )
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             stand_in.requests.append((self.path, body))
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                if self.path == "/api/embed":
-                    self._embed(body)
-                elif self.path == "/api/chat":
-                    self._chat(body)
-                else:
-                    self._json({"error": "not found"}, 404)
+            if self.path == "/api/embed":
+                self._embed(body)
+            elif self.path == "/api/chat":
+                self._chat(body)
+            else:
+                self.send({"error": "not found"}, 404)
 
         def _embed(self, body: dict[str, Any]) -> None:
             if stand_in.fault in ("missing", "error"):
-                self._json({"error": "boom"}, 404 if stand_in.fault == "missing" else 500)
+                self.send({"error": "boom"}, 404 if stand_in.fault == "missing" else 500)
                 return
             texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
-            self._json({"model": body["model"], "embeddings": [vector(text) for text in texts]})
+            self.send({"model": body["model"], "embeddings": [vector(text) for text in texts]})
 
         def _chat(self, body: dict[str, Any]) -> None:
             fault = stand_in.fault_of(len(stand_in.chats))
             time.sleep(stand_in.delay)
             if fault == "missing":
-                self._json({"error": f"model '{body['model']}' not found"}, 404)
+                self.send({"error": f"model '{body['model']}' not found"}, 404)
             elif fault == "error":
-                self._json({"error": "boom"}, 500)
+                self.send({"error": "boom"}, 500)
             elif fault == "slow":
                 stand_in.closing.wait(30)
             else:
@@ -181,15 +160,7 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             self.wfile.flush()
 
-        def _json(self, document: dict[str, Any], status: int = 200) -> None:
-            data = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-    return Handler
+    return Ollama
 
 
 def vector(text: str) -> list[float]:
