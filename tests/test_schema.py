@@ -111,13 +111,6 @@ def test_columns_beside_the_close_may_be_missing(frame: pd.DataFrame, kept: list
     assert report(frame.assign(**dict.fromkeys(frame.columns.difference(kept), np.nan))) == []
 
 
-def test_a_close_may_not_be_missing(frame: pd.DataFrame) -> None:
-    found = report(frame.drop(columns="close"))
-    assert [(fault.column, fault.problem) for fault in found] == [
-        ("close", "expected a column, got none")
-    ]
-
-
 def test_what_never_traded_has_no_note_for_it(frame: pd.DataFrame) -> None:
     assert report(frame.assign(volume=0.0)) == []
 

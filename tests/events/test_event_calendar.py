@@ -77,6 +77,13 @@ def test_flags_reach_beyond_the_last_price() -> None:
     assert ahead(one("2012-10-22", "bmo"), days)[-1].tolist() == [False] * 3 + [True, False]
 
 
+def test_one_day_alone_has_the_flags_that_it_has_among_others() -> None:
+    frame, days = one("2012-10-16", "amc"), days_of(end="2012-10-12")
+    assert ahead(frame, days[-1:]).tolist() == ahead(frame, days)[-1:].tolist()
+    assert ahead(frame, days)[-1].any()
+    assert ahead(frame, days[:0]).shape == (0, HORIZON)
+
+
 def test_a_date_announced_late_is_not_seen_before() -> None:
     days = days_of(end="2012-10-19")
     flags = ahead(one("2012-10-16", "amc", announced="2012-10-12"), days)
@@ -142,9 +149,11 @@ def test_a_habit_is_the_weighted_sum_of_three_reactions_or_more(
     assert habit(past, known) == slot
 
 
-def reaction(own: float, later: float, when: When | None = None, first: int = 9) -> float:
+def reaction(
+    own: float, later: float, when: When | None = None, first: int = 9, date: dt.date = DATES[0]
+) -> float:
     """Evidence of one event whose session, and the next one, moved by so many volatilities."""
-    event = Event(ticker="AAA", date=DATES[0], when=when)
+    event = Event(ticker="AAA", date=date, when=when)
     table = calendar._dated([event], EXCHANGE)
     days = table.attrs["sessions"]
     place = int(table["own"].iloc[0])
@@ -163,6 +172,7 @@ def test_evidence_compares_two_moves_in_the_volatility_before_both_and_up_to_fou
     assert reaction(1, 3, "during") == -4
     assert reaction(3, 1, "amc") == 4
     assert np.isnan(reaction(1, 3, first=0))
+    assert np.isnan(reaction(1, 3, date=dt.date(2012, 10, 20)))  # a Saturday
 
 
 def test_a_date_announced_long_after_the_event_was_not_known_in_time() -> None:
@@ -170,18 +180,18 @@ def test_a_date_announced_long_after_the_event_was_not_known_in_time() -> None:
 
 
 def test_only_events_of_the_days_asked_for_are_answered() -> None:
-    told = [dt.date(2012, 10, day) for day in (10, 18, 25)]
+    told = [dt.date(2012, 10, day) for day in (10, 16, 18, 25)]
     frame = calendar.resolve([Event(ticker="AAA", date=d, when="bmo") for d in told], EXCHANGE)
     days = days_of("2012-10-16", "2012-10-22")
-    assert days[calendar.answering(frame, days)].tolist() == [pd.Timestamp("2012-10-18")]
+    assert days[calendar.answering(frame, days)].tolist() == [days[0], days[2]]
     known = calendar.known_at(frame, pd.Timestamp("2012-10-05"))
     assert list(known) == list(calendar.COLUMNS)
-    assert len(known) == 2
+    assert len(known) == 3
 
 
 def test_an_event_that_comes_twice_counts_once() -> None:
     twice = [*events(LATE), *events(LATE)]
-    assert len(calendar.resolve(twice, EXCHANGE)) == len(DATES)
+    assert calendar.resolve(twice, EXCHANGE).index.tolist() == list(range(len(DATES)))
 
 
 def assert_knows_no_later_date(use: Flags, told: list[Event]) -> None:

@@ -35,7 +35,7 @@ from stockcast.models.parent_choice import (
 from stockcast.models.splits import Split
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace
-from tests.models.panels import CUT, HORIZON, SMALL, fitted, panel, unfitted
+from tests.models.panels import CUT, HORIZON, SMALL, fitted, stock, unfitted
 from tests.models.panels import INDEX as DAYS
 from tests.workshop import SHORT, TINY, Workshop
 
@@ -128,17 +128,18 @@ def test_the_table_says_who_the_parent_is() -> None:
 def test_networks_are_compared_on_validation_and_an_embargo_before_the_test() -> None:
     split = Split(DAYS[900], DAYS[1000], HORIZON)
     networks = [unfitted(seed, PANEL_LEVELS, HORIZON, SMALL.context) for seed in (0, 1)]
-    members = panel(2)
+    members = {"S1": stock(1), "S2": stock(2, 960)}
     last = DAYS[1000] - pd.Timedelta(days=10)
-    pairs = [
-        [
-            losses(walk_panel(each, stock.series.full, DAYS[900], last), stock.close).mean(axis=1)
-            for each in networks
-        ]
-        for stock in members.values()
+    walks = [
+        [walk_panel(each, one.series.full, DAYS[900], last) for each in networks]
+        for one in members.values()
     ]
-    model = sum(a / b.mean() for a, b in pairs) / 2
-    reference = sum(b / b.mean() for a, b in pairs) / 2
+    pairs = [
+        [losses(walk, one.close).mean(axis=1, skipna=False) for walk in both]
+        for one, both in zip(members.values(), walks, strict=True)
+    ]
+    model = pd.concat([a / b.mean() for a, b in pairs], axis=1).mean(axis=1)
+    reference = pd.concat([b / b.mean() for a, b in pairs], axis=1).mean(axis=1)
     ratio, *interval = _against(*networks, members, split)
     assert ratio == pytest.approx(model.mean() / reference.mean())
     expected = ratio_interval(model.to_numpy(), reference.to_numpy(), HORIZON)
@@ -161,12 +162,17 @@ def test_auto_learns_from_the_index_when_none_fits(shop: Workshop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parent", "tickers"), [("index", (INDEX,)), ("panel", (INDEX, "AAPL", "IBM"))]
+    ("parent", "more", "tickers"),
+    [
+        ("index", {"panel": "AAPL"}, (INDEX,)),
+        ("panel", {"panel": "AAPL,MSFT,IBM"}, (INDEX, "AAPL", "IBM")),  # MSFT was not ingested
+        ("panel", {"tickers": "IBM"}, (INDEX, "IBM")),
+    ],
 )
 def test_index_and_panel_learn_from_the_profile_before_validation(
-    shop: Workshop, parent: str, tickers: tuple[str, ...]
+    shop: Workshop, parent: str, more: dict[str, str], tickers: tuple[str, ...]
 ) -> None:
-    settings = asked(shop, parent, panel="AAPL,MSFT,IBM")  # MSFT was not ingested
+    settings = asked(shop, parent, **more)
     chosen = choose_parent(settings, split_at(VALIDATION, TEST), TINY)
     assert (chosen.origin, chosen.tickers) == (parent, tickers)
     assert chosen.fitted.last_day < pd.Timestamp(VALIDATION)

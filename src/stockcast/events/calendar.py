@@ -97,7 +97,7 @@ def ahead(
     chosen = frame[frame["kind"] == kind]
     for session, known in zip(chosen["session"], chosen["known_from"], strict=True):
         place = following.searchsorted(session)
-        first = max(place - horizon, int(days.searchsorted(known)), 0)
+        first = max(place - horizon, int(days.searchsorted(known)))
         origins = np.arange(first, min(place, len(days)))
         flags[origins, place - origins - 1] = True
     return flags
