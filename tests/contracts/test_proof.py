@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stockcast.contracts.base import has_proof
+from stockcast.contracts.base import has_proof, replaced
 from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput
 from tests.documents import forecast, rewrite
@@ -44,6 +44,15 @@ def test_no_byte_changes_unnoticed(path: Path) -> None:
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         with pytest.raises(BadInput):
             Forecast.load(path)
+
+
+def test_names_are_replaced_with_the_hash_of_the_new_content(path: Path) -> None:
+    path.write_text(replaced(path.read_text("utf-8"), {MADE.data_hash: "another"}), "utf-8")
+    assert Forecast.load(path) == MADE.model_copy(update={"data_hash": "another"})
+    text = path.read_text("utf-8").replace('"q90": 106.0', '"q90": 906.0', 1)
+    path.write_text(replaced(text, {"another": MADE.data_hash}), "utf-8")  # a damaged one stays so
+    with pytest.raises(BadInput):
+        Forecast.load(path)
 
 
 def test_a_document_of_the_version_before_is_read_without_a_hash(path: Path) -> None:

@@ -6,9 +6,11 @@ byte. A document of an earlier version has no hash: it is read, and ``stockcast 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from stockcast.errors import BadInput
 from stockcast.files import parse_json, read_bytes, write_text
 
-__all__ = ["Contract", "Product", "absent", "has_proof"]
+__all__ = ["Contract", "Product", "absent", "has_proof", "replaced"]
 
 #: The last key of a document on disk, and how its line is written.
 _KEY = "sha256"
@@ -30,6 +32,25 @@ def has_proof(data: bytes) -> bool | None:
     if found is None:
         return None if f'"{_KEY}"'.encode() not in data[-200:] else False
     return hashlib.sha256(data[: found.start()] + b"\n}").hexdigest() == found[1].decode()
+
+
+def replaced(text: str, names: Mapping[str, str]) -> str:
+    """Return a document as it lies on disk with each of ``names`` replaced, and the hash of that.
+
+    One that is not what was written stays so.
+    """
+    data = text.encode()
+    new = functools.reduce(lambda told, name: told.replace(name, names[name]), names, text)
+    if not has_proof(data):
+        return new
+    body = new[: new.rindex(f',\n  "{_KEY}"')]
+    return _proved(f"{body}\n}}")
+
+
+def _proved(body: str) -> str:
+    """A JSON document, which ends with its brace on a line, with its hash as the last key."""
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    return f'{body[:-2]},\n  "{_KEY}": "{digest}"\n}}\n'
 
 
 def absent() -> Any:
@@ -91,9 +112,7 @@ class Contract(BaseModel):
 
     def to_text(self) -> str:
         """The document as indented JSON, with the hash of its content at the end."""
-        body = json.dumps(self.model_dump(mode="json"), indent=2, allow_nan=False)
-        digest = hashlib.sha256(body.encode()).hexdigest()
-        return f'{body[:-2]},\n  "{_KEY}": "{digest}"\n}}\n'
+        return _proved(json.dumps(self.model_dump(mode="json"), indent=2, allow_nan=False))
 
     def save(self, path: Path) -> None:
         """Write it, whole or not at all."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from stockcast.agents import news
+from stockcast.contracts.base import replaced
 from stockcast.errors import BadInput, Unavailable
 from stockcast.events.files import FileEvents
 from stockcast.files import write_text
@@ -81,7 +82,7 @@ class Staging:
                 (Path(folder) / run["id"]).mkdir()
             Files(Path(folder), self._files.store).fetch(document["run_files"])
             names = records.brought(self._settings, document["records"], Path(folder))
-        self._files.fetch(document["files"], lambda text: _renamed(text, names))
+        self._files.fetch(document["files"], lambda text: replaced(text, names))
         failed = set(map(self._below, failed_paths(plan)))  # of an earlier run, unless they came
         self._files.remove({*document["removed"], *failed} - document["files"].keys())
 
@@ -177,9 +178,3 @@ def stage_out(settings: Settings, files: Files, staged: Document, root: str) -> 
 
 def _move(own: Path, page: str, root: str) -> None:
     write_text(own / page, moved((own / page).read_text("utf-8"), str(own), root))
-
-
-def _renamed(text: str, names: Mapping[str, str]) -> str:
-    for old, new in names.items():
-        text = text.replace(old, new)
-    return text
