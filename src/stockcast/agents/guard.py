@@ -15,7 +15,7 @@ from stockcast.agents import claims
 from stockcast.agents.facts import FactTable
 from stockcast.agents.names import Found, names_in
 from stockcast.agents.prompt_injection import gives_orders
-from stockcast.agents.slots import SLOT, Slot, Template, direction, fill, pieces
+from stockcast.agents.slots import SLOT, Slot, Template, direction, pieces
 from stockcast.agents.vocabulary import AFTER, ROLES, subject_of
 from stockcast.companies import own_names
 from stockcast.contracts.report import Fact, Flag, Grounding, Reference, Repair
@@ -115,10 +115,6 @@ class Grounded:
     sections: dict[str, str]
     struck: list[Flag] = field(default_factory=list)
     repaired: list[Repair] = field(default_factory=list)
-
-    def filled(self, facts: FactTable) -> dict[str, str]:
-        """Return the sections with the facts in place of their slots."""
-        return {name: fill(text, facts) for name, text in self.sections.items()}
 
     def account(self, facts: FactTable) -> Grounding:
         """Return every fact that is stated, and each claim that was struck."""

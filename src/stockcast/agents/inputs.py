@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from stockcast.agents import news
@@ -266,11 +266,8 @@ def _memory(entry: StoredReport, rows: pd.DataFrame | None, today: str) -> Earli
     if whole.empty:
         return memory
     last = whole.iloc[-1]
-    return EarlierReport(
-        memory.as_of,
-        memory.stance,
-        memory.confidence,
-        memory.last_close,
+    return replace(
+        memory,
         settled_on=f"{last['target_date']:%Y-%m-%d}",
         move=100 * math.expm1(last["log_return"]),
         inside=bool(last["q10"] <= last["log_return"] <= last["q90"]),
