@@ -517,3 +517,12 @@ def test_a_ledger_without_rows_is_an_empty_table(
     assert json.loads(capsys.readouterr().out) == {"summary": [], "rows": []}
     assert main(["ledger", *where]) == 0
     assert main(["settle", *where, "--json"]) == 0
+
+
+def test_a_ledger_that_lost_its_hashes_is_damaged(ledger: Ledger, url: str) -> None:
+    ledger.append(forecast(10))
+    with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as raw:
+        raw.execute("ALTER TABLE forecasts RENAME COLUMN digest TO digast")
+        raw.commit()
+    with pytest.raises(StockcastError, match="got: a table or a column is gone"):
+        Ledger(url)

@@ -39,14 +39,12 @@ from stockcast.ledger_rows import (
 from stockcast.ledger_tables import (
     FORECASTS,
     IDENTITY,
-    METADATA,
     NAIVE_TAILS,
     OUTCOMES,
-    bring_up_to_date,
     digest,
-    guards,
     intact,
     last_without_digest,
+    prepare,
     up_to_date,
 )
 from stockcast.settings import Settings
@@ -79,7 +77,8 @@ class Ledger:
         with self._transaction() as connection:
             ready = up_to_date(connection)
         if not ready:
-            self._prepare()
+            with self._transaction(writes=True) as connection:
+                self.added = prepare(connection)
         if isinstance(where, Settings):
             self._take_in(Workspace.of(where).ledger_queue)
 
@@ -213,14 +212,6 @@ class Ledger:
         ]
         made = pd.DataFrame(figures, columns=["ticker", *summarise(rows, day)])
         return made.astype({"last_as_of": "datetime64[ns]"})
-
-    def _prepare(self) -> None:
-        with self._transaction(writes=True) as connection:
-            METADATA.create_all(connection)
-            self.added = bring_up_to_date(connection)
-            if connection.dialect.name == "sqlite":
-                for statement in guards():
-                    connection.exec_driver_sql(statement)
 
     def _take_in(self, queue: Path) -> None:
         """Append the forecasts that waited for the ledger, as of when they were made."""

@@ -16,15 +16,14 @@ from stockcast.evaluation.realised import FORECAST, NAIVE_QUANTILES
 __all__ = [
     "FORECASTS",
     "IDENTITY",
-    "METADATA",
     "NAIVE_TAILS",
     "OUTCOMES",
     "additions",
-    "bring_up_to_date",
     "digest",
     "guards",
     "intact",
     "last_without_digest",
+    "prepare",
     "up_to_date",
 ]
 
@@ -100,28 +99,42 @@ def lacking(connection: sa.Connection, table: sa.Table) -> list[str]:
     return [column.name for column in table.c if column.name not in there]
 
 
-def bring_up_to_date(connection: sa.Connection) -> list[str]:
-    """Give a ledger of an earlier version its new columns, all nullable; return their names.
+def prepare(connection: sa.Connection) -> list[str]:
+    """Make what a ledger lacks; return the columns that an earlier version's was given, all empty.
 
-    No row is touched, so the triggers that guard the rows stay in force.
+    No row is touched, so the triggers that guard the rows stay in force. On SQLite the ledger is
+    marked with the last row of an earlier version, plus one. One that is marked was whole once.
+
+    Raises:
+        ValueError: it is marked, and lacks a table or a column.
     """
+    marked = _mark(connection)
+    if marked and any(lacking(connection, table) for table in TABLES):
+        raise ValueError("a table or a column is gone")
+    METADATA.create_all(connection)
     names = []
     for table in TABLES:
         new = lacking(connection, table)
         for statement in additions(table, new, connection.dialect):
             connection.exec_driver_sql(statement)
         names += new
-    if "digest" in names and connection.dialect.name == "sqlite":
+    if connection.dialect.name == "sqlite":
         last = connection.execute(sa.select(sa.func.max(FORECASTS.c.id))).scalar_one() or 0
-        connection.exec_driver_sql(f"PRAGMA user_version = {last}")
+        first = (last if "digest" in names else 0) + 1
+        for statement in (*guards(), *([] if marked else [f"PRAGMA user_version = {first}"])):
+            connection.exec_driver_sql(statement)
     return names
+
+
+def _mark(connection: sa.Connection) -> int:
+    if connection.dialect.name != "sqlite":
+        return 0
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 
 
 def last_without_digest(connection: sa.Connection) -> float:
     """The last row that may lack a digest: an earlier version wrote up to there."""
-    if connection.dialect.name != "sqlite":
-        return math.inf
-    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    return math.inf if connection.dialect.name != "sqlite" else _mark(connection) - 1
 
 
 def additions(table: sa.Table, names: list[str], dialect: sa.Dialect) -> Iterator[str]:
