@@ -37,6 +37,8 @@ from tests.bench.universe_data import HORIZON, read
 __all__ = ["main"]
 
 TARGET = 0.15
+#: The first day of which the usual tails take anything.
+BEGINS = "2001-06-01"
 CHOSEN = [PANEL_LEVELS.index(level) for level in LEVELS]
 OURS, THIN = "stockcast", "stockcast, tails x 0.6"
 OTHERS = {"garch_events": "garch_events", "garch": "garch", "naive": "historical simulation"}
@@ -74,7 +76,8 @@ def shape(parent: Parent, panel: dict[str, PanelStock], baselines: Baselines) ->
     last = pd.Timestamp(parent.card.last_day)
     for stock in list(panel.values())[::4]:
         days = stock.series.full.days
-        days = days[(days >= stock.close.index[320]) & (days <= last) & (days >= "2001-09-01")]
+        days = days[(days <= last) & (days >= BEGINS)][60:]
+        days = days[days >= stock.close.index[320]]
         if len(days) < 600:
             continue
         values, near = calibrated(parent, stock, pd.DatetimeIndex(days), baselines)
