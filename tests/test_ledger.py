@@ -240,6 +240,7 @@ def test_a_close_that_is_no_price_settles_nothing(ledger: Ledger, close: float) 
     ledger.append(forecast(10))
     spoilt = CLOSE.mask(CLOSE.index == SESSIONS[12], close)
     assert ledger.settle("AAPL", spoilt, "spoilt") == HORIZON - 1
+    assert ledger.settle("AAPL", CLOSE[:0], "none") == 0
 
 
 def test_the_numbers_of_a_forecast_are_compared_to_the_last_digit(ledger: Ledger) -> None:

@@ -91,10 +91,12 @@ def test_a_date_announced_late_is_not_seen_before() -> None:
 
 
 def test_other_kinds_do_not_count_as_results() -> None:
-    event = Event(ticker="AAA", date=dt.date(2012, 10, 16), when="bmo", kind="meeting")
-    frame, days = calendar.resolve([event], EXCHANGE), days_of()
-    assert not ahead(frame, days).any()
-    assert calendar.ahead(frame, days, HORIZON, EXCHANGE, "meeting").sum() == HORIZON
+    for kind in ("meeting", "split"):
+        event = Event(ticker="AAA", date=dt.date(2012, 10, 16), when="bmo", kind=kind)
+        frame, days = calendar.resolve([event], EXCHANGE), days_of()
+        assert not ahead(frame, days).any()
+        assert not calendar.answering(frame, days).any()
+        assert calendar.ahead(frame, days, HORIZON, EXCHANGE, kind).sum() == HORIZON
 
 
 def test_a_ticker_without_events_has_flags_that_are_all_off() -> None:
@@ -171,6 +173,7 @@ def test_evidence_compares_two_moves_in_the_volatility_before_both_and_up_to_fou
     assert reaction(4.5, 3) == pytest.approx(-1)
     assert reaction(1, 3, "during") == -4
     assert reaction(3, 1, "amc") == 4
+    assert reaction(1, 3, first=1) == pytest.approx(2)
     assert np.isnan(reaction(1, 3, first=0))
     assert np.isnan(reaction(1, 3, date=dt.date(2012, 10, 20)))  # a Saturday
 
