@@ -168,7 +168,7 @@ def intact(row: Mapping[Any, Any], last: float) -> bool:
     settled = any(row.get(c.name) is not None for c in OUTCOMES.c if c.name != "forecast_id")
     parts = ((FORECASTS, "digest", True), (OUTCOMES, "outcome_digest", settled))
     return all(
-        row[name] == digest(table, row) or (row[name] is None and row["id"] <= last)
+        row[name] == digest(table, row) or (row[name] is None and 0 < row["id"] <= last)
         for table, name, there in parts
         if name in row and there
     )
