@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from stockcast.contracts.drift import DriftReport
+from stockcast.contracts.forecast import Forecast, Risk, TailRisk
 from stockcast.contracts.prices import SnapshotPointer
 from stockcast.dashboard import page, products
 from stockcast.presentation import event_wording, svg_charts
@@ -19,7 +21,7 @@ from tests.dashboard.products import HOSTILE, place
 from tests.documents import rewrite, with_results
 from tests.drift import REPLAYED
 
-TILES = ("forecast", "skill", "drift", "report", "ledger", "stages")
+TILES = ("forecast", "skill", "risk", "drift", "report", "ledger", "stages")
 
 
 def shown(settings: Settings, ticker: str = "AAPL") -> str:
@@ -40,6 +42,17 @@ def test_a_headline_that_would_run_is_text(placed: Settings) -> None:
     assert "Apple &lt;script&gt;window.pwned = 1&lt;/script&gt;&lt;img src=x onerror=" in text
     assert "<script" not in text
     assert "<img" not in text
+
+
+def test_losses_are_told_of_a_position(placed: Settings) -> None:
+    path = Workspace.of(placed).forecast("AAPL")
+    days = [dt.date(2013, 3, 4), dt.date(2013, 3, 8)]
+    losses = [TailRisk(date=day, p95=0.03, p975=0.04, p99=0.0525) for day in days]
+    risk = Risk(value_at_risk=losses, expected_shortfall=losses, volatility_annual=0.34)
+    Forecast.load(path).model_copy(update={"risk": risk}).save(path)
+    text = shown(placed)
+    assert '<output for="position" data-share="0.0525">525</output> <small>5.2%</small>' in text
+    assert "Volatility a year: 34%" in text
 
 
 def test_until_a_forecast_is_settled_the_last_sessions_are_replayed(placed: Settings) -> None:

@@ -29,11 +29,11 @@ pytestmark = pytest.mark.nightly
 PAGES, LEDGERS, SNAPSHOTS, MODELS = 2500, 1000, 800, 700
 #: The tiles that show each document.
 SHOWN = {
-    "forecast": {"forecast", "skill"},
+    "forecast": {"forecast", "skill", "risk"},
     "record": {"skill"},
     "report": {"report"},
     "drift": {"drift", "ledger"},
-    "prices": {"forecast", "skill", "drift", "report", "ledger", "stages"},  # age
+    "prices": {"forecast", "skill", "risk", "drift", "report", "ledger", "stages"},  # age
 }
 
 

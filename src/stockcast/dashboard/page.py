@@ -41,6 +41,8 @@ Make = Callable[[Settings, Dossier], Context]
 TEMPLATES = HOME / "dashboards" / "voila" / "templates" / "stockcast"
 #: Forecasts of the ledger that are shown, the newest first.
 LEDGER_ROWS = 10
+#: What the tile of risk begins with, in the stock's currency.
+POSITION = 10_000
 #: Below this p a difference is called more than chance.
 SURE = 0.05
 
@@ -229,6 +231,19 @@ def _rows(table: pd.DataFrame) -> Context:
     return {"head": [str(table.index.name or ""), *map(str, table.columns)], "body": body}
 
 
+def _risk(settings: Settings, dossier: Dossier) -> Context:
+    """Losses by the next day and by the last, as shares of a position."""
+    found = dossier.forecast.risk if dossier.forecast else None
+    if found is None:
+        return {"risk": None}
+    both = list(zip(found.value_at_risk, found.expected_shortfall, strict=True))
+    rows = [
+        {"date": str(loss.date), "shares": (loss.p95, loss.p99, beyond.p99)}
+        for loss, beyond in (both[0], both[-1])
+    ]
+    return {"risk": {"position": POSITION, "rows": rows, "volatility": found.volatility_annual}}
+
+
 def _drift(settings: Settings, dossier: Dossier) -> Context:
     return {"drift": dossier.drift}
 
@@ -328,6 +343,7 @@ def _stages(settings: Settings, dossier: Dossier) -> Context:
 _TILES: dict[str, tuple[str, Make]] = {
     "forecast": ("Forecast", _forecast),
     "skill": ("Skill", _skill),
+    "risk": ("Risk", _risk),
     "drift": ("Drift health", _drift),
     "report": ("Analyst's report", _report),
     "ledger": ("Ledger", _ledger),

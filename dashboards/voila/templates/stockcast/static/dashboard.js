@@ -70,6 +70,11 @@ function renew() {
 document.addEventListener("change", (event) => {
   if (event.target.name === "range") kept.range = event.target.value;
 });
+document.addEventListener("input", (event) => {
+  if (event.target.id !== "position") return;
+  for (const loss of document.querySelectorAll("output[for=position]"))
+    loss.value = Math.round(event.target.value * loss.dataset.share).toLocaleString("en-US");
+});
 document.addEventListener("toggle", (event) => kept.open.set(event.target.id, event.target.open), true);
 
 document.addEventListener("click", (event) => {
