@@ -16,7 +16,7 @@ import pytest
 
 from stockcast import cache, features, forecasting, prices, store
 from stockcast.cli import main
-from stockcast.contracts.forecast import Close, Forecast, Served
+from stockcast.contracts.forecast import QUANTILES, Close, Forecast, Served
 from stockcast.contracts.model_record import ModelRecord, child_name
 from stockcast.contracts.prices import Freshness, SnapshotPointer
 from stockcast.errors import BadInput
@@ -307,7 +307,7 @@ def test_settled_figures_are_those_computed_from_prices(
         begin = close[str(document.as_of)]
         for day in document.days:
             y = float(np.log(close[str(day.date)] / begin))
-            q = np.log(np.array(list(day.quantiles().values())) / document.last_close)
+            q = np.log(np.array([getattr(day, name) for name in QUANTILES]) / document.last_close)
             realised.append(y)
             low.append(q[LEVELS.index(0.10)])
             high.append(q[LEVELS.index(0.90)])

@@ -203,7 +203,7 @@ def test_headlines_stand_between_marks_in_the_last_message_and_nowhere_else() ->
     about = worlds.subject(3)
     facts = build(about)
     title = about.news.items[0].title
-    system, human = prompts.expert(facts, about.news.items, "", 0)
+    system, human = prompts.expert(facts)
     assert (system[0], human[0]) == ("system", "human")
     assert title not in system[1]
     mark = human[1].split("<<<", 1)[1][:12]

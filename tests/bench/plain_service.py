@@ -24,4 +24,4 @@ def predict_child(asked: TickerRequest) -> Answer:
     found = _REDIS.get(_KEYS[asked.ticker])
     if found is None:
         raise HTTPException(404)
-    return Answer(result=Forecast(**json.loads(found)))
+    return Answer(result=Forecast(**json.loads(found[64:])))  # behind the proof of who wrote it

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path
-from fastapi.responses import Response
 
 from stockcast.api import reports
 from stockcast.api.auth import Refused
@@ -38,17 +37,15 @@ def router(service: Service) -> APIRouter:
         """Check a stock's model now: bars, inputs and forecasts, and the latest report."""
         return await service.work(lambda: _monitor(settings, ticker), "long")
 
-    @routes.get("/{ticker}/drift", responses=_MISSING, response_model=DriftReport)
-    async def drift(ticker: InPath) -> Response:
+    @routes.get("/{ticker}/drift", responses=_MISSING)
+    async def drift(ticker: InPath) -> DriftReport:
         """Return the last check of bars, inputs and forecasts."""
         from stockcast.workspace import Workspace
 
         path = Workspace.of(settings).drift(ticker)
-        try:
-            found = await service.work(path.read_bytes)
-        except OSError:
-            raise _none(ticker, "check") from None
-        return Response(found, media_type="application/json")
+        if not path.exists():
+            raise _none(ticker, "check")
+        return await service.work(lambda: DriftReport.load(path))
 
     @routes.get("/{ticker}/eval", responses=_MISSING)
     async def evaluation(ticker: InPath) -> ReportCheck:
