@@ -99,3 +99,9 @@ def test_edgar_is_told_an_address_or_not_asked() -> None:
 def test_events_from_files_need_a_folder() -> None:
     with pytest.raises(BadInput, match=r"Expected the folder of your events.csv"):
         load_settings("sample", {"events_source": "files"})
+
+
+def test_the_index_is_named_and_the_market_beside_it_may_be_left_out() -> None:
+    with pytest.raises(BadInput, match="Expected a ticker of 1 to 24"):
+        load_settings("sample", {"parent_ticker": ""})
+    assert load_settings("sample", {"market_ticker": ""}).market_ticker is None

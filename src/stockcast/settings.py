@@ -350,8 +350,9 @@ class Settings(BaseSettings):
 
     @field_validator("parent_ticker", "market_ticker")
     @classmethod
-    def _check_ticker(cls, value: str | None) -> str | None:
-        return parse_ticker(value) if value else None
+    def _check_ticker(cls, value: str | None, info: ValidationInfo) -> str | None:
+        optional = info.field_name == "market_ticker"
+        return None if optional and not value else parse_ticker(value or "")
 
     @field_validator("edgar_contact")
     @classmethod

@@ -41,6 +41,8 @@ Make = Callable[[Settings, Dossier], Context]
 TEMPLATES = HOME / "dashboards" / "voila" / "templates" / "stockcast"
 #: Forecasts of the ledger that are shown, the newest first.
 LEDGER_ROWS = 10
+#: Replayed sessions that are shown until one of them is settled.
+REPLAYED_ROWS = 6
 #: What the tile of risk begins with, in the stock's currency.
 POSITION = 10_000
 #: Below this p a difference is called more than chance.
@@ -296,7 +298,7 @@ def _replayed(dossier: Dossier) -> Context | None:
     found = dossier.drift.performance if dossier.drift else None
     if found is None or found.walked is None or not found.replayed:
         return None
-    shown = found.replayed[-LEDGER_ROWS:]
+    shown = found.replayed[-REPLAYED_ROWS:]
     reach = max(abs(value) for day in shown for value in (day.q10, day.q90, day.outcome)) * 1.08
     entries = [
         _entry(
