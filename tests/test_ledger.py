@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
+from stockcast import ledger as ledger_module
 from stockcast.cli import main
 from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput, StockcastError
@@ -269,6 +271,44 @@ def test_a_writer_waits_for_half_a_minute(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("gap", [10, 12])
+def refusing(monkeypatch: pytest.MonkeyPatch, times: int) -> list[Any]:
+    """Have the next inserts find that another writer has committed the row meanwhile."""
+    insert, seen = ledger_module._insert_once, list[Any]()
+
+    def late(*row: Any) -> int:
+        seen.append(row)
+        if len(seen) <= times:
+            raise sa.exc.IntegrityError("INSERT", {}, ValueError("it is there"))
+        return insert(*row)
+
+    monkeypatch.setattr(ledger_module, "_insert_once", late)
+    return seen
+
+
+def test_a_row_that_another_writer_committed_first_is_looked_for_again(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing(monkeypatch, 1)
+    assert ledger.append(forecast(200)) == HORIZON
+
+
+def test_a_row_that_is_refused_twice_is_told(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = refusing(monkeypatch, 9)
+    with pytest.raises(StockcastError, match=r"The ledger refused a row: it is there\.$"):
+        ledger.append(forecast(200))
+    assert len(seen) == 2
+
+
+def test_a_ledger_that_is_well_has_no_faults(tmp_path: Path) -> None:
+    ledger = Ledger(f"sqlite:///{tmp_path}/new/folder/ledger.db")
+    assert ledger.faults() == []
+    ledger.append(forecast(200))
+    ledger.settle("AAPL", CLOSE, "later")
+    assert ledger.faults() == []
+
+
 def test_missing_session_is_skipped_and_said(
     ledger: Ledger, gap: int, caplog: pytest.LogCaptureFixture
 ) -> None:
