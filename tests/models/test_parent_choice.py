@@ -165,7 +165,11 @@ def test_auto_learns_from_the_index_when_none_fits(shop: Workshop) -> None:
     ("parent", "more", "tickers"),
     [
         ("index", {"panel": "AAPL"}, (INDEX,)),
-        ("panel", {"panel": "AAPL,MSFT,IBM"}, (INDEX, "AAPL", "IBM")),  # MSFT was not ingested
+        (
+            "panel",
+            {"panel": "AAPL,MSFT,IBM", "tickers": "IBM"},
+            (INDEX, "AAPL", "IBM"),
+        ),  # no MSFT here
         ("panel", {"tickers": "IBM"}, (INDEX, "IBM")),
     ],
 )
