@@ -270,7 +270,6 @@ def test_a_writer_waits_for_half_a_minute(ledger: Ledger) -> None:
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
 
 
-@pytest.mark.parametrize("gap", [10, 12])
 def refusing(monkeypatch: pytest.MonkeyPatch, times: int) -> list[Any]:
     """Have the next inserts find that another writer has committed the row meanwhile."""
     insert, seen = ledger_module._insert_once, list[Any]()
@@ -309,6 +308,7 @@ def test_a_ledger_that_is_well_has_no_faults(tmp_path: Path) -> None:
     assert ledger.faults() == []
 
 
+@pytest.mark.parametrize("gap", [10, 12])
 def test_missing_session_is_skipped_and_said(
     ledger: Ledger, gap: int, caplog: pytest.LogCaptureFixture
 ) -> None:
