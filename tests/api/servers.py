@@ -18,12 +18,12 @@ from typing import Any
 import httpx
 import numpy as np
 
-from stockcast import prices
+from stockcast import cache, prices
 from stockcast.contracts.forecast import Served, Skill, Verdict
 from stockcast.contracts.model_record import PARENT, ModelRecord, child_name
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.prices import snapshot
-from stockcast.settings import HOME, Settings, environment
+from stockcast.settings import HOME, Settings, environment, load_settings
 from stockcast.workspace import Workspace
 
 #: What a request for a forecast says.
@@ -37,6 +37,15 @@ def furnish(settings: Settings, *tickers: str) -> None:
         snapshot.save(history, settings)
         name = PARENT if ticker == settings.parent_ticker else child_name(ticker)
         write_record(settings, name, ticker, history.data_hash, f"{history.as_of:%Y-%m-%d}")
+
+
+@contextlib.contextmanager
+def furnished(root: Path, **chosen: str) -> Iterator[Settings]:
+    """A root that AAPL can be forecast from and that may be reset; its cache is stopped after."""
+    settings = load_settings("sample", {"root": str(root), "allow_reset": "true", **chosen})
+    furnish(settings, "AAPL")
+    yield settings
+    cache.stop(settings)
 
 
 def write_record(

@@ -14,10 +14,9 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from stockcast import cache
 from stockcast.api import keys
-from stockcast.settings import HOME, Settings, load_settings
-from tests.api.servers import AAPL, Server, free_port, furnish, kill, serving
+from stockcast.settings import HOME, Settings
+from tests.api.servers import AAPL, Server, free_port, furnished, kill, serving
 from tests.api.test_curl_lines import LINES
 from tests.standins.nginx import nginx
 
@@ -61,20 +60,17 @@ class Desk(NamedTuple):
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     root, folder, port = tmp_path_factory.mktemp("d"), tmp_path_factory.mktemp("n"), free_port()
-    chosen = {"root": str(root), "hosts": NAME, "trusted_proxies": "127.0.0.1"}
-    settings = load_settings("sample", {**chosen, "allow_reset": "true"})
-    furnish(settings, "AAPL")
     words = (
         "req -x509 -newkey rsa:2048 -nodes -days 2 -keyout desk.example.key -out desk.example.pem"
     )
     words += f" -subj /CN={NAME} -addext subjectAltName=DNS:{NAME},IP:127.0.0.1"
     subprocess.run(["openssl", *words.split()], cwd=folder, check=True, capture_output=True)
-    with serving(settings) as service:
+    chosen = {"hosts": NAME, "trusted_proxies": "127.0.0.1"}
+    with furnished(root, **chosen) as settings, serving(settings) as service:
         text = DOCUMENTED.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
         text = text.replace("/etc/ssl", str(folder)).replace("127.0.0.1:8000", service.url[7:])
         with nginx(folder, port, text):
             yield Desk(settings, service, f"https://{NAME}:{port}", folder / "desk.example.pem")
-    cache.stop(settings)
 
 
 @pytest.mark.nightly

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from stockcast import cache
-from stockcast.settings import Settings, load_settings
-from tests.api.servers import AAPL, Server, free_port, furnish, serving
+from stockcast.settings import Settings
+from tests.api.servers import AAPL, Server, free_port, furnished, serving
 from tests.standins.nginx import nginx
 from tests.standins.relay import relaying
 
@@ -39,11 +38,8 @@ BARE = (
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    chosen = {"root": str(tmp_path_factory.mktemp("strangers")), "forecasts_per_hour": "0"}
-    found = load_settings("sample", {**chosen, "allow_reset": "true"})
-    furnish(found, "AAPL")
-    yield found
-    cache.stop(found)
+    with furnished(tmp_path_factory.mktemp("strangers"), forecasts_per_hour="0") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from stockcast import cache
 from stockcast.api import keys
-from stockcast.settings import Settings, load_settings
-from tests.api.servers import Server, furnish, serving
+from stockcast.settings import Settings
+from tests.api.servers import Server, furnished, serving
 from tests.standins.attackers import answer, connect, growing_little
 
 pytestmark = pytest.mark.nightly
@@ -84,11 +83,8 @@ PARTS = [
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    chosen = {"root": str(tmp_path_factory.mktemp("fuzz")), "forecasts_per_hour": "0"}
-    found = load_settings("sample", {**chosen, "allow_reset": "true"})
-    furnish(found, "AAPL")
-    yield found
-    cache.stop(found)
+    with furnished(tmp_path_factory.mktemp("fuzz"), forecasts_per_hour="0") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

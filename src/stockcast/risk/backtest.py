@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stockcast.contracts.risk import Backtest, BacktestRow, Edge
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
+from stockcast.models.tails import SESSIONS_A_YEAR
 
 __all__ = ["COST", "RULES", "SLIPPAGE", "TARGET", "Case", "Trades", "report", "trade"]
 
@@ -31,7 +32,6 @@ BAND = 0.05
 BEFORE_RESULTS = 0.5
 #: Probability of a rise from which the stance is long; 1 less it, out.
 LEAN = 0.6
-SESSIONS = 252
 #: Sessions per block of the bootstrap, and resamples.
 BLOCK, RESAMPLES = 20, 1000
 
@@ -83,7 +83,7 @@ def _held(weights: Floats, case: Case, cost: float) -> Trades:
 
 def volatility_target(case: Case, cost: float) -> Trades:
     """As much as keeps the forecast volatility of the next session at the target."""
-    weights = TARGET / np.sqrt(SESSIONS) / np.maximum(case.sigma, 1e-6)
+    weights = TARGET / np.sqrt(SESSIONS_A_YEAR) / np.maximum(case.sigma, 1e-6)
     return _held(np.minimum(weights, MOST), case, cost)
 
 
@@ -216,7 +216,7 @@ def _pooled(trades: Mapping[str, Trades]) -> pd.Series:
 
 def _row(rule: str, model: str, trades: Mapping[str, Trades]) -> BacktestRow:
     pooled = _pooled(trades).to_numpy(float)
-    spreads = [np.sqrt(SESSIONS) * float(each.returns.std()) for each in trades.values()]
+    spreads = [np.sqrt(SESSIONS_A_YEAR) * float(each.returns.std()) for each in trades.values()]
     grown = np.cumprod(1 + pooled)
     low, high = _interval(pooled, _figures)
     annual, sharpe = _figures(pooled[None])[0]
@@ -225,7 +225,7 @@ def _row(rule: str, model: str, trades: Mapping[str, Trades]) -> BacktestRow:
         model=model,
         annual_return=float(annual),
         annual_return_ci95=(float(low[0]), float(high[0])),
-        volatility=float(np.sqrt(SESSIONS) * pooled.std()),
+        volatility=float(np.sqrt(SESSIONS_A_YEAR) * pooled.std()),
         volatility_by_ticker=float(np.mean(spreads)),
         target_missed_by=float(np.mean(np.abs(np.array(spreads) / TARGET - 1)))
         if rule == "volatility_target"
@@ -233,14 +233,14 @@ def _row(rule: str, model: str, trades: Mapping[str, Trades]) -> BacktestRow:
         sharpe=float(sharpe),
         sharpe_ci95=(float(low[1]), float(high[1])),
         drawdown=float((1 - grown / np.maximum.accumulate(np.append(1.0, grown))[1:]).max()),
-        turnover=float(SESSIONS * np.mean([each.traded.mean() for each in trades.values()])),
+        turnover=float(SESSIONS_A_YEAR * np.mean([each.traded.mean() for each in trades.values()])),
     )
 
 
 def _figures(returns: Floats) -> Floats:
     """(m, 2) mean return a year and Sharpe ratio (no interest) of (m, n) daily returns."""
     mean, spread = returns.mean(axis=1), np.maximum(returns.std(axis=1), 1e-12)
-    return np.stack([SESSIONS * mean, np.sqrt(SESSIONS) * mean / spread], axis=1)
+    return np.stack([SESSIONS_A_YEAR * mean, np.sqrt(SESSIONS_A_YEAR) * mean / spread], axis=1)
 
 
 def _interval(returns: Floats, figures: Callable[[Floats], Floats]) -> tuple[Floats, Floats]:
@@ -258,8 +258,8 @@ def _edge(
 ) -> Edge:
     gains = (_pooled(ours) - _pooled(same)).to_numpy(float)
     (low, _), (high, _) = _interval(gains, _figures)
-    gain = float(SESSIONS * gains.mean())
-    against = float(SESSIONS * (_pooled(ours) - _pooled(garch)).mean())
+    gain = float(SESSIONS_A_YEAR * gains.mean())
+    against = float(SESSIONS_A_YEAR * (_pooled(ours) - _pooled(garch)).mean())
     found = bool(low > 0)
     said = (
         f"{gain:+.1%} a year after costs (95% interval {low:+.1%} to {high:+.1%}) against a "
