@@ -32,6 +32,14 @@ tables.skill(forecast)
 tables.fan(forecast)
 
 # %% [markdown]
+# ## Why the interval is as wide as it is
+# Each bar is a factor on the width of the last day's 80% interval, beside the forecast of a week
+# ago and beside the usual one of the last year.
+
+# %%
+plots.width(forecast)
+
+# %% [markdown]
 # ## Verdict
 
 # %%

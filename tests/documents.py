@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 from stockcast.contracts.event import When
 from stockcast.contracts.forecast import QUANTILES, Forecast
 
-__all__ = ["forecast", "forecast_document", "read", "rewrite", "with_results"]
+__all__ = ["forecast", "forecast_document", "read", "rewrite", "why", "with_results"]
 
 FACTORS = (0.9, 0.94, 0.98, 1.0, 1.02, 1.06, 1.1)
 
@@ -76,3 +77,14 @@ def with_results(date: str, when: When | None, widens: float | None = None) -> F
     event = {"date": date, "kind": "results", "when": when, "source": "files"}
     event |= {"inside_horizon": bool(inside), "announced_assumed": True, "widens": widens}
     return Forecast.model_validate(document | {"events": [event]})
+
+
+def why(**changes: float) -> dict[str, Any]:
+    """Reasons for a width as JSON has them: the logs of ``changes`` since a week ago, and twice
+    those beside the usual width."""
+    twice = {part: 2 * log for part, log in changes.items()}
+    beside = [
+        {"width": 0.08 / math.exp(sum(parts.values())), "parts": parts}
+        for parts in (changes, twice)
+    ]
+    return {"sessions": 2, "width": 0.08, "week_ago": beside[0], "usual": beside[1]}

@@ -146,6 +146,7 @@ def _compute(settings: Settings, basis: Basis) -> Forecast:
             ),
         ),
         risk=tails.risk(days, ours, near),
+        why=record.why,
         naive=NaiveForecast(
             full_forecast=price_fan(
                 days, history.last_close, _naive(record, close, levels), levels=levels

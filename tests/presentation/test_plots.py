@@ -18,7 +18,7 @@ from stockcast.models.baselines import ewma
 from stockcast.models.training import Epoch
 from stockcast.presentation import plots
 from stockcast.presentation.chart import Chart
-from tests.documents import forecast
+from tests.documents import forecast, why
 from tests.drift import drift_report
 from tests.evaluation.histories import sample_close
 
@@ -76,6 +76,7 @@ CHARTS: dict[str, Callable[[], Chart]] = {
     "drift": lambda: plots.drift([drift_report("AAPL")]),
     "replayed": lambda: plots.replayed(drift_report("AAPL")),
     "anomalies": lambda: plots.anomalies(pd.DataFrame({"volatility": 12.5}, DAYS), "Alarm"),
+    "width": lambda: plots.width(forecast(why=why(volatility=1.5, today=-0.7, events=0.2))),
     "ledger": lambda: plots.ledger(LEDGER.assign(q10=-0.01, q90=0.01)),
 }
 

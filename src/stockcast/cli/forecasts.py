@@ -40,7 +40,7 @@ def forecast(
         print_json(found.model_dump(mode="json"))
         return
     console().print(views.fan(found))
-    lines = (views.events_line, views.verdict_line, views.model_line)
+    lines = (views.events_line, views.width_line, views.verdict_line, views.model_line)
     typer.echo("\n".join(line(found) for line in lines))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stockcast.cli.output import table
 from stockcast.contracts.forecast import QUANTILE_NAMES, QUANTILES, Forecast, quantile_name
 from stockcast.contracts.model_record import ScorecardRow
-from stockcast.presentation import event_wording
+from stockcast.presentation import event_wording, width_wording
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,6 +30,7 @@ __all__ = [
     "shown_path",
     "tasks",
     "verdict_line",
+    "width_line",
 ]
 
 Document = Mapping[str, Any]
@@ -112,6 +113,11 @@ def verdict_line(forecast: Forecast) -> str:
 def events_line(forecast: Forecast) -> str:
     """Return which events lie ahead, in one line."""
     return event_wording.sentence(forecast)
+
+
+def width_line(forecast: Forecast) -> str:
+    """Return why the 80% interval is as wide as it is, in one line."""
+    return width_wording.sentence(forecast)
 
 
 def model_line(forecast: Forecast) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from stockcast.contracts import numbers
-from stockcast.contracts.base import Contract, Product
+from stockcast.contracts.base import Contract, Product, absent
 from stockcast.contracts.event import When
 from stockcast.contracts.prices import Freshness, PriceInputs
 
@@ -30,6 +31,9 @@ __all__ = [
     "Skill",
     "TailRisk",
     "Verdict",
+    "Why",
+    "WidthChange",
+    "WidthParts",
     "quantile_name",
 ]
 
@@ -209,6 +213,78 @@ class Risk(Contract):
     volatility_annual: float
 
 
+class WidthParts(Contract):
+    """What a change of width is made of: logs of factors, which add up to the log of the whole.
+
+    They come from forecasts in which one thing after another is taken away: the events ahead, the
+    recalibration, the index. Another order would split the same change differently. A part that the
+    model does not have is absent.
+
+    Attributes:
+        volatility: its level, up to the session before the last.
+        today: what the last session did to that level.
+        events: known events ahead.
+        index: the index and the market ticker beside the stock.
+        recalibration: what earlier outcomes taught.
+        rest: what the network makes of its other inputs, such as volume and momentum; against the
+            usual width also the distance from the mean to the median.
+    """
+
+    volatility: float
+    today: float
+    events: float | None = absent()
+    index: float | None = absent()
+    recalibration: float | None = absent()
+    rest: float | None = absent()
+
+    def known(self) -> dict[str, float]:
+        """The parts there are, by name."""
+        return self.model_dump(exclude_none=True)
+
+
+class WidthChange(Contract):
+    """How the width compares with another one.
+
+    Attributes:
+        width: the other one.
+        parts: of the log of the ratio.
+    """
+
+    width: float = Field(gt=0)
+    parts: WidthParts
+
+    @property
+    def share(self) -> float:
+        """By what share the interval is wider; negative when it is narrower."""
+        return math.expm1(sum(self.parts.known().values()))
+
+
+class Why(Contract):
+    """Why the 80% interval of the last day is as wide as it is.
+
+    The widths it is compared with are those of the forecasts that the same model gives for the days
+    before.
+
+    Attributes:
+        sessions: ahead; the last day of the forecast.
+        width: of the interval, in log-returns.
+        week_ago: beside the forecast made five sessions earlier.
+        usual: beside the median of the last year; None while too few forecasts can be made.
+    """
+
+    sessions: int
+    width: float = Field(gt=0)
+    week_ago: WidthChange
+    usual: WidthChange | None = absent()
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        for other in filter(None, (self.week_ago, self.usual)):
+            if not math.isclose(other.width * (1 + other.share), self.width, rel_tol=1e-6):
+                raise ValueError("the parts of a change of width do not add up to the whole")
+        return self
+
+
 class Forecast(Product):
     """The forecast of one ticker, with what it is worth.
 
@@ -224,6 +300,7 @@ class Forecast(Product):
         events: known events near the forecast, in order.
         inputs: what it was made from; None in a document that did not say.
         risk: tail losses, once the tails are made.
+        why: why the 80% interval of the last day is as wide as it is.
         freshness: how old the prices are, of a source that has new ones every session.
     """
 
@@ -242,9 +319,10 @@ class Forecast(Product):
     events: tuple[ForecastEvent, ...] = ()
     inputs: Inputs | None = None
     risk: Risk | None = None
+    why: Why | None = absent()
     predictions: Predictions
     naive: NaiveForecast | None = None
-    freshness: Annotated[Freshness | None, Field(exclude_if=lambda known: known is None)] = None
+    freshness: Freshness | None = absent()
 
     @property
     def days(self) -> tuple[ForecastDay, ...]:

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from stockcast.contracts.base import Contract, Product, absent
-from stockcast.contracts.forecast import Served, Skill, Verdict
+from stockcast.contracts.forecast import Served, Skill, Verdict, Why
 
 __all__ = [
     "NO_EVENT",
@@ -153,6 +153,7 @@ class ModelRecord(Product):
         partner_weight: share of ``garch_events`` in the forecast; None for a baseline.
         calibration: state of the recalibration after the last known outcome; None for a baseline.
         tails: what lies beyond the outermost quantiles of what serves, as learned up to ``as_of``.
+        why: why the 80% interval of a forecast made on ``as_of`` is as wide as it is.
         baselines: log-return quantiles (horizon, levels) of each baseline, made on ``as_of``;
             ``no_event`` is what ``garch_events`` would say if no event were known ahead.
         scorecard: test figures of every model beside its baselines.
@@ -174,6 +175,7 @@ class ModelRecord(Product):
     partner_weight: float | None = None
     calibration: Calibration | None
     tails: TailParameters | None = absent()
+    why: Why | None = absent()
     baselines: dict[str, list[list[float]]]
     scorecard: tuple[ScorecardRow, ...]
     strategies: tuple[StrategyRow, ...] = ()

@@ -17,7 +17,7 @@ from stockcast.contracts.forecast import Forecast, ForecastDay
 from stockcast.evaluation.metrics import coverage, pit
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.presentation import BANDS
+from stockcast.presentation import BANDS, width_wording
 from stockcast.presentation.chart import Chart
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ __all__ = [
     "skill",
     "strategies",
     "volatility",
+    "width",
 ]
 
 MODEL, REFERENCE, ACTUAL, FAINT = "#1f5fa8", "#b8621b", "#222222", "#8a8a8a"
@@ -280,6 +281,39 @@ def expected_ranges(forecasts: Sequence[Forecast]) -> Chart:
         axes.plot(100 * (last.q50 / close - 1), place, "o", color=MODEL, markersize=4)
     axes.axvline(0, color=FAINT, linewidth=0.8)
     return _chart(axes)
+
+
+def width(forecast: Forecast) -> Chart | Markdown:
+    """Why the 80% interval of the last day is as wide as it is: each part moves the bar on."""
+    why = forecast.why
+    if why is None:
+        return Markdown(width_wording.sentence(forecast))  # type: ignore[no-untyped-call]
+    names = list((why.usual or why.week_ago).parts.known())
+    lines = [*(width_wording.words(name, forecast) for name in names), "in all"]
+    chart = _blank(1.0 + 0.26 * len(lines), left=0.25 + _LETTER * max(map(len, lines)))
+    changes = [(why.week_ago, "a week ago"), *([(why.usual, "usual")] if why.usual else [])]
+    several = chart.subplots(1, len(changes), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, (change, than) in zip(several, changes, strict=True):
+        dress(axes, f"80% interval: {width_wording.compared(change, than)}", small=True)
+        _waterfall(axes, [change.parts.known().get(name, 0.0) for name in names])
+    several[0].set_yticks(range(len(lines)), lines)
+    several[0].invert_yaxis()
+    return chart
+
+
+def _waterfall(axes: Axes, logs: Sequence[float]) -> None:
+    """A bar a line, each from where the one before ended, and the whole at the bottom."""
+    ends = np.cumsum(logs)
+    lengths, starts = [*logs, ends[-1]], [*(ends - logs), 0.0]
+    colours = [*(MODEL if log > 0 else REFERENCE for log in logs), ACTUAL]
+    bars = axes.barh(range(len(lengths)), lengths, left=starts, color=colours, height=0.6)
+    sizes = [width_wording.per_cent(log) for log in lengths]
+    axes.bar_label(bars, sizes, padding=3, fontsize=7)
+    axes.axvline(0, color=FAINT, linewidth=0.8)
+    axes.use_sticky_edges = False
+    axes.margins(x=0.25)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(lambda log, _: width_wording.per_cent(log))
 
 
 def anomalies(scores: pd.DataFrame, title: str, days: int = 500) -> Chart:
