@@ -7,7 +7,7 @@
 # %%
 from pathlib import Path
 
-from stockcast import holds
+from stockcast.ingestion import quarantine
 from stockcast.monitoring.checks import conclude, page_if_ill
 from stockcast.monitoring.ticker_check import examine
 from stockcast.presentation import plots, tables
@@ -74,4 +74,4 @@ document = conclude(settings, history, found, page_if_ill(found), Path(product["
 tables.health([document])
 
 # %%
-holds.require_none(settings, ticker)
+quarantine.require_none(settings, ticker)

@@ -8,12 +8,12 @@
 from pathlib import Path
 
 from stockcast import events, features, store
-from stockcast.covariates import covariates
+from stockcast.ingestion.revisions import account
 from stockcast.monitoring.admission import admit
 from stockcast.presentation import plots, tables
 from stockcast.prices import snapshot
-from stockcast.prices.revisions import account
 from stockcast.settings import load_settings
+from stockcast.store.covariates import covariates
 from stockcast.workspace import Workspace
 
 # %% tags=["parameters"]

@@ -10,7 +10,6 @@ import pandas as pd
 
 from stockcast import store
 from stockcast.contracts.model_record import ModelRecord
-from stockcast.files import write_parquet
 from stockcast.models import publishing
 from stockcast.models.assessment import assess
 from stockcast.models.bundle import load_bundle
@@ -20,6 +19,7 @@ from stockcast.models.samples import make_samples
 from stockcast.presentation import plots, tables
 from stockcast.prices import snapshot
 from stockcast.settings import load_settings
+from stockcast.storage.files import write_parquet
 from stockcast.telemetry.epochs import by_strategy
 from stockcast.workspace import Workspace
 

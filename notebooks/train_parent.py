@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 
 from stockcast import store
-from stockcast.files import write_parquet
 from stockcast.models import publishing
 from stockcast.models.assessment import assess
 from stockcast.models.panel_inference import walk_panel
@@ -21,6 +20,7 @@ from stockcast.models.splits import split_days
 from stockcast.presentation import plots, tables
 from stockcast.prices import snapshot
 from stockcast.settings import load_settings
+from stockcast.storage.files import write_parquet
 from stockcast.telemetry.epochs import epochs
 
 # %% tags=["parameters"]

@@ -11,7 +11,7 @@ import pytest
 
 from stockcast.features import FEATURES, MODEL_INPUTS, compute, macd, rsi, volatility
 from stockcast.features.bars import LIMIT
-from stockcast.prices.adjust import adjust
+from stockcast.ingestion.adjust import adjust
 from stockcast.prices.sample import SampleSource
 from tests.leaks import assert_causal
 

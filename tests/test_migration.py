@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy.dialects import postgresql
 
 from stockcast import forecasting
-from stockcast.basis import Basis, NoModel
 from stockcast.contracts.bundle import ModelDocument
 from stockcast.contracts.forecast import QUANTILES, TAILS
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.doctor import CHECKS, examine
 from stockcast.evaluation.quantiles import LEVELS
+from stockcast.forecasting.basis import Basis, NoModel
 from stockcast.ledger import Ledger
 from stockcast.ledger_tables import FORECASTS, additions
 from stockcast.models import serving

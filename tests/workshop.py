@@ -11,7 +11,6 @@ import pandas as pd
 from stockcast import events, features, forecasting, store
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.model_record import ModelRecord, child_name
-from stockcast.covariates import covariates
 from stockcast.models import publishing
 from stockcast.models.assessment import assess
 from stockcast.models.bundle import Bundle, load_bundle, make_bundle
@@ -22,6 +21,7 @@ from stockcast.models.samples import Samples, make_samples
 from stockcast.models.splits import Split, split_days
 from stockcast.prices import PriceHistory, read, snapshot
 from stockcast.settings import Settings
+from stockcast.store.covariates import covariates
 from stockcast.workspace import Workspace
 
 TINY = PanelHyperparameters(

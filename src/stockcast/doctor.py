@@ -206,7 +206,7 @@ def _events_mode(settings: Settings) -> str:
 
 
 def _calendar(settings: Settings) -> Observation:
-    from stockcast import calendars
+    from stockcast.markets import calendars
 
     now = calendars.today(settings.exchange)
     following = calendars.next_sessions(settings.exchange, now, 1)[0]
@@ -278,7 +278,7 @@ def _ledger(settings: Settings) -> Observation:
 
 
 def _products(settings: Settings) -> Observation:
-    from stockcast.verification import verify
+    from stockcast.operation.verification import verify
 
     found = verify(settings)
     if not found.ok:

@@ -48,7 +48,7 @@ from stockcast.ledger_tables import (
     up_to_date,
 )
 from stockcast.settings import Settings
-from stockcast.sqlite import keep_log
+from stockcast.storage.sqlite import keep_log
 from stockcast.workspace import Workspace
 
 __all__ = ["NAIVE_QUANTILES", "QUANTILES", "Ledger", "LedgerBusy", "catch_up", "write_down"]

@@ -35,9 +35,9 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
-from stockcast import markets
 from stockcast.errors import BadInput
-from stockcast.markets import Market
+from stockcast.markets import suffixes
+from stockcast.markets.suffixes import Market
 from stockcast.redaction import SOURCES, mask
 
 __all__ = [
@@ -171,8 +171,9 @@ class Settings(BaseSettings):
     currency: str = Field("USD", description="currency of tickers whose suffix names none")
     markets: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="exchange, currency and index of tickers that no row of stockcast.markets "
-        "suits, as SUFFIX=EXCHANGE CURRENCY INDEX; a whole ticker may stand for the suffix",
+        description="exchange, currency and index of tickers that no row of "
+        "stockcast.markets.suffixes suits, as SUFFIX=EXCHANGE CURRENCY INDEX; a whole ticker may "
+        "stand for the suffix",
     )
     start: dt.date = Field(dt.date(2004, 8, 19), description="first day of history used")
     as_of: dt.date | None = Field(None, description="forget every bar after this day")
@@ -333,12 +334,12 @@ class Settings(BaseSettings):
     @field_validator("markets", mode="before")
     @classmethod
     def _split_markets(cls, value: Any) -> tuple[str, ...]:
-        return markets.rows(value)
+        return suffixes.rows(value)
 
     @field_validator("currency")
     @classmethod
     def _usual_currency(cls, value: str) -> str:
-        return markets.currency_code(value)
+        return suffixes.currency_code(value)
 
     @field_validator("hosts")
     @classmethod
@@ -437,12 +438,12 @@ class Settings(BaseSettings):
     @property
     def indices(self) -> tuple[str, ...]:
         """The parent's ticker, then the indices of the other tickers."""
-        named = markets.indices(self.markets, self.tickers, self._default_market)
+        named = suffixes.indices(self.markets, self.tickers, self._default_market)
         return tuple(dict.fromkeys((self.parent_ticker, *filter(self._has_index, named))))
 
     def market(self, ticker: str) -> Market:
         """The exchange, currency and index of ``ticker``."""
-        return markets.find(self.markets, ticker, self._default_market)
+        return suffixes.find(self.markets, ticker, self._default_market)
 
     def index_of(self, ticker: str) -> str:
         """The index beside ``ticker``: its market's if the source has it, else the parent's."""
@@ -455,7 +456,7 @@ class Settings(BaseSettings):
 
     def _has_index(self, index: str) -> bool:
         if self.source == "files":
-            return markets.has_file(self.prices_dir, index)
+            return suffixes.has_file(self.prices_dir, index)
         return self.source == "yahoo"
 
     def beside(self, ticker: str) -> tuple[str, ...]:

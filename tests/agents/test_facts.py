@@ -14,7 +14,7 @@ import pytest
 from stockcast.agents import analogues
 from stockcast.agents.facts import build, probability_of_rise
 from stockcast.agents.inputs import Subject
-from stockcast.companies import company_of
+from stockcast.markets.companies import company_of
 from tests.agents import worlds
 
 Reading = Callable[[Subject, re.Match[str]], Any]

@@ -12,9 +12,9 @@ from stockcast.agents.facts import FactTable, build
 from stockcast.agents.guard import check, ground
 from stockcast.agents.names import ACRONYMS
 from stockcast.agents.vocabulary import subject_of
-from stockcast.companies import own_names
 from stockcast.contracts.report import Fact, Repair
-from stockcast.markets import CURRENCIES
+from stockcast.markets.companies import own_names
+from stockcast.markets.suffixes import CURRENCIES
 from tests.agents import worlds
 
 TABLE = build(worlds.subject(9, days=620, price=430, skilful=True, lean=0.1, horizon=5))

@@ -20,8 +20,8 @@ from stockcast.agents.memory import StoredReport
 from stockcast.agents.report import key_of
 from stockcast.contracts.report import Report
 from stockcast.errors import BadInput
-from stockcast.files import read_json, write_json
 from stockcast.settings import Settings
+from stockcast.storage.files import read_json, write_json
 from stockcast.workspace import Workspace
 from tests.agents import worlds
 from tests.documents import read

@@ -13,11 +13,11 @@ from stockcast.agents.facts import LEVELS, FactTable, build
 from stockcast.agents.inputs import EarlierReport, Inputs, Subject, measured
 from stockcast.agents.news import News, NewsItem
 from stockcast.agents.report import document_of, start_of
-from stockcast.calendars import next_sessions, sessions
 from stockcast.contracts.drift import Health
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.report import Report
 from stockcast.ledger import Ledger
+from stockcast.markets.calendars import next_sessions, sessions
 from stockcast.prices import snapshot
 from stockcast.prices.history import PriceHistory, content_hash
 from stockcast.settings import Settings

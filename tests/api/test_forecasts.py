@@ -12,9 +12,9 @@ from fastapi.testclient import TestClient
 
 from stockcast import cache, forecasting
 from stockcast.api.schemas import Answer
-from stockcast.basis import Basis
 from stockcast.contracts.model_record import child_name
 from stockcast.errors import StockcastError
+from stockcast.forecasting.basis import Basis
 from stockcast.ledger import Ledger
 from stockcast.prices import snapshot
 from stockcast.settings import Settings, load_settings

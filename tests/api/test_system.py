@@ -14,10 +14,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from stockcast import cache
-from stockcast.files import write_json
 from stockcast.ledger import Ledger
 from stockcast.pipeline.lock import held
 from stockcast.settings import Settings
+from stockcast.storage.files import write_json
 from tests.api.servers import AAPL, Server, free_port, serving
 
 Own = Callable[..., Settings]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stockcast.files import atomic_write, write_json
+from stockcast.storage.files import atomic_write, write_json
 from tests.bench.timing import Row
 
 __all__ = ["table", "write"]

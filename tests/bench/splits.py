@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stockcast.bars import PRICES
-from stockcast.schema import Fault, split_faults
-from stockcast.split_detection import DEFAULT
+from stockcast.ingestion.bars import PRICES
+from stockcast.ingestion.schema import Fault, split_faults
+from stockcast.ingestion.split_detection import DEFAULT
 
 #: What the prices from a day on are multiplied with, by name.
 RATIOS = {

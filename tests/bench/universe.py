@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stockcast.calendars import sessions
+from stockcast.markets.calendars import sessions
 from stockcast.prices.sample import SampleSource
 
 __all__ = ["INDEX", "names", "write"]

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stockcast import bars as columns
 from stockcast.contracts.event import Event
 from stockcast.events.calendar import ahead, answering, resolve
 from stockcast.features import compute
+from stockcast.ingestion import bars as columns
 from stockcast.models.panel import PanelStock, panel_stock
 
 __all__ = ["HORIZON", "INDEX", "Distortion", "read"]

@@ -9,8 +9,8 @@ import pytest
 
 from stockcast.contracts.run import RunRecord
 from stockcast.errors import BadInput
-from stockcast.files import read_json, write_json
 from stockcast.settings import Settings
+from stockcast.storage.files import read_json, write_json
 from tests.review.runs import Made
 
 

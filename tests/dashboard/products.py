@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from stockcast.contracts.model_record import child_name
-from stockcast.files import read_json, write_json
 from stockcast.pipeline.plans import pages
 from stockcast.settings import Settings
+from stockcast.storage.files import read_json, write_json
 from stockcast.workspace import Workspace
 from tests.agents import worlds
 

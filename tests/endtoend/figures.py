@@ -14,8 +14,8 @@ from typing import Any
 
 from stockcast.contracts.forecast import QUANTILES, TAILS, Forecast
 from stockcast.contracts.model_record import ModelRecord
-from stockcast.files import read_json
 from stockcast.ledger import Ledger
+from stockcast.storage.files import read_json
 from stockcast.workspace import Workspace
 
 __all__ = ["KEPT", "figures"]

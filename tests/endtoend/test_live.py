@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 
-from stockcast import calendars
+from stockcast.markets import calendars
 from tests.endtoend.commands import Answer, stop_cache
 from tests.endtoend.live import live
 from tests.standins.yahoo import StandIn, sample_series, serving

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast.calendars import next_sessions, sessions
+from stockcast.markets.calendars import next_sessions, sessions
 from tests.endtoend.commands import Document, forecast_of, stockcast, stop_cache
 from tests.endtoend.conftest import Finished
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast.calendars import sessions
 from stockcast.ledger import Ledger
+from stockcast.markets.calendars import sessions
 from stockcast.prices.sample import SampleSource
 from stockcast.settings import load_settings
 from tests.endtoend.commands import (

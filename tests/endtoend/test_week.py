@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stockcast import calendars
 from stockcast.ledger import Ledger
+from stockcast.markets import calendars
 from stockcast.settings import load_settings
 from tests.endtoend.commands import command, environment, stop_cache, until
 from tests.endtoend.live import SMALL, live

@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from stockcast.calendars import close_time
 from stockcast.contracts.event import EventCalendar
 from stockcast.events import calendar, edgar
 from stockcast.events.live import LiveEvents
+from stockcast.markets.calendars import close_time
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests.standins import edgar as edgars

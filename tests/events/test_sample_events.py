@@ -11,7 +11,7 @@ import pytest
 from stockcast import events
 from stockcast.events import calendar
 from stockcast.features.bars import compute
-from stockcast.prices.adjust import adjust
+from stockcast.ingestion.adjust import adjust
 from stockcast.prices.sample import LAST_DAY, SampleSource
 from stockcast.settings import Settings
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from stockcast import calendars
 from stockcast.contracts.event import Event, When
+from stockcast.markets import calendars
 
 EXCHANGE = "XNYS"
 #: Days of results, one a quarter, all of them sessions.

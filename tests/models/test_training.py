@@ -12,11 +12,11 @@ import torch
 from stockcast.errors import BadInput
 from stockcast.evaluation.metrics import pinball
 from stockcast.features import MODEL_INPUTS
+from stockcast.ingestion.split_detection import SUSPECT
 from stockcast.models.panel_inference import ask_context, walk_panel
 from stockcast.models.panel_training import PANEL_LEVELS, FittedPanel, fit
 from stockcast.models.samples import Samples, Scaler
 from stockcast.models.splits import Split
-from stockcast.split_detection import SUSPECT
 from tests.models.worlds import SMALL, bars, fitted, samples_of, split_of, wilder_samples
 
 

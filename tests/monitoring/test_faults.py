@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stockcast import cache, holds, pipeline
+from stockcast import cache, pipeline
 from stockcast.contracts.model_record import ModelRecord
+from stockcast.ingestion import quarantine
 from stockcast.monitoring.fault_injection import BAR_FAULTS
 from stockcast.store import tables
 from stockcast.workspace import Workspace
@@ -51,7 +52,7 @@ def test_nothing_planted_is_not_critical_and_nothing_is_done(
     assert found["false_alarm_rate"] <= 0.05
     assert {document["action"]["kind"] for document in found["tickers"]} == {"none"}
     assert world.stale() == {}
-    assert holds.reason(world.settings, TICKER) is None
+    assert quarantine.reason(world.settings, TICKER) is None
 
 
 @pytest.mark.parametrize("fault", DATA_FAULTS)

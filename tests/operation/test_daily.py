@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast import cache, calendars, prices
+from stockcast import cache, prices
 from stockcast.contracts.forecast import Forecast
 from stockcast.errors import StockcastError
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.forecasting import price_fan
 from stockcast.ledger import Ledger
+from stockcast.markets import calendars
 from stockcast.operation import sessions
 from stockcast.operation.daily import Busy, Daily, run_due
 from stockcast.pipeline.notebook import Failure

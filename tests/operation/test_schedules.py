@@ -40,7 +40,7 @@ def test_weekdays_are_those_of_the_exchange_where_the_scheduler_is() -> None:
 
 
 def test_every_session_has_a_start_after_its_close_on_its_day() -> None:
-    from stockcast import calendars
+    from stockcast.markets import calendars
 
     moments = starts("XNYS", dt.UTC, TODAY)
     for session in calendars.sessions("XNYS", "2025-11-24", "2026-11-20"):

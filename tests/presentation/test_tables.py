@@ -13,9 +13,9 @@ from stockcast.cli import views
 from stockcast.contracts.forecast import Forecast, Served, Skill, Verdict
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.contracts.prices import Freshness, Revision
+from stockcast.ingestion.revisions import account
 from stockcast.ledger import Ledger
 from stockcast.presentation import plots, tables
-from stockcast.prices.revisions import account
 from tests.documents import forecast
 from tests.drift import drift_report
 

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast import holds, prices
+from stockcast import prices
 from stockcast.errors import BadInput, DataFault
 from stockcast.evaluation.walkforward import outcomes
+from stockcast.ingestion import quarantine
 from stockcast.monitoring.admission import admit
 from stockcast.prices import snapshot
 from stockcast.prices.sample import SampleSource
@@ -54,9 +55,9 @@ def test_a_fresh_move_is_held_and_the_sentence_names_the_line_that_accepts_it(fo
     line, _, where = said.partition("by the line ")[2].partition(" in ")
     path = Path(where.partition(" (or --set accept=IBM:2013-02-20)")[0])
     assert path == folder / "accepted_moves.csv"
-    assert holds.reason(settings(folder), "IBM") == said
+    assert quarantine.reason(settings(folder), "IBM") == said
     path.write_text(line + "\n")
-    assert holds.reason(settings(folder), "IBM") is None
+    assert quarantine.reason(settings(folder), "IBM") is None
     assert admit(settings(folder), "IBM").suspect == ()
 
 
@@ -121,7 +122,7 @@ def test_an_old_move_is_taken_for_the_split_it_seems_to_be_and_said(folder: Path
     assert "neither fitted on nor scored" in note
     assert "IBM,2012-06-01 in" in note
     np.testing.assert_allclose(history.frame["close"], truth["close"] / 2)
-    assert holds.reason(settings(folder), "IBM") is None
+    assert quarantine.reason(settings(folder), "IBM") is None
 
 
 def test_returns_over_it_are_unknown_after_the_snapshot_is_read_again(folder: Path) -> None:

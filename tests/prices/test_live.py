@@ -13,14 +13,14 @@ import pytest
 
 from stockcast import prices
 from stockcast.agents import news
-from stockcast.calendars import close_time
 from stockcast.errors import BadInput, Unavailable
-from stockcast.markets import Market, find
+from stockcast.ingestion.revisions import account
+from stockcast.markets.calendars import close_time
+from stockcast.markets.suffixes import Market, find
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.prices.archive import folder
 from stockcast.prices.live import LiveSource
 from stockcast.prices.notices import notices
-from stockcast.prices.revisions import account
 from stockcast.settings import Settings
 from tests.standins.yahoo import Correction, StandIn, moved, sample_series, serving
 

@@ -11,8 +11,8 @@ import pytest
 
 from stockcast import prices
 from stockcast.errors import BadInput, DataFault
+from stockcast.ingestion.schema import COLUMNS, faults
 from stockcast.prices.sample import SampleSource
-from stockcast.schema import COLUMNS, faults
 from stockcast.settings import Settings
 
 Make = Callable[..., Settings]

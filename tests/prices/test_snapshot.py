@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from stockcast import prices
 from stockcast.errors import BadInput
+from stockcast.ingestion.schema import COLUMNS
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.prices.history import content_hash
 from stockcast.prices.sample import SampleSource
-from stockcast.schema import COLUMNS
 from stockcast.settings import Settings
 from tests.documents import read, rewrite
 

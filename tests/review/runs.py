@@ -11,9 +11,9 @@ import pandas as pd
 from stockcast.contracts.forecast import Forecast, Served, Skill, Verdict
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.evaluation.quantiles import LEVELS
-from stockcast.files import write_json, write_parquet, write_text
 from stockcast.review.history import Run, load
 from stockcast.settings import Settings
+from stockcast.storage.files import write_json, write_parquet, write_text
 from tests.documents import forecast
 
 NAIVE = 0.012

@@ -19,9 +19,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 import pandas as pd
 
-from stockcast.calendars import close_time, sessions, zone
-from stockcast.markets import Market, find
-from stockcast.prices.adjust import split_ratios
+from stockcast.ingestion.adjust import split_ratios
+from stockcast.markets.calendars import close_time, sessions, zone
+from stockcast.markets.suffixes import Market, find
 from stockcast.prices.sample import SampleSource
 from tests.standins.loopback import Handler, running
 

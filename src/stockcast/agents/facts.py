@@ -16,10 +16,10 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from stockcast.agents.inputs import EarlierReport, Subject
-from stockcast.bars import has_range
-from stockcast.companies import company_of
 from stockcast.contracts.forecast import QUANTILE_NAMES, QUANTILES, ForecastDay
 from stockcast.contracts.report import Fact
+from stockcast.ingestion.bars import has_range
+from stockcast.markets.companies import company_of
 from stockcast.presentation import event_wording
 
 __all__ = ["LEAN", "LEVELS", "FactTable", "build", "probability_of_rise"]

@@ -17,9 +17,9 @@ from stockcast.agents.names import Found, names_in
 from stockcast.agents.prompt_injection import gives_orders
 from stockcast.agents.slots import SLOT, Slot, Template, direction, pieces
 from stockcast.agents.vocabulary import AFTER, ROLES, subject_of
-from stockcast.companies import own_names
 from stockcast.contracts.report import Fact, Flag, Grounding, Reference, Repair
-from stockcast.markets import CURRENCIES, currency_code
+from stockcast.markets.companies import own_names
+from stockcast.markets.suffixes import CURRENCIES, currency_code
 
 __all__ = ["Grounded", "check", "describe", "ground"]
 

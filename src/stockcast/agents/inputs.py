@@ -195,8 +195,9 @@ def _index(settings: Settings, ticker: str, bars: pd.DataFrame) -> pd.DataFrame 
     prices of one."""
     import pandas as pd
 
-    from stockcast import calendars, features
+    from stockcast import features
     from stockcast.features.market import as_of_close
+    from stockcast.markets import calendars
     from stockcast.prices import snapshot
 
     name, kept = settings.index_of(ticker), index_hash(settings, ticker)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from stockcast.companies import NAMES
-from stockcast.markets import CURRENCIES
+from stockcast.markets.companies import NAMES
+from stockcast.markets.suffixes import CURRENCIES
 
 __all__ = ["Found", "names_in"]
 

@@ -30,7 +30,7 @@ from stockcast.contracts.report import (
     Writer,
 )
 from stockcast.errors import StockcastError
-from stockcast.locks import locked
+from stockcast.storage.locks import locked
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 

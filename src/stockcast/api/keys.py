@@ -20,9 +20,9 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from stockcast.errors import BadInput
-from stockcast.files import read_json, write_json, write_text
-from stockcast.locks import locked
 from stockcast.settings import Settings
+from stockcast.storage.files import read_json, write_json, write_text
+from stockcast.storage.locks import locked
 from stockcast.workspace import Workspace
 
 __all__ = [

@@ -178,7 +178,7 @@ def seconds_to_live(limit: int, now: pd.Timestamp, next_close: pd.Timestamp) -> 
 
 def forecast_ttl(settings: Settings, ticker: str, now: pd.Timestamp) -> int:
     """Return :func:`seconds_to_live` at ``now`` (UTC) on the ticker's exchange."""
-    from stockcast.calendars import close_time, last_closed_session, next_sessions
+    from stockcast.markets.calendars import close_time, last_closed_session, next_sessions
 
     exchange = settings.market(ticker).exchange
     session = next_sessions(exchange, last_closed_session(exchange, now), 1)[0]

@@ -13,8 +13,8 @@ import secrets
 from pathlib import Path
 
 from stockcast.errors import BadInput
-from stockcast.files import write_text
-from stockcast.locks import locked
+from stockcast.storage.files import write_text
+from stockcast.storage.locks import locked
 
 __all__ = ["Seal"]
 

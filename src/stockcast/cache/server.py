@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from stockcast.errors import BadInput, Unavailable
-from stockcast.locks import open_lock, take
+from stockcast.storage.locks import open_lock, take
 
 __all__ = ["EmbeddedServer"]
 

@@ -106,14 +106,14 @@ def _forecasts(settings: Settings, result: RunResult) -> list[Forecast]:
     A ticker whose tasks failed may still have the forecast of an earlier run, which would look
     like one of this run's.
     """
-    from stockcast import holds
+    from stockcast.ingestion import quarantine
     from stockcast.workspace import Workspace
 
     undone = result.failed.keys() | result.blocked.keys()
     current = [
         ticker
         for ticker in settings.tickers
-        if f"forecast-{ticker}" not in undone and holds.reason(settings, ticker) is None
+        if f"forecast-{ticker}" not in undone and quarantine.reason(settings, ticker) is None
     ]
     workspace = Workspace.of(settings)
     found = (workspace.read_forecast(ticker) for ticker in current)
@@ -142,7 +142,7 @@ def _run_document(result: RunResult, forecasts: Sequence[Forecast]) -> dict[str,
 
 def show_forecasts(settings: Settings, forecasts: Sequence[Forecast]) -> None:
     """Print the table of a run, and name the tickers that have no forecast."""
-    from stockcast import holds
+    from stockcast.ingestion import quarantine
 
     if forecasts:
         _show_table(settings, forecasts)
@@ -151,7 +151,7 @@ def show_forecasts(settings: Settings, forecasts: Sequence[Forecast]) -> None:
     if missing:
         typer.echo(f"No forecast of {', '.join(missing)}.")
     for ticker in missing:
-        why = holds.reason(settings, ticker)
+        why = quarantine.reason(settings, ticker)
         typer.echo(f"{ticker} is held: {why}\n" if why else "", nl=False)
 
 

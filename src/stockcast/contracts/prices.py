@@ -158,7 +158,7 @@ class PriceHistory:
 
     Attributes:
         ticker: whose prices.
-        frame: DatetimeIndex ``date``; float64 open, high, low, close, volume (schema.py).
+        frame: DatetimeIndex ``date``; float64 open, high, low, close, volume (ingestion.schema).
         source: name of the source they came from.
         currency: ISO code.
         data_hash: of ticker, dates and values; two histories are the same if and only if it is.
@@ -185,7 +185,7 @@ class PriceHistory:
         """Let every column know the days that :func:`~stockcast.evaluation.walkforward.outcomes`
         leaves out, so that none can be taken without them."""
         if self.suspect:
-            from stockcast.split_detection import SUSPECT
+            from stockcast.ingestion.split_detection import SUSPECT
 
             self.frame.attrs[SUSPECT] = [f"{day:%Y-%m-%d}" for day in self.suspect]
 
@@ -202,14 +202,14 @@ class PriceHistory:
     @property
     def has_range(self) -> bool:
         """Whether the last bars have ranges; without, only closes were used."""
-        from stockcast import bars
+        from stockcast.ingestion import bars
 
         return bool(bars.has_range(self.frame).iloc[-1])
 
     @property
     def has_volume(self) -> bool:
         """Whether the last bars have volumes."""
-        from stockcast import bars
+        from stockcast.ingestion import bars
 
         return bool(bars.has_volume(self.frame).iloc[-1])
 

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stockcast import calendars
 from stockcast.agents.state import SECTIONS
-from stockcast.companies import company_of
 from stockcast.contracts import numbers
 from stockcast.contracts.forecast import Forecast
 from stockcast.dashboard import products
 from stockcast.dashboard.products import Dossier
 from stockcast.errors import StockcastError
+from stockcast.markets import calendars
+from stockcast.markets.companies import company_of
 from stockcast.presentation import event_wording, svg_charts, tables
 from stockcast.settings import HOME, Settings
 from stockcast.workspace import Workspace

@@ -21,10 +21,10 @@ from stockcast.contracts.model_record import ModelRecord, child_name
 from stockcast.contracts.prices import SnapshotPointer
 from stockcast.contracts.report import Report
 from stockcast.errors import BadInput, StockcastError
-from stockcast.files import read_json
 from stockcast.pipeline.plans import pages, read_pipeline
 from stockcast.presentation import event_wording
 from stockcast.settings import Settings
+from stockcast.storage.files import read_json
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:

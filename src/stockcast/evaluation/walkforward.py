@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stockcast.errors import BadInput
 from stockcast.evaluation.metrics import pinball_losses
 from stockcast.evaluation.quantiles import QuantileForecasts
-from stockcast.split_detection import SUSPECT
+from stockcast.ingestion.split_detection import SUSPECT
 
 __all__ = ["losses", "outcomes", "paired_losses", "per_origin", "places", "pool_by_date"]
 

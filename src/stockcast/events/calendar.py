@@ -16,8 +16,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from stockcast import calendars
 from stockcast.contracts.event import RESULTS, Event, When
+from stockcast.markets import calendars
 
 __all__ = [
     "AHEAD",

@@ -20,10 +20,10 @@ import pandas as pd
 
 from stockcast import __version__
 from stockcast.errors import BadInput, StockcastError
-from stockcast.files import read_json, write_json
-from stockcast.locks import locked
 from stockcast.prices import yahoo
 from stockcast.settings import Settings
+from stockcast.storage.files import read_json, write_json
+from stockcast.storage.locks import locked
 from stockcast.workspace import Workspace
 
 __all__ = [

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from stockcast import calendars
 from stockcast.contracts.event import When
 from stockcast.errors import BadInput
+from stockcast.markets import calendars
 
 __all__ = ["announced", "kind", "notation", "slot", "when"]
 

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from stockcast import calendars
 from stockcast.contracts.event import EVENTS_FILE, RESULTS, Event, EventCalendar
 from stockcast.errors import BadInput
 from stockcast.events import fields
 from stockcast.events.source import without
+from stockcast.markets import calendars
 from stockcast.settings import Settings, parse_ticker
 
 __all__ = ["FileEvents"]

@@ -16,17 +16,17 @@ from typing import Any
 
 import pandas as pd
 
-from stockcast import calendars
 from stockcast.contracts.base import Product
 from stockcast.contracts.event import Event, EventCalendar
 from stockcast.errors import BadInput
 from stockcast.events import edgar, fields
 from stockcast.events.source import no_results, without
-from stockcast.files import write_json
-from stockcast.locks import locked, slot
+from stockcast.markets import calendars
 from stockcast.prices import yahoo
 from stockcast.prices.live import LiveSource
 from stockcast.settings import Settings
+from stockcast.storage.files import write_json
+from stockcast.storage.locks import locked, slot
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from stockcast.bars import completed, has_range
+from stockcast.ingestion.bars import completed, has_range
 
 __all__ = ["FEATURES", "MODEL_INPUTS", "compute", "macd", "rsi", "volatility"]
 

@@ -1,1 +1,1 @@
-"""Prices on their way in, before anything is made from them."""
+"""What is done to a frame of prices: its contract, repairs, splits, adjustment, and quarantine."""

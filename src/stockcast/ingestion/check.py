@@ -9,14 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from stockcast import calendars, prices
+from stockcast import prices
 from stockcast.contracts.check import FileReport, FolderReport, TickerReport
 from stockcast.errors import BadInput, DataFault
+from stockcast.ingestion.schema import Fault
+from stockcast.markets import calendars
 from stockcast.monitoring import quality
 from stockcast.prices import RawPrices
 from stockcast.prices.files import FileSource
 from stockcast.prices.notices import NEWER, ended
-from stockcast.schema import Fault
 from stockcast.settings import Settings
 
 __all__ = ["check_folder"]

@@ -19,8 +19,8 @@ from pydantic import ValidationError
 
 from stockcast.errors import StockcastError, Unavailable
 from stockcast.jobs.task import Kind, Task
-from stockcast.locks import locked, open_lock, take
 from stockcast.settings import Settings
+from stockcast.storage.locks import locked, open_lock, take
 from stockcast.workspace import Workspace
 
 __all__ = ["GONE", "KEPT", "LIMIT", "JobStore"]

@@ -10,12 +10,12 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from stockcast import bars as columns
 from stockcast.errors import BadInput
 from stockcast.evaluation.walkforward import outcomes
 from stockcast.features import compute
 from stockcast.features.events import event_columns
 from stockcast.features.panel import GROUPS, PANEL_INPUTS, flag_of, panel_inputs
+from stockcast.ingestion import bars as columns
 from stockcast.models.samples import Samples, Scaler, return_scale
 
 __all__ = [

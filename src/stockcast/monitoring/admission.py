@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stockcast import holds, prices
+from stockcast import prices
 from stockcast.contracts.drift import DriftReport
 from stockcast.errors import BadInput, DataFault
+from stockcast.ingestion import quarantine
+from stockcast.ingestion.revisions import corrections
 from stockcast.monitoring import documents, quality
 from stockcast.prices import PriceHistory, snapshot
-from stockcast.prices.revisions import corrections
 from stockcast.settings import Settings
 
 __all__ = ["admit", "refuse"]
@@ -29,7 +30,7 @@ def admit(settings: Settings, ticker: str) -> PriceHistory:
     except DataFault as fault:
         refuse(settings, ticker, str(fault))
         raise
-    holds.release(settings, ticker)
+    quarantine.release(settings, ticker)
     return _compared(settings, history)
 
 
@@ -46,7 +47,7 @@ def _compared(settings: Settings, history: PriceHistory) -> PriceHistory:
 
 def refuse(settings: Settings, ticker: str, reason: str) -> DriftReport:
     """Hold the ticker, and write down that its prices were refused; return the document."""
-    holds.place(settings, ticker, reason)
+    quarantine.place(settings, ticker, reason)
     document = documents.refusal(settings, ticker, reason)
     documents.save(settings, document)
     return document

@@ -12,9 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from stockcast import holds, prices
+from stockcast import prices
 from stockcast.contracts.drift import Action, DriftReport
 from stockcast.errors import DataFault, StockcastError
+from stockcast.ingestion import quarantine
 from stockcast.monitoring import admission, documents, evidently_report, ticker_check
 from stockcast.monitoring.health import CRITICAL, DEGRADED, HEALTHY
 from stockcast.monitoring.ticker_check import TickerCheck
@@ -123,10 +124,10 @@ def _hold_or_release(settings: Settings, document: DriftReport) -> DriftReport:
     """Hold forecasts of faulty data; a stored input that differs is to be ingested anew."""
     ticker = document.ticker
     if not document.stop:
-        holds.release(settings, ticker)
+        quarantine.release(settings, ticker)
         return document
     ingest = bool(document.quality.stored_otherwise)
-    holds.place(settings, ticker, document.reasons[0], ingest=ingest)
+    quarantine.place(settings, ticker, document.reasons[0], ingest=ingest)
     action = Action(kind="hold", task=f"ingest-{ticker}" if ingest else None)
     return document.model_copy(update={"action": action})
 

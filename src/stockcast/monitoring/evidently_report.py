@@ -15,7 +15,7 @@ from typing import TypedDict
 
 import pandas as pd
 
-from stockcast.files import atomic_write
+from stockcast.storage.files import atomic_write
 
 __all__ = ["METHOD", "write_page"]
 

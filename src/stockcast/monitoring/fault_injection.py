@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from stockcast.contracts.forecast import QUANTILES
-from stockcast.schema import PRICES
+from stockcast.ingestion.schema import PRICES
 
 __all__ = ["BAR_FAULTS", "biased", "shifted"]
 

@@ -1,8 +1,9 @@
 """Can the last bars be believed? What no single bar shows: stuck bars, no volume, missing days.
 
-The contract of :mod:`stockcast.schema` lets pass what real histories have, such as one day without
-volume. Here the recent past is held against the same history before it: a share that often does not
-trade may go on not trading, and a feed that never repeated a bar may not repeat three.
+The contract of :mod:`stockcast.ingestion.schema` lets pass what real histories have, such as one
+day without volume. Here the recent past is held against the same history before it: a share that
+often does not trade may go on not trading, and a feed that never repeated a bar may not repeat
+three.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stockcast import calendars, schema
 from stockcast.errors import DataFault
-from stockcast.schema import PRICES, Fault
+from stockcast.ingestion import schema
+from stockcast.ingestion.schema import PRICES, Fault
+from stockcast.markets import calendars
 
 __all__ = ["RECENT", "check_recent", "recent_faults"]
 

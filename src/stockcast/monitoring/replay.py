@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from stockcast import features, schema
+from stockcast import features
 from stockcast.contracts.forecast import QUANTILES
 from stockcast.contracts.model_record import ModelRecord
-from stockcast.covariates import covariates
 from stockcast.features import COVARIATES, MODEL_INPUTS
+from stockcast.ingestion import schema
 from stockcast.models import baselines
 from stockcast.monitoring import fault_injection, performance, quality, training_serving_skew
 from stockcast.monitoring.anomaly import WINDOW, Reference
@@ -26,6 +26,7 @@ from stockcast.monitoring.input_checks import usable_market
 from stockcast.monitoring.thresholds import Calibration, calibrate
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
+from stockcast.store.covariates import covariates
 
 __all__ = ["SESSIONS", "Replay", "replay"]
 

@@ -8,22 +8,23 @@ from typing import Literal
 
 import pandas as pd
 
-from stockcast import calendars, features
+from stockcast import features
 from stockcast.contracts.bundle import ModelDocument
 from stockcast.contracts.drift import Action, BarFault, Calibrations, DriftReport, Quality
 from stockcast.contracts.model_record import ModelRecord
-from stockcast.covariates import covariates
 from stockcast.errors import BadInput
 from stockcast.features import COVARIATES, FEATURES
+from stockcast.ingestion.schema import Fault
 from stockcast.ledger import Ledger
+from stockcast.markets import calendars
 from stockcast.models.splits import split_days
 from stockcast.monitoring import forecast_checks, quality, training_serving_skew
 from stockcast.monitoring.documents import identity, model_name
 from stockcast.monitoring.health import Finding, judge
 from stockcast.monitoring.input_checks import Inputs, look_at_inputs
 from stockcast.prices import PriceHistory, snapshot
-from stockcast.schema import Fault
 from stockcast.settings import Settings
+from stockcast.store.covariates import covariates
 from stockcast.workspace import Workspace
 
 __all__ = ["LOOK_BACK", "TickerCheck", "examine", "training_end"]

@@ -9,8 +9,8 @@ import pandas as pd
 
 from stockcast.errors import BadInput
 from stockcast.features import MODEL_INPUTS
+from stockcast.ingestion.schema import Fault
 from stockcast.monitoring.distances import FLOOR
-from stockcast.schema import Fault
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from stockcast import calendars
 from stockcast.errors import StockcastError
-from stockcast.locks import open_lock, take
+from stockcast.markets import calendars
 from stockcast.operation import notification, sessions
 from stockcast.operation.settlement import settle
 from stockcast.prices.notices import aged
 from stockcast.settings import Settings
+from stockcast.storage.locks import open_lock, take
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from stockcast import calendars
+from stockcast.markets import calendars
 from stockcast.settings import HOME, Settings
 from stockcast.workspace import Workspace
 

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from stockcast import calendars, prices
+from stockcast import prices
 from stockcast.ledger import Ledger
+from stockcast.markets import calendars
 from stockcast.settings import Settings
 
 __all__ = ["Due", "due", "latest", "reached"]

@@ -20,11 +20,11 @@ from pydantic import JsonValue
 
 import stockcast
 from stockcast.contracts.run import RunRecord, StageRecord, TaskRecord, TaskState
-from stockcast.files import keep, share
 from stockcast.pipeline.execution import failed_paths
 from stockcast.pipeline.import_graph import digest
 from stockcast.redaction import mask
 from stockcast.settings import HOME, Settings
+from stockcast.storage.files import keep, share
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:

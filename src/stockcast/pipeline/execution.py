@@ -16,13 +16,13 @@ from typing import Any
 
 import stockcast
 from stockcast.contracts.run import NotebookFailure, NotebookRecord
-from stockcast.files import atomic_write
 from stockcast.pipeline import pictures, render
 from stockcast.pipeline.kernels import Kernels
 from stockcast.pipeline.notebook import Failure, NotebookFailed, execute
 from stockcast.pipeline.plans import TaskPlan
 from stockcast.redaction import hide
 from stockcast.settings import Settings
+from stockcast.storage.files import atomic_write
 
 __all__ = ["failed_paths", "last_failure", "run"]
 

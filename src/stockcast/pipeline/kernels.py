@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypedDict
 
 from stockcast.errors import BadInput
-from stockcast.locks import open_lock, take
 from stockcast.pipeline.launcher import RUNNER
 from stockcast.settings import HOME, Settings, environment
+from stockcast.storage.locks import open_lock, take
 from stockcast.telemetry.logs import RELAY
 
 if TYPE_CHECKING:

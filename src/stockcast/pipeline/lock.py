@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stockcast.errors import StockcastError
-from stockcast.locks import open_lock, take
+from stockcast.storage.locks import open_lock, take
 
 __all__ = ["Holder", "Locked", "held", "holder"]
 

@@ -18,8 +18,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr, ValidationError
 
-from stockcast import holds
 from stockcast.errors import BadInput
+from stockcast.ingestion import quarantine
 from stockcast.redaction import mask
 from stockcast.settings import HOME, Settings
 from stockcast.workspace import Workspace
@@ -156,7 +156,7 @@ class _Values:
         if ticker is not None and key in _OF_TICKER:
             return _OF_TICKER[key](settings, ticker)
         if ticker is not None and key == "hold":
-            return holds.due(settings, self.name, ticker)
+            return quarantine.due(settings, self.name, ticker)
         if key == "tickers":
             return sorted(settings.tickers)  # reordering them changes no result
         if key not in Settings.model_fields:

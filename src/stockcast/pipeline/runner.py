@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stockcast.files import check_folder
 from stockcast.pipeline.imports import quickly
 from stockcast.pipeline.lock import held
 from stockcast.pipeline.result import RunResult
 from stockcast.pipeline.run_metrics import run_metrics
 from stockcast.redaction import mask
 from stockcast.settings import Settings
+from stockcast.storage.files import check_folder
 from stockcast.telemetry import logs
 from stockcast.workspace import Workspace
 

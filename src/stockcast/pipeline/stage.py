@@ -28,11 +28,11 @@ from ploomber.tasks import NotebookRunner
 from pydantic import JsonValue
 
 from stockcast.errors import BadInput, StockcastError
-from stockcast.files import share, write_json
 from stockcast.pipeline.changes import Reason, Recipe, differences
 from stockcast.pipeline.host import Host
 from stockcast.pipeline.integrity import file_sizes, first_damaged
 from stockcast.pipeline.plans import TaskPlan
+from stockcast.storage.files import share, write_json
 
 __all__ = ["Artefact", "Notebook", "Sidecar", "Stage"]
 

@@ -10,21 +10,21 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from stockcast import calendars
-from stockcast.bars import completed
 from stockcast.contracts.prices import Freshness, PriceHistory
 from stockcast.errors import BadInput
+from stockcast.ingestion.adjust import adjust
+from stockcast.ingestion.bars import completed
+from stockcast.ingestion.schema import Fault, check_prices, suspect_days
+from stockcast.ingestion.split_detection import SplitPolicy, Suspicion, rebased
+from stockcast.ingestion.stretch import fewest_days, last_stretch
+from stockcast.markets import calendars
 from stockcast.prices import accepted
-from stockcast.prices.adjust import adjust
 from stockcast.prices.files import FileSource
 from stockcast.prices.history import content_hash
 from stockcast.prices.live import LiveSource
 from stockcast.prices.sample import SampleSource
 from stockcast.prices.source import RawPrices, Source
-from stockcast.prices.stretch import fewest_days, last_stretch
-from stockcast.schema import Fault, check_prices, suspect_days
 from stockcast.settings import Settings, parse_ticker
-from stockcast.split_detection import SplitPolicy, Suspicion, rebased
 
 __all__ = [
     "SOURCES",
@@ -59,7 +59,7 @@ def read(settings: Settings, ticker: str, *, today: pd.Timestamp | None = None) 
 
     Raises:
         BadInput: no such ticker (the nearest is named), unreadable, or too few bars.
-        DataFault: the bars break the contract of schema.py.
+        DataFault: the bars break the contract of ingestion.schema.
         Unavailable: they had to be fetched, could not be, and those kept are too old or not there.
     """
     ticker = parse_ticker(ticker)
@@ -80,7 +80,7 @@ def checked(
 
     Raises:
         BadInput: fewer bars than a forecast needs.
-        DataFault: the bars break the contract of schema.py.
+        DataFault: the bars break the contract of ingestion.schema.
     """
     bars = completed(_used(_cut(raw.frame, settings, ticker), settings, ticker))
     policy, exchange = accepted.policy(settings, ticker), settings.market(ticker).exchange

@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from stockcast.errors import BadInput
+from stockcast.ingestion.split_detection import SplitPolicy
 from stockcast.settings import Settings, parse_accepted
-from stockcast.split_detection import SplitPolicy
 
 __all__ = ["ACCEPTED_FILE", "accepted_file", "mark", "policy"]
 

@@ -16,8 +16,8 @@ import pandas as pd
 
 from stockcast.contracts.prices import Revision
 from stockcast.errors import BadInput
-from stockcast.files import read_json, write_json, write_table
 from stockcast.settings import Settings, parse_ticker
+from stockcast.storage.files import read_json, write_json, write_table
 from stockcast.workspace import Workspace
 
 __all__ = ["Archive", "Fetches", "folder", "keep_news", "news_of"]

@@ -7,7 +7,7 @@ import hashlib
 import pandas as pd
 
 from stockcast.contracts.prices import PriceHistory
-from stockcast.schema import COLUMNS
+from stockcast.ingestion.schema import COLUMNS
 
 __all__ = ["PriceHistory", "content_hash"]
 

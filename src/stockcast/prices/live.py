@@ -14,19 +14,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from stockcast import calendars
 from stockcast.contracts.prices import Freshness
 from stockcast.errors import BadInput, DataFault, StockcastError, Unavailable
-from stockcast.files import write_json
-from stockcast.locks import locked, slot
+from stockcast.ingestion.revisions import agree, differences
+from stockcast.ingestion.schema import check_prices
+from stockcast.ingestion.stretch import fewest_days, last_stretch
+from stockcast.markets import calendars
 from stockcast.prices import accepted, yahoo
 from stockcast.prices.archive import Archive, Fetches, folder, keep_news
-from stockcast.prices.revisions import agree, differences
 from stockcast.prices.source import RawPrices
-from stockcast.prices.stretch import fewest_days, last_stretch
 from stockcast.prices.yahoo import Quotes, YahooFault
-from stockcast.schema import check_prices
 from stockcast.settings import Settings
+from stockcast.storage.files import write_json
+from stockcast.storage.locks import locked, slot
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 
@@ -128,7 +128,7 @@ class LiveSource:
 
         Raises:
             YahooFault: there is nothing usable.
-            DataFault: what came breaks the contract of schema.py.
+            DataFault: what came breaks the contract of ingestion.schema.
         """
         start = pd.Timestamp(self._settings.start)
         if kept is not None and kept.start <= start and not self._is_due(ticker, kept, session):

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from stockcast import calendars
 from stockcast.contracts.prices import Revisions, SnapshotPointer
 from stockcast.errors import BadInput
+from stockcast.markets import calendars
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 

@@ -14,11 +14,11 @@ import pandas as pd
 
 from stockcast.contracts.prices import Asked, PriceHistory, SnapshotPointer, repaired
 from stockcast.errors import BadInput
-from stockcast.files import write_table
+from stockcast.ingestion.schema import COLUMNS
+from stockcast.ingestion.split_detection import SUSPECT
 from stockcast.prices.history import content_hash
-from stockcast.schema import COLUMNS
 from stockcast.settings import Settings
-from stockcast.split_detection import SUSPECT
+from stockcast.storage.files import write_table
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from stockcast.contracts.prices import Repair
 from stockcast.errors import BadInput, DataFault
+from stockcast.ingestion.repairs import mend, repair
 from stockcast.prices import values
 from stockcast.prices.headings import flat_field
-from stockcast.prices.repairs import mend, repair
 from stockcast.prices.sheets import Sheet, read_sheet
 from stockcast.prices.spellings import FIELDS, SPELLINGS, roles, ticker_of, vendor
 

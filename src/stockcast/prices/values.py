@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stockcast import calendars
 from stockcast.errors import BadInput
+from stockcast.markets import calendars
 from stockcast.prices.spellings import MISSING, MONTHS, UNITS
 
 __all__ = ["DateOrder", "DecimalMark", "date_order", "days", "decimal_mark", "floats", "missing"]

@@ -10,8 +10,8 @@ from stockcast.contracts.bundle import ModelDocument
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.run import RunRecord, TaskRecord
 from stockcast.errors import BadInput
-from stockcast.files import read_json
 from stockcast.settings import Settings
+from stockcast.storage.files import read_json
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:

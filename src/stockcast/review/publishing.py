@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stockcast.errors import BadInput
-from stockcast.files import share, write_text
 from stockcast.review import pages
 from stockcast.review.comparison import Comparison, compare
 from stockcast.review.history import Earlier, Run, load, recent
 from stockcast.review.judging import METRICS, Metric
 from stockcast.settings import Settings
+from stockcast.storage.files import share, write_text
 from stockcast.workspace import Workspace
 
 __all__ = ["publish", "publish_comparison"]

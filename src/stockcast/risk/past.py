@@ -10,12 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stockcast import features
-from stockcast.basis import Basis
 from stockcast.contracts.risk import Backtest, TailTest
-from stockcast.covariates import covariates
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes, places
+from stockcast.forecasting.basis import Basis
 from stockcast.models.assessment import walk_baseline
 from stockcast.models.bundle import load_bundle
 from stockcast.models.calibration import near_events
@@ -26,6 +25,7 @@ from stockcast.prices import snapshot
 from stockcast.risk import backtest
 from stockcast.risk.tail_tests import FEWEST, tail_tests
 from stockcast.settings import Settings
+from stockcast.store.covariates import covariates
 
 __all__ = ["Past", "run", "test_period"]
 

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from stockcast.errors import BadInput
-from stockcast.files import atomic_write
-from stockcast.locks import locked
 from stockcast.settings import HOME, Settings
+from stockcast.storage.files import atomic_write
+from stockcast.storage.locks import locked
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:

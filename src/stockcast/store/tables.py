@@ -12,12 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from stockcast import bars
 from stockcast.errors import BadInput
 from stockcast.features import COVARIATES
 from stockcast.features import bars as formulas
-from stockcast.files import write_table
+from stockcast.ingestion import bars
 from stockcast.settings import Settings
+from stockcast.storage.files import write_table
 from stockcast.store.log import COLUMNS, recompute
 from stockcast.workspace import Workspace
 

@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol
 
 from tqdm import tqdm
 
-from stockcast.files import write_text
 from stockcast.settings import Settings, load_settings
+from stockcast.storage.files import write_text
 from stockcast.workspace import Workspace
 
 __all__ = ["Epochs", "by_strategy", "epochs", "folder", "read"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stockcast.locks import locked
 from stockcast.settings import Settings
+from stockcast.storage.locks import locked
 from stockcast.tracking.runs import log_files, plain
 from stockcast.tracking.store import Store, code_of, failures, using
 from stockcast.workspace import Workspace

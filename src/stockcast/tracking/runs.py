@@ -15,9 +15,9 @@ from typing import IO, Any, Protocol
 
 from pydantic import SecretBytes, SecretStr
 
-from stockcast.files import share
 from stockcast.redaction import mask
 from stockcast.settings import Settings
+from stockcast.storage.files import share
 from stockcast.tracking.store import Store, using
 
 __all__ = [

@@ -17,9 +17,9 @@ from typing import Any
 from stockcast.deadline import within
 from stockcast.errors import StockcastError, Unavailable
 from stockcast.lazy import without
-from stockcast.locks import locked
 from stockcast.redaction import mask
 from stockcast.settings import Settings
+from stockcast.storage.locks import locked
 from stockcast.tracking import dagshub
 from stockcast.workspace import Workspace
 

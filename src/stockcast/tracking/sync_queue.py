@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from stockcast.errors import Unavailable
-from stockcast.locks import locked
 from stockcast.redaction import mask
 from stockcast.settings import Settings
+from stockcast.storage.locks import locked
 from stockcast.tracking.run_export import SENT, ended, export_run, import_run
 from stockcast.tracking.store import Store, brief, failures, local, remote_uri, server
 from stockcast.workspace import Workspace

@@ -7,12 +7,12 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from stockcast import calendars
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.prices import SnapshotPointer
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.forecasting import price_fan
 from stockcast.ledger import Ledger
+from stockcast.markets import calendars
 from stockcast.monitoring import admission
 from stockcast.settings import Settings
 from stockcast.telemetry import metrics

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from stockcast.errors import BadInput, StockcastError, Unavailable
-from stockcast.files import atomic_write
 from stockcast.redaction import mask
+from stockcast.storage.files import atomic_write
 
 __all__ = ["Files", "SharedStore", "covered", "moved"]
 

@@ -20,7 +20,6 @@ from stockcast.agents import news
 from stockcast.contracts.base import replaced
 from stockcast.errors import BadInput, Unavailable
 from stockcast.events.files import FileEvents
-from stockcast.files import write_text
 from stockcast.pipeline.cluster import records
 from stockcast.pipeline.cluster.files import Files, SharedStore, covered, moved
 from stockcast.pipeline.execution import failed_paths
@@ -28,6 +27,7 @@ from stockcast.pipeline.plans import TaskPlan
 from stockcast.prices import accepted
 from stockcast.prices.files import FileSource
 from stockcast.settings import Settings
+from stockcast.storage.files import write_text
 from stockcast.workspace import Workspace
 
 __all__ = ["Staging", "stage_in", "stage_out"]

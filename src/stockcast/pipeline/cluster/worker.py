@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from stockcast.errors import BadInput, StockcastError
-from stockcast.locks import open_lock, take
 from stockcast.pipeline.cluster import scheduler
 from stockcast.pipeline.cluster.files import Files, SharedStore, moved
 from stockcast.pipeline.cluster.identity import difference, identity
@@ -28,6 +27,7 @@ from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.plans import TaskPlan
 from stockcast.pipeline.provisioner import ForkPool
 from stockcast.settings import HOME, Settings, load_settings
+from stockcast.storage.locks import open_lock, take
 
 __all__ = ["introduce", "leave", "perform"]
 

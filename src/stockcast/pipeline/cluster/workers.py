@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stockcast.contracts.run import FailureRecord
-from stockcast.files import write_text
 from stockcast.pipeline.cluster import worker
 from stockcast.pipeline.cluster.identity import difference, identity
 from stockcast.pipeline.cluster.scheduler import Lost, connect
@@ -23,6 +22,7 @@ from stockcast.pipeline.kernels import Stopped
 from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.plans import TaskPlan
 from stockcast.settings import HOME, Settings, is_secret
+from stockcast.storage.files import write_text
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -33,8 +33,8 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from stockcast.errors import BadInput
-from stockcast.files import atomic_write
 from stockcast.settings import Settings, load_settings
+from stockcast.storage.files import atomic_write
 from stockcast.telemetry.metrics.catalogue import (
     CATALOGUE,
     MACHINE,

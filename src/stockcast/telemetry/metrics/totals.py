@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from stockcast.errors import StockcastError
 from stockcast.settings import Settings
-from stockcast.sqlite import keep_log
+from stockcast.storage.sqlite import keep_log
 from stockcast.workspace import Workspace
 
 __all__ = ["Key", "Totals", "totals_of"]

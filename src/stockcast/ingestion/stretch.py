@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from stockcast import calendars
 from stockcast.contracts.prices import Repair
-from stockcast.schema import CLOSED_SHARE, LONGEST_GAP, MISSING_SHARE
+from stockcast.ingestion.schema import CLOSED_SHARE, LONGEST_GAP, MISSING_SHARE
+from stockcast.markets import calendars
 from stockcast.settings import Settings
 
 __all__ = ["fewest_days", "last_stretch"]

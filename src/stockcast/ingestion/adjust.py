@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stockcast.schema import COLUMNS, PRICES
+from stockcast.ingestion.schema import COLUMNS, PRICES
 
 __all__ = ["adjust", "split_ratios"]
 

@@ -1,7 +1,7 @@
 """What is put right in a file's bars before they are checked, each thing under a stated rule.
 
 Nothing here looks ahead: a value that is missing is made from its own day and the days before.
-What no rule covers is left as it is, for the checks of :mod:`stockcast.schema` to refuse.
+What no rule covers is left as it is, for the checks of :mod:`stockcast.ingestion.schema` to refuse.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from stockcast import calendars
 from stockcast.contracts.prices import Repair
-from stockcast.schema import PRICES
+from stockcast.ingestion.schema import PRICES
+from stockcast.markets import calendars
 
 __all__ = ["RULES", "mend", "repair"]
 

@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from stockcast.sqlite import keep_log
+from stockcast.storage.sqlite import keep_log
 
 OPENERS = 4
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stockcast.ingestion.split_detection import RATIOS, Suspicion, rebased, suspicions
 from stockcast.prices.sample import SampleSource
-from stockcast.split_detection import RATIOS, Suspicion, rebased, suspicions
 
 TICKERS = ("AAPL", "FB", "GOOG", "IBM", "MSFT", "^GSPC")
 PRICES = ["open", "high", "low", "close"]

@@ -8,9 +8,9 @@ from typing import Any
 import exchange_calendars
 import pytest
 
-from stockcast import calendars
 from stockcast.errors import BadInput
-from stockcast.markets import TABLE, Market, currency_code, find
+from stockcast.markets import calendars
+from stockcast.markets.suffixes import TABLE, Market, currency_code, find
 from stockcast.settings import Settings, load_settings
 
 NEW_YORK = Market("XNYS", "USD")

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast import calendars, events, features, prices, store
-from stockcast.covariates import covariates
+from stockcast import events, features, prices, store
 from stockcast.features.panel import GROUPS, PANEL_INPUTS, flag_of
+from stockcast.markets import calendars
 from stockcast.settings import load_settings
+from stockcast.store.covariates import covariates
 from tests.models.panels import stock_bars
 from tests.workshop import Workshop
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from stockcast import calendars
 from stockcast.errors import BadInput
+from stockcast.markets import calendars
 
 
 def days(*texts: str) -> list[pd.Timestamp]:

@@ -4,7 +4,7 @@ The frame: a DatetimeIndex named ``date`` (naive midnights, sorted, unique, trad
 exchange), float64 columns ``open high low close volume`` on one basis. A frame as it was read may
 also carry ``adj_close``; unadjusted splits and changes of unit are then looked for there, since
 the vendor has accounted for what it knows of. It may lack every column but ``close``:
-:mod:`stockcast.bars` says what stands for the others.
+:mod:`stockcast.ingestion.bars` says what stands for the others.
 
 Faults come in two severities. ``stop``: nothing computed from the frame would mean anything.
 ``note``: real histories have it and everything still works; it is reported and let pass.
@@ -20,10 +20,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from stockcast import calendars
-from stockcast.bars import COLUMNS, PRICES, completed
 from stockcast.errors import DataFault
-from stockcast.split_detection import DEFAULT, SplitPolicy, Suspicion, suspicions
+from stockcast.ingestion.bars import COLUMNS, PRICES, completed
+from stockcast.ingestion.split_detection import DEFAULT, SplitPolicy, Suspicion, suspicions
+from stockcast.markets import calendars
 
 __all__ = ["COLUMNS", "PRICES", "Fault", "check_prices", "faults", "split_faults", "suspect_days"]
 

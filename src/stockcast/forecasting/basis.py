@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stockcast import events, holds, prices
+from stockcast import events, prices
 from stockcast.contracts.event import EventCalendar
 from stockcast.contracts.model_record import PARENT, ModelRecord, child_name
 from stockcast.contracts.prices import SnapshotPointer
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation.quantiles import LEVELS
+from stockcast.ingestion import quarantine
 from stockcast.prices import snapshot
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
@@ -55,7 +56,7 @@ class Basis:
         """
         workspace = Workspace.of(settings)
         name = PARENT if from_parent(settings, ticker) else child_name(ticker)
-        holds.require_none(settings, ticker)
+        quarantine.require_none(settings, ticker)
         exchange = settings.market(ticker).exchange
         record = _known(lambda: workspace.read_record(name), ticker)
         pointer = snapshot.in_use(settings, ticker)

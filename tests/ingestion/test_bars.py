@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast.bars import COLUMNS, completed, has_range, has_volume
+from stockcast.ingestion.bars import COLUMNS, completed, has_range, has_volume
 
 DAYS = pd.bdate_range("2020-01-01", periods=50, name="date")
 CLOSE = pd.Series(np.linspace(10, 20, 50), DAYS)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from stockcast.contracts.prices import repaired
-from stockcast.prices.repairs import mend
+from stockcast.ingestion.repairs import mend
 
 Damage = Callable[[pd.DataFrame], pd.DataFrame]
 

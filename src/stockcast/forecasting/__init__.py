@@ -10,9 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stockcast import features
-from stockcast.basis import Basis, NoModel, from_parent
-from stockcast.basis import files as basis_files
-from stockcast.calendars import next_sessions
 from stockcast.contracts.event import EventCalendar
 from stockcast.contracts.forecast import (
     QUANTILE_NAMES,
@@ -27,6 +24,9 @@ from stockcast.contracts.model_record import ModelRecord
 from stockcast.evaluation.fan import price_fan
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.events import calendar as answers
+from stockcast.forecasting.basis import Basis, NoModel, from_parent
+from stockcast.forecasting.basis import files as basis_files
+from stockcast.markets.calendars import next_sessions
 from stockcast.models.serving import Serving
 from stockcast.settings import Settings
 from stockcast.telemetry import metrics

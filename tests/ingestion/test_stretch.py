@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast.calendars import sessions
-from stockcast.prices.stretch import last_stretch
-from stockcast.schema import LONGEST_GAP
+from stockcast.ingestion.schema import LONGEST_GAP
+from stockcast.ingestion.stretch import last_stretch
+from stockcast.markets.calendars import sessions
 
 TODAY = pd.Timestamp("2018-12-31")
 DAYS = sessions("XNYS", "2014-01-02", TODAY)

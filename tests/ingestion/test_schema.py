@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from stockcast.errors import DataFault
-from stockcast.prices.adjust import adjust
+from stockcast.ingestion.adjust import adjust
+from stockcast.ingestion.schema import Fault, check_prices, faults
+from stockcast.ingestion.split_detection import SplitPolicy
 from stockcast.prices.sample import SampleSource
-from stockcast.schema import Fault, check_prices, faults
-from stockcast.split_detection import SplitPolicy
 
 TODAY = pd.Timestamp("2013-03-01")
 DAY = pd.Timestamp("2012-06-01")  # a Friday

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stockcast.prices.adjust import adjust, split_ratios
+from stockcast.ingestion.adjust import adjust, split_ratios
+from stockcast.ingestion.schema import PRICES
 from stockcast.prices.sample import SampleSource
-from stockcast.schema import PRICES
 
 STOCKS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from stockcast.errors import BadInput
-from stockcast.files import check_folder, share, write_json, write_parquet, write_text
+from stockcast.storage.files import check_folder, share, write_json, write_parquet, write_text
 
 
 @pytest.fixture(params=[0o077, 0o027, 0o022, 0o002])

@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stockcast import bars, calendars, events
+from stockcast import events
 from stockcast.contracts.prices import PriceHistory
 from stockcast.events import calendar
 from stockcast.features.events import EVENT_HORIZON
 from stockcast.features.market import as_of_close
 from stockcast.features.panel import panel_inputs
+from stockcast.ingestion import bars
+from stockcast.markets import calendars
 from stockcast.settings import Settings
 from stockcast.store import as_known
 

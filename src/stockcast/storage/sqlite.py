@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from stockcast.locks import locked
+from stockcast.storage.locks import locked
 
 __all__ = ["keep_log"]
 

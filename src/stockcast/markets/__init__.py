@@ -1,0 +1,1 @@
+"""Exchanges and their sessions, currencies, suffixes of tickers, and names of companies."""

@@ -1,0 +1,1 @@
+"""Files that are written whole, documents, tables, locks and databases on disk."""
