@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import FastAPI
+from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
 from stockcast import __version__
 from stockcast.api import error_handlers, openapi
@@ -15,10 +17,11 @@ from stockcast.api.access import Access
 from stockcast.api.cached_answers import CachedAnswers
 from stockcast.api.request_bodies import LARGEST, RequestBodies
 from stockcast.api.request_metrics import RequestMetrics
-from stockcast.api.routes import forecasts, monitor, system, training
+from stockcast.api.routes import forecasts, monitor, risk, system, training
 from stockcast.api.schemas import Problem, Responses
 from stockcast.api.service import Service
 from stockcast.api.trusted_hosts import TrustedHosts
+from stockcast.mcp import over_http
 from stockcast.settings import Settings, load_settings
 from stockcast.telemetry import logs
 
@@ -52,18 +55,21 @@ def create_worker() -> FastAPI:
 def create_app(settings: Settings) -> FastAPI:
     """Return the application of one worker."""
     service = Service(settings)
+    assistants = over_http(settings)
     app = FastAPI(
         title="stockcast",
         version=__version__,
         description="Calibrated forecasts of daily prices that say how good they have been.",
-        lifespan=_lifespan(service),
+        lifespan=_lifespan(service, assistants),
         responses=_ALWAYS,
         docs_url=None,
         redoc_url=None,
         telemetry=_NO_TELEMETRY,
     )
-    for part in (system, forecasts, training, monitor):
+    for part in (system, forecasts, risk, training, monitor):
         app.include_router(part.router(service))
+    # by POST alone: no stream is kept open
+    app.router.routes.append(Route("/mcp", StreamableHTTPASGIApp(assistants), methods=["POST"]))
     error_handlers.install(app, service.settings)
     openapi.install(app)
     # the last one added comes first
@@ -83,11 +89,12 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _lifespan(service: Service) -> Any:
+def _lifespan(service: Service, assistants: StreamableHTTPSessionManager) -> Any:
     @contextlib.asynccontextmanager
     async def live(_: FastAPI) -> AsyncIterator[None]:
-        await service.start()
-        yield
-        await service.stop()
+        async with assistants.run():
+            await service.start()
+            yield
+            await service.stop()
 
     return live

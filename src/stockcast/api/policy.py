@@ -51,6 +51,9 @@ POLICIES = {
     "predict-parent": Policy(limit="forecasts"),
     "predict-child": Policy(limit="forecasts"),
     "analyze": Policy(limit="forecasts"),
+    "risk": Policy(limit="forecasts"),
+    "portfolio": Policy(limit="forecasts"),
+    "mcp": Policy("read"),
     # a check may hold a ticker's forecasts
     "monitor": Policy("train", "forecasts", open_to_read=True),
     "train-parent": Policy("train", "trainings"),

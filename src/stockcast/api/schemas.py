@@ -25,6 +25,7 @@ __all__ = [
     "NotMade",
     "Output",
     "Outputs",
+    "PortfolioRequest",
     "Problem",
     "Removed",
     "ReportAnswer",
@@ -54,6 +55,17 @@ class TickerRequest(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"ticker": "AAPL"}]})
 
     ticker: Ticker
+
+
+class PortfolioRequest(BaseModel):
+    """Which stocks, with which shares of the capital; equal ones where none are given."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"tickers": ["AAPL"], "weights": [1.0]}]}
+    )
+
+    tickers: list[Ticker] = Field(min_length=1, max_length=50)
+    weights: list[float] = Field(default=[], max_length=50)
 
 
 class Problem(BaseModel):

@@ -8,12 +8,76 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stockcast.cli.app import AsJson, Overrides, Profile, Tickers, app, settings_for
+from stockcast.cli.forecasts import Ticker, current_forecast
 from stockcast.cli.output import console, print_json, results_only, table
 
 if TYPE_CHECKING:
-    from stockcast.contracts.risk import Backtest, Judgement, Portfolio, TailTest
+    from rich.table import Table
+
+    from stockcast.contracts.risk import (
+        Backtest,
+        Judgement,
+        LiveTails,
+        Portfolio,
+        PositionRisk,
+        TailTest,
+    )
 
 __all__: list[str] = []
+
+TAILS_HEAD = (
+    *("ticker", "forecasts", "level>", "breaches>", "Kupiec>", "independent>", "both>"),
+    *("shortfall>", "light"),
+)
+
+
+@app.command()
+def risk(
+    ticker: Ticker,
+    position: Annotated[float, typer.Option(help="Capital in it, in its currency.")] = 10_000.0,
+    horizon: Annotated[int | None, typer.Option(help="Days ahead (default: all).")] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Test the tails of the forecasts in the ledger instead.")
+    ] = False,
+    profile: Profile = None,
+    assignments: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a position in one stock may lose, or whether the ledger's forecasts of it held."""
+    from stockcast.risk.position import live_tails, position_risk
+    from stockcast.settings import parse_ticker
+
+    settings, ticker = settings_for(profile, assignments), parse_ticker(ticker)
+    with results_only():
+        tails = live_tails(settings, ticker) if live else None
+        losses = (
+            None if live else position_risk(current_forecast(settings, ticker), position, horizon)
+        )
+    if as_json:
+        print_json(tails or losses)
+    elif tails:
+        _show_live(tails)
+    elif losses:
+        _show_position(losses)
+
+
+def _show_position(found: PositionRisk) -> None:
+    page = console()
+    page.print(
+        f"{found.position:,.0f} {found.currency} in {found.ticker} at the close of {found.as_of}; "
+        f"volatility {found.volatility_annual:.0%} a year."
+    )
+    page.print(_losses_table(found, ",.0f"))
+
+
+def _show_live(found: LiveTails) -> None:
+    page = console()
+    if found.tests:
+        page.print(table(TAILS_HEAD, [_tail(each) for each in found.tests]))
+    for level, days in found.breaches.items():
+        told = ", ".join(map(str, days)) or "none"
+        page.print(f"Breaches of {level} in {found.n} days: {told}.", soft_wrap=True)
+    page.print(found.verdict, soft_wrap=True)
 
 
 @app.command()
@@ -94,8 +158,7 @@ def _show_backtest(found: Backtest) -> None:
             )
     for edge in found.edges:
         page.print(edge.verdict, soft_wrap=True)
-    headings = ["ticker", "forecasts", "level>", "breaches>", "Kupiec>", "independent>", "both>"]
-    page.print(table([*headings, "shortfall>", "light"], [_tail(each) for each in found.tails]))
+    page.print(table(TAILS_HEAD, [_tail(each) for each in found.tails]))
     for ticker, why in found.skipped.items():
         page.print(f"{ticker} is left out: {why}", markup=False, soft_wrap=True)
 
@@ -137,13 +200,7 @@ def _show_portfolio(found: Portfolio) -> None:
         f"What may be lost from the close of {found.as_of}, of {found.scenarios} scenarios; "
         f"volatility {found.volatility_annual:.0%} a year."
     )
-    levels = ("p95", "p975", "p99")
-    rows = [
-        [str(risk.date), *(f"{getattr(each, p):.2%}" for each in (risk, beyond) for p in levels)]
-        for risk, beyond in zip(found.value_at_risk, found.expected_shortfall, strict=True)
-    ]
-    names = [f"{what} {share}>" for what in ("VaR", "ES") for share in ("95%", "97.5%", "99%")]
-    page.print(table(["by", *names], rows))
+    page.print(_losses_table(found, ".2%"))
     holdings = [
         [each.ticker, f"{each.weight:.1%}", f"{each.share:.1%}", f"{each.alone:.2%}",
          ", ".join(each.events)]
@@ -157,6 +214,16 @@ def _show_portfolio(found: Portfolio) -> None:
             soft_wrap=True,
         )
     page.print(f"Holding them together takes {found.diversified:.0%} off their shortfalls.")
+
+
+def _losses_table(found: Portfolio | PositionRisk, form: str) -> Table:
+    levels = ("p95", "p975", "p99")
+    rows = [
+        [str(at.date), *(f"{getattr(each, p):{form}}" for each in (at, beyond) for p in levels)]
+        for at, beyond in zip(found.value_at_risk, found.expected_shortfall, strict=True)
+    ]
+    names = [f"{what} {share}>" for what in ("VaR", "ES") for share in ("95%", "97.5%", "99%")]
+    return table(["by", *names], rows)
 
 
 def _tail(test: TailTest) -> list[str]:

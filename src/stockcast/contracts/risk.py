@@ -15,8 +15,10 @@ __all__ = [
     "Holding",
     "Judgement",
     "Light",
+    "LiveTails",
     "Portfolio",
     "PortfolioDay",
+    "PositionRisk",
     "TailTest",
 ]
 
@@ -56,6 +58,44 @@ class TailTest(Contract):
     severity_p: float
     shortfall_p: float
     light: Light
+
+
+class PositionRisk(Contract):
+    """What a position in one stock may lose, by day ahead.
+
+    Attributes:
+        position: the capital in it, in ``currency``.
+        value_at_risk: the loss in ``currency`` that is exceeded with the remaining probability.
+        expected_shortfall: the mean loss in ``currency`` beyond it.
+        volatility_annual: standard deviation of log-returns over a year.
+    """
+
+    ticker: str
+    as_of: dt.date
+    currency: str
+    position: float
+    value_at_risk: tuple[TailRisk, ...]
+    expected_shortfall: tuple[TailRisk, ...]
+    volatility_annual: float
+
+
+class LiveTails(Contract):
+    """Whether the next day's tails of one stock held, by the ledger alone.
+
+    Attributes:
+        n: next-day forecasts whose outcome is known.
+        breaches: days below the quantile, by its level in percent.
+        tests: one a level; none while there are too few outcomes.
+        verdict: a sentence.
+    """
+
+    ticker: str
+    n: int
+    first: dt.date | None
+    last: dt.date | None
+    breaches: dict[str, tuple[dt.date, ...]]
+    tests: tuple[TailTest, ...]
+    verdict: str
 
 
 class Judgement(Contract):

@@ -1,7 +1,8 @@
 """What other people's assistants may ask, by the Model Context Protocol: read-only.
 
-Every answer is a product as it lies in the workspace, typed by its contract. Nothing that can be
-called here trains, computes a forecast or removes anything.
+By stdio, or by HTTP as a part of the service. Every answer is a product as it lies in the
+workspace, typed by its contract. Nothing that can be called here trains, computes a forecast or
+removes anything.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any, TypeVar
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
 
 from stockcast import __version__
@@ -22,7 +25,7 @@ from stockcast.errors import BadInput, StockcastError
 from stockcast.settings import Settings, parse_ticker
 from stockcast.workspace import Workspace
 
-__all__ = ["server"]
+__all__ = ["over_http", "server"]
 
 INSTRUCTIONS = (
     "Calibrated forecasts of stock prices over the next trading days. Quantiles are prices; a "
@@ -30,6 +33,17 @@ INSTRUCTIONS = (
 )
 Asked = TypeVar("Asked", bound=Callable[..., Any])
 READS = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+
+
+def over_http(settings: Settings) -> StreamableHTTPSessionManager:
+    """What answers by HTTP. No session is kept, so that any worker may answer any request.
+
+    Hosts, origins and keys are looked at by the service that it is part of.
+    """
+    made = server(settings)
+    behind = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    made.streamable_http_app(stateless_http=True, json_response=True, transport_security=behind)
+    return made.session_manager
 
 
 def server(settings: Settings) -> MCPServer[Any]:

@@ -28,7 +28,7 @@ from stockcast.prices import snapshot
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["portfolio", "ranks", "simulated", "weights_of"]
+__all__ = ["joint", "portfolio", "ranks", "simulated", "weights_of"]
 
 #: Scenarios taken at most, the last ones; and fewer are too few.
 MOST, FEWEST = 2000, 100
@@ -72,8 +72,22 @@ def portfolio(settings: Settings, tickers: Sequence[str], weights: Sequence[floa
     Raises:
         BadInput: the weights do not add up, a ticker has no forecast, or they do not go together.
     """
-    shares = weights_of(tickers, weights)
-    stocks = [_stock(settings, ticker) for ticker in tickers]
+    weights_of(tickers, weights)  # before anything is read
+    workspace = Workspace.of(settings)
+    forecasts = [workspace.read_forecast(ticker) for ticker in tickers]
+    known = [forecast for forecast in forecasts if forecast is not None]
+    if len(known) < len(tickers):
+        ticker = tickers[forecasts.index(None)]
+        raise BadInput(
+            f"Expected a forecast of {ticker}, there is none; `stockcast run -t {ticker}` makes it."
+        )
+    return joint(settings, known, weights)
+
+
+def joint(settings: Settings, forecasts: Sequence[Forecast], weights: Sequence[float]) -> Portfolio:
+    """:func:`portfolio` of these ``forecasts``; errors as there."""
+    shares = weights_of([forecast.ticker for forecast in forecasts], weights)
+    stocks = [_stock(settings, forecast) for forecast in forecasts]
     _require_alike(settings, stocks)
     growth, lent = simulated(stocks)
     whole = growth @ shares  # (s, horizon)
@@ -175,13 +189,8 @@ def scaled_returns(bars: pd.DataFrame, horizon: int) -> pd.DataFrame:
     return pd.DataFrame({h: (log.shift(-h) - log) / (sigma * np.sqrt(h)) for h in steps})
 
 
-def _stock(settings: Settings, ticker: str) -> Stock:
-    workspace = Workspace.of(settings)
-    forecast = workspace.read_forecast(ticker)
-    if forecast is None:
-        raise BadInput(
-            f"Expected a forecast of {ticker}, there is none; `stockcast run -t {ticker}` makes it."
-        )
+def _stock(settings: Settings, forecast: Forecast) -> Stock:
+    workspace, ticker = Workspace.of(settings), forecast.ticker
     own = workspace.read_record(child_name(ticker)) or workspace.read_record(PARENT)
     history = snapshot.kept(workspace.snapshot(ticker, forecast.data_hash))
     scaled = scaled_returns(history.frame, len(forecast.days))

@@ -24,6 +24,8 @@ _CONFIRM: Responses = {
 _UNREADY: Responses = {503: {"model": Health, "description": "It cannot forecast."}}
 _ENDPOINTS = {
     "forecasts": "POST /predict-child, /predict-parent, /analyze",
+    "risk": "GET /risk/{ticker}; POST /portfolio",
+    "assistants": "POST /mcp",
     "training": "POST /train-child, /train-parent; GET /status/{task_id}",
     "monitoring": "POST /monitor/{ticker}, /monitor/parent; GET /monitor/{ticker}/drift, …/eval",
     "system": "GET /health, /ready, /metrics, /outputs; DELETE /system/reset",
