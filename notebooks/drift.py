@@ -7,11 +7,10 @@
 # %%
 from pathlib import Path
 
-from stockcast.ingestion import quarantine
 from stockcast.monitoring.checks import conclude, page_if_ill
 from stockcast.monitoring.ticker_check import examine
 from stockcast.presentation import plots, tables
-from stockcast.prices import snapshot
+from stockcast.prices import quarantine, snapshot
 from stockcast.settings import load_settings
 
 # %% tags=["parameters"]

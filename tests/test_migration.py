@@ -18,10 +18,10 @@ from stockcast.contracts.forecast import QUANTILES, TAILS
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.doctor import CHECKS, examine
 from stockcast.evaluation.quantiles import LEVELS
-from stockcast.forecasting.basis import Basis, NoModel
 from stockcast.ledger import Ledger
 from stockcast.ledger_tables import FORECASTS, additions
 from stockcast.models import serving
+from stockcast.models.basis import Basis, NoModel
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests.api.servers import furnish

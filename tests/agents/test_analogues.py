@@ -10,8 +10,8 @@ import pytest
 
 from stockcast.agents import analogues, times_like_these
 from stockcast.agents.inputs import measured
+from stockcast.ingestion.history import PriceHistory, content_hash
 from stockcast.prices import snapshot
-from stockcast.prices.history import PriceHistory, content_hash
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests.agents import worlds

@@ -16,10 +16,10 @@ from stockcast.agents.report import document_of, start_of
 from stockcast.contracts.drift import Health
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.report import Report
+from stockcast.ingestion.history import PriceHistory, content_hash
 from stockcast.ledger import Ledger
 from stockcast.markets.calendars import next_sessions, sessions
 from stockcast.prices import snapshot
-from stockcast.prices.history import PriceHistory, content_hash
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests.drift import drift_report

@@ -14,8 +14,8 @@ from stockcast import cache, forecasting
 from stockcast.api.schemas import Answer
 from stockcast.contracts.model_record import child_name
 from stockcast.errors import StockcastError
-from stockcast.forecasting.basis import Basis
 from stockcast.ledger import Ledger
+from stockcast.models.basis import Basis
 from stockcast.prices import snapshot
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace

@@ -15,6 +15,7 @@ import torch
 
 from stockcast import tracking
 from stockcast.contracts.model_record import ModelRecord
+from stockcast.ingestion.history import PriceHistory, content_hash
 from stockcast.models import publishing
 from stockcast.models.assessment import Assessment, assess, walk_baselines
 from stockcast.models.bundle import Bundle, load_bundle, make_bundle
@@ -23,7 +24,6 @@ from stockcast.models.notices import notices
 from stockcast.models.panel_inference import walk_panel
 from stockcast.models.panel_training import FittedPanel
 from stockcast.models.splits import Split
-from stockcast.prices.history import PriceHistory, content_hash
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace
 from tests.models.worlds import SMALL, bars, fitted, samples_of, split_of

@@ -12,9 +12,8 @@ import pytest
 from stockcast import prices
 from stockcast.errors import BadInput, DataFault
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.ingestion import quarantine
 from stockcast.monitoring.admission import admit
-from stockcast.prices import snapshot
+from stockcast.prices import quarantine, snapshot
 from stockcast.prices.sample import SampleSource
 from stockcast.settings import Settings, load_settings
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from stockcast import prices
 from stockcast.errors import BadInput
+from stockcast.ingestion.history import content_hash
 from stockcast.ingestion.schema import COLUMNS
 from stockcast.prices import PriceHistory, snapshot
-from stockcast.prices.history import content_hash
 from stockcast.prices.sample import SampleSource
 from stockcast.settings import Settings
 from tests.documents import read, rewrite

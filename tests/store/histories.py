@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stockcast.features import compute
-from stockcast.prices.history import PriceHistory, content_hash
+from stockcast.ingestion.history import PriceHistory, content_hash
 from stockcast.settings import Settings
 from stockcast.store import Published, publish
 

@@ -32,7 +32,7 @@ def check(
     as_json: AsJson = False,
 ) -> int:
     """Judge a folder of price files, without training: layout, span, repairs, verdict, remedy."""
-    from stockcast.ingestion.check import check_folder
+    from stockcast.prices.check import check_folder
 
     given = [*(assignments or ()), "source=files", f"prices_dir={folder}"]
     settings = settings_for(profile or "files", given)

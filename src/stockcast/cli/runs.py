@@ -106,7 +106,7 @@ def _forecasts(settings: Settings, result: RunResult) -> list[Forecast]:
     A ticker whose tasks failed may still have the forecast of an earlier run, which would look
     like one of this run's.
     """
-    from stockcast.ingestion import quarantine
+    from stockcast.prices import quarantine
     from stockcast.workspace import Workspace
 
     undone = result.failed.keys() | result.blocked.keys()
@@ -142,7 +142,7 @@ def _run_document(result: RunResult, forecasts: Sequence[Forecast]) -> dict[str,
 
 def show_forecasts(settings: Settings, forecasts: Sequence[Forecast]) -> None:
     """Print the table of a run, and name the tickers that have no forecast."""
-    from stockcast.ingestion import quarantine
+    from stockcast.prices import quarantine
 
     if forecasts:
         _show_table(settings, forecasts)

@@ -27,3 +27,9 @@ class Hold(Product):
     fingerprint: str
     placed: dt.datetime | None = absent()
     task: str | None = absent()
+
+    def due(self, task: str) -> dict[str, str] | None:
+        """When and why ``task`` has to run anew because of the hold; None if it has not."""
+        if self.task != task:
+            return None
+        return {"placed": f"{self.placed:%Y-%m-%d %H:%M:%S.%f}", "reason": self.reason}

@@ -1,1 +1,1 @@
-"""What is done to a frame of prices: its contract, repairs, splits, adjustment, and quarantine."""
+"""What is done to a frame of prices: its contract, repairs, split detection, adjustment."""

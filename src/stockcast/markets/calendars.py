@@ -15,7 +15,6 @@ from typing import Any
 import pandas as pd
 
 from stockcast.errors import BadInput
-from stockcast.settings import load_settings
 
 __all__ = [
     "close_time",
@@ -25,7 +24,6 @@ __all__ = [
     "open_time",
     "sessions",
     "today",
-    "warm_up",
     "zone",
 ]
 
@@ -136,13 +134,6 @@ def zone(exchange: str) -> str:
     """
     day = _day(pd.Timestamp.now())
     return str(_calendar(exchange, day, day).tz)
-
-
-def warm_up() -> None:
-    """Build the calendars of the settings' tickers, for all who fork from this process."""
-    settings = load_settings()
-    for exchange in {settings.market(ticker).exchange for ticker in settings.all_tickers}:
-        today(exchange)
 
 
 def _day(value: Any) -> pd.Timestamp:

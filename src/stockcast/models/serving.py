@@ -14,7 +14,7 @@ from stockcast.contracts.model_record import NO_EVENT, ModelRecord
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.features.panel import unaware
-from stockcast.forecasting.basis import Basis, NoModel
+from stockcast.models.basis import Basis, NoModel
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
 

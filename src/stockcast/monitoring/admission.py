@@ -7,10 +7,10 @@ from dataclasses import replace
 from stockcast import prices
 from stockcast.contracts.drift import DriftReport
 from stockcast.errors import BadInput, DataFault
-from stockcast.ingestion import quarantine
+from stockcast.ingestion import quality
 from stockcast.ingestion.revisions import corrections
-from stockcast.monitoring import documents, quality
-from stockcast.prices import PriceHistory, snapshot
+from stockcast.monitoring import documents
+from stockcast.prices import PriceHistory, quarantine, snapshot
 from stockcast.settings import Settings
 
 __all__ = ["admit", "refuse"]

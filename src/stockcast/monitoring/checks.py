@@ -15,11 +15,10 @@ import pandas as pd
 from stockcast import prices
 from stockcast.contracts.drift import Action, DriftReport
 from stockcast.errors import DataFault, StockcastError
-from stockcast.ingestion import quarantine
 from stockcast.monitoring import admission, documents, evidently_report, ticker_check
 from stockcast.monitoring.health import CRITICAL, DEGRADED, HEALTHY
 from stockcast.monitoring.ticker_check import TickerCheck
-from stockcast.prices import PriceHistory
+from stockcast.prices import PriceHistory, quarantine
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 

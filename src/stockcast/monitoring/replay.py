@@ -17,9 +17,9 @@ from stockcast import features
 from stockcast.contracts.forecast import QUANTILES
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.features import COVARIATES, MODEL_INPUTS
-from stockcast.ingestion import schema
+from stockcast.ingestion import quality, schema
 from stockcast.models import baselines
-from stockcast.monitoring import fault_injection, performance, quality, training_serving_skew
+from stockcast.monitoring import fault_injection, performance, training_serving_skew
 from stockcast.monitoring.anomaly import WINDOW, Reference
 from stockcast.monitoring.distances import DRIFTED_SHARE, distances, limits
 from stockcast.monitoring.input_checks import usable_market

@@ -14,11 +14,12 @@ from stockcast.contracts.drift import Action, BarFault, Calibrations, DriftRepor
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.errors import BadInput
 from stockcast.features import COVARIATES, FEATURES
+from stockcast.ingestion import quality
 from stockcast.ingestion.schema import Fault
 from stockcast.ledger import Ledger
 from stockcast.markets import calendars
 from stockcast.models.splits import split_days
-from stockcast.monitoring import forecast_checks, quality, training_serving_skew
+from stockcast.monitoring import forecast_checks, training_serving_skew
 from stockcast.monitoring.documents import identity, model_name
 from stockcast.monitoring.health import Finding, judge
 from stockcast.monitoring.input_checks import Inputs, look_at_inputs

@@ -19,7 +19,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr, ValidationError
 
 from stockcast.errors import BadInput
-from stockcast.ingestion import quarantine
 from stockcast.redaction import mask
 from stockcast.settings import HOME, Settings
 from stockcast.workspace import Workspace
@@ -156,7 +155,8 @@ class _Values:
         if ticker is not None and key in _OF_TICKER:
             return _OF_TICKER[key](settings, ticker)
         if ticker is not None and key == "hold":
-            return quarantine.due(settings, self.name, ticker)
+            hold = Workspace.of(settings).read_hold(ticker)
+            return hold.due(self.name) if hold else None
         if key == "tickers":
             return sorted(settings.tickers)  # reordering them changes no result
         if key not in Settings.model_fields:

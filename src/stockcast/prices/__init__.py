@@ -10,21 +10,21 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from stockcast.contracts.prices import Freshness, PriceHistory
+from stockcast.contracts.prices import Freshness
 from stockcast.errors import BadInput
 from stockcast.ingestion.adjust import adjust
 from stockcast.ingestion.bars import completed
+from stockcast.ingestion.history import PriceHistory, content_hash
 from stockcast.ingestion.schema import Fault, check_prices, suspect_days
 from stockcast.ingestion.split_detection import SplitPolicy, Suspicion, rebased
 from stockcast.ingestion.stretch import fewest_days, last_stretch
 from stockcast.markets import calendars
 from stockcast.prices import accepted
 from stockcast.prices.files import FileSource
-from stockcast.prices.history import content_hash
 from stockcast.prices.live import LiveSource
 from stockcast.prices.sample import SampleSource
 from stockcast.prices.source import RawPrices, Source
-from stockcast.settings import Settings, parse_ticker
+from stockcast.settings import Settings, load_settings, parse_ticker
 
 __all__ = [
     "SOURCES",
@@ -39,6 +39,7 @@ __all__ = [
     "open_source",
     "read",
     "wanted",
+    "warm_up",
 ]
 
 #: ``source`` in the settings, and what builds it.
@@ -128,6 +129,13 @@ def available(settings: Settings) -> list[str]:
         BadInput: the source cannot be read.
     """
     return open_source(settings).tickers()
+
+
+def warm_up() -> None:
+    """Build the calendars of the settings' tickers, for all who fork from this process."""
+    settings = load_settings()
+    for exchange in {settings.market(ticker).exchange for ticker in settings.all_tickers}:
+        calendars.today(exchange)
 
 
 def open_source(settings: Settings) -> Source:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from stockcast.contracts.prices import Asked, PriceHistory, SnapshotPointer, repaired
+from stockcast.contracts.prices import Asked, SnapshotPointer, repaired
 from stockcast.errors import BadInput
+from stockcast.ingestion.history import PriceHistory, content_hash
 from stockcast.ingestion.schema import COLUMNS
 from stockcast.ingestion.split_detection import SUSPECT
-from stockcast.prices.history import content_hash
 from stockcast.settings import Settings
 from stockcast.storage.files import write_table
 from stockcast.telemetry import metrics

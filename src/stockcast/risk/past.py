@@ -14,8 +14,8 @@ from stockcast.contracts.risk import Backtest, TailTest
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes, places
-from stockcast.forecasting.basis import Basis
 from stockcast.models.assessment import walk_baseline
+from stockcast.models.basis import Basis
 from stockcast.models.bundle import load_bundle
 from stockcast.models.calibration import near_events
 from stockcast.models.hindcast import hindcast

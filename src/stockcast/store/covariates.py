@@ -12,12 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stockcast import events
-from stockcast.contracts.prices import PriceHistory
 from stockcast.events import calendar
 from stockcast.features.events import EVENT_HORIZON
 from stockcast.features.market import as_of_close
 from stockcast.features.panel import panel_inputs
 from stockcast.ingestion import bars
+from stockcast.ingestion.history import PriceHistory
 from stockcast.markets import calendars
 from stockcast.settings import Settings
 from stockcast.store import as_known

@@ -24,9 +24,9 @@ from stockcast.contracts.model_record import ModelRecord
 from stockcast.evaluation.fan import price_fan
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.events import calendar as answers
-from stockcast.forecasting.basis import Basis, NoModel, from_parent
-from stockcast.forecasting.basis import files as basis_files
 from stockcast.markets.calendars import next_sessions
+from stockcast.models.basis import Basis, NoModel, from_parent
+from stockcast.models.basis import files as basis_files
 from stockcast.models.serving import Serving
 from stockcast.settings import Settings
 from stockcast.telemetry import metrics

@@ -12,9 +12,9 @@ from pathlib import Path
 from stockcast import prices
 from stockcast.contracts.check import FileReport, FolderReport, TickerReport
 from stockcast.errors import BadInput, DataFault
+from stockcast.ingestion import quality
 from stockcast.ingestion.schema import Fault
 from stockcast.markets import calendars
-from stockcast.monitoring import quality
 from stockcast.prices import RawPrices
 from stockcast.prices.files import FileSource
 from stockcast.prices.notices import NEWER, ended

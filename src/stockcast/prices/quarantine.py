@@ -14,7 +14,7 @@ from stockcast.errors import BadInput, DataFault
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["due", "file", "place", "reason", "release", "require_none"]
+__all__ = ["file", "place", "reason", "release", "require_none"]
 
 
 def file(settings: Settings, ticker: str) -> Path:
@@ -48,14 +48,6 @@ def reason(settings: Settings, ticker: str) -> str | None:
     if hold is None:  # nearly always: the source is not asked
         return None
     return hold.reason if hold.fingerprint == _fingerprint(settings, ticker) else None
-
-
-def due(settings: Settings, task: str, ticker: str) -> dict[str, str] | None:
-    """When and why ``task`` has to run anew, because the ticker is held; None if it has not."""
-    hold = Workspace.of(settings).read_hold(ticker)
-    if hold is None or hold.task != task:
-        return None
-    return {"placed": f"{hold.placed:%Y-%m-%d %H:%M:%S.%f}", "reason": hold.reason}
 
 
 def require_none(settings: Settings, ticker: str) -> None:

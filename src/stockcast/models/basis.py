@@ -13,8 +13,7 @@ from stockcast.contracts.model_record import PARENT, ModelRecord, child_name
 from stockcast.contracts.prices import SnapshotPointer
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation.quantiles import LEVELS
-from stockcast.ingestion import quarantine
-from stockcast.prices import snapshot
+from stockcast.prices import quarantine, snapshot
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 

@@ -13,9 +13,9 @@ import pytest
 from stockcast.cli import main
 from stockcast.contracts.check import TickerReport
 from stockcast.errors import BadInput
-from stockcast.ingestion.check import check_folder
 from stockcast.markets.calendars import sessions, today
 from stockcast.monitoring.admission import admit
+from stockcast.prices.check import check_folder
 from stockcast.settings import Settings
 from tests.prices.layouts import LAYOUTS
 
