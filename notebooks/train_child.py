@@ -19,7 +19,7 @@ from stockcast.models.samples import make_samples
 from stockcast.presentation import plots, tables
 from stockcast.prices import snapshot
 from stockcast.settings import load_settings
-from stockcast.storage.files import write_parquet
+from stockcast.storage.tables import write_parquet
 from stockcast.telemetry.epochs import by_strategy
 from stockcast.workspace import Workspace
 

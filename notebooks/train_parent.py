@@ -20,7 +20,7 @@ from stockcast.models.splits import split_days
 from stockcast.presentation import plots, tables
 from stockcast.prices import snapshot
 from stockcast.settings import load_settings
-from stockcast.storage.files import write_parquet
+from stockcast.storage.tables import write_parquet
 from stockcast.telemetry.epochs import epochs
 
 # %% tags=["parameters"]

@@ -80,7 +80,7 @@ def here(settings: Settings) -> Cache:
 
 @pytest.fixture
 def server(settings: Settings) -> EmbeddedServer:
-    return EmbeddedServer(settings.state / "redis")
+    return EmbeddedServer(Workspace.of(settings).redis)
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def wait_until(done: Callable[[], object], seconds: float = 20) -> None:
 
 
 def pid_of(settings: Settings) -> int:
-    return int((settings.state / "redis" / "redis.pid").read_text())
+    return int((Workspace.of(settings).redis / "redis.pid").read_text())
 
 
 def raw(here: Cache, question: Callable[[redis.Redis], Any]) -> Any:
@@ -328,7 +328,7 @@ def test_cached_forecast_never_outlives_the_next_close(
 
 def test_embedded_server_is_the_owners_alone(here: Cache, settings: Settings) -> None:
     here.put_forecast(*WHERE, FORECAST, ttl=60)
-    folder = settings.state / "redis"
+    folder = Workspace.of(settings).redis
     assert [path.name for path in folder.rglob("*") if path.stat().st_mode & 0o077] == []
     assert folder.stat().st_mode & 0o077 == 0
     assert raw(here, lambda client: client.config_get("port"))["port"] == "0"
@@ -347,7 +347,7 @@ def test_server_outlives_who_started_it_and_others_share_it(
     running = [
         int(path.name)
         for path in Path("/proc").glob("[0-9]*")
-        if b"redis-server" in read(path / "cmdline") and home(path) == settings.state / "redis"
+        if b"redis-server" in read(path / "cmdline") and home(path) == Workspace.of(settings).redis
     ]
     assert running == [pid_of(settings)]
     assert patient(cache.connect(settings)).health().reachable
@@ -393,7 +393,7 @@ def test_root_too_long_for_a_socket_has_a_cache(
 def test_unreadable_data_are_set_aside(here: Cache, settings: Settings) -> None:
     here.put_forecast(*WHERE, FORECAST, ttl=60)
     cache.stop(settings)
-    data = settings.state / "redis" / "appendonly.aof"
+    data = Workspace.of(settings).redis / "appendonly.aof"
     data.write_bytes(data.read_bytes()[:30] + b"garbage" * 30 + data.read_bytes()[30:])
     again = patient(cache.connect(settings))
     assert again.health().reachable
@@ -411,7 +411,7 @@ def test_stop_ends_the_server_and_a_second_stop_finds_none(
 
 def test_stop_of_a_profile_without_a_cache_makes_no_folder(settings: Settings) -> None:
     assert not cache.stop(settings)
-    assert not settings.state.exists()
+    assert not Workspace.of(settings).state.exists()
 
 
 def test_stop_ends_a_server_that_hangs(

@@ -115,7 +115,7 @@ def writer(url: str) -> subprocess.Popen[str]:
 def test_default_ledger_lies_among_the_products_of_the_profile(sample_settings: Any) -> None:
     settings = sample_settings()
     assert Ledger(settings).append(forecast(0)) == HORIZON
-    assert (settings.state / "ledger.db").is_file()
+    assert (Workspace.of(settings).state / "ledger.db").is_file()
 
 
 def test_quantiles_come_back_as_log_returns_from_the_last_close(ledger: Ledger) -> None:

@@ -20,6 +20,7 @@ from stockcast import tracking
 from stockcast.errors import BadInput, StockcastError
 from stockcast.settings import Settings, load_settings
 from stockcast.tracking import store
+from stockcast.workspace import Workspace
 
 PLANTED = "pl4nted-t0ken"
 
@@ -148,7 +149,7 @@ def test_no_secret_reaches_the_store(settings: Settings, client: Any) -> None:
     kept = client.get_run(run.id).data
     assert kept.params["redis_url"] == "redis://host"
     assert "dagshub_token" not in kept.params
-    for path in (settings.state / "mlflow").rglob("*"):
+    for path in (Workspace.of(settings).mlflow).rglob("*"):
         if path.is_file():
             assert PLANTED.encode() not in path.read_bytes(), path
             assert PLANTED[::-1].encode() not in path.read_bytes(), path
@@ -244,7 +245,7 @@ def test_kill_while_the_store_is_made_leaves_nothing_to_repair(tmp_path: Path) -
 
 def test_file_that_is_no_store_is_named_at_once(tmp_path: Path) -> None:
     settings = load_settings("sample", {"root": str(tmp_path)})
-    database = settings.state / "mlflow" / "mlflow.db"
+    database = Workspace.of(settings).mlflow / "mlflow.db"
     database.parent.mkdir(parents=True)
     database.write_text("no database " * 1000)
     wanted = r"MLflow store that can be used at .*mlflow\.db, got: file is not a database\."

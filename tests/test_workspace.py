@@ -54,12 +54,6 @@ def test_pipeline_yaml_names_the_same_products(sample_settings: Make) -> None:
     assert declared["forecast-AAPL", "html"] == page.with_name("AAPL.html")
 
 
-def test_the_settings_name_the_same_two_folders(sample_settings: Make) -> None:
-    settings = sample_settings()
-    workspace = Workspace.of(settings)
-    assert (workspace.state, workspace.reports) == (settings.state, settings.reports)
-
-
 def test_a_product_is_handed_out_as_its_contract(sample_settings: Make) -> None:
     workspace, made = Workspace.of(sample_settings()), forecast()
     assert workspace.read_forecast("AAPL") is None

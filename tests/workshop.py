@@ -118,7 +118,7 @@ class Workshop:
 
     @property
     def models(self) -> Path:
-        return self.settings.state / "models"
+        return Workspace.of(self.settings).models
 
 
 def parent_bundle(fitted: FittedPanel, split: Split, samples: Samples) -> Bundle:

@@ -420,16 +420,6 @@ class Settings(BaseSettings):
             yield key, mask(value) if isinstance(value, str) else value
 
     @property
-    def state(self) -> Path:
-        """The one folder that holds everything this profile generates, reports aside."""
-        return self.root / "products" / self.profile
-
-    @property
-    def reports(self) -> Path:
-        """Executed notebooks of this profile."""
-        return self.root / "reports" / self.profile
-
-    @property
     def all_tickers(self) -> tuple[str, ...]:
         """The parent's ticker, the other indices, the market's, then every other one."""
         market = (self.market_ticker,) if self.market_ticker else ()

@@ -137,7 +137,7 @@ class Workspace:
     @property
     def models(self) -> Path:
         """Records, and below them the bundles that they name."""
-        return self.state / "models"
+        return self.models
 
     def record(self, name: str) -> Path:
         """The record of a model: ``parent`` or ``child-<TICKER>``."""
@@ -169,12 +169,12 @@ class Workspace:
     @property
     def agents(self) -> Path:
         """Checkpoints of reports in the making."""
-        return self.state / "agents"
+        return self.agents
 
     @property
     def qdrant(self) -> Path:
         """The embedded store of reports."""
-        return self.state / "qdrant"
+        return self.qdrant
 
     def drift(self, ticker: str) -> Path:
         """The last drift check."""
@@ -189,22 +189,22 @@ class Workspace:
     @property
     def runs(self) -> Path:
         """Records of runs."""
-        return self.state / "runs"
+        return self.runs
 
     @property
     def tasks(self) -> Path:
         """Trainings that somebody asked for."""
-        return self.state / "tasks"
+        return self.tasks
 
     @property
     def lab(self) -> Path:
         """What is run in JupyterLab."""
-        return self.state / "lab"
+        return self.lab
 
     @property
     def mlflow(self) -> Path:
         """The embedded tracking store."""
-        return self.state / "mlflow"
+        return self.mlflow
 
     @property
     def mlflow_database(self) -> Path:
@@ -214,12 +214,12 @@ class Workspace:
     @property
     def redis(self) -> Path:
         """The embedded cache."""
-        return self.state / "redis"
+        return self.redis
 
     @property
     def metrics(self) -> Path:
         """Counts of all processes, and the textfile for Prometheus."""
-        return self.state / "metrics"
+        return self.metrics
 
     @property
     def daily_lock(self) -> Path:

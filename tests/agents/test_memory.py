@@ -22,6 +22,7 @@ from stockcast.agents.memory import KEY_PARTS, Embedder, ReportKey, ReportStore
 from stockcast.cache.seal import Seal
 from stockcast.errors import Unavailable
 from stockcast.settings import Settings, load_settings
+from stockcast.workspace import Workspace
 from tests.agents import worlds
 
 DAY = 86_400.0
@@ -263,7 +264,7 @@ def test_a_store_that_a_crash_cut_short_is_begun_anew(
 ) -> None:
     settings = sample_settings()
     ReportStore(settings, now=clock).keep(key(), REPORT)
-    file = settings.state / "qdrant" / "points.sqlite"
+    file = Workspace.of(settings).qdrant / "points.sqlite"
     file.write_bytes(file.read_bytes()[:kept] + b"garbage")
     store = ReportStore(settings, now=clock)
     assert store.find(key())[0] is None
@@ -275,7 +276,7 @@ def test_nothing_in_the_store_is_a_pickle_and_damaged_rows_are_set_aside(
     store: Callable[[], ReportStore], sample_settings: Callable[..., Settings]
 ) -> None:
     store().keep(key(), REPORT)
-    file = sample_settings().state / "qdrant" / "points.sqlite"
+    file = Workspace.of(sample_settings()).qdrant / "points.sqlite"
     with closing(sqlite3.connect(file)) as connection, connection:
         (payload, vector), *_ = connection.execute("SELECT payload, vector FROM points")
         assert json.loads(payload)["ticker"] == "AAPL"
@@ -395,5 +396,5 @@ def test_the_store_lies_below_the_profiles_own_folder(
 ) -> None:
     settings = sample_settings()
     ReportStore(settings).keep(key(), REPORT)
-    assert (settings.state / "qdrant").is_dir()
+    assert (Workspace.of(settings).qdrant).is_dir()
     assert {path.name for path in tmp_path.iterdir()} == {"products"}

@@ -13,6 +13,7 @@ import yaml
 from stockcast.contracts.report import Cache, Report
 from stockcast.pipeline.plans import plan
 from stockcast.settings import HOME, Settings
+from stockcast.workspace import Workspace
 from tests.agents import worlds
 
 NOTEBOOK = HOME / "notebooks" / "report.py"
@@ -39,7 +40,7 @@ def test_it_writes_the_report_of_the_forecast_it_is_given(
     monkeypatch.setenv("STOCKCAST_ROOT", str(tmp_path))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
     product = tmp_path / "report.json"
-    forecast = str(settings.state / "forecasts" / "AAPL.json")
+    forecast = str(Workspace.of(settings).forecast("AAPL"))
     source = code(
         upstream={"forecast-AAPL": {"forecast": forecast}}, product={"report": str(product)}
     )
@@ -78,7 +79,7 @@ def test_its_parameters_are_those_of_its_stage(sample_settings: Callable[..., Se
     assert set(task.params) == set(names) - {"upstream", "product", "__builtins__"}
     assert task.params["ollama_base_url"] == "http://localhost:11434"
     assert "forecast-AAPL" in task.upstream
-    assert task.products["report"] == settings.state / "reports" / "AAPL.json"
+    assert task.products["report"] == Workspace.of(settings).state / "reports" / "AAPL.json"
 
 
 def test_every_ticker_of_the_profile_has_a_report() -> None:

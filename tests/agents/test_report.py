@@ -21,7 +21,7 @@ from stockcast.agents.report import key_of
 from stockcast.contracts.report import Report
 from stockcast.errors import BadInput
 from stockcast.settings import Settings
-from stockcast.storage.files import read_json, write_json
+from stockcast.storage.documents import read_json, write_json
 from stockcast.workspace import Workspace
 from tests.agents import worlds
 from tests.documents import read
@@ -417,7 +417,7 @@ def test_flaw_15_old_news_is_not_told_about_new_prices(with_news: Callable[..., 
     worlds.place(settings, end="2013-03-04")
     report = write_report(settings, "AAPL")
     assert not report.cache.hit
-    assert report.last_close == read_json(settings.state / "forecasts" / "AAPL.json")["last_close"]
+    assert report.last_close == read_json(Workspace.of(settings).forecast("AAPL"))["last_close"]
 
 
 def test_flaw_15_without_a_forecast_there_is_no_report(
@@ -426,12 +426,12 @@ def test_flaw_15_without_a_forecast_there_is_no_report(
     settings = sample_settings()
     with pytest.raises(BadInput, match="Expected a forecast of AAPL"):
         write_report(settings, "AAPL")
-    assert not (settings.state / "qdrant").exists()
+    assert not (Workspace.of(settings).qdrant).exists()
 
 
 @pytest.mark.parametrize("broken", [{}, {"ticker": "AAPL"}, "of another"])
 def test_flaw_15_nor_one_about_what_is_no_forecast(settings: Settings, broken: Any) -> None:
-    path = settings.state / "forecasts" / "AAPL.json"
+    path = Workspace.of(settings).forecast("AAPL")
     write_json(path, {**read(path), "ticker": "MSFT"} if broken == "of another" else broken)
     with pytest.raises(BadInput, match="Expected a forecast"):
         write_report(settings, "AAPL")

@@ -225,7 +225,7 @@ def place(
     document = forecast(ticker, frame, data_hash=history.data_hash, **options)
     document.save(Workspace.of(settings).forecast(ticker))
     if health is not None:
-        drift_report(ticker, health).save(settings.state / "drift" / f"{ticker}.json")
+        drift_report(ticker, health).save(Workspace.of(settings).state / "drift" / f"{ticker}.json")
     Ledger(settings).append(document)
     return document
 

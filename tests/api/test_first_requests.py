@@ -127,7 +127,7 @@ def test_a_training_that_is_killed_is_told_as_failed_and_resumed(
     done = follow(service, resumed)
     assert done["status"] == "completed", done
     # what was finished before is not done again
-    runs = sorted((settings.state / "runs").glob("*.json"))
+    runs = sorted((Workspace.of(settings).runs).glob("*.json"))
     assert "train_parent" in json.loads(runs[-1].read_text("utf-8"))["skipped"]
 
 

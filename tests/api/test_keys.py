@@ -17,6 +17,7 @@ from stockcast.api.policy import POLICIES
 from stockcast.cli import main
 from stockcast.errors import BadInput
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 from tests.api.servers import AAPL
 
 Own = Callable[..., Settings]
@@ -73,7 +74,7 @@ def test_a_model_is_not_trained_for_whoever_has_no_key(own: Own, open_app: Open)
             refused = client.post(path, json={"ticker": "IBM"})
             assert refused.status_code == 404
             assert "`stockcast run -t IBM` trains one" in refused.json()["detail"]
-    assert not (settings.state / "tasks").exists()
+    assert not (Workspace.of(settings).tasks).exists()
 
 
 def test_a_wrong_key_is_refused_everywhere(own: Own, open_app: Open) -> None:

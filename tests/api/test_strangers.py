@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 from tests.api.servers import AAPL, Server, free_port, furnished, serving
 from tests.standins.nginx import nginx
 from tests.standins.relay import relaying
@@ -80,7 +81,8 @@ def ask(port: int, method: str, path: str, host: str | None, body: object = None
 
 def products(settings: Settings) -> dict[str, int]:
     """Sizes of models and tasks, which nobody may change."""
-    folders = [settings.state / name for name in ("models", "tasks", "holds", "drift", "analyses")]
+    state = Workspace.of(settings).state
+    folders = [state / name for name in ("models", "tasks", "holds", "drift", "analyses")]
     files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
     return {str(file): file.stat().st_size for file in files}
 

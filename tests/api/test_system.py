@@ -17,7 +17,8 @@ from stockcast import cache
 from stockcast.ledger import Ledger
 from stockcast.pipeline.lock import held
 from stockcast.settings import Settings
-from stockcast.storage.files import write_json
+from stockcast.storage.documents import write_json
+from stockcast.workspace import Workspace
 from tests.api.servers import AAPL, Server, free_port, serving
 
 Own = Callable[..., Settings]
@@ -134,9 +135,9 @@ def _cached(client: TestClient) -> bool:
 
 def test_outputs_list_products_of_the_profile_by_path(own: Own, open_app: Open) -> None:
     settings = own()
-    write_json(settings.state / "forecasts" / "AAPL.json", {})
-    write_json(settings.state / "forecasts" / "IBM.json", {})
-    write_json(settings.reports / "forecast" / "AAPL.html", "")
+    write_json(Workspace.of(settings).state / "forecasts" / "AAPL.json", {})
+    write_json(Workspace.of(settings).state / "forecasts" / "IBM.json", {})
+    write_json(Workspace.of(settings).reports / "forecast" / "AAPL.html", "")
     client = open_app(settings, scope="read")
     everything = {file["path"] for file in client.get("/outputs").json()["files"]}
     assert {"products/sample/forecasts/IBM.json", "reports/sample/forecast/AAPL.html"} < everything
@@ -152,9 +153,9 @@ def test_outputs_name_nothing_of_stores_and_follow_no_link_out(
     own: Own, open_app: Open, tmp_path: Path
 ) -> None:
     settings = own()
-    (settings.state / "forecasts").mkdir()
-    (settings.state / "forecasts" / "out").symlink_to("/etc")
-    (settings.state / "forecasts" / "passwd.json").symlink_to("/etc/passwd")
+    (Workspace.of(settings).state / "forecasts").mkdir()
+    (Workspace.of(settings).state / "forecasts" / "out").symlink_to("/etc")
+    (Workspace.of(settings).state / "forecasts" / "passwd.json").symlink_to("/etc/passwd")
     client = open_app(settings, scope="read")
     paths = [file["path"] for file in client.get("/outputs").json()["files"]]
     assert paths
@@ -201,20 +202,20 @@ def test_reset_asks_whether_it_is_meant_and_stays_within_the_profile(
         write_json(path, "kept")
     outside = tmp_path / "outside"
     write_json(outside / "kept.json", "kept")
-    (settings.state / "forecasts").mkdir()
-    (settings.state / "forecasts" / "link").symlink_to(outside)
+    (Workspace.of(settings).state / "forecasts").mkdir()
+    (Workspace.of(settings).state / "forecasts" / "link").symlink_to(outside)
     client = open_app(settings, scope="admin")
     assert client.post("/predict-child", json=AAPL).status_code == 200
     asked = client.delete("/system/reset")
     assert asked.status_code == 428
     assert "?confirm=sample" in asked.json()["detail"]
     assert client.delete("/system/reset?confirm=live").status_code == 428
-    assert settings.state.exists()
+    assert Workspace.of(settings).state.exists()
     done = client.delete("/system/reset?confirm=sample").json()
-    assert (done["status"], done["removed"]) == ("reset", [str(settings.state)])
-    assert Path(done["ledger"]).parent == settings.state.parent
+    assert (done["status"], done["removed"]) == ("reset", [str(Workspace.of(settings).state)])
+    assert Path(done["ledger"]).parent == Workspace.of(settings).state.parent
     assert Ledger(f"sqlite:///{done['ledger']}").size() == (5, 0)
-    assert not (settings.state / "models").exists()
+    assert not (Workspace.of(settings).models).exists()
     assert all(path.exists() for path in (*elsewhere, outside / "kept.json"))
     assert client.get("/outputs").json()["files"] == []
 
@@ -224,7 +225,7 @@ def test_reset_is_off_unless_it_is_switched_on(own: Own, open_app: Open) -> None
     refused = open_app(settings, scope="admin").delete("/system/reset?confirm=sample")
     assert refused.status_code == 403
     assert "`stockcast reset --yes`" in refused.json()["detail"]
-    assert (settings.state / "models").exists()
+    assert (Workspace.of(settings).models).exists()
 
 
 def test_reset_waits_for_no_run_and_stops_none(own: Own, open_app: Open) -> None:
@@ -232,7 +233,7 @@ def test_reset_waits_for_no_run_and_stops_none(own: Own, open_app: Open) -> None
     with held(settings.root, "stockcast run"):
         answer = open_app(settings, scope="admin").delete("/system/reset?confirm=sample")
     assert answer.status_code == 409
-    assert (settings.state / "models").exists()
+    assert (Workspace.of(settings).models).exists()
 
 
 @pytest.mark.fault(
@@ -304,4 +305,4 @@ def test_a_report_is_written_and_evaluated(own: Own, open_app: Open) -> None:
     found = client.get("/monitor/AAPL/eval").json()
     assert found["metrics"]["status"] == "Pass"
     assert client.post("/analyze", json=AAPL).json()["result"]["cache"]["hit"]
-    assert json.loads((settings.state / "analyses" / "AAPL.json").read_text("utf-8"))
+    assert json.loads((Workspace.of(settings).state / "analyses" / "AAPL.json").read_text("utf-8"))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from stockcast.storage.files import read_json
+from stockcast.storage.documents import read_json
 from tests.bench import universe
 from tests.bench.processes import Watched, command, watched
 from tests.bench.timing import Row, limited

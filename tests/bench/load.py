@@ -18,6 +18,7 @@ import httpx
 from stockcast import forecasting
 from stockcast.cache.server import EmbeddedServer
 from stockcast.settings import HOME, Settings
+from stockcast.workspace import Workspace
 from tests.api.servers import AAPL, free_port
 
 __all__ = ["Load", "plain", "warm", "wrk"]
@@ -78,7 +79,7 @@ def plain(settings: Settings, *, workers: int) -> Iterator[str]:
     environment = {
         **os.environ,
         "PLAIN_KEYS": json.dumps({"AAPL": forecasting.cache_key(settings, "AAPL")}),
-        "PLAIN_SOCKET": EmbeddedServer(settings.state / "redis").address,
+        "PLAIN_SOCKET": EmbeddedServer(Workspace.of(settings).redis).address,
     }
     options = ["--port", str(port), "--workers", str(workers), "--no-access-log"]
     process = subprocess.Popen(

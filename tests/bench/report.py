@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stockcast.storage.files import atomic_write, write_json
+from stockcast.storage.documents import write_json
+from stockcast.storage.files import atomic_write
 from tests.bench.timing import Row
 
 __all__ = ["table", "write"]

@@ -99,7 +99,7 @@ def _let_the_network_serve(settings: Settings) -> None:
     path = Workspace.of(settings).record(child_name(CHILD))
     record = ModelRecord.load(path)
     folder = f"{record.name}/{record.candidate}"
-    bundle = load_bundle(settings.state / "models" / folder)
+    bundle = load_bundle(Workspace.of(settings).models / folder)
     _, stock = worlds(settings, (settings.parent_ticker, CHILD))
     raw = walk_panel(bundle.fitted, stock.samples, stock.split.validation_start)
     _, state = recalibrate(raw, stock.close, state=bundle.start)

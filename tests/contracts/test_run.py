@@ -10,7 +10,7 @@ import pytest
 from stockcast.contracts.run import RunRecord
 from stockcast.errors import BadInput
 from stockcast.settings import Settings
-from stockcast.storage.files import read_json, write_json
+from stockcast.storage.documents import read_json, write_json
 from tests.review.runs import Made
 
 

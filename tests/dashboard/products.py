@@ -10,7 +10,7 @@ from typing import Any
 from stockcast.contracts.model_record import child_name
 from stockcast.pipeline.plans import pages
 from stockcast.settings import Settings
-from stockcast.storage.files import read_json, write_json
+from stockcast.storage.documents import read_json, write_json
 from stockcast.workspace import Workspace
 from tests.agents import worlds
 
@@ -27,7 +27,7 @@ def place(settings: Settings, ticker: str = "AAPL") -> None:
     _record(settings, ticker, forecast)
     report, _ = worlds.written(settings, worlds.subject(1))
     about = {"ticker": ticker, "headline": HOSTILE, "data_hash": forecast["data_hash"]}
-    report.model_copy(update=about).save(settings.state / "reports" / f"{ticker}.json")
+    report.model_copy(update=about).save(Workspace.of(settings).report(ticker))
     for task in pages(settings, ticker):
         ran(settings, ticker, task)
 

@@ -84,7 +84,7 @@ def test_a_quote_ends_no_attribute(placed: Settings) -> None:
     ],
 )
 def test_no_product_can_bring_markup(placed: Settings, product: str, field: str) -> None:
-    path = placed.state / product.format("AAPL")
+    path = Workspace.of(placed).state / product.format("AAPL")
     rewrite(path, **{field: HOSTILE})
     text = page.shell(placed, "AAPL", static="", live=False, notice=HOSTILE)
     assert "<script>window" not in text
@@ -104,13 +104,13 @@ def test_a_root_without_any_product_has_a_page(sample_settings: Callable[..., Se
     settings = sample_settings()
     text = page.shell(settings, "AAPL", static="", live=False)
     assert "No ticker has a forecast yet." in text
-    assert not settings.state.exists(), "who reads makes nothing"
+    assert not Workspace.of(settings).state.exists(), "who reads makes nothing"
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", "{}", '{"predictions": 3}'])
 @pytest.mark.parametrize("folder", ["forecasts", "reports", "drift"])
 def test_what_is_damaged_spoils_no_other_tile(placed: Settings, folder: str, damage: str) -> None:
-    (placed.state / folder / "AAPL.json").write_text(damage)
+    (Workspace.of(placed).state / folder / "AAPL.json").write_text(damage)
     text = shown(placed)
     for name in TILES:
         assert f'id="t-{name}"' in text
@@ -119,7 +119,7 @@ def test_what_is_damaged_spoils_no_other_tile(placed: Settings, folder: str, dam
 
 
 def test_what_was_made_from_earlier_prices_is_told(placed: Settings) -> None:
-    path = placed.state / "prices" / "AAPL" / "current.json"
+    path = Workspace.of(placed).state / "prices" / "AAPL" / "current.json"
     rewrite(path, data_hash="0" * 16)
     text = shown(placed)
     assert "made from earlier prices than those in use" in text

@@ -40,7 +40,7 @@ def test_a_stage_that_failed_says_why_and_where(placed: Settings) -> None:
 
 
 def test_a_stage_without_a_record_is_missing(placed: Settings) -> None:
-    (placed.reports / "report" / ".AAPL.html.metadata").unlink()
+    (Workspace.of(placed).reports / "report" / ".AAPL.html.metadata").unlink()
     assert states(placed)["report"] == "missing"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from stockcast.contracts.forecast import QUANTILES, TAILS, Forecast
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.ledger import Ledger
-from stockcast.storage.files import read_json
+from stockcast.storage.documents import read_json
 from stockcast.workspace import Workspace
 
 __all__ = ["KEPT", "figures"]

@@ -25,6 +25,7 @@ from stockcast.monitoring import admission
 from stockcast.prices import snapshot
 from stockcast.settings import HOME, Settings, load_settings
 from stockcast.telemetry import metrics
+from stockcast.workspace import Workspace
 from tests.endtoend.commands import SMALL, command, copy_of, environment, stockcast, until
 from tests.endtoend.conftest import Finished
 from tests.standins.loopback import Handler, running
@@ -194,7 +195,7 @@ def good(watched: Watched) -> Watched:
     """A day on which all goes well: a run with something to do, and forecasts."""
     settings = watched.settings
     before = watched.query('max(stockcast_runs_total{outcome="done"})')[0]
-    (settings.state / "forecasts" / "FB.json").unlink()
+    (Workspace.of(settings).state / "forecasts" / "FB.json").unlink()
     gateway = f"pushgateway_url={settings.pushgateway_url}"
     answer = stockcast(
         "run", "-t", "AAPL,FB", *SMALL, "--set", f"root={settings.root}", "--set", gateway

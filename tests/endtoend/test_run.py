@@ -140,12 +140,12 @@ def test_refused_model_leaves_the_best_baseline_with_a_reason(
 def test_child_is_of_the_strategy_that_validation_chose(finished: Finished) -> None:
     settings = sample(finished)
     record = ModelRecord.load(Workspace.of(settings).record(child_name("AAPL")))
-    bundle = load_bundle(settings.state / "models" / "child-AAPL" / record.candidate)
+    bundle = load_bundle(Workspace.of(settings).models / "child-AAPL" / record.candidate)
     rows = {row.strategy: row for row in record.strategies}
     assert set(rows) == {"zero_shot", "freeze"}
     better = (rows["freeze"].high or 1) < 1
     assert bundle.origin["strategy"] == ("freeze" if better else "zero_shot")
-    trunk = load_bundle(settings.state / "models" / "parent" / bundle.origin["parent"])
+    trunk = load_bundle(Workspace.of(settings).models / "parent" / bundle.origin["parent"])
     same = all(
         bool((value == trunk.fitted.network.state_dict()[name]).all())
         for name, value in bundle.fitted.network.state_dict().items()
@@ -159,7 +159,7 @@ def test_the_parent_is_the_shipped_one_that_has_seen_no_day_of_validation(
 ) -> None:
     settings = sample(finished)
     record = ModelRecord.load(Workspace.of(settings).record("parent"))
-    bundle = load_bundle(settings.state / "models" / "parent" / record.candidate)
+    bundle = load_bundle(Workspace.of(settings).models / "parent" / record.candidate)
     last = pd.Timestamp(bundle.origin["trained_through"])
     assert bundle.origin["strategy"] == "shipped"
     assert last < bundle.split.validation_start < bundle.split.test_start

@@ -11,7 +11,7 @@ import pytest
 from stockcast import pipeline, tracking
 from stockcast.ledger import Ledger
 from stockcast.settings import Settings, load_settings
-from stockcast.storage.files import read_json
+from stockcast.storage.documents import read_json
 from tests.bench.universe import INDEX, names, write
 from tests.endtoend.commands import Answer, stockcast
 

@@ -18,6 +18,7 @@ import pytest
 
 from stockcast.api import keys
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 from tests.api.servers import Server, furnished, serving
 from tests.standins.attackers import answer, connect, growing_little
 
@@ -125,7 +126,8 @@ def asked(port: int, request: bytes) -> list[int]:
 
 def kept(settings: Settings) -> dict[str, int]:
     """Sizes of what nobody may change."""
-    folders = [settings.state / name for name in ("models", "snapshots", "tasks", "holds", "drift")]
+    state = Workspace.of(settings).state
+    folders = [state / name for name in ("models", "snapshots", "tasks", "holds", "drift")]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     return {str(path): path.stat().st_size for path in [*files, keys.keys_file(settings)]}
 

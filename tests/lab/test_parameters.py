@@ -15,6 +15,7 @@ from stockcast.errors import BadInput
 from stockcast.lab.notebooks import TAG, inject
 from stockcast.lab.parameters import cell, task_of
 from stockcast.settings import HOME, Settings
+from stockcast.workspace import Workspace
 from tests.lab.server import copy_project
 
 STAGES = ("ingest", "train_parent", "train_child", "forecast", "report", "analysis")
@@ -68,8 +69,8 @@ def test_a_notebook_gets_what_the_pipeline_gives_it_and_products_of_its_own(
         assert ours == without_pages(theirs), stage
         assert product.keys() == written.keys(), stage
         for key, path in written.items():
-            below = Path(path).relative_to(settings.state)
-            assert product[key] == str(settings.state / "lab" / below)
+            below = Path(path).relative_to(Workspace.of(settings).state)
+            assert product[key] == str(Workspace.of(settings).lab / below)
 
 
 def test_changes_take_the_place_of_parameters_and_unknown_ones_are_refused(

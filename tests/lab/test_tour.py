@@ -12,6 +12,7 @@ import pytest
 
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.settings import HOME, load_settings
+from stockcast.workspace import Workspace
 
 #: Networks that learn nothing, quickly.
 SMALL = {"parent_epochs": 2, "child_epochs": 2, "hidden_size": 8, "num_layers": 1}
@@ -52,7 +53,7 @@ def test_the_tour_shows_both_trainings_the_judgement_and_what_a_promotion_runs(
 
 
 def test_the_tour_leaves_the_pipelines_products_alone(toured: tuple[Path, Any]) -> None:
-    state = load_settings("sample", {"root": str(toured[0])}).state
+    state = Workspace.of(load_settings("sample", {"root": str(toured[0])})).state
     for name in ("models/child-FB.json", "origins/child-FB.parquet"):
         assert (state / name).stat().st_mtime < (state / "lab" / name).stat().st_mtime
     made, tried = (ModelRecord.load(s / "models/child-FB.json") for s in (state, state / "lab"))

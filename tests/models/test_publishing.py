@@ -145,17 +145,17 @@ def test_a_worse_successor_does_not_dethrone_and_both_versions_stay(
     settings: Settings, name: str
 ) -> None:
     first = publish(settings, name, "good")
-    kept = contents(settings.state / "models" / name)
+    kept = contents(Workspace.of(settings).models / name)
     second = publish(settings, name, "worse")
     assert second.candidate != first.candidate
     assert second.bundle == first.bundle
     assert second.served == first.served
     assert "Its successor refused" in second.verdict.reason
     assert champion(settings, name) == first.candidate
-    after = contents(settings.state / "models" / name)
+    after = contents(Workspace.of(settings).models / name)
     assert kept.items() <= after.items()
     assert {Path(path).parts[0] for path in after} == {first.candidate, second.candidate}
-    assert load_bundle(settings.state / "models" / str(second.bundle))
+    assert load_bundle(Workspace.of(settings).models / str(second.bundle))
 
 
 def test_a_champion_is_followed_by_one_that_is_no_worse(settings: Settings, name: str) -> None:
@@ -226,7 +226,7 @@ def test_a_refused_model_leaves_the_best_baseline_of_validation(
         f"{assessment.verdict.reason} The {assessment.fallback} baseline serves instead."
     )
     assert champion(settings, name) is None
-    assert (settings.state / "models" / name / record.candidate / "model.json").exists()
+    assert (Workspace.of(settings).models / name / record.candidate / "model.json").exists()
 
 
 def young(settings: Settings, parent_record: ModelRecord, parent: Bundle) -> ModelRecord:
@@ -301,7 +301,7 @@ def test_a_trial_is_judged_and_recorded_beside_the_pipelines_and_changes_nothing
         samples_of(frame),
         bundle_of(name, "worse"),
         judged("worse"),
-        settings.state / "lab" / "models" / f"{name}.json",
+        Workspace.of(settings).lab / "models" / f"{name}.json",
     )
     assert trial.bundle == first.bundle, "the reigning champion defends itself against it"
     assert Workspace.of(settings).record(name).read_bytes() == record_before

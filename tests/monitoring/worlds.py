@@ -16,6 +16,7 @@ from stockcast import prices
 from stockcast.cli import main
 from stockcast.ledger import QUANTILES, Ledger
 from stockcast.settings import Settings, load_settings
+from stockcast.workspace import Workspace
 from tests.documents import forecast
 from tests.workshop import SHORT, Workshop
 
@@ -68,7 +69,7 @@ class World:
 
     def document(self, ticker: str = TICKER) -> Document:
         """The ticker's drift document."""
-        path = self.settings.state / "drift" / f"{ticker}.json"
+        path = Workspace.of(self.settings).state / "drift" / f"{ticker}.json"
         found: Document = json.loads(path.read_text("utf-8"))
         return found
 

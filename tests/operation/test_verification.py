@@ -126,7 +126,7 @@ def test_a_root_without_products_agrees_and_stays_empty(
 ) -> None:
     settings = sample_settings()
     assert verify(settings).ok
-    assert not settings.state.exists()
+    assert not Workspace.of(settings).state.exists()
 
 
 @pytest.mark.fault(

@@ -16,6 +16,7 @@ from stockcast.pipeline.cluster.files import Files, SharedStore, covered, moved
 from stockcast.pipeline.cluster.staging import Staging, stage_in, stage_out
 from stockcast.pipeline.plans import plan
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 from tests.pipeline.dask_cluster import Cluster
 from tests.pipeline.project import STAGES, Project
 
@@ -135,7 +136,7 @@ def test_what_a_worker_left_of_a_task_that_was_lost_is_gone_before_the_next(
     task = plans["forecast-AAPL"]
     packed = Staging(settings, plans).stage(task)
     there = sample_settings(root=str(tmp_path / "there"))
-    left = there.state / "forecasts" / "AAPL.json"
+    left = Workspace.of(there).state / "forecasts" / "AAPL.json"
     left.parent.mkdir(parents=True)
     left.write_text("of a task whose worker was lost")
     stage_in(there, Files(there.root, store), packed)

@@ -19,6 +19,7 @@ from stockcast.ingestion.schema import COLUMNS
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.prices.sample import SampleSource
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 from tests.documents import read, rewrite
 
 Make = Callable[..., Settings]
@@ -50,7 +51,7 @@ def test_a_snapshot_loads_from_its_parquet_alone(
 
 def test_the_pointer_says_what_it_points_at(history: PriceHistory, sample_settings: Make) -> None:
     pointer = snapshot.save(history, sample_settings())
-    assert pointer == sample_settings().state / "prices" / "FB" / "current.json"
+    assert pointer == Workspace.of(sample_settings()).state / "prices" / "FB" / "current.json"
     assert read(pointer) == {
         "ticker": "FB",
         "data_hash": history.data_hash,

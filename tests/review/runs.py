@@ -13,7 +13,10 @@ from stockcast.contracts.model_record import ModelRecord
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.review.history import Run, load
 from stockcast.settings import Settings
-from stockcast.storage.files import write_json, write_parquet, write_text
+from stockcast.storage.documents import write_json
+from stockcast.storage.files import write_text
+from stockcast.storage.tables import write_parquet
+from stockcast.workspace import Workspace
 from tests.documents import forecast
 
 NAIVE = 0.012
@@ -39,7 +42,7 @@ class Made:
 
     def write(self, settings: Settings) -> Run:
         """Write the record with all that it refers to."""
-        runs = settings.state / "runs"
+        runs = Workspace.of(settings).runs
         tasks = {
             f"{stage}-{ticker}": self._task(settings, stage, ticker)
             for stage in STAGES
@@ -88,7 +91,7 @@ class Made:
             {"train_child": "failed", "ingest": "ran"}.get(stage, "blocked") if broken else "ran"
         )
         page = f"{stage}/{ticker}{'.failed' if state == 'failed' else ''}.html"
-        write_text(settings.reports / page, f"<h1>{self.run_id}</h1>")
+        write_text(Workspace.of(settings).reports / page, f"<h1>{self.run_id}</h1>")
         return {
             "stage": stage,
             "ticker": ticker,
@@ -102,7 +105,7 @@ class Made:
         }
 
     def _products(self, settings: Settings, stage: str, ticker: str) -> dict[str, str]:
-        folder = settings.state / "runs" / self.run_id
+        folder = Workspace.of(settings).runs / self.run_id
         if stage == "ingest":
             about = {"data_hash": self.data_hash, "as_of": "2011-07-18", "rows": 3000}
             write_json(folder / "prices" / f"{ticker}.json", {**about, "source": "sample"})

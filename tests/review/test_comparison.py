@@ -11,6 +11,7 @@ import pytest
 from stockcast import review
 from stockcast.errors import BadInput
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 from tests.review.runs import Made
 
 FIRST, SECOND = "20260101T000000-aaaa", "20260102T000000-bbbb"
@@ -95,12 +96,12 @@ def test_a_task_that_failed_in_one_run_is_told(sample_settings: Make) -> None:
 def test_a_record_that_is_cut_short_is_named_and_hides_no_other_run(sample_settings: Make) -> None:
     settings = sample_settings()
     compared(settings)
-    (path,) = (settings.state / "runs").glob(f"{SECOND}.json")
+    (path,) = (Workspace.of(settings).runs).glob(f"{SECOND}.json")
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(BadInput, match=rf"Expected JSON in .*{SECOND}\.json, got"):
         review.find(settings, "latest")
     assert review.publish(settings) is not None
-    assert (settings.reports / "runs" / FIRST / "index.html").is_file()
+    assert (Workspace.of(settings).reports / "runs" / FIRST / "index.html").is_file()
 
 
 def test_a_run_is_found_by_what_people_call_it(sample_settings: Make) -> None:

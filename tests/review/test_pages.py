@@ -9,6 +9,7 @@ import pytest
 
 from stockcast import review
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 from tests.browser import Visit
 from tests.review.conftest import Reviewed
 from tests.review.runs import Made
@@ -85,9 +86,9 @@ def test_only_as_many_runs_are_kept_as_the_settings_say(
     for day in range(1, 5):
         Made(f"2026010{day}T000000-aaaa", ("AAPL",)).write(settings)
         review.publish(settings)
-    kept = sorted(path.name for path in (settings.reports / "runs").iterdir())
+    kept = sorted(path.name for path in (Workspace.of(settings).run_pages).iterdir())
     assert kept == ["20260103T000000-aaaa", "20260104T000000-aaaa"]
-    assert "20260101T000000-aaaa" in (settings.reports / "index.html").read_text("utf-8")
+    assert "20260101T000000-aaaa" in (Workspace.of(settings).index).read_text("utf-8")
 
 
 @pytest.mark.nightly

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from stockcast.errors import BadInput
-from stockcast.storage.files import check_folder, share, write_json, write_parquet, write_text
+from stockcast.storage.documents import write_json
+from stockcast.storage.files import check_folder, share, write_text
+from stockcast.storage.tables import write_parquet
 
 
 @pytest.fixture(params=[0o077, 0o027, 0o022, 0o002])

@@ -214,7 +214,7 @@ def test_a_ticker_that_was_not_published_is_named(settings: Settings) -> None:
 def test_asking_writes_nothing(settings: Settings) -> None:
     with pytest.raises(BadInput):
         serving_context(settings, "AAA")
-    assert not settings.state.exists()
+    assert not Workspace.of(settings).state.exists()
 
 
 @pytest.mark.parametrize("damage", ["truncated", "text", "other columns", "values"])
@@ -273,7 +273,7 @@ def test_a_number_that_was_changed_online_is_not_served(settings: Settings) -> N
 
 def test_a_folder_that_was_removed_is_made_again(settings: Settings) -> None:
     put(settings, bars())
-    shutil.rmtree(settings.state)
+    shutil.rmtree(Workspace.of(settings).state)
     put(settings, bars().iloc[:150])
     assert serving_context(settings, "AAA").as_of == bars().index[149]
 

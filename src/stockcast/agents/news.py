@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from stockcast.agents.prompt_injection import gives_orders
 from stockcast.errors import BadInput
-from stockcast.storage.files import read_json
+from stockcast.storage.documents import read_json
 
 if TYPE_CHECKING:
     from stockcast.settings import Settings

@@ -21,7 +21,8 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from stockcast.errors import BadInput
 from stockcast.settings import Settings
-from stockcast.storage.files import read_json, write_json, write_text
+from stockcast.storage.documents import read_json, write_json
+from stockcast.storage.files import write_text
 from stockcast.storage.locks import locked
 from stockcast.workspace import Workspace
 

@@ -17,7 +17,8 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stockcast.errors import BadInput
-from stockcast.storage.files import parse_json, read_bytes, write_text
+from stockcast.storage.documents import parse_json, read_bytes
+from stockcast.storage.files import write_text
 
 __all__ = ["Contract", "Product", "absent", "has_proof", "replaced"]
 

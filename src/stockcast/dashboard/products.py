@@ -24,7 +24,7 @@ from stockcast.errors import BadInput, StockcastError
 from stockcast.pipeline.plans import pages, read_pipeline
 from stockcast.presentation import event_wording
 from stockcast.settings import Settings
-from stockcast.storage.files import read_json
+from stockcast.storage.documents import read_json
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ from stockcast.dashboard.connections import LIMITS, Server
 from stockcast.dashboard.options import Options
 from stockcast.errors import BadInput
 from stockcast.settings import Settings, parse_ticker
+from stockcast.workspace import Workspace
 
 __all__ = ["MESSAGES", "Dashboard"]
 
@@ -270,7 +271,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # voila is not typed
         yield (r"/voila/templates/(stockcast/static/[\w.-]+)", TemplateStaticFileHandler)
         for assets in (r"/voila/static/(.*)", r"/voila/labextensions/(.*)"):
             yield (assets, *kept[assets])
-        yield (r"/reports/(.*)", Reports, {"path": str(self.dashboard.reports)})
+        yield (r"/reports/(.*)", Reports, {"path": str(Workspace.of(self.dashboard).reports)})
         yield (r"/health", Health)
         yield (r"/metrics", Metrics, {"settings": self.dashboard})
         own = {"dashboard": self.dashboard, "options": self.options}

@@ -22,7 +22,7 @@ from stockcast import __version__
 from stockcast.errors import BadInput, StockcastError
 from stockcast.prices import yahoo
 from stockcast.settings import Settings
-from stockcast.storage.files import read_json, write_json
+from stockcast.storage.documents import read_json, write_json
 from stockcast.storage.locks import locked
 from stockcast.workspace import Workspace
 

@@ -25,7 +25,7 @@ from stockcast.markets import calendars
 from stockcast.prices import yahoo
 from stockcast.prices.live import LiveSource
 from stockcast.settings import Settings
-from stockcast.storage.files import write_json
+from stockcast.storage.documents import write_json
 from stockcast.storage.locks import locked, slot
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace

@@ -32,7 +32,8 @@ from stockcast.pipeline.changes import Reason, Recipe, differences
 from stockcast.pipeline.host import Host
 from stockcast.pipeline.integrity import file_sizes, first_damaged
 from stockcast.pipeline.plans import TaskPlan
-from stockcast.storage.files import share, write_json
+from stockcast.storage.documents import write_json
+from stockcast.storage.files import share
 
 __all__ = ["Artefact", "Notebook", "Sidecar", "Stage"]
 

@@ -17,7 +17,8 @@ import pandas as pd
 from stockcast.contracts.prices import Revision
 from stockcast.errors import BadInput
 from stockcast.settings import Settings, parse_ticker
-from stockcast.storage.files import read_json, write_json, write_table
+from stockcast.storage.documents import read_json, write_json
+from stockcast.storage.tables import write_table
 from stockcast.workspace import Workspace
 
 __all__ = ["Archive", "Fetches", "folder", "keep_news", "news_of"]

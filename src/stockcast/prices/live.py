@@ -25,7 +25,7 @@ from stockcast.prices.archive import Archive, Fetches, folder, keep_news
 from stockcast.prices.source import RawPrices
 from stockcast.prices.yahoo import Quotes, YahooFault
 from stockcast.settings import Settings
-from stockcast.storage.files import write_json
+from stockcast.storage.documents import write_json
 from stockcast.storage.locks import locked, slot
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace

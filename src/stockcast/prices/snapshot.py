@@ -18,7 +18,7 @@ from stockcast.ingestion.history import PriceHistory, content_hash
 from stockcast.ingestion.schema import COLUMNS
 from stockcast.ingestion.split_detection import SUSPECT
 from stockcast.settings import Settings
-from stockcast.storage.files import write_table
+from stockcast.storage.tables import write_table
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 

@@ -11,7 +11,7 @@ from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.run import RunRecord, TaskRecord
 from stockcast.errors import BadInput
 from stockcast.settings import Settings
-from stockcast.storage.files import read_json
+from stockcast.storage.documents import read_json
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -1,36 +1,18 @@
-"""Files written whole or not at all, and read with a sentence when they cannot be."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from stockcast.errors import BadInput
 
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-__all__ = [
-    "atomic_write",
-    "check_folder",
-    "keep",
-    "parse_json",
-    "read_bytes",
-    "read_json",
-    "share",
-    "write_json",
-    "write_parquet",
-    "write_table",
-    "write_text",
-]
+__all__ = ["atomic_write", "check_folder", "keep", "share", "write_text"]
 
 
 @contextlib.contextmanager
@@ -93,74 +75,7 @@ def share(path: Path, copy: Path) -> None:
             keep(path, copy)
 
 
-def write_json(path: Path, document: Any) -> None:
-    """Write ``document`` as indented JSON; NaN is refused, since it is not JSON."""
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", "utf-8")
-
-
-def write_parquet(path: Path, frame: pd.DataFrame) -> None:
-    """Write ``frame`` with its index."""
-    import pyarrow as pa
-
-    write_table(path, pa.Table.from_pandas(frame))
-
-
-def write_table(path: Path, table: pa.Table) -> None:
-    """Write an Arrow table as Parquet, packed for what it holds here: days follow each other, and
-    few prices come twice, so that bytes of like weight lie side by side. That takes a third less
-    than dictionaries do."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    packing = {}
-    for field in table.schema:
-        if pa.types.is_floating(field.type):
-            packing[field.name] = "BYTE_STREAM_SPLIT"
-        elif pa.types.is_temporal(field.type):
-            packing[field.name] = "DELTA_BINARY_PACKED"
-    others = [name for name in table.column_names if name not in packing]
-    with atomic_write(path) as temporary:
-        pq.write_table(
-            table,
-            temporary,
-            compression="zstd",
-            use_dictionary=others,
-            column_encoding=packing,
-            write_page_checksum=True,  # else a damaged number reads as another one
-        )
-
-
 def write_text(path: Path, text: str, mode: int = 0o666) -> None:
     """Write ``text`` as UTF-8; ``mode`` as :func:`atomic_write` has it."""
     with atomic_write(path, mode) as temporary:
         temporary.write_text(text, "utf-8")
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read a document.
-
-    Raises:
-        BadInput: there is no such file.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"Expected a JSON file at {path}, got: {error.strerror}.") from None
-
-
-def parse_json(data: bytes, place: str) -> Any:
-    """Return the JSON in ``data``, which came from ``place``.
-
-    Raises:
-        BadInput: it is none.
-    """
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"Expected JSON in {place}, got: {error}.") from None
-
-
-def read_json(path: Path) -> Any:
-    """Read one JSON document; errors as in :func:`read_bytes` and :func:`parse_json`."""
-    return parse_json(read_bytes(path), str(path))

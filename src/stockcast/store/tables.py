@@ -17,7 +17,7 @@ from stockcast.features import COVARIATES
 from stockcast.features import bars as formulas
 from stockcast.ingestion import bars
 from stockcast.settings import Settings
-from stockcast.storage.files import write_table
+from stockcast.storage.tables import write_table
 from stockcast.store.log import COLUMNS, recompute
 from stockcast.workspace import Workspace
 

@@ -19,6 +19,7 @@ from stockcast.settings import Settings
 from stockcast.telemetry import metrics
 from stockcast.telemetry.metrics.catalogue import CATALOGUE, STAGES
 from stockcast.telemetry.metrics.totals import _open_here
+from stockcast.workspace import Workspace
 
 Make = Callable[..., Settings]
 
@@ -116,7 +117,7 @@ def test_every_series_that_may_come_is_there_from_zero(settings: Settings) -> No
 
 def test_counts_start_again_when_the_products_are_removed(settings: Settings) -> None:
     metrics.rows_ingested(settings, "AAPL", 7)
-    shutil.rmtree(settings.state)
+    shutil.rmtree(Workspace.of(settings).state)
     metrics.rows_ingested(settings, "AAPL", 2)
     assert value(settings, "stockcast_rows_ingested_total", ticker="AAPL") == 2
 
@@ -133,7 +134,7 @@ def test_damaged_counts_are_set_aside_and_start_again(
     for number in range(500):
         metrics.rows_ingested(settings, f"T{number}", 7)
     _open_here.clear()  # as a new process would find it
-    path = settings.state / "metrics" / "totals.db"
+    path = Workspace.of(settings).metrics / "totals.db"
     content = path.read_bytes() if damage == "cut" else b"no database " * 1000
     for other in path.parent.glob("totals.db-*"):
         other.unlink()

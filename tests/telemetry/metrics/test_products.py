@@ -57,8 +57,8 @@ def test_a_product_is_read_anew_when_it_changes(settings: Settings) -> None:
 def test_a_product_that_cannot_be_read_is_counted_and_hides_no_other(settings: Settings) -> None:
     ingested(settings, "IBM", "2013-03-01")
     for name in ("models/child-IBM.json", "forecasts/IBM.json"):
-        (settings.state / name).parent.mkdir()
-        (settings.state / name).write_text('{"half": ')
+        (Workspace.of(settings).state / name).parent.mkdir()
+        (Workspace.of(settings).state / name).write_text('{"half": ')
     assert value(settings, "stockcast_unreadable_products") == 2
     assert value(settings, "stockcast_last_bar_timestamp_seconds", ticker="IBM") is not None
 
@@ -83,7 +83,7 @@ def test_the_ledger_lags_by_the_bars_that_are_there(settings: Settings) -> None:
 
 def test_asking_makes_no_ledger(settings: Settings) -> None:
     told(settings)
-    assert not (settings.state / "ledger.db").exists()
+    assert not (Workspace.of(settings).state / "ledger.db").exists()
 
 
 def forecast(settings: Settings, ticker: str, day: str) -> Forecast:

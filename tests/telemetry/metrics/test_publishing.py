@@ -14,6 +14,7 @@ import pytest
 from stockcast.errors import BadInput
 from stockcast.settings import Settings
 from stockcast.telemetry import metrics
+from stockcast.workspace import Workspace
 
 
 def lint(text: bytes) -> subprocess.CompletedProcess[bytes]:
@@ -25,7 +26,7 @@ def lint(text: bytes) -> subprocess.CompletedProcess[bytes]:
 def test_promtool_finds_nothing_in_the_textfile(settings: Settings) -> None:
     metrics.run_ended(settings, "done", 2.0, {"done": 3})
     path = metrics.write_textfile(settings)
-    assert path == settings.state / "metrics" / "stockcast.prom"
+    assert path == Workspace.of(settings).metrics / "stockcast.prom"
     checked = lint(path.read_bytes())
     assert (checked.returncode, checked.stderr) == (0, b"")
 
