@@ -137,7 +137,7 @@ class Workspace:
     @property
     def models(self) -> Path:
         """Records, and below them the bundles that they name."""
-        return self.models
+        return self.state / "models"
 
     def record(self, name: str) -> Path:
         """The record of a model: ``parent`` or ``child-<TICKER>``."""
@@ -169,12 +169,12 @@ class Workspace:
     @property
     def agents(self) -> Path:
         """Checkpoints of reports in the making."""
-        return self.agents
+        return self.state / "agents"
 
     @property
     def qdrant(self) -> Path:
         """The embedded store of reports."""
-        return self.qdrant
+        return self.state / "qdrant"
 
     def drift(self, ticker: str) -> Path:
         """The last drift check."""
@@ -189,22 +189,22 @@ class Workspace:
     @property
     def runs(self) -> Path:
         """Records of runs."""
-        return self.runs
+        return self.state / "runs"
 
     @property
     def tasks(self) -> Path:
         """Trainings that somebody asked for."""
-        return self.tasks
+        return self.state / "tasks"
 
     @property
     def lab(self) -> Path:
         """What is run in JupyterLab."""
-        return self.lab
+        return self.state / "lab"
 
     @property
     def mlflow(self) -> Path:
         """The embedded tracking store."""
-        return self.mlflow
+        return self.state / "mlflow"
 
     @property
     def mlflow_database(self) -> Path:
@@ -214,12 +214,12 @@ class Workspace:
     @property
     def redis(self) -> Path:
         """The embedded cache."""
-        return self.redis
+        return self.state / "redis"
 
     @property
     def metrics(self) -> Path:
         """Counts of all processes, and the textfile for Prometheus."""
-        return self.metrics
+        return self.state / "metrics"
 
     @property
     def daily_lock(self) -> Path:
