@@ -159,8 +159,12 @@ def _show_backtest(found: Backtest) -> None:
     for edge in found.edges:
         page.print(edge.verdict, soft_wrap=True)
     page.print(table(TAILS_HEAD, [_tail(each) for each in found.tails]))
-    for ticker, why in found.skipped.items():
-        page.print(f"{ticker} is left out: {why}", markup=False, soft_wrap=True)
+    _show_skipped(found.skipped)
+
+
+def _show_skipped(skipped: dict[str, str]) -> None:
+    for ticker, why in skipped.items():
+        console().print(f"{ticker} is left out: {why}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -168,6 +172,12 @@ def portfolio(
     tickers: Tickers = None,
     weights: Annotated[
         str | None, typer.Option(metavar="W,W", help="Shares of the capital (default: equal).")
+    ] = None,
+    backtest: Annotated[
+        bool, typer.Option("--backtest", help="Test such figures over the test period.")
+    ] = False,
+    chart: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the scenarios into this PNG.")
     ] = None,
     profile: Profile = None,
     assignments: Overrides = None,
@@ -179,10 +189,28 @@ def portfolio(
     settings = settings_for(profile, assignments, tickers)
     with results_only():
         found = joint(settings, settings.tickers, _numbers(weights))
+        if backtest:
+            from stockcast.risk.joint_tails import portfolio_tails
+
+            tails = portfolio_tails(settings, settings.tickers, _numbers(weights))
+            found = found.model_copy(update={"tails": tails})
+        if chart is not None:
+            _draw(found, chart)
     if as_json:
         print_json(found)
     else:
         _show_portfolio(found)
+
+
+def _draw(found: Portfolio, path: Path) -> None:
+    from stockcast.errors import BadInput
+    from stockcast.presentation.risk_charts import joint_fan
+    from stockcast.storage.files import atomic_write
+
+    if path.suffix.lower() != ".png":
+        raise BadInput(f"Expected a chart that is called .png, got {path}.")
+    with atomic_write(path) as whole:
+        whole.write_bytes(joint_fan(found).png())
 
 
 def _numbers(text: str | None) -> list[float]:
@@ -214,6 +242,10 @@ def _show_portfolio(found: Portfolio) -> None:
             soft_wrap=True,
         )
     page.print(f"Holding them together takes {found.diversified:.0%} off their shortfalls.")
+    if found.tails:
+        page.print(f"The next day's, {found.tails.first} to {found.tails.last}:")
+        page.print(table(TAILS_HEAD, [_tail(each) for each in found.tails.tests]))
+        _show_skipped(found.tails.skipped)
 
 
 def _losses_table(found: Portfolio | PositionRisk, form: str) -> Table:

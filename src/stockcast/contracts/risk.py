@@ -18,6 +18,7 @@ __all__ = [
     "LiveTails",
     "Portfolio",
     "PortfolioDay",
+    "PortfolioTails",
     "PositionRisk",
     "TailTest",
 ]
@@ -223,6 +224,20 @@ class Holding(Contract):
     events: tuple[str, ...]
 
 
+class PortfolioTails(Contract):
+    """Whether the next day's joint tails held over the test period.
+
+    Attributes:
+        skipped: tickers left out, and why.
+        tests: of what serves and of GARCH, by level.
+    """
+
+    first: dt.date
+    last: dt.date
+    skipped: dict[str, str]
+    tests: tuple[TailTest, ...]
+
+
 class Portfolio(Contract):
     """Joint risk of several stocks held with fixed shares of the capital.
 
@@ -232,6 +247,7 @@ class Portfolio(Contract):
         days: the fan.
         value_at_risk, expected_shortfall: losses as shares of the capital, by day ahead.
         diversified: share of the stocks' own shortfalls, added up, that the whole does not have.
+        tails: whether such figures held in the past; None when nobody asked.
     """
 
     as_of: dt.date
@@ -244,3 +260,4 @@ class Portfolio(Contract):
     volatility_annual: float
     diversified: float
     holdings: tuple[Holding, ...]
+    tails: PortfolioTails | None = None

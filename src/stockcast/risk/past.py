@@ -23,11 +23,12 @@ from stockcast.models.samples import make_samples
 from stockcast.models.tails import USUAL
 from stockcast.prices import snapshot
 from stockcast.risk import backtest
+from stockcast.risk.portfolio import scaled_returns
 from stockcast.risk.tail_tests import FEWEST, tail_tests
 from stockcast.settings import Settings
 from stockcast.store.covariates import covariates
 
-__all__ = ["Past", "run", "test_period"]
+__all__ = ["Past", "run", "test_period", "walked"]
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -44,6 +45,7 @@ class Past:
         garch: what GARCH would have said.
         near: (n, horizon) which outcomes had a known event on the way.
         wider: (n, 2) by what the tails of ``fan`` were wider than usual, as known at each close.
+        scaled: next-day returns of the whole history in units of volatility, by the day before.
     """
 
     ticker: str
@@ -52,6 +54,7 @@ class Past:
     garch: QuantileForecasts
     near: Flags
     wider: Floats
+    scaled: pd.DataFrame
 
     def case(self, model: str) -> backtest.Case:
         """What decisions are made on, by what is served or by GARCH."""
@@ -88,17 +91,12 @@ def test_period(settings: Settings, ticker: str) -> Past:
     fan = made.at(made.origins[chosen])
     garch = walk_baseline("garch", close, fan.origins, fan.horizon, None)
     bars = history.frame.loc[fan.origins[0] :]
-    return Past(ticker, bars, fan, garch, near[chosen], wider[chosen])
+    scaled = scaled_returns(history.frame, 1)
+    return Past(ticker, bars, fan, garch, near[chosen], wider[chosen], scaled)
 
 
-def run(settings: Settings, tickers: Sequence[str], cost: float, slippage: float) -> Backtest:
-    """Trade every ticker that has a model by every rule, and test its tails.
-
-    A ticker that cannot be walked is left out, and the reason kept.
-
-    Raises:
-        BadInput: none can be.
-    """
+def walked(settings: Settings, tickers: Sequence[str]) -> tuple[list[Past], dict[str, str]]:
+    """The test period of each ticker, and why the others have none that could be walked."""
     found: list[Past] = []
     skipped: dict[str, str] = {}
     for ticker in tickers:
@@ -111,6 +109,18 @@ def run(settings: Settings, tickers: Sequence[str], cost: float, slippage: float
             skipped[ticker] = f"{len(past.fan)} forecasts are too few, {FEWEST} needed."
         else:
             found.append(past)
+    return found, skipped
+
+
+def run(settings: Settings, tickers: Sequence[str], cost: float, slippage: float) -> Backtest:
+    """Trade every ticker that has a model by every rule, and test its tails.
+
+    A ticker that cannot be walked is left out, and the reason kept.
+
+    Raises:
+        BadInput: none can be.
+    """
+    found, skipped = walked(settings, tickers)
     if not found:
         raise BadInput(
             "Expected a ticker with a model and a test period to trade on, got none: "
