@@ -17,7 +17,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p $(FI
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help run test nightly mutate reliability audit bench lab dashboard serve docs lint lock resolve clean
+.PHONY: help run test nightly mutate reliability audit bench lab dashboard serve docs lint lock resolve wheel clean
 
 help:
 	@echo "make run     the whole pipeline on the sample prices, then a table"
@@ -33,6 +33,7 @@ help:
 	@echo "make lint    what is checked before a commit: ruff, mypy, bandit"
 	@echo "make audit   look the lock's packages up among known vulnerabilities"
 	@echo "make lock    write requirements.lock anew from pyproject.toml (ARGS=--upgrade for new versions)"
+	@echo "make wheel   the package, into dist/"
 	@echo "make clean   remove .venv"
 
 run: $(STAMP)
@@ -94,6 +95,10 @@ resolve: $(STAMP)
 	@for version in 3.11 3.12 3.13; do \
 		$(BIN)/uv pip compile -q --python-version $$version --output-file $(VENV)/resolved.$$version \
 			requirements.lock && echo "The lock resolves for Python $$version." || exit 1; done
+
+wheel: $(STAMP)
+	@$(BIN)/pip wheel -qq --no-deps --wheel-dir dist .
+	@ls dist/*.whl
 
 clean:
 	rm -rf $(VENV)

@@ -11,9 +11,12 @@ import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
 from typing import NamedTuple
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from stockcast.deadline import within
 from stockcast.errors import BadInput, StockcastError, Unavailable
@@ -100,25 +103,38 @@ def _finding(settings: Settings, check: Check) -> Finding:
 
 
 def _python(settings: Settings) -> Observation:
-    if platform.python_version_tuple()[:2] != ("3", "11"):
-        raise BadInput(f"Expected Python 3.11, got {platform.python_version()}.")
-    return Observation(platform.python_version(), platform.python_implementation())
+    wanted, found = metadata("stockcast")["Requires-Python"], platform.python_version()
+    if not SpecifierSet(wanted).contains(found):
+        raise BadInput(f"Expected Python {wanted}, got {found}.")
+    return Observation(found, platform.python_implementation())
 
 
 def _packages(settings: Settings) -> Observation:
+    """Whether what stockcast needs is there, in the versions of the lock where there is one."""
     lock = HOME / "requirements.lock"
-    if not lock.is_file():
-        raise BadInput(f"Expected the lock at {lock}, got no file.")
-    pins = re.findall(r"^([\w.-]+)==(\S+)$", lock.read_text("utf-8"), re.MULTILINE)
+    text = lock.read_text("utf-8") if lock.is_file() else ""
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE))
+    needed = [
+        each
+        for each in map(Requirement, requires("stockcast") or ())
+        if each.marker is None or each.marker.evaluate({"extra": ""})
+    ]
+    found = {name: _installed(name) for name in {*pins, *(each.name for each in needed)}}
     other = [
-        f"{name} {found} instead of {pinned}"
-        for name, pinned in pins
-        if (found := _installed(name)) != pinned
+        f"{each.name} {found[each.name]} instead of {each.specifier}"
+        for each in needed
+        if found[each.name] == "none" or not each.specifier.contains(found[each.name])
+    ]
+    other += [
+        f"{n} {found[n]} instead of {pin}"
+        for n, pin in pins.items()
+        if found[n] not in (pin, "none")
     ]
     if other:
         shown = ", ".join(other[:3]) + (f" and {len(other) - 3} more" if len(other) > 3 else "")
-        raise StockcastError(f"Expected the packages of requirements.lock, got {shown}.")
-    return Observation("", f"{len(pins)} packages as locked")
+        raise StockcastError(f"Expected the packages that stockcast needs, got {shown}.")
+    there = sum(version != "none" for version in found.values())
+    return Observation("", f"{there} packages as {'locked' if pins else 'declared'}")
 
 
 def _installed(package: str) -> str:

@@ -41,7 +41,9 @@ from stockcast.markets.suffixes import Market
 from stockcast.redaction import SOURCES, mask
 
 __all__ = [
+    "CHECKOUT",
     "HOME",
+    "MARKER",
     "STRATEGIES",
     "WELL_KNOWN",
     "Settings",
@@ -57,8 +59,34 @@ __all__ = [
     "secret_values",
 ]
 
+#: The file that ``stockcast init`` leaves in a workspace.
+MARKER = ".stockcast.json"
+#: The repository that this module lies in; where the package was installed, some folder without it.
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def _home() -> Path:
+    """Return ``STOCKCAST_HOME``, else the workspace at or above the current folder, else the
+    checkout; an installed package has none, and then the current folder is taken.
+
+    A workspace's Python files are run, so one that belongs to another user does not count.
+    """
+    named = os.environ.get("STOCKCAST_HOME")
+    if named:
+        return Path(named)
+    try:
+        here = Path.cwd()
+    except OSError:  # it was removed
+        return CHECKOUT
+    for folder in (here, *here.parents):
+        marker = folder / MARKER
+        if marker.is_file() and marker.stat().st_uid in (os.getuid(), 0):
+            return folder
+    return CHECKOUT if (CHECKOUT / "pipeline.yaml").is_file() else here
+
+
 #: The project: notebooks/, pipeline.yaml, env/ and feature_repo/ are found here.
-HOME = Path(os.environ.get("STOCKCAST_HOME") or Path(__file__).resolve().parents[2])
+HOME = _home()
 
 #: Every way from the parent to a stock's own model, the one that changes least first.
 STRATEGIES = ("zero_shot", "freeze", "fine_tune", "scratch")
@@ -537,6 +565,8 @@ def _nearest(word: str, words: Iterable[str]) -> str:
 
 
 def _profile_file(profile: str) -> Path:
+    if not profiles():
+        raise BadInput(f"Expected a workspace at {HOME}, got none: stockcast init DIR makes one.")
     if profile not in profiles():
         known = ", ".join(profiles())
         raise BadInput(

@@ -22,7 +22,7 @@ from stockcast.settings import HOME
 
 PATIENCE = 60
 #: What the project is, for JupyterLab.
-PARTS = ("env", "notebooks", "feature_repo", "pipeline.yaml", "pyproject.toml")
+PARTS = ("env", "notebooks", "feature_repo", "pipeline.yaml")
 
 
 class Lab(NamedTuple):
@@ -38,13 +38,12 @@ class Lab(NamedTuple):
 
 
 def copy_project(home: Path) -> Path:
-    """Copy what Lab shows, with a library of its own name behind it."""
+    """Copy what Lab shows."""
     for part in PARTS:
         if (HOME / part).is_dir():
             shutil.copytree(HOME / part, home / part)
         else:
             shutil.copy(HOME / part, home / part)
-    (home / "src").symlink_to(HOME / "src")
     return home
 
 

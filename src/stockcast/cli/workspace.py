@@ -1,11 +1,12 @@
-"""Commands on the workspace itself: is every component well, open JupyterLab."""
+"""Commands on the workspace itself: write it, is every component well, open JupyterLab."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,9 +14,65 @@ from stockcast.cli.app import AsJson, Overrides, Profile, Tickers, app, assigned
 from stockcast.cli.output import console, print_json, results_only, table
 
 if TYPE_CHECKING:
+    from stockcast.scaffold import State
     from stockcast.settings import Settings
 
 __all__ = ["lab_command", "lab_environment"]
+
+
+#: What is said of the files in a state; of those that are current, nothing.
+_TOLD = {
+    "older": "The package has newer ones, --update takes them",
+    "differs": "You edited these and the package has changed them; --diff shows how, --take FILE "
+    "takes the package's, --keep FILE keeps yours",
+    "edited": "Edited by you",
+    "removed": "Removed by you, --take FILE brings one back",
+    "dropped": "The package has these no more",
+}
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", show_default=False)],
+    update: Annotated[bool, typer.Option("--update", help="Renew what nobody edited.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show the differences, write none.")] = False,
+    take: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="Take the package's; repeatable.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="Keep yours; repeatable.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a workspace of notebooks and settings, or compare one with the package.
+
+    What you edited stays. After an upgrade, init says which files differ from the new ones.
+    """
+    from stockcast import scaffold
+
+    if diff:
+        shown = scaffold.diff(folder)
+        states = scaffold.compare(folder)
+        written: list[str] = []
+    else:
+        shown = ""
+        written, states = scaffold.init(folder, update=update, take=take or (), keep=keep or ())
+    if as_json:
+        print_json({"folder": str(folder), "written": written, "files": states, "diff": shown})
+    elif diff:
+        typer.echo(shown, nl=False)
+    else:
+        typer.echo("\n".join(_told(folder, written, states)))
+
+
+def _told(folder: Path, written: list[str], states: Mapping[str, State]) -> list[str]:
+    lines = [f"Wrote {len(written)} of {len(states)} files to {folder}."]
+    for state, meaning in _TOLD.items():
+        named = [path for path, found in states.items() if found == state]
+        lines += [f"{meaning}: {', '.join(named)}."] if named else []
+    if len(written) == len(states):
+        lines.append(f"Next: cd {folder} && stockcast run")
+    return lines
 
 
 @app.command()
@@ -118,6 +175,7 @@ def lab_environment(settings: Settings, given: Mapping[str, str] | None = None) 
     paths = [str(HOME / "env" / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     return {
         "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths)),
+        "STOCKCAST_HOME": str(HOME),
         "STOCKCAST_PROFILE": settings.profile,
         **{f"STOCKCAST_{key.upper()}": value for key, value in (given or {}).items()},
         # as in the pipeline, so that the same parameters give the same model

@@ -37,6 +37,9 @@ __all__ = [
 #: The system on one page.
 PIPELINE = HOME / "pipeline.yaml"
 
+#: The package that is installed, or that the checkout holds.
+_LIBRARY = Path(__file__).resolve().parents[1]
+
 _EACH = ("tickers", "all_tickers")
 _KEYS = {"name", "source", "each", "upstream", "params", "products", "keeps"}
 _SETTING = re.compile(r"\{\{\s*(\w+)\s*\}\}")
@@ -104,18 +107,23 @@ def read_pipeline(path: Path = PIPELINE) -> Pipeline:
     if not isinstance(page, dict) or not page.get("stages"):
         raise _fault(path, "no stages")
     stages = tuple(_stage(path, stage) for stage in page["stages"])
-    here = path.parent
+    library = (path.parent / page["library"]).resolve() if "library" in page else _LIBRARY
     return Pipeline(
         path=path,
-        library=(here / page.get("library", "src/stockcast")).resolve(),
+        library=library,
         plumbing=tuple(page.get("plumbing") or ()),
         reads={
-            module: tuple((here / file).resolve() for file in files)
+            module: tuple(_read_file(path.parent, library, file) for file in files)
             for module, files in (page.get("reads") or {}).items()
         },
         late={module: tuple(names) for module, names in (page.get("late") or {}).items()},
         stages=stages,
     )
+
+
+def _read_file(here: Path, library: Path, file: str) -> Path:
+    """Return a file of the library, else of the project."""
+    return (library if (library / file).is_file() else here).joinpath(file).resolve()
 
 
 def _stage(path: Path, stage: Any) -> StageSpec:
