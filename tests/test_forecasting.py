@@ -121,6 +121,15 @@ def test_days_are_those_of_the_exchange(shop: Workshop) -> None:
     assert list(before_easter) == [pd.Timestamp("2013-04-01")]
 
 
+@pytest.mark.parametrize("ticker", ["AAPL", "FB", "^GSPC"])
+def test_the_reasons_are_those_of_the_interval_that_is_served(shop: Workshop, ticker: str) -> None:
+    found = shop.forecast(ticker)
+    last = found.last_day
+    assert found.why is not None
+    assert found.why.sessions == len(found.days)
+    assert found.why.width == pytest.approx(np.log(last.q90 / last.q10), rel=1e-5)
+
+
 def test_naive_forecast_stands_beside_it(shop: Workshop) -> None:
     document = shop.forecast("AAPL")
     ours, naive = (

@@ -52,6 +52,7 @@ class Assessment:
         forecasts: by model, every origin since the start of validation that all models reach;
             networks are averaged with their partner and recalibrated, ``network`` is the
             candidate's recalibrated alone.
+        raw: by network, the same averaged with its partner and not yet recalibrated.
         calibrations: by network, its state after the last known outcome.
         scorecard: rows of the scorecard contract, test period only.
         verdict: what the gate says of the candidate.
@@ -59,12 +60,14 @@ class Assessment:
         fallback: the baseline that serves where the candidate may not.
         partner_weight: the partner's share of each network's forecasts.
         events: known events by session of ``close``; None without a calendar.
+        start: what the recalibration began with; None for nothing.
     """
 
     ticker: str
     close: pd.Series
     split: Split
     forecasts: dict[str, QuantileForecasts]
+    raw: dict[str, QuantileForecasts]
     calibrations: dict[str, CalibrationState]
     scorecard: list[ScorecardRow]
     verdict: gate.Verdict
@@ -72,6 +75,7 @@ class Assessment:
     fallback: str
     partner_weight: float = 0.5
     events: EventFlags | None = None
+    start: CalibrationState | None = None
 
     def test(self, model: str) -> QuantileForecasts:
         """Forecasts of the test period."""
@@ -180,6 +184,7 @@ def assess(
         close=close,
         split=split,
         forecasts=forecasts,
+        raw=asked,
         calibrations={name: state for name, (_, state) in recalibrated.items()},
         scorecard=rows,
         verdict=verdict,
@@ -187,6 +192,7 @@ def assess(
         fallback=_fallback(forecasts, close, split, events),
         partner_weight=partner_weight,
         events=events,
+        start=start,
     )
 
 

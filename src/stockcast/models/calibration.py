@@ -31,7 +31,7 @@ from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes, places
 
-__all__ = ["CalibrationState", "near_events", "panel_state", "recalibrate"]
+__all__ = ["CalibrationState", "factors", "near_events", "panel_state", "recalibrate"]
 
 #: Step of the log-factors for the mean over horizons, and for each horizon by itself. Chosen on
 #: the sample's days before 2010 among window offsets, rescaling and tracking (reports/LOG.md).
@@ -216,6 +216,30 @@ def recalibrate(
     Raises:
         BadInput: the forecasts differ in shape from the state's or lie before its last origin.
     """
+    values, _, walk = _walked(forecasts, close, state, near)
+    done = QuantileForecasts(forecasts.origins, forecasts.levels, values, forecasts.notes)
+    return done, walk.state(close.index)
+
+
+def factors(
+    forecasts: QuantileForecasts,
+    close: pd.Series,
+    *,
+    state: CalibrationState | None = None,
+    near: Flags | None = None,
+) -> Floats:
+    """(n, 2, horizon, k // 2) the log-factors known at each origin, of quiet outcomes and of those
+    with an event on the way. Arguments and errors as in :func:`recalibrate`."""
+    return _walked(forecasts, close, state, near)[1]
+
+
+def _walked(
+    forecasts: QuantileForecasts,
+    close: pd.Series,
+    state: CalibrationState | None,
+    near: Flags | None,
+) -> tuple[Floats, Floats, _Walk]:
+    """The recalibrated values, the factors at each origin, and the walk at its end."""
     state = state or CalibrationState.fresh(forecasts.levels, forecasts.horizon)
     flags = np.zeros(forecasts.values.shape[:2], bool) if near is None else np.asarray(near, bool)
     _check(forecasts, state, flags)
@@ -224,10 +248,11 @@ def recalibrate(
     past, rows = np.split(both, [len(state.waiting)])
     walk = _Walk(state, past)
     values = np.empty_like(forecasts.values)
+    known = np.empty((len(rows), *walk.factors.shape))
     for i, row in enumerate(rows):
         values[i] = walk.step(int(row), forecasts.values[i], flags[i], log)
-    done = QuantileForecasts(forecasts.origins, forecasts.levels, values, forecasts.notes)
-    return done, walk.state(close.index)
+        known[i] = walk.factors
+    return values, known, walk
 
 
 class _Walk:

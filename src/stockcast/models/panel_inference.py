@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
+from stockcast.features.panel import unaware
 from stockcast.models.panel import standardised, without
 from stockcast.models.panel_training import FittedPanel
 from stockcast.models.samples import Samples, return_scale
@@ -30,6 +31,7 @@ def walk_panel(
     end: pd.Timestamp | str | None = None,
     *,
     missing: Collection[str] = (),
+    told: bool = True,
     levels: Sequence[float] = LEVELS,
 ) -> QuantileForecasts:
     """Forecast from every day since ``start`` and before ``end`` that has a full context behind it.
@@ -42,6 +44,7 @@ def walk_panel(
         start: first origin.
         end: the day after the last one; by default all.
         missing: groups of inputs to do without; for the range, give the plain samples too.
+        told: whether the events known ahead of each origin are.
         levels: of the quantiles, among those of ``fitted``.
 
     Raises:
@@ -56,7 +59,9 @@ def walk_panel(
     chosen = _places(fitted, levels)
     parts = [np.zeros((0, samples.horizon, len(levels)))]
     for some in np.split(rows, range(BATCH, len(rows), BATCH)) if len(rows) else ():
-        parts.append(_answer(fitted, windows(inputs, some, fitted.context))[..., chosen])
+        contexts = windows(inputs, some, fitted.context)
+        contexts = contexts if told else torch.from_numpy(unaware(contexts.numpy()))
+        parts.append(_answer(fitted, contexts)[..., chosen])
     return QuantileForecasts.rearranged(samples.days[rows], levels, np.concatenate(parts) * scale)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from stockcast import tracking
-from stockcast.contracts.forecast import Served, Skill, Verdict
+from stockcast.contracts.forecast import Served, Skill, Verdict, Why
 from stockcast.contracts.model_record import (
     Calibration,
     Details,
@@ -27,6 +27,7 @@ from stockcast.models.children import Children
 from stockcast.models.notices import parent_kind
 from stockcast.models.panel_inference import walk_panel
 from stockcast.models.samples import Samples
+from stockcast.models.width import explain
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
 from stockcast.telemetry import metrics
@@ -105,6 +106,7 @@ class _Decision:
     skill: Skill
     calibration: Calibration | None
     tails: TailParameters
+    why: Why | None
     partner_weight: float | None = None
 
 
@@ -129,7 +131,8 @@ def _decide(
     # What was assessed is the network the child started from: no other parent is vouched for.
     assessed = f"parent/{bundle.origin.get('parent')}"
     if children and children.too_short and parent and parent.bundle == assessed:
-        return _borrow(assessment, children.too_short, parent)
+        lent = load_bundle(Workspace.of(settings).bundle(parent.bundle))
+        return _borrow(assessment, samples, children.too_short, parent, lent)
     reigning = _reigning(settings, path, bundle)
     wanted = assessment.verdict.skilful and _asked_for(settings, bundle, reigning)
     if reigning is not None and not wanted:
@@ -137,8 +140,8 @@ def _decide(
         if defended is not None:
             return defended
     if assessment.verdict.skilful:
-        return _serve(bundle, assessment, assessment.verdict.reason)
-    return _fall_back(assessment, assessment.verdict.reason)
+        return _serve(bundle, assessment, samples, assessment.verdict.reason)
+    return _fall_back(assessment, samples, assessment.verdict.reason)
 
 
 def _asked_for(settings: Settings, bundle: Bundle, reigning: Bundle | None) -> bool:
@@ -171,10 +174,10 @@ def _defend(assessment: Assessment, samples: Samples, reigning: Bundle) -> _Deci
     reason = (
         f"{ours.verdict.reason} Its successor {successor.reason[0].lower()}{successor.reason[1:]}"
     )
-    return _serve(reigning, ours, reason)
+    return _serve(reigning, ours, samples, reason)
 
 
-def _serve(bundle: Bundle, assessment: Assessment, reason: str) -> _Decision:
+def _serve(bundle: Bundle, assessment: Assessment, samples: Samples, reason: str) -> _Decision:
     return _Decision(
         bundle=f"{bundle.name}/{bundle.version}",
         served=Served(
@@ -187,11 +190,14 @@ def _serve(bundle: Bundle, assessment: Assessment, reason: str) -> _Decision:
         skill=_skill(assessment, assessment.candidate),
         calibration=assessment.calibrations[assessment.candidate].contract(),
         tails=assessment.tails(assessment.candidate).contract(),
+        why=explain(assessment, assessment.candidate, samples, bundle.fitted),
         partner_weight=assessment.partner_weight,
     )
 
 
-def _borrow(assessment: Assessment, reason: str, parent: ModelRecord) -> _Decision:
+def _borrow(
+    assessment: Assessment, samples: Samples, reason: str, parent: ModelRecord, lent: Bundle
+) -> _Decision:
     """Serve the parent's network: nothing can be trained or proven on so short a history."""
     why = f"{reason} This is the parent's forecast as it is, unproven for {assessment.ticker}."
     return _Decision(
@@ -201,11 +207,12 @@ def _borrow(assessment: Assessment, reason: str, parent: ModelRecord) -> _Decisi
         skill=_skill(assessment, "parent"),
         calibration=assessment.calibrations["parent"].contract(),
         tails=assessment.tails("parent").contract(),
+        why=explain(assessment, "parent", samples, lent.fitted),
         partner_weight=assessment.partner_weight,
     )
 
 
-def _fall_back(assessment: Assessment, reason: str) -> _Decision:
+def _fall_back(assessment: Assessment, samples: Samples, reason: str) -> _Decision:
     name = assessment.fallback
     return _Decision(
         bundle=None,
@@ -214,6 +221,7 @@ def _fall_back(assessment: Assessment, reason: str) -> _Decision:
         skill=_skill(assessment, name),
         calibration=None,
         tails=assessment.tails(name).contract(),
+        why=explain(assessment, name, samples),
     )
 
 

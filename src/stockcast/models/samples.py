@@ -64,10 +64,8 @@ class EventFlags:
     ahead: NDArray[np.bool_]
 
     def without_event_ahead(self) -> EventFlags:
-        """The flags as they would be if no event were known ahead of the last session."""
-        ahead = self.ahead.copy()
-        ahead[-1] = False
-        return EventFlags(self.answered, ahead)
+        """The flags as they would be if no event were known ahead of any session."""
+        return EventFlags(self.answered, np.zeros_like(self.ahead))
 
     def at(self, places: NDArray[np.intp], count: int) -> EventFlags:
         """The flags at ``places`` among ``count`` sessions; none is known of the others."""
