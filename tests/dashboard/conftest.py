@@ -22,6 +22,8 @@ from stockcast.settings import WELL_KNOWN, Settings, load_settings
 from tests.dashboard import products
 
 PATIENCE = 60
+#: A page that takes a kernel.
+MISSING = "/?ticker=NOSUCH"
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,11 @@ class Served:
             return error.code, error.read().decode()
 
     def visit(self) -> str:
-        """Ask for the page; return the name of the kernel that is the visitor's."""
-        _, page = self.get()
+        """Ask for a forecast that is missing; return the name of the kernel that is the reader's.
+
+        The sample has no such ticker, so that nothing is trained.
+        """
+        _, page = self.get(MISSING)
         found = re.search(r'"kernelId": "([\w-]+)"', page)
         assert found, page[-500:]
         return found[1]
@@ -64,7 +69,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     root = tmp_path_factory.mktemp("served")
     settings = load_settings("sample", {"root": str(root), "tickers": "AAPL,IBM"})
     products.place(settings)
-    with serving(root, "--read-only", "--set", "tickers=AAPL,IBM") as running:
+    with serving(root, "--set", "tickers=AAPL,IBM") as running:
         yield running
     cache.stop(settings)  # /metrics looks at it, which starts it
 

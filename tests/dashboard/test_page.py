@@ -86,7 +86,8 @@ def test_a_quote_ends_no_attribute(placed: Settings) -> None:
 def test_no_product_can_bring_markup(placed: Settings, product: str, field: str) -> None:
     path = Workspace.of(placed).state / product.format("AAPL")
     rewrite(path, **{field: HOSTILE})
-    text = page.shell(placed, "AAPL", static="", live=False, notice=HOSTILE)
+    parts = {"view": shown(placed), "overview": page.overview(placed)}
+    text = page.shell(placed, "AAPL", static="", notice=HOSTILE, **parts)
     assert "<script>window" not in text
     assert "<img" not in text
 
@@ -102,8 +103,9 @@ def test_a_ticker_without_products_is_told_to_have_none(placed: Settings) -> Non
 
 def test_a_root_without_any_product_has_a_page(sample_settings: Callable[..., Settings]) -> None:
     settings = sample_settings()
-    text = page.shell(settings, "AAPL", static="", live=False)
-    assert "No ticker has a forecast yet." in text
+    assert "There is no forecast of AAPL yet." in shown(settings)
+    assert "No ticker has a forecast yet." in page.overview(settings)
+    products.signatures(settings)
     assert not Workspace.of(settings).state.exists(), "who reads makes nothing"
 
 

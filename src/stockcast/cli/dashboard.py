@@ -26,9 +26,9 @@ def dashboard(
         str, typer.Option("--base-url", metavar="PATH", help="Path below which a proxy serves it.")
     ] = "/",
     visitors: Annotated[
-        int, typer.Option(min=1, help="Live pages at a time; others get a still of theirs.")
+        int,
+        typer.Option(min=1, help="Readers at a time for whom a missing forecast is made."),
     ] = 12,
-    preheated: Annotated[int, typer.Option(min=0, help="Kernels kept ready for a visitor.")] = 1,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Train nothing for a ticker without a forecast.")
     ] = False,
@@ -44,7 +44,6 @@ def dashboard(
         base_url=f"/{base_url.strip('/')}/".replace("//", "/"),
         hosts=tuple(host or ()),
         visitors=visitors,
-        preheated=preheated,
         read_only=read_only,
         open_browser=not no_browser,
     )

@@ -15,9 +15,8 @@ class Options:
         ip, port: where to listen.
         base_url: the path that a proxy puts before everything.
         hosts: names, besides loopback's, that requests may ask for.
-        visitors: kernels at most; who comes later gets the page without its live part.
-        preheated: kernels kept ready.
-        read_only: whether nobody may start a training.
+        visitors: readers at most who have a forecast made at the same time; each takes a kernel.
+        read_only: whether nobody may.
         open_browser: whether to open one.
     """
 
@@ -26,6 +25,5 @@ class Options:
     base_url: str = "/"
     hosts: tuple[str, ...] = ()
     visitors: int = 12
-    preheated: int = 1
     read_only: bool = False
     open_browser: bool = False

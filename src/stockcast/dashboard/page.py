@@ -100,16 +100,28 @@ def sentence(text: str, kind: str = "note") -> str:
 
 
 def shell(
-    settings: Settings, ticker: str, *, static: str, live: bool, notice: str | None = None
+    settings: Settings,
+    ticker: str,
+    *,
+    static: str,
+    view: str,
+    overview: str,
+    live: bool = False,
+    acts: bool = False,
+    notice: str | None = None,
+    tags: tuple[str, str] = ("", ""),
 ) -> str:
-    """Return the document up to where Voila goes on: all of it, as of now, before any script.
+    """Return the document; with ``live``, up to where Voila goes on.
 
     Args:
         settings: of the profile.
         ticker: whose tiles.
         static: where style and script are served, with a slash at its end.
+        view, overview: HTML of the tiles, and of the table of all tickers.
         live: whether a kernel will take over.
+        acts: whether a missing forecast is made for who asks for it.
         notice: a sentence to begin with.
+        tags: of tiles and table, by which the script asks for newer ones.
     """
     return _render(
         "shell.html.j2",
@@ -118,9 +130,11 @@ def shell(
         tickers=products.tickers(settings),
         static=static,
         live=live,
+        acts=acts,
         notice=notice,
-        view=view(settings, products.read(settings, ticker)),
-        overview=overview(settings),
+        tags=tags,
+        view=view,
+        overview=overview,
     )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
+import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +34,18 @@ if TYPE_CHECKING:
 
     from stockcast.ledger import Ledger
 
-__all__ = ["UNUSABLE", "Dossier", "Row", "StageState", "read", "rows", "signature", "tickers"]
+__all__ = [
+    "UNUSABLE",
+    "Dossier",
+    "Row",
+    "Signatures",
+    "StageState",
+    "read",
+    "rows",
+    "signature",
+    "signatures",
+    "tickers",
+]
 
 Document = dict[str, Any]
 
@@ -87,6 +100,14 @@ class Dossier:
         if part is None or self.prices is None:
             return False
         return part.data_hash != self.prices.data_hash
+
+
+@dataclass(frozen=True)
+class Signatures:
+    """What changes when a page does: of each ticker's tiles, and of the table of all."""
+
+    tiles: dict[str, tuple[int, ...]]
+    overview: object
 
 
 @dataclass(frozen=True)
@@ -155,19 +176,43 @@ def rows(settings: Settings) -> list[Row]:
 
 
 def signature(settings: Settings, ticker: str) -> tuple[int, ...]:
-    """A value that changes when a product of ``ticker`` does; costs a few file lookups."""
+    """A value that changes when a product of ``ticker`` does, or an hour passes: what is said of
+    the age of prices depends on the clock."""
+    return _signature(settings, ticker, _shared(settings))
+
+
+def signatures(settings: Settings) -> Signatures:
+    """The signatures of all tickers, by one look at the disk: 30 ms for five hundred tickers."""
+    shared, found = _shared(settings), tickers(settings)
+    forecasts = tuple(_changed(_watched(settings, ticker)[0]) for ticker in found)
+    return Signatures(
+        tiles={ticker: _signature(settings, ticker, shared) for ticker in found},
+        overview=(tuple(found), forecasts, shared),
+    )
+
+
+def _signature(settings: Settings, ticker: str, shared: tuple[int, ...]) -> tuple[int, ...]:
+    return (*map(_changed, _watched(settings, ticker)), *shared)
+
+
+def _shared(settings: Settings) -> tuple[int, ...]:
+    return (*_size(settings), int(time.time() // 3600))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _watched(settings: Settings, ticker: str) -> tuple[str, ...]:
+    """The files that the tiles of ``ticker`` are made from, its forecast first."""
     workspace = Workspace.of(settings)
     files = [
-        workspace.price_pointer(ticker),
         workspace.forecast(ticker),
+        workspace.price_pointer(ticker),
         workspace.record(child_name(ticker)),
         workspace.report(ticker),
         workspace.drift(ticker),
-        workspace.forecast(ticker).parent,  # a new ticker's forecast changes the folder
     ]
     for page in _pages(settings, ticker).values():
         files += [_sidecar(page), _failed(page)]
-    return (*map(_changed, files), *_size(settings))
+    return tuple(map(str, files))
 
 
 def _size(settings: Settings) -> tuple[int, int]:
@@ -178,9 +223,9 @@ def _size(settings: Settings) -> tuple[int, int]:
         return (0, 0)
 
 
-def _changed(path: Path) -> int:
+def _changed(path: str) -> int:
     try:
-        return path.stat().st_mtime_ns
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 - ten thousand at a look
     except OSError:
         return 0
 

@@ -1,8 +1,9 @@
-"""Voila, cut down to one page that runs nothing for its visitors.
+"""Voila, cut down to one page that runs nothing for its readers.
 
-The browser gets the page, its style and scripts, executed notebooks, and a channel to its own
-kernel on which only messages between widgets pass. Everything else that a Jupyter server offers
-is not routed at all.
+One kernel renders the page of every ticker, and what it rendered is kept until a product changes.
+A reader who asks for a missing forecast gets a kernel of their own, to which a browser may say
+nothing but what its widgets need to be shown. Everything else that a Jupyter server offers is not
+routed at all.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NOTEBOOK", "address", "configuration", "environment", "serve"]
 
-#: The notebook that Voila runs for each visitor.
+#: The notebook that Voila renders.
 NOTEBOOK = HOME / "dashboards" / "stockcast.ipynb"
 #: Seconds a kernel without a visitor lives on, and between two looks for such.
 IDLE, LOOK = 120, 20
@@ -41,12 +42,10 @@ def serve(settings: Settings, options: Options, ready: Callable[[], None]) -> No
         BadInput: the place is taken, or cannot be listened at.
     """
     _check_free(options)
-    os.environ.update(environment(settings, options))
-    from stockcast.dashboard import page
+    os.environ.update(environment(settings))
     from stockcast.dashboard.voila import Dashboard
 
-    page.shell(settings, settings.tickers[0], static="", live=False)  # imports what visitors need
-    Dashboard.dashboard, Dashboard.options, Dashboard.ready = settings, options, [ready]
+    Dashboard.dashboard, Dashboard.options, Dashboard.ready = settings, options, ready
     Dashboard.launch_instance(argv=[str(NOTEBOOK)], config=configuration(options))
 
 
@@ -58,15 +57,12 @@ def address(options: Options) -> str:
     return f"http://{host}:{options.port}{options.base_url}"
 
 
-def environment(settings: Settings, options: Options) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
     """What kernels and Voila read from the environment."""
     from stockcast.settings import environment as of_settings
 
     jupyter = [str(HOME / "dashboards"), os.environ.get("JUPYTER_PATH", "")]
-    return of_settings(settings) | {
-        "STOCKCAST_DASHBOARD_READ_ONLY": "1" if options.read_only else "",
-        "JUPYTER_PATH": os.pathsep.join(filter(None, jupyter)),
-    }
+    return of_settings(settings) | {"JUPYTER_PATH": os.pathsep.join(filter(None, jupyter))}
 
 
 def configuration(options: Options) -> Config:
@@ -91,8 +87,6 @@ def configuration(options: Options) -> Config:
                 "allow_template_override": "NO",
                 "allow_theme_override": "NO",
                 "file_allowlist": [],
-                "preheat_kernel": options.preheated > 0,
-                "default_pool_size": options.preheated,
                 "extension_allowlist": [
                     "@jupyter-widgets/jupyterlab-manager",
                     "@voila-dashboards/widgets-manager8",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
+from jupyter_core.utils import run_sync
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.handlers import KernelHandler
@@ -24,7 +26,9 @@ from voila.tornado.handler import TornadoVoilaHandler
 from stockcast.dashboard import page
 from stockcast.dashboard.connections import LIMITS, Server
 from stockcast.dashboard.options import Options
-from stockcast.errors import BadInput
+from stockcast.dashboard.prepared import Part, Prepared
+from stockcast.dashboard.rendering import KernelRenderer, RenderingFailed
+from stockcast.errors import BadInput, StockcastError
 from stockcast.settings import Settings, parse_ticker
 from stockcast.workspace import Workspace
 
@@ -57,6 +61,7 @@ LONGEST = 64 * 1024
 _KERNEL = re.compile(r'"kernelId": "([0-9a-f-]+)"')
 #: Milliseconds a browser may take to answer a ping.
 PING = 30_000
+TOO_MANY = "Too many readers have a forecast made at once: ask for this one in a few minutes."
 
 
 class Connection(ZMQChannelsWebsocketConnection):  # type: ignore[misc]  # not typed
@@ -96,8 +101,75 @@ def _may_pass(parts: tuple[Any, Any, Any]) -> bool:
     return True
 
 
-class Page(TornadoVoilaHandler):  # type: ignore[misc]  # voila is not typed
-    """The page: all of it as it is now, then the part that the visitor's kernel keeps in step."""
+class Reading(JupyterHandler):  # type: ignore[misc]  # jupyter_server is not typed
+    """What is prepared goes to whoever asks, packed; nothing of it takes a kernel."""
+
+    prepared: Prepared
+    profile: Settings
+
+    def initialize(self, **kwargs: Any) -> None:
+        """Take what is prepared, and the profile."""
+        self.prepared, self.profile = kwargs.pop("prepared"), kwargs.pop("profile")
+        super().initialize(**kwargs)
+
+    @property
+    def content_security_policy(self) -> str:
+        """What the page may load."""
+        return POLICY
+
+    def begin(self) -> None:
+        """Say that HTML follows, which no cache keeps: the tags tell what is new."""
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+
+    def send(self, part: Part) -> None:
+        """Send a part, packed for who can unpack it; its head alone to who has it."""
+        self.begin()
+        self.set_header("Etag", f'"{part.tag}"')
+        if part.tag in self.request.headers.get("If-None-Match", ""):
+            self.set_status(304)
+            return
+        self.set_header("Vary", "Accept-Encoding")
+        packed = "gzip" in self.request.headers.get("Accept-Encoding", "")
+        if packed:
+            self.set_header("Content-Encoding", "gzip")
+        self.write(part.packed if packed else part.html)
+
+    def refuse(self, status: int, error: StockcastError) -> None:
+        """Answer with a sentence."""
+        self.begin()
+        self.set_status(status)
+        self.write(page.sentence(str(error), "fault"))
+
+
+class Tiles(Reading):
+    """The tiles of one ticker, and with them the tag of the table of all."""
+
+    async def get(self) -> None:
+        """Answer with HTML."""
+        try:
+            tiles = await self.prepared.tiles(parse_ticker(self.get_argument("ticker", "")))
+            self.set_header("Overview", (await self.prepared.overview()).tag)
+            self.send(tiles)
+        except BadInput as error:
+            self.refuse(400, error)
+        except RenderingFailed as error:
+            self.refuse(503, error)
+
+
+class Overview(Reading):
+    """The table of all tickers."""
+
+    async def get(self) -> None:
+        """Answer with HTML."""
+        try:
+            self.send(await self.prepared.overview())
+        except RenderingFailed as error:
+            self.refuse(503, error)
+
+
+class Page(Reading, TornadoVoilaHandler):  # type: ignore[misc]  # voila is not typed
+    """The whole page as it is now; where a forecast is to be made, a kernel goes on with it."""
 
     #: Pages that are being given a kernel, and kernels that pages were given. Voila lists a kernel
     #: late, so that whoever asks meanwhile would find room for one more.
@@ -106,38 +178,37 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]  # voila is not typed
 
     def initialize(self, **kwargs: Any) -> None:
         """Take the dashboard's settings besides Voila's own."""
-        self.dashboard: Settings = kwargs.pop("dashboard")
         self.options: Options = kwargs.pop("options")
         super().initialize(**kwargs)
 
-    @property
-    def content_security_policy(self) -> str:
-        """What the page may load."""
-        return POLICY
-
     async def get(self, path: str | None = None) -> None:
-        """Answer with the page; without a kernel to spare, with a still of it."""
+        """Answer with the page; with a kernel to who asked for a forecast that there is none of."""
         ticker, notice = self._wanted()
-        live = self._visitors() < self.options.visitors
+        acts = notice is None and self._acts(ticker)
+        live = acts and self._visitors() < self.options.visitors
         if live:
             self.starting.add(self)
         try:
+            if acts and not live:
+                notice = TOO_MANY
             await self._answer(ticker, notice, live=live)
+        except RenderingFailed as error:
+            self.refuse(503, error)
         finally:
             self.starting.discard(self)
 
     async def _answer(self, ticker: str, notice: str | None, *, live: bool) -> None:
         if not live and notice is None:
-            notice = "Too many visitors at once: this page is as of now, and does not follow."
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Cache-Control", "no-store")
-        static = url_path_join(self.base_url, "voila/templates/stockcast/static/")
-        self.write(page.shell(self.dashboard, ticker, static=static, live=live, notice=notice))
-        with contextlib.suppress(StreamClosedError):  # the visitor left
-            await self.flush()
-            if live:
+            self.send(await self.prepared.page(ticker))
+            return
+        tiles, overview = await self.prepared.tiles(ticker), await self.prepared.overview()
+        self.begin()
+        self.write(self.prepared.shell(ticker, tiles, overview, live=live, notice=notice))
+        if live:
+            with contextlib.suppress(StreamClosedError):  # the reader left
+                await self.flush()
                 await self._write_live_part()
-            await self.finish("</body></html>")
+                await self.finish("</body></html>")
 
     async def _write_live_part(self) -> None:
         async for part in self.get_generator():
@@ -153,9 +224,15 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]  # voila is not typed
         self.given.intersection_update(self.kernel_manager.list_kernel_ids())
         return len(self.given) + len(self.starting)
 
+    def _acts(self, ticker: str) -> bool:
+        """Whether a forecast is to be made: there is none, and somebody named the ticker."""
+        if self.options.read_only or not self.get_argument("ticker", ""):
+            return False
+        return not Workspace.of(self.profile).forecast(ticker).exists()
+
     def _wanted(self) -> tuple[str, str | None]:
         """The ticker that was asked for, and what is wrong with it."""
-        first = self.dashboard.tickers[0]
+        first = self.profile.tickers[0]
         try:
             return parse_ticker(self.get_argument("ticker", first)), None
         except BadInput as error:
@@ -235,14 +312,24 @@ class Dashboard(Voila):  # type: ignore[misc]  # voila is not typed
 
     dashboard: ClassVar[Settings]
     options: ClassVar[Options]
-    ready: ClassVar[list[Callable[[], None]]]  #: called once visitors may come
+    ready: ClassVar[Callable[[], None]]  #: called once readers may come
 
     def listen(self) -> None:
-        """Listen, and say so when the loop runs."""
-        for call in self.ready:
-            IOLoop.current().add_callback(call)
+        """Listen, and say so when the first page is prepared."""
+        IOLoop.current().add_callback(self._prepare)
         self.app.listen = lambda port, ip: Server(self.app, **LIMITS).listen(port, ip)
         super().listen()
+
+    async def _prepare(self) -> None:
+        self._watching = asyncio.ensure_future(self._prepared.watch())
+        with contextlib.suppress(RenderingFailed):  # it is in the log, and readers are told
+            await self._prepared.page(self.dashboard.tickers[0])
+        type(self).ready()
+
+    def stop(self) -> None:
+        """End the kernels."""
+        run_sync(self._renderer.close)()
+        super().stop()
 
     def init_settings(self) -> dict[str, Any]:
         """Close what Voila leaves open: any host name, and messages that are not of widgets."""
@@ -274,8 +361,19 @@ class Dashboard(Voila):  # type: ignore[misc]  # voila is not typed
         yield (r"/reports/(.*)", Reports, {"path": str(Workspace.of(self.dashboard).reports)})
         yield (r"/health", Health)
         yield (r"/metrics", Metrics, {"settings": self.dashboard})
-        own = {"dashboard": self.dashboard, "options": self.options}
-        yield (r"/()", Page, {**kept["/(.*)"][1], **own})
+        self._renderer = KernelRenderer(
+            Path(self.notebook_path), Path(self.connection_dir), self.config
+        )
+        self._prepared = Prepared(
+            self.dashboard,
+            self._renderer,
+            static=url_path_join(self.base_url, "voila/templates/stockcast/static/"),
+            acts=not self.options.read_only,
+        )
+        own = {"prepared": self._prepared, "profile": self.dashboard}
+        yield (r"/tiles", Tiles, own)
+        yield (r"/overview", Overview, own)
+        yield (r"/()", Page, {**kept["/(.*)"][1], **own, "options": self.options})
 
     def _route(self, path: str, handler: Any, *arguments: Any) -> tuple[Any, ...]:
         return (url_path_join(self.server_url, path), handler, *arguments)

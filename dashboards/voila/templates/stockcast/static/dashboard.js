@@ -1,47 +1,125 @@
-// Puts Voila's widgets in the places of the page, and makes charts, links and times answer.
+// Follows the prepared pages, and makes charts, tables, links and times answer. Where a forecast is
+// made for the reader, Voila's widgets take the places of the page meanwhile.
 // The page works without it: the picker is a form, the chart has its table of figures.
 "use strict";
 
-const PLACES = ["picker", "notice", "view", "overview"];
 const place = (name) => document.getElementById(name);
+const state = document.body.dataset;
 
-// --- the widgets take the places of what the server drew -----------------------------------
+// --- Voila's widgets take the places of what the server drew ---------------------------------
 function adopt() {
-  const parts = PLACES.map((name) => document.querySelector(`#live .stockcast-${name}`));
-  const input = parts[0]?.querySelector("input");
-  if (!parts.every(Boolean) || !input || !parts[2].querySelector(".view")) return false;
-  const typed = document.activeElement?.id === "ticker" ? document.activeElement.value : null;
-  const wanted = new URLSearchParams(location.search).get("ticker") ?? input.value;
-  Object.assign(input, { maxLength: 15, autocomplete: "off", spellcheck: false });
-  place("picker").replaceChildren(parts[0]);
-  place("notice").append(parts[1]);
-  if (wanted.toUpperCase() === input.value) show();
-  else choose(wanted);
-  if (typed !== null) { input.value = typed; input.focus(); }
-  document.body.dataset.live = "connected";
-  watchConnection();
-  for (const part of parts.slice(2)) new MutationObserver(show).observe(part, { childList: true, subtree: true });
+  const [notice, view] = ["notice", "view"].map((name) => document.querySelector(`#live .stockcast-${name}`));
+  if (!notice || !view?.querySelector(".view")) return false;
+  place("notice").replaceChildren(notice);
+  place("view").replaceChildren(view);
+  state.live = "connected";
+  const leaving = new AbortController();
+  addEventListener("pagehide", endKernel, { signal: leaving.signal });
+  const timer = setInterval(async () => {
+    if (await fetch(kernel("api/kernels")).then((answer) => answer.ok, () => false)) return;
+    leave();
+    place("notice").innerHTML = '<p class="sentence warn">The live connection has ended; <a href="">load the page again</a>.</p>';
+  }, 10000);
+  const watch = new MutationObserver(() => {
+    renew();
+    if (notice.querySelector(".done")) leave();
+  });
+  for (const part of [notice, view]) watch.observe(part, { childList: true, subtree: true });
+  renew();
   return true;
 
-  function show() {
-    if (!place("view").contains(parts[2])) {
-      const shown = parts[2].querySelector(".view").dataset.ticker;
-      if (shown !== place("view").querySelector(".view").dataset.ticker && shown !== wanted.toUpperCase()) return;
-      place("view").replaceChildren(parts[2]);
-      place("overview").replaceChildren(parts[3]);
+  // the kernel has done its work: what it drew stays, and the prepared pages go on from there
+  function leave() {
+    if (state.live !== "connected") return;
+    for (const [name, part] of [["notice", notice], ["view", view]]) {
+      place(name).innerHTML = part.querySelector(".widget-html-content")?.innerHTML ?? "";
     }
+    watch.disconnect();
+    clearInterval(timer);
+    leaving.abort();
+    endKernel();
+    state.live = "no";
+    state.tiles = "";
     renew();
   }
 }
 
-function choose(ticker) {
-  const input = document.querySelector("#picker input");
-  input.value = ticker;
-  for (const type of ["input", "change"]) input.dispatchEvent(new Event(type, { bubbles: true }));
+function kernel(path) {
+  const { baseUrl, kernelId } = JSON.parse(place("jupyter-config-data").textContent);
+  return `${baseUrl}${path}/${kernelId}`;
 }
 
+function endKernel() {
+  navigator.sendBeacon(kernel("voila/api/shutdown"));
+}
+
+// --- prepared pages ---------------------------------------------------------------------------
+const FOLLOW = 5000; // milliseconds between two questions whether there is something new
+let wanted = document.querySelector("#view .view")?.dataset.ticker;
+
+async function show(ticker) {
+  const same = ticker === document.querySelector("#view .view")?.dataset.ticker;
+  const headers = same ? { "If-None-Match": `"${state.tiles}"` } : {};
+  const answer = await fetch(`tiles?${new URLSearchParams({ ticker })}`, { headers });
+  const text = answer.status === 304 ? null : await answer.text();
+  if (ticker !== wanted || state.live !== "no") return;
+  if (text !== null && !answer.ok) {
+    place("notice").innerHTML = text;
+    wanted = document.querySelector("#view .view")?.dataset.ticker;
+    return;
+  }
+  if (text !== null) {
+    const drawn = new DOMParser().parseFromString(text, "text/html").querySelector(".view");
+    if (!same && drawn.dataset.forecast === "no" && state.acts === "yes") {
+      location.search = new URLSearchParams({ ticker });
+      return;
+    }
+    if (!same) place("notice").replaceChildren();
+    place("view").replaceChildren(drawn);
+    state.tiles = answer.headers.get("Etag").replaceAll('"', "");
+    renew();
+  }
+  if (answer.headers.get("Overview") !== state.overview) await showOverview();
+}
+
+async function showOverview() {
+  const answer = await fetch("overview");
+  if (!answer.ok) return;
+  const scrolled = document.querySelector("#overview .scroll")?.scrollTop ?? 0;
+  place("overview").innerHTML = await answer.text();
+  state.overview = answer.headers.get("Etag").replaceAll('"', "");
+  sorted();
+  renew();
+  document.querySelector("#overview .scroll")?.scrollTo({ top: scrolled });
+}
+
+function choose(text) {
+  const ticker = text.trim().toUpperCase();
+  if (!ticker) return;
+  wanted = ticker;
+  show(ticker).catch(() => (location.search = new URLSearchParams({ ticker })));
+}
+
+async function follow() {
+  if (state.live === "no" && wanted && !document.hidden) await show(wanted).catch(() => {});
+  setTimeout(follow, FOLLOW);
+}
+
+document.addEventListener("submit", (event) => {
+  if (event.target.getAttribute("role") !== "search" || state.live !== "no") return;
+  event.preventDefault();
+  if (place("ticker").value.trim().toUpperCase() !== wanted) choose(place("ticker").value);
+});
+document.addEventListener("change", (event) => {
+  if (event.target.id !== "ticker") return;
+  if (state.live === "no") choose(event.target.value);
+  else event.target.form.requestSubmit();
+});
+document.addEventListener("visibilitychange", () => !document.hidden && state.live === "no" && wanted && show(wanted).catch(() => {}));
+
 // --- what a reader chose stays when the tiles are drawn anew --------------------------------
-const kept = { range: "1m", open: new Map() };
+const kept = { range: "1m", open: new Map(), position: null, sort: null };
+let drawnBefore = false;
 
 function renew() {
   const view = document.querySelector("#view .view");
@@ -58,11 +136,18 @@ function renew() {
     const details = document.getElementById(id);
     if (details) details.open = open;
   }
+  if (kept.position !== null && place("position")) {
+    place("position").value = kept.position;
+    losses();
+  }
   document.title = `${view.dataset.ticker} · stockcast`;
   const url = new URL(location);
-  url.searchParams.set("ticker", view.dataset.ticker);
-  if (document.body.dataset.live === "connected") history.replaceState(null, "", url);
-  const input = document.querySelector("#picker input");
+  if (url.searchParams.get("ticker")?.toUpperCase() !== view.dataset.ticker && drawnBefore) {
+    url.searchParams.set("ticker", view.dataset.ticker);
+    history.replaceState(null, "", url);
+  }
+  drawnBefore = true;
+  const input = place("ticker");
   if (input !== document.activeElement) input.value = view.dataset.ticker;
   ages();
 }
@@ -72,41 +157,52 @@ document.addEventListener("change", (event) => {
 });
 document.addEventListener("input", (event) => {
   if (event.target.id !== "position") return;
-  for (const loss of document.querySelectorAll("output[for=position]"))
-    loss.value = Math.round(event.target.value * loss.dataset.share).toLocaleString("en-US");
+  kept.position = event.target.value;
+  losses();
 });
+
+function losses() {
+  for (const loss of document.querySelectorAll("output[for=position]"))
+    loss.value = Math.round(place("position").value * loss.dataset.share).toLocaleString("en-US");
+}
+
 document.addEventListener("toggle", (event) => kept.open.set(event.target.id, event.target.open), true);
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-ticker]");
-  if (!link || document.body.dataset.live !== "connected" || event.ctrlKey || event.metaKey) return;
+  if (!link || state.live !== "no" || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
   choose(link.dataset.ticker);
   window.scrollTo({ top: 0 });
 });
 
-// --- the live connection ----------------------------------------------------------------------
-function kernel(path) {
-  const { baseUrl, kernelId } = JSON.parse(document.getElementById("jupyter-config-data").textContent);
-  return `${baseUrl}${path}/${kernelId}`;
-}
+// --- the table of all tickers, in the order that the reader chose -----------------------------
+document.addEventListener("click", (event) => {
+  const head = event.target.closest("#overview th button");
+  if (!head) return;
+  const [column, down] = kept.sort ?? [];
+  const first = head.dataset.first === "down";
+  kept.sort = [head.dataset.column, column === head.dataset.column ? !down : first];
+  sorted();
+});
 
-function watchConnection() {
-  addEventListener("pagehide", () => navigator.sendBeacon(kernel("voila/api/shutdown")));
-  const timer = setInterval(async () => {
-    const alive = await fetch(kernel("api/kernels")).then((answer) => answer.ok, () => false);
-    if (alive) return;
-    clearInterval(timer);
-    document.body.dataset.live = "lost";
-    place("notice").innerHTML = '<p class="sentence warn">The live connection has ended; <a href="">load the page again</a>.</p>';
-  }, 10000);
+function sorted() {
+  if (!kept.sort) return;
+  const [column, down] = kept.sort;
+  const body = document.querySelector("#overview tbody");
+  const head = document.querySelector(`#overview th button[data-column="${column}"]`)?.parentElement;
+  if (!body || !head) return;
+  const value = (row) => row.dataset[column];
+  const order = (a, b) => {
+    if (value(a) === "" || value(b) === "") return (value(a) === "") - (value(b) === "");
+    const [x, y] = [Number(value(a)), Number(value(b))];
+    const less = Number.isNaN(x) || Number.isNaN(y) ? value(a).localeCompare(value(b)) : x - y;
+    return down ? -less : less;
+  };
+  body.append(...[...body.rows].sort(order));
+  for (const other of document.querySelectorAll("#overview th[aria-sort]")) other.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", down ? "descending" : "ascending");
 }
-
-// without it, choosing a ticker asks the server for another page
-document.addEventListener("change", (event) => {
-  if (document.body.dataset.live !== "lost" || !event.target.matches("#picker input")) return;
-  location.search = new URLSearchParams({ ticker: event.target.value });
-}, true);
 
 // --- ages go on, in the words that the server began with --------------------------------------------------------------------------
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
@@ -174,7 +270,8 @@ renew();
 ages();
 setInterval(ages, 30000);
 setInterval(elapsed, 1000);
-if (document.body.dataset.live === "yes" && !adopt()) {
+setTimeout(follow, FOLLOW);
+if (state.live === "yes" && !adopt()) {
   const watch = new MutationObserver(() => adopt() && watch.disconnect());
   watch.observe(document.body, { childList: true, subtree: true, attributeFilter: ["class"] });
 }

@@ -1,0 +1,117 @@
+"""Pages are rendered once for all readers, again when a product changed, and by one kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+
+import pytest
+
+from stockcast.dashboard import prepared, products
+from stockcast.dashboard.prepared import Part, Prepared
+from stockcast.dashboard.rendering import RenderingFailed
+from stockcast.settings import Settings
+from tests.dashboard.products import place, ran
+
+
+class Counting:
+    """Renders nothing, and counts; fails while ``broken``."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str]] = []
+        self.broken = False
+
+    async def __call__(self, cell: str, ticker: str) -> str:
+        self.calls.append((cell, ticker))
+        await asyncio.sleep(0.01)
+        if self.broken:
+            raise RenderingFailed("broken")
+        return f"<p>{cell} {ticker} {len(self.calls)}</p>"
+
+
+@pytest.fixture
+def render() -> Counting:
+    return Counting()
+
+
+@pytest.fixture
+def pages(placed: Settings, render: Counting) -> Prepared:
+    return Prepared(placed, render, static="/static/", acts=True)
+
+
+def test_many_readers_at_once_cost_one_rendering(pages: Prepared, render: Counting) -> None:
+    async def read() -> list[Part]:
+        return await asyncio.gather(*(pages.page("AAPL") for _ in range(200)))
+
+    found = asyncio.run(read())
+    assert sorted(render.calls) == [("overview", "AAPL"), ("tiles", "AAPL")]
+    assert len({id(part) for part in found}) == 1
+    assert gzip.decompress(found[0].packed) == found[0].html
+
+
+def test_a_changed_product_renders_its_own_ticker_again(
+    placed: Settings, render: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepared, "LOOK", 0.02)
+    place(placed, "IBM")
+    pages = Prepared(placed, render, static="/static/", acts=True)
+
+    async def read() -> tuple[Part, Part, Part]:
+        watching = asyncio.create_task(pages.watch())
+        before = await pages.tiles("AAPL")
+        ibm = await pages.tiles("IBM")
+        ran(placed, "AAPL", "forecast-AAPL")
+        while (after := await pages.tiles("AAPL")).tag == before.tag:
+            await asyncio.sleep(0.02)
+        assert (await pages.tiles("IBM")).tag == ibm.tag
+        watching.cancel()
+        return before, ibm, after
+
+    asyncio.run(asyncio.wait_for(read(), 10))
+    assert render.calls.count(("tiles", "IBM")) == 1
+
+
+def test_pages_are_rendered_ahead_of_their_readers(
+    pages: Prepared, render: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepared, "LOOK", 0.02)
+
+    async def wait() -> None:
+        watching = asyncio.create_task(pages.watch())
+        while len(render.calls) < 2:
+            await asyncio.sleep(0.02)
+        watching.cancel()
+
+    asyncio.run(asyncio.wait_for(wait(), 10))
+    assert {("tiles", "AAPL"), ("tiles", "IBM")} <= set(render.calls)
+
+
+def test_what_is_asked_for_without_a_product_is_not_kept(pages: Prepared) -> None:
+    async def read() -> None:
+        for number in range(20):
+            await pages.page(f"X{number}")
+
+    asyncio.run(read())
+    assert not [name for name in pages._kept if "X" in name]
+    assert not pages._making
+
+
+def test_a_rendering_that_failed_is_tried_again(pages: Prepared, render: Counting) -> None:
+    async def read() -> Part:
+        render.broken = True
+        with pytest.raises(RenderingFailed):
+            await pages.tiles("AAPL")
+        render.broken = False
+        return await pages.tiles("AAPL")
+
+    assert asyncio.run(read()).html.startswith(b"<p>tiles AAPL")
+
+
+def test_a_look_at_all_tells_what_one_tells(placed: Settings) -> None:
+    seen = products.signatures(placed)
+    assert seen.tiles == {t: products.signature(placed, t) for t in ("AAPL", "IBM")}
+    ran(placed, "IBM", "forecast-IBM")
+    later = products.signatures(placed)
+    assert later.tiles["AAPL"] == seen.tiles["AAPL"]
+    assert later.tiles["IBM"] != seen.tiles["IBM"]
+    assert later.overview == seen.overview
