@@ -25,6 +25,7 @@ from stockcast.monitoring import admission
 from stockcast.prices import snapshot
 from stockcast.settings import HOME, Settings, load_settings
 from stockcast.telemetry import metrics
+from stockcast.telemetry.metrics import exposition
 from stockcast.workspace import Workspace
 from tests.endtoend.commands import SMALL, command, copy_of, environment, stockcast, until
 from tests.endtoend.conftest import Finished
@@ -98,7 +99,7 @@ def textfile_at(port: int, path: Path) -> Iterator[None]:
 
     class Textfile(Handler):
         def do_GET(self) -> None:
-            self.send(path.read_bytes(), kind=metrics.CONTENT_TYPE)
+            self.send(path.read_bytes(), kind=exposition.CONTENT_TYPE)
 
     with running(Textfile, port=port):
         yield
@@ -131,13 +132,13 @@ def watched(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Ite
     gateway, own = f"127.0.0.1:{ports['pushgateway']}", f"127.0.0.1:{free_port()}"
     given = {"root": str(root), "tickers": "AAPL,FB", "pushgateway_url": f"http://{gateway}"}
     settings = load_settings("sample", given)
-    assert metrics.write_textfile(settings)
-    assert not metrics.push(settings), "nobody is there yet"
+    assert exposition.write_textfile(settings)
+    assert not exposition.push(settings), "nobody is there yet"
     write_config(folder / "prometheus.yml", ports)
     listen = f"127.0.0.1:{ports['stockcast']}"
     with contextlib.ExitStack() as stack:
         begin = stack.enter_context
-        begin(textfile_at(ports["node"], metrics.textfile(settings)))
+        begin(textfile_at(ports["node"], exposition.textfile(settings)))
         begin(
             started(
                 *(program("prometheus-pushgateway"), f"--web.listen-address={gateway}"),
@@ -150,7 +151,7 @@ def watched(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Ite
                 ready=f"http://{listen}/metrics",
             )
         )
-        assert metrics.push(settings)
+        assert exposition.push(settings)
         begin(
             started(
                 *(program("prometheus"), f"--config.file={folder / 'prometheus.yml'}"),
@@ -253,8 +254,8 @@ def bad(good: Watched) -> Watched:
     write_down(settings, "AAPL", 25, 0.01)
     admission.refuse(settings, "AAPL", "AAPL: 2013-03-01 close: expected a price, got -1.")
     dead = settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port()}"})
-    assert metrics.write_textfile(settings)
-    assert metrics.push(dead)
+    assert exposition.write_textfile(settings)
+    assert exposition.push(dead)
     return good
 
 

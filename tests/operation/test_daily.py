@@ -28,7 +28,7 @@ from stockcast.pipeline.notebook import Failure
 from stockcast.pipeline.result import RunResult
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
-from stockcast.telemetry import metrics
+from stockcast.telemetry.metrics import exposition
 from tests import documents
 from tests.standins.yahoo import StandIn, sample_series, serving
 
@@ -153,7 +153,7 @@ def test_nothing_is_due_once_the_session_is_done(
         "the next one closes at 2013-02-05 21:00 UTC."
     )
     assert standin.requests == []
-    told = metrics.textfile(on(WEEK[0])).read_text("utf-8")
+    told = exposition.textfile(on(WEEK[0])).read_text("utf-8")
     assert 'stockcast_last_run_success{profile="sample"} 1.0' in told, "a holiday is no alarm"
 
 
@@ -204,7 +204,7 @@ def test_a_failure_is_told_and_sets_the_metric(
     assert told.read_text().splitlines()[0] == (
         "stockcast, profile sample, failed: The disk is full."
     )
-    text = metrics.exposition(settings).decode()
+    text = exposition.exposition(settings).decode()
     cache.stop(settings)  # which the gauge of it started
     assert "stockcast_last_run_success" in text
     assert " 0.0" in next(

@@ -49,20 +49,20 @@ def show_metrics(
     as_json: AsJson = False,
 ) -> None:
     """Print what Prometheus is told, or serve it."""
-    from stockcast.telemetry import metrics
+    from stockcast.telemetry.metrics import exposition
 
     settings = settings_for(profile, assignments)
     if listen is not None:
-        host, port = metrics.serve(settings, listen)
+        host, port = exposition.serve(settings, listen)
         say(f"metrics are at http://{host}:{port}/metrics; ctrl-C stops this.")
         threading.Event().wait()
     elif as_json:
         with results_only():
-            found = metrics.samples(settings)
+            found = exposition.samples(settings)
         print_json(found)
     else:
         with results_only():
-            text = metrics.exposition(settings).decode()
+            text = exposition.exposition(settings).decode()
         typer.echo(text, nl=False)
 
 

@@ -24,6 +24,7 @@ from stockcast.prices.notices import aged
 from stockcast.settings import Settings
 from stockcast.storage.locks import open_lock, take
 from stockcast.telemetry import metrics
+from stockcast.telemetry.metrics.exposition import publish
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _run_due(settings: Settings, run: Runner) -> Daily:
     if not todo:
         result.note = _nothing(settings, last)
         metrics.run_ended(settings, "done", 0.0, {})  # or a holiday would look like a run missed
-        metrics.publish(settings)
+        publish(settings)
         return result
     for session, tickers in todo:
         if session < last:
@@ -207,7 +208,7 @@ def _failed(settings: Settings, why: list[str], begun: float, *, counted: bool) 
     """Tell whoever is to be told; ``counted`` says whether a run has set the metric."""
     if not counted:
         metrics.run_ended(settings, "failed", time.monotonic() - begun, {"failed": 1})
-        metrics.publish(settings)
+        publish(settings)
     more = f" (and {len(why) - 1} more)" if len(why) > 1 else ""
     for problem in notification.notify(settings, f"{why[0]}{more}", why):
         _LOG.warning("%s", problem)

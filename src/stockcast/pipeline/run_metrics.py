@@ -33,8 +33,10 @@ def run_metrics(settings: Settings) -> Iterator[Callable[[RunResult], None]]:
         outcome = "stopped"
         raise
     finally:
+        from stockcast.telemetry.metrics.exposition import publish
+
         seconds = round(time.monotonic() - begun, 3)
         tasks = results[0].tasks if results else {}
         run_id = results[0].run_id if results else None
         metrics.run_ended(settings, outcome, seconds, tasks, run_id=run_id)
-        metrics.publish(settings)
+        publish(settings)

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from stockcast.pipeline.plans import read_pipeline
 from stockcast.settings import Settings
 from stockcast.telemetry import metrics
+from stockcast.telemetry.metrics import exposition
 from stockcast.telemetry.metrics.catalogue import CATALOGUE, STAGES
 from stockcast.telemetry.metrics.totals import _open_here
 from stockcast.workspace import Workspace
@@ -38,7 +39,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def told(settings: Settings) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    text = metrics.exposition(settings).decode()
+    text = exposition.exposition(settings).decode()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)

@@ -15,7 +15,7 @@ from stockcast.ledger import Ledger
 from stockcast.markets import calendars
 from stockcast.monitoring import admission
 from stockcast.settings import Settings
-from stockcast.telemetry import metrics
+from stockcast.telemetry.metrics import exposition
 from stockcast.workspace import Workspace
 from tests import documents
 
@@ -23,7 +23,7 @@ Labels = frozenset[tuple[str, str]]
 
 
 def told(settings: Settings) -> dict[tuple[str, Labels], float]:
-    samples = metrics.samples(settings)
+    samples = exposition.samples(settings)
     return {(each["name"], frozenset(each["labels"].items())): each["value"] for each in samples}
 
 

@@ -9,15 +9,12 @@ What the products tell (skill, coverage, drift, lag) is not counted but read whe
 
 So every endpoint of a profile tells the same totals: over endpoints take the maximum, not the sum.
 
-The functions that count are cheap and never fail. ``exposition`` and the others that speak to
-Prometheus import its client, which takes a tenth of a second; nothing else in the library does.
+The functions here count, are cheap and never fail. ``exposition`` speaks to Prometheus and imports
+its client, which takes a tenth of a second; nothing else in the library does.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from stockcast.lazy import homes
 from stockcast.telemetry.metrics.recording import (
     drift_checked,
     fell_back,
@@ -34,50 +31,18 @@ from stockcast.telemetry.metrics.recording import (
     stage_started,
 )
 
-if TYPE_CHECKING:
-    from stockcast.telemetry.metrics.client import CONTENT_TYPE, exposition, samples
-    from stockcast.telemetry.metrics.publishing import (
-        publish,
-        push,
-        serve,
-        textfile,
-        write_textfile,
-    )
-
 __all__ = [
-    "CONTENT_TYPE",
     "drift_checked",
-    "exposition",
     "fell_back",
     "forecast_answered",
     "forecast_served",
     "forecasts_recalled",
     "gate_decided",
     "http_request",
-    "publish",
-    "push",
     "report_written",
     "rows_ingested",
     "run_ended",
     "run_started",
-    "samples",
-    "serve",
     "stage_ended",
     "stage_started",
-    "textfile",
-    "write_textfile",
 ]
-
-__getattr__ = homes(
-    __name__,
-    {
-        "CONTENT_TYPE": "stockcast.telemetry.metrics.client",
-        "exposition": "stockcast.telemetry.metrics.client",
-        "publish": "stockcast.telemetry.metrics.publishing",
-        "push": "stockcast.telemetry.metrics.publishing",
-        "samples": "stockcast.telemetry.metrics.client",
-        "serve": "stockcast.telemetry.metrics.publishing",
-        "textfile": "stockcast.telemetry.metrics.publishing",
-        "write_textfile": "stockcast.telemetry.metrics.publishing",
-    },
-)

@@ -1,4 +1,4 @@
-"""The text that Prometheus reads, made when it asks; the only module that knows its client.
+"""The text that Prometheus reads, and where it goes; the only module that knows its client.
 
 Everything is a collector over the totals and the products, so that a process that counted nothing
 itself tells the same as one that did.
@@ -7,6 +7,7 @@ itself tells the same as one that did.
 from __future__ import annotations
 
 import itertools
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -32,7 +33,8 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from stockcast.errors import BadInput
+from stockcast.errors import BadInput, StockcastError
+from stockcast.redaction import mask
 from stockcast.settings import Settings, load_settings
 from stockcast.storage.files import atomic_write
 from stockcast.telemetry.metrics.catalogue import (
@@ -44,9 +46,20 @@ from stockcast.telemetry.metrics.catalogue import (
     Metric,
 )
 from stockcast.telemetry.metrics.products import cache_gauge, product_gauges
+from stockcast.telemetry.metrics.recording import fell_back
 from stockcast.telemetry.metrics.totals import Key, totals_of
+from stockcast.workspace import Workspace
 
-__all__ = ["CONTENT_TYPE", "exposition", "listen", "push_text", "samples", "write_text"]
+__all__ = [
+    "CONTENT_TYPE",
+    "exposition",
+    "publish",
+    "push",
+    "samples",
+    "serve",
+    "textfile",
+    "write_textfile",
+]
 
 #: The media type of what :func:`exposition` returns.
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -59,6 +72,10 @@ PUSH_TIMEOUT = 3.0
 FIRST_LOOK = 0.1
 
 Samples = Mapping[Key, float]
+#: Of one metric: values by the values of its labels.
+Labelled = dict[tuple[str, ...], float]
+
+_LOG = logging.getLogger(__name__)
 
 
 class Sample(TypedDict):
@@ -87,55 +104,49 @@ class _Profile(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Yield every metric with at least one sample."""
-        counted = _by_name(_folded(self._tickers, totals_of(self._settings).read()))
-        products = product_gauges(self._settings, self._tickers)
-        cache = cache_gauge(self._settings, start=self._machine)
-        read = _by_name({**products, **cache})
-        if self._machine:
-            read |= _by_name(_machine(self._settings))
+        found: dict[str, Labelled] = defaultdict(dict)
+        for (name, labels), value in self._samples().items():
+            found[name][labels] = value
         for metric in CATALOGUE.values():
-            family = self._family(metric, counted, read)
+            family = self._family(metric, found)
             if family.samples:
                 yield family
 
-    def _family(
-        self, metric: Metric, counted: Mapping[str, Any], read: Mapping[str, Any]
-    ) -> Family:
+    def _samples(self) -> dict[Key, float]:
+        counted = _folded(self._tickers, totals_of(self._settings).read())
+        products = product_gauges(self._settings, self._tickers)
+        cache = cache_gauge(self._settings, start=self._machine)
+        return counted | products | cache | (_machine(self._settings) if self._machine else {})
+
+    def _family(self, metric: Metric, found: Mapping[str, Labelled]) -> Family:
         labels, marks = [*metric.labels, *self._marks], tuple(self._marks.values())
         if metric.kind == "histogram":
             histogram = HistogramMetricFamily(metric.name, metric.help, labels=labels)
-            for values, buckets, total in self._histograms(metric, counted):
+            falls = found.get(f"{metric.name}_bucket", {})
+            bounds = [*map(str, metric.buckets), "+Inf"]
+            for values, total in self._from_zero(metric, found.get(f"{metric.name}_sum")).items():
+                heights = itertools.accumulate(falls.get((*values, bound), 0.0) for bound in bounds)
+                buckets = list(zip(bounds, heights, strict=True))
                 histogram.add_metric([*values, *marks], buckets, total)
             return histogram
-        if metric.kind == "counter":
-            counter = CounterMetricFamily(metric.name, metric.help, labels=labels)
-            for values, value in self._from_zero(metric, counted.get(metric.name, {})).items():
-                counter.add_metric([*values, *marks], value)
-            return counter
-        gauge = GaugeMetricFamily(metric.name, metric.help, labels=labels)
-        for values, value in {**counted.get(metric.name, {}), **read.get(metric.name, {})}.items():
-            gauge.add_metric([*values, *marks], value)
-        return gauge
+        kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+        family = kind(metric.name, metric.help, labels=labels)
+        for values, value in self._from_zero(metric, found.get(metric.name)).items():
+            family.add_metric([*values, *marks], value)
+        return family
 
-    def _from_zero(self, metric: Metric, found: Mapping[Any, float]) -> dict[Any, float]:
-        """``found``, with a zero for every series that may come: an increase is seen only from a
-        value to the next."""
+    def _from_zero(self, metric: Metric, found: Labelled | None) -> Labelled:
+        """``found``, with a zero for every series of a count that may come: an increase is seen
+        only from a value to the next."""
+        if metric.kind == "gauge":
+            return found or {}
         choices = [self._values(values) for values in metric.labels.values()]
-        return {**dict.fromkeys(itertools.product(*choices), 0.0), **found}
+        return {**dict.fromkeys(itertools.product(*choices), 0.0), **(found or {})}
 
     def _values(self, values: tuple[str, ...]) -> tuple[str, ...]:
         if values is TICKERS:
             return self._tickers
         return () if values is ROUTES else values
-
-    def _histograms(
-        self, metric: Metric, counted: Mapping[str, Any]
-    ) -> Iterator[tuple[tuple[str, ...], list[tuple[str, float]], float]]:
-        falls = counted.get(f"{metric.name}_bucket", {})
-        for values, total in self._from_zero(metric, counted.get(f"{metric.name}_sum", {})).items():
-            bounds = [*map(str, metric.buckets), "+Inf"]
-            heights = itertools.accumulate(falls.get((*values, bound), 0.0) for bound in bounds)
-            yield values, list(zip(bounds, heights, strict=True)), total
 
 
 def exposition(settings: Settings) -> bytes:
@@ -156,38 +167,75 @@ def samples(settings: Settings) -> list[Sample]:
     ]
 
 
-def write_text(settings: Settings, path: Path) -> None:
-    """Write all but the machine's metrics to ``path``, whole or not at all."""
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(generate_latest(_registry(settings, machine=False, marked=True)))
+def textfile(settings: Settings) -> Path:
+    """Where the textfile lies, for node_exporter's textfile collector."""
+    return Workspace.of(settings).metrics / "stockcast.prom"
 
 
-def push_text(settings: Settings, url: str) -> None:
-    """Replace what the Pushgateway at ``url`` keeps of the profile.
+def write_textfile(settings: Settings) -> Path | None:
+    """Write all but the machine's metrics to the textfile, whole or not at all.
+
+    Returns:
+        Where it lies; None after logging why it could not be written.
+    """
+    path = textfile(settings)
+    try:
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(generate_latest(_registry(settings, machine=False, marked=True)))
+    except (StockcastError, OSError) as error:
+        _LOG.warning("The metrics are not in %s: %s", path, error)
+        return None
+    return path
+
+
+def push(settings: Settings) -> bool:
+    """Replace what the Pushgateway of the settings keeps of the profile; say whether it took it.
+
+    An unreachable Pushgateway is logged.
+    """
+    url = settings.pushgateway_url
+    if not url:
+        return False
+    try:
+        place, handler = _without_login(url)
+        push_to_gateway(
+            place,
+            job="stockcast",
+            registry=_registry(settings, machine=False),
+            grouping_key={"profile": settings.profile},
+            timeout=PUSH_TIMEOUT,
+            handler=handler,
+        )
+    except (OSError, ValueError) as error:  # ValueError: no URL
+        reason = mask(str(error))
+        _LOG.warning("The Pushgateway at %s did not take the metrics: %s", mask(url), reason)
+        fell_back(settings, "pushgateway")
+        return False
+    return True
+
+
+def publish(settings: Settings) -> None:
+    """Write the textfile, and push where the settings say: what a batch does at its end."""
+    write_textfile(settings)
+    push(settings)
+
+
+def serve(settings: Settings, address: str) -> tuple[str, int]:
+    """Answer ``http://ADDRESS/metrics`` from a thread; return the host and the port.
 
     Raises:
-        OSError: it does not answer, or refuses.
+        BadInput: ``address`` is not HOST:PORT, or cannot be had.
     """
-    registry = _registry(settings, machine=False)
-    place, handler = _without_login(url)
-    push_to_gateway(
-        place,
-        job="stockcast",
-        registry=registry,
-        grouping_key={"profile": settings.profile},
-        timeout=PUSH_TIMEOUT,
-        handler=handler,
-    )
-
-
-def listen(settings: Settings, host: str, port: int) -> tuple[int, Any]:
-    """Answer ``/metrics`` from a thread; return the port, and what ``shutdown()`` stops it.
-
-    Raises:
-        OSError: the address cannot be had.
-    """
-    server, _ = start_http_server(port, host, registry=_registry(settings, machine=True))
-    return server.server_port, server
+    host, colon, port = address.rpartition(":")
+    if not (colon and port.isdigit() and int(port) < 65_536):
+        raise BadInput(f"Expected HOST:PORT to listen on, such as 127.0.0.1:9108, got {address!r}.")
+    host = host or "127.0.0.1"
+    registry = _registry(settings, machine=True)
+    try:
+        server, _ = start_http_server(int(port), host.strip("[]"), registry=registry)
+    except OSError as error:
+        raise BadInput(f"Expected an address that is free, got {address}: {error}.") from None
+    return host, server.server_port
 
 
 def _registry(settings: Settings, *, machine: bool, marked: bool = False) -> CollectorRegistry:
@@ -211,7 +259,7 @@ def _without_login(url: str) -> tuple[str, Any]:
     return urlunsplit(parts._replace(netloc=host)), with_login
 
 
-def _machine(settings: Settings) -> Samples:
+def _machine(settings: Settings) -> dict[Key, float]:
     values = {
         "system_cpu_percent": _cpu(),
         "system_memory_mb": psutil.virtual_memory().used / 2**20,
@@ -235,13 +283,6 @@ def _nearest(path: Path) -> Path:
     return next(place for place in (path, *path.parents) if place.exists())
 
 
-def _by_name(samples: Samples) -> dict[str, dict[tuple[str, ...], float]]:
-    found: dict[str, dict[tuple[str, ...], float]] = defaultdict(dict)
-    for (name, labels), value in samples.items():
-        found[name][labels] = value
-    return dict(found)
-
-
 def _tickers(settings: Settings) -> tuple[str, ...]:
     """The profile's tickers too when a run was for some of them: the others are still there."""
     try:
@@ -251,7 +292,7 @@ def _tickers(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*settings.all_tickers, *listed)))
 
 
-def _folded(tickers: tuple[str, ...], samples: Samples) -> Samples:
+def _folded(tickers: tuple[str, ...], samples: Samples) -> dict[Key, float]:
     """Count tickers that the profile no longer lists as ``other``, and routes beyond a number."""
     routes = sorted(
         {
