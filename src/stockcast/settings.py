@@ -297,7 +297,7 @@ class Settings(BaseSettings):
 
     # running day by day
     catch_up: int = Field(10, ge=1, le=250, description="sessions back that are made up for")
-    notify_command: str | None = Field(None, description="told on stdin when a daily run fails")
+    notify_command: str | None = Field(None, description="gets a daily run's digest on stdin")
     notify_url: SecretStr | None = Field(None, description="webhook told the same, as JSON")
 
     # what is said on stderr

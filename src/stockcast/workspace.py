@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stockcast.contracts.base import Product
+from stockcast.contracts.digest import Digest
 from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.event import EventCalendar
 from stockcast.contracts.forecast import Forecast
@@ -227,6 +228,16 @@ class Workspace:
         return self.state / "daily.lock"
 
     @property
+    def digest(self) -> Path:
+        """What the last daily run had to tell."""
+        return self.state / "digest.json"
+
+    @property
+    def digest_page(self) -> Path:
+        """The same as a page."""
+        return self.reports / "digest.html"
+
+    @property
     def daily_log(self) -> Path:
         """What the scheduled runs said."""
         return self.state / "daily.log"
@@ -276,6 +287,7 @@ class Workspace:
             ("analyses/*.json", Report),
             ("drift/*.json", DriftReport),
             ("runs/*.json", RunRecord),
+            ("digest.json", Digest),
         )
         found = [(kind, path) for below, kind in kinds for path in sorted(self.state.glob(below))]
         return [(kind, path) for kind, path in found if path.name[0] != "."]

@@ -1,4 +1,4 @@
-"""Who is told of a failure: by command and by webhook, in bounded time, no secret told."""
+"""Who is told of a run: by command and by webhook, in bounded time, no secret told."""
 
 from __future__ import annotations
 
@@ -37,9 +37,13 @@ def test_the_webhook_gets_one_document_without_secrets(
 ) -> None:
     url, got = hook
     settings = sample_settings(notify_url=f"{url}/fine/{HUSH}", dagshub_token=f"{HUSH}-2")
-    assert notify(settings, f"it cost {HUSH}-2", ["a", f"at {url}/fine/{HUSH}"]) == []
-    assert got[0]["text"] == "stockcast, profile sample, failed: it cost ***"
-    assert got[0]["reasons"] == ["a", "at ***"]
+    assert notify(settings, f"failed: {HUSH}-2", ["a", f"at {url}/fine/{HUSH}"], Path("/p")) == []
+    assert got[0] == {
+        "text": "stockcast, profile sample, failed: ***\na\nat ***\nfile:///p",
+        "profile": "sample",
+        "reasons": ["a", "at ***"],
+        "page": "file:///p",
+    }
 
 
 def test_a_webhook_that_fails_is_a_problem_and_no_exception(

@@ -6,6 +6,7 @@ cannot be done today (no bar of a ticker yet) is due again tomorrow.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 import time
@@ -16,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from stockcast.contracts.digest import Digest
 from stockcast.errors import StockcastError
 from stockcast.markets import calendars
-from stockcast.operation import notification, sessions
+from stockcast.operation import digest, notification, sessions
 from stockcast.operation.settlement import settle
 from stockcast.prices.notices import aged
 from stockcast.settings import Settings
@@ -56,6 +58,8 @@ class Daily:
         notes: tickers whose prices are old.
         settled: outcomes written down, by ticker.
         note: why nothing was due.
+        digest: what changed since the last daily run, a sentence each.
+        page: the same as a page; empty when nothing was due.
     """
 
     profile: str
@@ -66,6 +70,8 @@ class Daily:
     notes: list[str] = field(default_factory=list)
     settled: dict[str, int] = field(default_factory=dict)
     note: str = ""
+    digest: list[str] = field(default_factory=list)
+    page: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -82,11 +88,13 @@ class Daily:
         ]
         settled = sum(self.settled.values())
         told += [f"Outcomes written down: {settled}."] if settled else []
-        return told + self.notes + self.failed
+        if not self.page:
+            return told + self.notes + self.failed
+        return [*told, *(self.digest or ["Nothing to tell."]), f"Digest: {self.page}"]
 
 
 def run_due(settings: Settings, *, run: Runner | None = None) -> Daily:
-    """Do what is due, tell whoever is to be told when it fails, and return what was done.
+    """Do what is due, tell whoever is to be told what changed, and return what was done.
 
     Args:
         settings: of the profile; with ``as_of`` the day is taken to be that one.
@@ -98,14 +106,51 @@ def run_due(settings: Settings, *, run: Runner | None = None) -> Daily:
     """
     with _alone(settings):
         begun = time.monotonic()
+        moment = dt.datetime.now(dt.UTC).replace(tzinfo=None)
         try:
             result = _run_due(settings, run or _pipeline)
         except Exception as error:
-            _failed(settings, [str(error) or type(error).__name__], begun, counted=False)
+            why = str(error) or type(error).__name__
+            metrics.run_ended(settings, "failed", time.monotonic() - begun, {"failed": 1})
+            publish(settings)
+            _tell(settings, _digest(settings, None, begun=moment, failed=[why]), [why])
             raise
-    if result.failed:
-        _failed(settings, result.failed, begun, counted=True)
+        if not result.note:
+            found = _digest(
+                settings,
+                pd.Timestamp(result.session),
+                begun=moment,
+                failed=result.failed,
+                stale=result.notes,
+            )
+            if found:
+                result.digest, result.page = found.lines, str(Workspace.of(settings).digest_page)
+            _tell(settings, found, result.failed)
     return result
+
+
+def _digest(settings: Settings, session: pd.Timestamp | None, **what: Any) -> Digest | None:
+    """Write the digest; one that cannot be written fails no run."""
+    try:
+        return digest.write(settings, session, **what)
+    except StockcastError as error:
+        _LOG.warning("The digest was not written: %s", error)
+        return None
+
+
+def _tell(settings: Settings, found: Digest | None, failed: list[str]) -> None:
+    """Tell whoever is to be told what there is to tell."""
+    lines = found.lines if found else failed
+    if failed:
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        summary = f"failed: {failed[0]}{more}"
+    elif found:
+        summary = f"{found.headline}."
+    else:
+        return
+    page = Workspace.of(settings).digest_page if found else None
+    for problem in notification.notify(settings, summary, lines, page):
+        _LOG.warning("%s", problem)
 
 
 def _run_due(settings: Settings, run: Runner) -> Daily:
@@ -202,13 +247,3 @@ def _alone(settings: Settings) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-def _failed(settings: Settings, why: list[str], begun: float, *, counted: bool) -> None:
-    """Tell whoever is to be told; ``counted`` says whether a run has set the metric."""
-    if not counted:
-        metrics.run_ended(settings, "failed", time.monotonic() - begun, {"failed": 1})
-        publish(settings)
-    more = f" (and {len(why) - 1} more)" if len(why) > 1 else ""
-    for problem in notification.notify(settings, f"{why[0]}{more}", why):
-        _LOG.warning("%s", problem)

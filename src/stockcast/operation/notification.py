@@ -1,4 +1,4 @@
-"""Tells somebody that a scheduled run failed: by a command, by a webhook, within seconds."""
+"""Tells somebody what a scheduled run has to tell: by a command, by a webhook, within seconds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from stockcast.deadline import within
 from stockcast.redaction import mask
@@ -20,24 +21,36 @@ __all__ = ["notify"]
 PATIENCE = 10.0
 
 
-def notify(settings: Settings, summary: str, reasons: Sequence[str]) -> list[str]:
-    """Tell what failed in every way that the settings name; return what went wrong with that.
+def notify(
+    settings: Settings, summary: str, lines: Sequence[str], page: Path | None = None
+) -> list[str]:
+    """Tell it in every way that the settings name; return what went wrong with that.
 
     The command gets the text on its stdin and the summary in ``STOCKCAST_SUMMARY``; the webhook a
-    JSON document with text, profile and reasons, as chat services take it. Secrets are masked.
+    JSON document with text, profile, reasons and page, as chat services take it. Secrets are
+    masked.
+
+    Args:
+        settings: name the ways.
+        summary: the first line.
+        lines: those behind it.
+        page: the digest.
     """
-    shown = mask(f"stockcast, profile {settings.profile}, failed: {summary}", settings)
-    masked = [mask(reason, settings) for reason in reasons]
+    shown = mask(f"stockcast, profile {settings.profile}, {summary}", settings)
+    masked = [mask(line, settings) for line in lines]
+    link = [page.absolute().as_uri()] if page else []
+    text = "\n".join([shown, *masked, *link])
     problems = []
     if settings.notify_command:
         command = settings.notify_command
-        problems += _tried("command", settings, lambda: _call(command, shown, masked))
+        problems += _tried("command", settings, lambda: _call(command, shown, text))
     url = settings.notify_url.get_secret_value() if settings.notify_url else ""
     if url:
         document: dict[str, object] = {
-            "text": shown,
+            "text": text,
             "profile": settings.profile,
             "reasons": masked,
+            "page": link[0] if link else None,
         }
         problems += _tried("webhook", settings, lambda: _post(url, document))
     return problems
@@ -52,10 +65,10 @@ def _tried(way: str, settings: Settings, tell: Callable[[], None]) -> list[str]:
     return []
 
 
-def _call(command: str, summary: str, reasons: Sequence[str]) -> None:
+def _call(command: str, summary: str, text: str) -> None:
     subprocess.run(  # noqa: S603 - the operator's own command
         shlex.split(command),
-        input="\n".join([summary, *reasons]) + "\n",
+        input=f"{text}\n",
         text=True,
         env={**os.environ, "STOCKCAST_SUMMARY": summary},
         timeout=PATIENCE,
