@@ -27,6 +27,7 @@ from tests.bench import (
     growth,
     machine,
     notebooks,
+    readers,
     report,
     service,
     serving,
@@ -46,6 +47,7 @@ def main() -> None:
         help="the sample's run of all tickers, too",
     )
     parser.add_argument("--service", action="store_true", help="the service under load, alone")
+    parser.add_argument("--readers", action="store_true", help="the dashboard's readers, alone")
     parser.add_argument("--cluster", action="store_true", help="two Dask workers, alone")
     parser.add_argument(
         "--growth",
@@ -67,6 +69,9 @@ def main() -> None:
     if asked.cluster:
         document = _document()
         _write("cluster", document, cluster.rows(say=say), say)
+        return
+    if asked.readers:
+        _write("readers", _document(), readers.rows(say=say), say)
         return
     if asked.growth is not None:
         _grow(sorted(asked.growth) or growth.SIZES, say)

@@ -18,7 +18,7 @@ import psutil
 from stockcast.settings import HOME
 from tests.bench.timing import Time, timed
 
-__all__ = ["Watched", "command", "cpu_of_children", "watched"]
+__all__ = ["GIGABYTE", "Watched", "command", "cpu_of_children", "memory_now", "watched"]
 
 GIGABYTE = 1e9
 
@@ -84,7 +84,7 @@ def _memory_of(pid: int, memory: list[tuple[float, float]], every: float) -> Ite
 
     def watch() -> None:
         while not done.wait(every):
-            memory.append((time.time(), _memory_now(pid) / GIGABYTE))
+            memory.append((time.time(), memory_now(pid) / GIGABYTE))
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -95,7 +95,8 @@ def _memory_of(pid: int, memory: list[tuple[float, float]], every: float) -> Ite
         watcher.join()
 
 
-def _memory_now(pid: int) -> float:
+def memory_now(pid: int) -> float:
+    """Bytes that a process and all below it hold."""
     total = 0
     with contextlib.suppress(psutil.NoSuchProcess):
         parent = psutil.Process(pid)

@@ -8,17 +8,18 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from stockcast.contracts.drift import DriftReport
-from stockcast.contracts.forecast import Forecast, Risk, TailRisk
+from stockcast.contracts.forecast import Forecast, Risk, TailRisk, Why
 from stockcast.contracts.prices import SnapshotPointer
 from stockcast.dashboard import page, products
 from stockcast.presentation import event_wording, svg_charts
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests.dashboard.products import HOSTILE, place
-from tests.documents import rewrite, with_results
+from tests.documents import rewrite, why, with_results
 from tests.drift import REPLAYED
 
 TILES = ("forecast", "skill", "risk", "drift", "report", "ledger", "stages")
@@ -53,6 +54,42 @@ def test_losses_are_told_of_a_position(placed: Settings) -> None:
     text = shown(placed)
     assert '<output for="position" data-share="0.0525">525</output> <small>5.2%</small>' in text
     assert "Volatility a year: 34%" in text
+    assert 'data-loss="0.03"' in page.overview(placed)
+
+
+def test_breaches_of_this_year_are_counted(placed: Settings) -> None:
+    path = Workspace.of(placed).forecast("AAPL")
+    losses = [TailRisk(date=dt.date(2013, 3, 4), p95=0.03, p975=0.04, p99=0.05)]
+    risk = Risk(value_at_risk=losses, expected_shortfall=losses, volatility_annual=0.34)
+    Forecast.load(path).model_copy(update={"risk": risk}).save(path)
+    known = products.read(placed, "AAPL")
+    days = pd.to_datetime(["2012-12-28", "2013-01-02", "2013-01-03", "2013-01-03", "2013-01-04"])
+    rows = pd.DataFrame(
+        {
+            **{"horizon": [1, 1, 1, 1, 2], "as_of": days, "q05": -0.03, "q01": -0.05},
+            "target_date": days + pd.offsets.BDay(),
+            "log_return": [-0.1, -0.04, -0.06, -0.06, -0.1],
+        }
+    )
+    rows = rows.assign(q10=-0.02, q90=0.02)
+    text = page.view(placed, dataclasses.replace(known, ledger=rows))
+    assert "Breaches in 2013: <strong>2</strong> of 2 sessions lost more than the 1 in 20" in text
+    assert "<strong>1</strong> of 2 sessions lost more than the 1 in 100." in text
+    text = page.view(placed, dataclasses.replace(known, ledger=rows[:0]))
+    assert "Breaches in 2013: none of its forecasts" in text
+
+
+def test_the_reasons_of_a_width_are_shown_and_sorted_by(placed: Settings) -> None:
+    assert "says why its interval is as wide as it is" in shown(placed)
+    path = Workspace.of(placed).forecast("AAPL")
+    reasons = why(volatility=-0.1, today=0.02, events=0.3)
+    Forecast.load(path).model_copy(update={"why": Why.model_validate(reasons)}).save(path)
+    text = shown(placed)
+    assert "<strong>25% wider than a week ago</strong>" in text
+    assert "<strong>55% wider than usual</strong>" in text
+    assert '<th scope="row">level of volatility</th>' in text
+    assert "<td>+35%</td>" in text
+    assert 'data-wider="0.246' in page.overview(placed)
 
 
 def test_until_a_forecast_is_settled_the_last_sessions_are_replayed(placed: Settings) -> None:
@@ -140,8 +177,6 @@ def test_the_age_of_prices_is_told_in_sessions(
     kind: str,
     told: str,
 ) -> None:
-    import pandas as pd
-
     now = pd.Timestamp("2026-11-24 08:00", tz="UTC")
     monkeypatch.setattr(pd.Timestamp, "now", staticmethod(lambda tz=None: now))
     settings = sample_settings().model_copy(update={"source": "files"})
@@ -175,10 +210,11 @@ def test_all_tickers_stand_beside_one_another(placed: Settings) -> None:
 def test_results_ahead_are_told_beside_the_interval_and_among_all(placed: Settings) -> None:
     path = Workspace.of(placed).forecast("AAPL")
     assert event_wording.NO_CALENDAR in shown(placed)
-    assert '<td class="wide">no calendar of results</td>' in page.overview(placed)
+    assert '<td title="no calendar of results">' in page.overview(placed)
     known = with_results("2013-03-04", "amc", 0.34)
     known.save(path)
     text = shown(placed)
     assert "answered on 2013-03-05, inside the horizon: the 80% interval is 34% wider" in text
     assert text.count('<line class="event"') == len(svg_charts.RANGES)
-    assert '<td class="wide">2013-03-04 after the close</td>' in page.overview(placed)
+    assert '<td title="2013-03-04 after the close">2013-03-04</td>' in page.overview(placed)
+    assert 'data-results="2013-03-04"' in page.overview(placed)

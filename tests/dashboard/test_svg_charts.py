@@ -76,3 +76,13 @@ def test_the_axis_of_a_loss_grows_with_its_interval() -> None:
     place = svg_charts.whisker(1.0, (0.5, 1.6))
     assert place["at"] == 50
     assert 0 <= place["low"] < place["high"] <= 100
+
+
+def test_the_bars_of_a_sum_follow_one_another() -> None:
+    bars = svg_charts.waterfall([0.2, -0.3, 0.05])
+    assert bars[0][0] == bars[3][1] == 50
+    assert bars[0][1] == bars[1][1]
+    assert bars[1][0] == bars[2][0]
+    assert bars[3][0] == bars[2][1]
+    assert all(0 <= low <= high <= 100 for low, high in bars)
+    assert svg_charts.waterfall([0.0]) == [(50, 50), (50, 50)]

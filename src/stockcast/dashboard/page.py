@@ -24,7 +24,7 @@ from stockcast.dashboard.products import Dossier
 from stockcast.errors import StockcastError
 from stockcast.markets import calendars
 from stockcast.markets.companies import company_of
-from stockcast.presentation import event_wording, svg_charts, tables
+from stockcast.presentation import event_wording, svg_charts, tables, width_wording
 from stockcast.settings import HOME, Settings
 from stockcast.workspace import Workspace
 
@@ -257,7 +257,48 @@ def _risk(settings: Settings, dossier: Dossier) -> Context:
         {"date": str(loss.date), "shares": (loss.p95, loss.p99, beyond.p99)}
         for loss, beyond in (both[0], both[-1])
     ]
-    return {"risk": {"position": POSITION, "rows": rows, "volatility": found.volatility_annual}}
+    told = {"position": POSITION, "rows": rows, "volatility": found.volatility_annual}
+    return {"risk": told | {"breaches": _breaches(dossier)}}
+
+
+def _breaches(dossier: Dossier) -> Context | None:
+    """How many next-day losses of this year in the ledger were larger than forecast."""
+    rows, forecast = dossier.ledger, dossier.forecast
+    if rows is None or forecast is None:
+        return None
+    known = rows[(rows["horizon"] == 1) & rows["log_return"].notna()].drop_duplicates("as_of")
+    known = known[known["target_date"].dt.year == forecast.as_of.year]
+    losses = [(20, "q05"), (100, "q01")]
+    found = [(odds, int((known["log_return"] < known[name]).sum())) for odds, name in losses]
+    return {"year": forecast.as_of.year, "n": len(known), "found": found}
+
+
+def _why(settings: Settings, dossier: Dossier) -> Context:
+    """What the interval's change of width is made of: a row for each part and one for their sum."""
+    forecast = dossier.forecast
+    why = forecast.why if forecast else None
+    if forecast is None or why is None:
+        return {"beside": [], "rows": []}
+    changes = {"a week ago": why.week_ago} | ({"usual": why.usual} if why.usual else {})
+    columns = [_bars(change.parts.known()) for change in changes.values()]
+    names = {part: width_wording.words(part, forecast) for part in why.week_ago.parts.known()}
+    return {
+        "beside": [(than, width_wording.compared(changes[than], than)) for than in changes],
+        "rows": [
+            (name, [column.get(part) for column in columns])
+            for part, name in (names | {"sum": "in all"}).items()
+        ],
+    }
+
+
+def _bars(parts: Mapping[str, float]) -> dict[str, tuple[str, tuple[float, float]]]:
+    """What each part of a change adds, and its bar; the whole is called ``sum``."""
+    whole = {**parts, "sum": sum(parts.values())}
+    ends = svg_charts.waterfall([*parts.values()])
+    return {
+        part: (width_wording.per_cent(log), at)
+        for (part, log), at in zip(whole.items(), ends, strict=True)
+    }
 
 
 def _drift(settings: Settings, dossier: Dossier) -> Context:
@@ -362,6 +403,7 @@ _TILES: dict[str, tuple[str, Make]] = {
     "risk": ("Risk", _risk),
     "drift": ("Drift health", _drift),
     "report": ("Analyst's report", _report),
+    "why": ("Why this interval", _why),
     "ledger": ("Ledger", _ledger),
     "stages": ("Run and stages", _stages),
 }
@@ -380,6 +422,7 @@ def _environment() -> Environment:
         price=numbers.price,
         signed=lambda v, digits=1: f"{v:+.{digits}f}".replace("-", "−"),
         percent=lambda v, digits=1: f"{100 * v:.{digits}f}%",
+        blank=lambda value: "" if value is None else value,
         better=_better,
         day=_day,
         moment=lambda at: at.astimezone(dt.UTC).isoformat(timespec="seconds"),

@@ -115,7 +115,9 @@ class Row:
     """One ticker among all: where it stands and where it may go by the last forecast day.
 
     ``results`` says when the next results come, as
-    :func:`stockcast.presentation.event_wording.short` does.
+    :func:`stockcast.presentation.event_wording.short` does; ``reports_on`` is their day. ``loss``
+    is the share that is lost or more one time in 20, ``wider`` by what share the 80% interval is
+    wider than a week ago; each is None where the forecast does not say.
     """
 
     ticker: str
@@ -129,6 +131,9 @@ class Row:
     skilful: bool
     kind: str
     results: str
+    reports_on: dt.date | None
+    loss: float | None
+    wider: float | None
 
 
 def read(settings: Settings, ticker: str) -> Dossier:
@@ -233,7 +238,7 @@ def _changed(path: str) -> int:
 @functools.lru_cache(maxsize=10_000)
 def _row(path: Path, _changed_at: int) -> Row:
     forecast = Forecast.load(path)
-    last = forecast.last_day
+    last, event = forecast.last_day, event_wording.next_event(forecast)
     return Row(
         ticker=forecast.ticker,
         as_of=str(forecast.as_of),
@@ -246,6 +251,9 @@ def _row(path: Path, _changed_at: int) -> Row:
         skilful=forecast.verdict.skilful,
         kind=forecast.model.kind,
         results=event_wording.short(forecast),
+        reports_on=event.date if event else None,
+        loss=forecast.risk.value_at_risk[-1].p95 if forecast.risk else None,
+        wider=forecast.why.week_ago.share if forecast.why else None,
     )
 
 

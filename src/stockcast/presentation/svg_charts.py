@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from stockcast.contracts.forecast import Close, Forecast, ForecastDay
 from stockcast.presentation import BANDS
 
-__all__ = ["RANGES", "Fan", "Mark", "Scale", "fan", "whisker"]
+__all__ = ["RANGES", "Fan", "Mark", "Scale", "fan", "waterfall", "whisker"]
 
 #: Sessions of history that a reader may choose from, and how they are called.
 RANGES = {"1m": ("1 month", 21), "3m": ("3 months", 63), "6m": ("6 months", 120)}
@@ -121,6 +121,17 @@ def whisker(
         return round(50 + 50 * (value - 1) / half, 2)
 
     return {"at": place(ratio), "low": place(low), "high": place(high)}
+
+
+def waterfall(parts: Sequence[float]) -> list[tuple[float, float]]:
+    """Both ends, in per cent from the left, of a bar for each part, and of one for their sum.
+
+    Each begins where the one before ended; the first and the last begin in the middle.
+    """
+    ends = [0.0, *itertools.accumulate(parts)]
+    half = 1.04 * max(map(abs, ends)) or 1.0
+    at = [round(50 + 50 * end / half, 2) for end in ends]
+    return [(min(pair), max(pair)) for pair in (*itertools.pairwise(at), (at[0], at[-1]))]
 
 
 def _scale(
