@@ -60,8 +60,6 @@ def test_what_was_ingested_is_what_is_loaded(sample_settings: MakeSettings) -> N
     kept = events.ingest(settings, "IBM")
     assert events.load(settings, "IBM") == kept
     assert len(kept.events) == 26
-    frame = events.resolved(settings, "IBM")
-    pd.testing.assert_frame_equal(frame, calendar.resolve(kept.events, "XNYS"))
 
 
 def test_none_is_wanted(sample_settings: MakeSettings) -> None:

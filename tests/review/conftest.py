@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from stockcast import review
+from stockcast.review.publishing import publish
 from stockcast.settings import Settings, load_settings
 from tests.browser import Visit, visiting
 from tests.review.runs import Made
@@ -33,7 +33,7 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Reviewed:
         code=code,
         failed=("train_child-FB",),
     ).write(settings)
-    index = review.publish(settings)
+    index = publish(settings)
     assert index is not None
     return Reviewed(settings, index)
 

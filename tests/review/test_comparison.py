@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from stockcast import review
 from stockcast.errors import BadInput
+from stockcast.review.comparison import compare
+from stockcast.review.history import find
+from stockcast.review.publishing import publish
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests.review.runs import Made
@@ -20,7 +22,7 @@ Make = Callable[..., Settings]
 
 def compared(settings: Settings, **second: Any) -> dict[str, Any]:
     first = Made(FIRST, seed=1).write(settings)
-    return review.compare(first, Made(SECOND, **second).write(settings))
+    return compare(first, Made(SECOND, **second).write(settings))
 
 
 def judgements(document: dict[str, Any], metric: str = "pinball") -> set[str]:
@@ -99,8 +101,8 @@ def test_a_record_that_is_cut_short_is_named_and_hides_no_other_run(sample_setti
     (path,) = (Workspace.of(settings).runs).glob(f"{SECOND}.json")
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(BadInput, match=rf"Expected JSON in .*{SECOND}\.json, got"):
-        review.find(settings, "latest")
-    assert review.publish(settings) is not None
+        find(settings, "latest")
+    assert publish(settings) is not None
     assert (Workspace.of(settings).reports / "runs" / FIRST / "index.html").is_file()
 
 
@@ -108,8 +110,8 @@ def test_a_run_is_found_by_what_people_call_it(sample_settings: Make) -> None:
     settings = sample_settings()
     compared(settings)
     for word, run_id in (("latest", SECOND), ("previous", FIRST), ("20260101", FIRST)):
-        assert review.find(settings, word).id == run_id
+        assert find(settings, word).id == run_id
     with pytest.raises(BadInput, match="got '2026', which means 2 of them"):
-        review.find(settings, "2026")
+        find(settings, "2026")
     with pytest.raises(BadInput, match="got 'nonsense', which is none"):
-        review.find(settings, "nonsense")
+        find(settings, "nonsense")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stockcast import review
+from stockcast.review.publishing import publish, publish_comparison
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests.browser import Visit
@@ -72,7 +72,7 @@ def test_a_ticker_is_found_by_typing_and_sorted_by_a_click(reviewed: Reviewed, v
 def test_notebooks_of_an_earlier_run_stay_as_they_were(reviewed: Reviewed, visit: Open) -> None:
     settings = reviewed.settings
     Made("20260103T000000-cccc").write(settings)
-    review.publish(settings)
+    publish(settings)
     page = visit(reviewed.index.as_uri()).page
     page.get_by_role("link", name="20260102T000000-bbbb", exact=True).click()
     page.get_by_role("link", name="forecast", exact=True).first.click()
@@ -85,7 +85,7 @@ def test_only_as_many_runs_are_kept_as_the_settings_say(
     settings = sample_settings(keep_runs=2)
     for day in range(1, 5):
         Made(f"2026010{day}T000000-aaaa", ("AAPL",)).write(settings)
-        review.publish(settings)
+        publish(settings)
     kept = sorted(path.name for path in (Workspace.of(settings).run_pages).iterdir())
     assert kept == ["20260103T000000-aaaa", "20260104T000000-aaaa"]
     assert "20260101T000000-aaaa" in (Workspace.of(settings).index).read_text("utf-8")
@@ -97,8 +97,8 @@ def test_pages_of_500_tickers_stay_small(sample_settings: Callable[..., Settings
     tickers = tuple(f"T{number:03}" for number in range(500))
     made = [Made("20260101T000000-aaaa", tickers), Made("20260102T000000-bbbb", tickers, seed=2)]
     runs = [each.write(settings) for each in made]
-    index = review.publish(settings)
+    index = publish(settings)
     assert index is not None
     assert index.stat().st_size < LIMIT
-    _, page = review.publish_comparison(settings, *runs)
+    _, page = publish_comparison(settings, *runs)
     assert page.stat().st_size < LIMIT

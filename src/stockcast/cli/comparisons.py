@@ -30,12 +30,13 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Say what differs from one run to another, and whether it is better, worse or noise."""
-    from stockcast import review
+    from stockcast.review.history import find
+    from stockcast.review.publishing import publish_comparison
 
     settings = settings_for(profile, assignments)
     with results_only():
-        found = [review.find(settings, word) for word in (run_a, run_b)]
-        document, page = review.publish_comparison(settings, *found)
+        a, b = (find(settings, word) for word in (run_a, run_b))
+        document, page = publish_comparison(settings, a, b)
     if as_json:
         print_json({**document, "page": str(page)})
         return

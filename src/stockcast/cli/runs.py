@@ -68,9 +68,9 @@ def _review(settings: Settings, result: RunResult) -> Path | None:
     index = Workspace.of(settings).index
     if index.exists() and not (result.ran or result.failed):
         return index
-    from stockcast import review
+    from stockcast.review.publishing import publish
 
-    page = review.publish(settings)
+    page = publish(settings)
     if page:
         say(f"the review of this run is {views.shown_path(page)}.")
     return page

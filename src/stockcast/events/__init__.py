@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pandas as pd
-
 from stockcast.contracts.event import EVENTS_FILE, Event, EventCalendar
 from stockcast.errors import BadInput
-from stockcast.events import calendar
 from stockcast.events.files import FileEvents
 from stockcast.events.live import LiveEvents
 from stockcast.events.sample import SampleEvents
@@ -32,7 +29,6 @@ __all__ = [
     "load",
     "notices",
     "read",
-    "resolved",
     "source_of",
 ]
 
@@ -117,23 +113,6 @@ def load(settings: Settings, ticker: str) -> EventCalendar:
     """
     path = Workspace.of(settings).events(ticker)
     return EventCalendar.load(path) if path.exists() else without(ticker, "none", "not ingested")
-
-
-def resolved(settings: Settings, ticker: str, bars: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The ingested events of ``ticker`` by the sessions that answer them.
-
-    Args:
-        settings: the ticker's exchange and what says where products lie are used.
-        ticker: whose.
-        bars: columns close and sigma by day, from which a missing ``when`` is inferred.
-
-    Returns:
-        The columns of :func:`stockcast.events.calendar.resolve`.
-
-    Raises:
-        BadInput: what is kept cannot be read.
-    """
-    return calendar.resolve(load(settings, ticker).events, settings.market(ticker).exchange, bars)
 
 
 def notices(settings: Settings) -> list[str]:

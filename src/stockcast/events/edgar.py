@@ -23,6 +23,7 @@ from stockcast.errors import BadInput, StockcastError
 from stockcast.prices import yahoo
 from stockcast.settings import Settings
 from stockcast.storage.documents import read_json, write_json
+from stockcast.storage.files import is_recent
 from stockcast.storage.locks import locked
 from stockcast.workspace import Workspace
 
@@ -101,7 +102,7 @@ def company_of(settings: Settings, ticker: str) -> int | None:
     path = Workspace.of(settings).edgar / "companies.json"
     with locked(path.with_suffix(".lock")):
         listed = _kept(path)
-        if ticker not in listed and not (listed and _is_recent(path)):
+        if ticker not in listed and not (listed and is_recent(path, _LISTED_FOR)):
             listed = _companies(_ask(settings, _SITE, _LIST))
             write_json(path, listed)
     return listed.get(ticker)
@@ -167,10 +168,6 @@ def _kept(path: Path) -> dict[str, int]:
         return {str(ticker): int(number) for ticker, number in read_json(path).items()}
     except (BadInput, AttributeError, TypeError, ValueError):
         return {}  # fetched anew
-
-
-def _is_recent(path: Path) -> bool:
-    return 0 <= time.time() - path.stat().st_mtime < _LISTED_FOR
 
 
 def _companies(document: Any) -> dict[str, int]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from stockcast.prices import yahoo
 from stockcast.prices.live import LiveSource
 from stockcast.settings import Settings
 from stockcast.storage.documents import write_json
+from stockcast.storage.files import is_recent
 from stockcast.storage.locks import locked, slot
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
@@ -163,7 +163,7 @@ class LiveEvents:
             EdgarFault: it did; or it does now, which everybody is to know.
         """
         mark = Workspace.of(self._settings).edgar / "outage.json"
-        if _is_recent(mark):
+        if is_recent(mark, OUTAGE):
             raise edgar.EdgarFault("resting")
         try:
             yield
@@ -274,8 +274,3 @@ def _merged(kept: Learned) -> tuple[Event, ...]:
         if all(abs(event.date - each.date) >= _WEEK for each in kept.past)
     ]
     return tuple(sorted([*events, *later], key=lambda event: event.date))
-
-
-def _is_recent(mark: Path) -> bool:
-    """Whether the file was written within the last :data:`OUTAGE` seconds."""
-    return mark.exists() and 0 <= time.time() - mark.stat().st_mtime < OUTAGE

@@ -12,7 +12,7 @@ Faults come in two severities. ``stop``: nothing computed from the frame would m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt
 from typing import Any, Literal, NamedTuple
@@ -167,11 +167,9 @@ def faults(
     rows = _measured(frame, ticker, exchange, day)
     empty = _empty_columns(rows)
     found = [Fault(ticker, None, name, "expected numbers, got an empty column") for name in empty]
-    serious, context = _serious(rows), {"exchange": exchange, "today": day}
     sparse = _sparse(rows, ticker, exchange)
     told = [*empty, *(["missing"] if sparse else [])]
-    rest = [case for case in _cases(rows) if case.measure not in told]
-    found += sparse + [_fault(case, rows, ticker, serious, context) for case in rest]
+    found += [*sparse, *_row_faults(rows, ticker, told, exchange=exchange, today=day)]
     return _in_order([*found, *split_faults(frame, ticker, policy)])
 
 
@@ -287,44 +285,36 @@ def _serious(rows: pd.DataFrame) -> set[str]:
     return serious
 
 
-class _Case(NamedTuple):
-    """A row, by position, that breaks a clause; without a clause, a value that is missing."""
-
-    measure: str
-    row: int
-    clause: _Clause | None = None
-
-
-def _cases(rows: pd.DataFrame) -> list[_Case]:
-    """Everything that the measured rows break: missing values first, then clause by clause."""
-    given = [name for name in ("date", *COLUMNS, "adj_close") if name in rows]
-    found = [
-        _Case(name, row) for name in given for row in np.flatnonzero(rows[name].isna()).tolist()
-    ]
+def _row_faults(
+    rows: pd.DataFrame, ticker: str, told: Sequence[str], **context: Any
+) -> Iterator[Fault]:
+    """What the rows break, but for measures that were ``told``: values that are missing first,
+    then clause by clause."""
+    serious = _serious(rows)
+    for name in ("date", *COLUMNS, "adj_close"):
+        if name in rows and name not in told:
+            for _, row in rows[rows[name].isna()].iterrows():
+                yield Fault(
+                    ticker, _date(row), name, "expected a value, got none", "stop", _CORRECT
+                )
     for clause in _CLAUSES:
-        if clause.measure in rows:
-            value = rows[clause.measure]
-            broken = value.notna() & ~clause.holds(value, clause.limit)
-            found += [_Case(clause.measure, row, clause) for row in np.flatnonzero(broken).tolist()]
-    return found
+        if clause.measure not in rows or clause.measure in told:
+            continue
+        value = rows[clause.measure]
+        broken = value.notna() & ~clause.holds(value, clause.limit)
+        severity = "stop" if clause.measure in serious else clause.severity
+        for _, row in rows[broken].iterrows():
+            problem = clause.problem.format(value=float(row[clause.measure]), row=row, **context)
+            yield Fault(ticker, _date(row), clause.column, problem, severity, clause.remedy)
+
+
+def _date(row: pd.Series) -> pd.Timestamp | None:
+    return None if pd.isna(row["date"]) else row["date"]
 
 
 def _empty_columns(rows: pd.DataFrame) -> list[str]:
     """Columns without any value, which are one fault and not one for each row."""
     return [name for name in (*COLUMNS, "adj_close") if name in rows and rows[name].isna().all()]
-
-
-def _fault(
-    case: _Case, rows: pd.DataFrame, ticker: str, serious: set[str], context: dict[str, Any]
-) -> Fault:
-    """One case, in words."""
-    row, clause = rows.iloc[case.row], case.clause
-    date = None if pd.isna(row["date"]) else row["date"]
-    if clause is None:
-        return Fault(ticker, date, case.measure, "expected a value, got none", remedy=_CORRECT)
-    problem = clause.problem.format(value=float(row[clause.measure]), row=row, **context)
-    severity = "stop" if clause.measure in serious else clause.severity
-    return Fault(ticker, date, clause.column, problem, severity, clause.remedy)
 
 
 def _in_order(found: list[Fault]) -> list[Fault]:

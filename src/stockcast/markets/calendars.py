@@ -3,7 +3,7 @@
 Days are naive midnights, as in the index of a price frame; instants are in UTC. Weekends, holidays
 and special closures (11 to 14 September 2001, 29 and 30 October 2012) are the calendar's.
 It knows New York's holidays from 1968 on, Tokyo's and Mumbai's from 1997 on, and takes every
-weekday before for a trading day.
+weekday before for a trading day. Every function raises BadInput for an exchange that it lacks.
 """
 
 from __future__ import annotations
@@ -33,11 +33,7 @@ _FIRST_YEARS = (1990, 1950, 1900)
 
 
 def sessions(exchange: str, start: Any, end: Any) -> pd.DatetimeIndex:
-    """Trading days from ``start`` to ``end``, both included; empty when they cross or are NaT.
-
-    Raises:
-        BadInput: there is no such exchange.
-    """
+    """Trading days from ``start`` to ``end``, both included; empty when they cross or are NaT."""
     first, last = _day(start), _day(end)
     if pd.isna(first) or pd.isna(last):
         return pd.DatetimeIndex([], name="date")
@@ -53,7 +49,7 @@ def next_sessions(exchange: str, after: pd.Timestamp, count: int) -> pd.Datetime
     """The first ``count`` trading days after the day ``after``, which need not be one itself.
 
     Raises:
-        BadInput: there is no such exchange, or its calendar does not reach that far.
+        BadInput: its calendar does not reach that far.
     """
     day = _day(after)
     # No exchange trades less than one day in four, closures of up to a month aside.
@@ -71,7 +67,7 @@ def close_time(exchange: str, session: Any) -> pd.Timestamp:
     """The instant (UTC) at which trading ends on ``session``, half days included.
 
     Raises:
-        BadInput: the exchange is closed on that day, or there is no such exchange.
+        BadInput: the exchange is closed on that day.
     """
     return _trading(exchange, session).session_close(_day(session))
 
@@ -80,7 +76,7 @@ def open_time(exchange: str, session: Any) -> pd.Timestamp:
     """The instant (UTC) at which trading begins on ``session``.
 
     Raises:
-        BadInput: the exchange is closed on that day, or there is no such exchange.
+        BadInput: the exchange is closed on that day.
     """
     return _trading(exchange, session).session_open(_day(session))
 
@@ -89,9 +85,6 @@ def close_times(exchange: str, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """The instant (UTC) at which trading ended on each of ``days``, half days included.
 
     A day on which the exchange is closed, as bars of some vendors have, counts to its midnight.
-
-    Raises:
-        BadInput: there is no such exchange.
     """
     if days.empty:
         return pd.DatetimeIndex([], tz="UTC")
@@ -102,11 +95,7 @@ def close_times(exchange: str, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
 
 
 def last_closed_session(exchange: str, now: pd.Timestamp) -> pd.Timestamp:
-    """The latest trading day whose close is not after ``now`` (UTC when it names no zone).
-
-    Raises:
-        BadInput: there is no such exchange.
-    """
+    """The latest trading day whose close is not after ``now`` (UTC when it names no zone)."""
     instant = pd.Timestamp(now)
     instant = instant.tz_localize("UTC") if instant.tz is None else instant.tz_convert("UTC")
     day = _day(instant.tz_localize(None))
@@ -116,22 +105,14 @@ def last_closed_session(exchange: str, now: pd.Timestamp) -> pd.Timestamp:
 
 
 def today(exchange: str) -> pd.Timestamp:
-    """The date it is now where the exchange is.
-
-    Raises:
-        BadInput: there is no such exchange.
-    """
+    """The date it is now where the exchange is."""
     now = pd.Timestamp.now("UTC")
     day = _day(now.tz_localize(None))
     return _day(now.tz_convert(_calendar(exchange, day, day).tz).tz_localize(None))
 
 
 def zone(exchange: str) -> str:
-    """The name of the time zone that the exchange is in.
-
-    Raises:
-        BadInput: there is no such exchange.
-    """
+    """The name of the time zone that the exchange is in."""
     day = _day(pd.Timestamp.now())
     return str(_calendar(exchange, day, day).tz)
 
@@ -145,7 +126,7 @@ def _trading(exchange: str, session: Any) -> Any:
     """The calendar of an exchange that trades on ``session``.
 
     Raises:
-        BadInput: it is closed on that day, or there is no such exchange.
+        BadInput: it is closed on that day.
     """
     day = _day(session)
     calendar = _calendar(exchange, day, day)

@@ -7,23 +7,23 @@ failed; ``news.json`` holds the headlines.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import Field
 
+from stockcast.contracts.base import Contract
 from stockcast.contracts.prices import Revision
 from stockcast.errors import BadInput
 from stockcast.settings import Settings, parse_ticker
 from stockcast.storage.documents import read_json, write_json
-from stockcast.storage.tables import write_table
+from stockcast.storage.tables import read_dated, write_dated
 from stockcast.workspace import Workspace
 
-__all__ = ["Archive", "Fetches", "folder", "keep_news", "news_of"]
+__all__ = ["Archive", "Fetches", "fetches_of", "folder", "keep_news", "news_of"]
 
-_KEY = b"stockcast"
 #: Sessions whose failures, and revisions whose sentences, are remembered.
 _REMEMBERED = 30
 _HEADLINES = 200
@@ -59,52 +59,33 @@ class Archive:
 
     def save(self, settings: Settings, ticker: str) -> None:
         """Keep it in place of what was there."""
-        import pyarrow as pa
-
         kept = dict(sorted(self.revisions.items())[-_REMEMBERED:])
         about = {
             "currency": self.currency,
             "start": f"{self.start:%Y-%m-%d}",
             "whole": f"{self.whole:%Y-%m-%d}",
             "revisions": {
-                day: [list(each.model_dump(mode="json").values()) for each in found]
-                for day, found in kept.items()
+                day: [each.model_dump(mode="json") for each in found] for day, found in kept.items()
             },
         }
-        table = pa.Table.from_pandas(self.frame.reset_index(), preserve_index=False)
-        table = table.replace_schema_metadata({_KEY: json.dumps(about).encode()})
-        write_table(folder(settings, ticker) / "bars.parquet", table)
+        write_dated(folder(settings, ticker) / "bars.parquet", self.frame, about)
 
     @classmethod
     def load(cls, settings: Settings, ticker: str) -> Archive | None:
         """What is kept of ``ticker``; None if there is nothing, or nothing that can be read."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        path = folder(settings, ticker) / "bars.parquet"
         try:
-            table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
-            about = json.loads(table.schema.metadata[_KEY])
-            frame = table.to_pandas(ignore_metadata=True).set_index("date")
-            frame.index = pd.DatetimeIndex(frame.index, name="date").as_unit("ns")
+            frame, about = read_dated(folder(settings, ticker) / "bars.parquet")
             first, whole = (pd.Timestamp(about[key]) for key in ("start", "whole"))
             revisions = {
-                day: [_revision(*each) for each in found]
+                day: [Revision.model_validate(each) for each in found]
                 for day, found in about["revisions"].items()
             }
             return cls(frame, str(about["currency"]), first, whole, revisions)
-        except FileNotFoundError:
-            return None
-        except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
+        except (BadInput, ValueError, KeyError, TypeError):
             return None  # fetched anew, whole: nothing is lost but the time
 
 
-def _revision(kind: str, date: str, sentence: str) -> Revision:
-    return Revision.model_validate({"kind": kind, "date": date, "sentence": sentence})
-
-
-@dataclass(frozen=True)
-class Fetches:
+class Fetches(Contract):
     """How the fetches of one ticker went.
 
     Attributes:
@@ -112,7 +93,7 @@ class Fetches:
         why: the sentence of the last failure; empty when the last fetch went well.
     """
 
-    failures: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int] = Field(default_factory=dict)
     why: str = ""
 
     def of(self, session: pd.Timestamp) -> int:
@@ -121,28 +102,25 @@ class Fetches:
 
     def failed(self, session: pd.Timestamp, why: str, *, again: bool) -> Fetches:
         """With one more failure; ``again`` says whether asking once more may help."""
-        counts = dict(self.failures)
-        counts[f"{session:%Y-%m-%d}"] = self.of(session) + again
-        return Fetches(dict(sorted(counts.items())[-_REMEMBERED:]), why)
+        counts = {**self.failures, f"{session:%Y-%m-%d}": self.of(session) + again}
+        return Fetches(failures=dict(sorted(counts.items())[-_REMEMBERED:]), why=why)
 
     def went_well(self) -> Fetches:
         """With no failure to tell of; the counts stay, so that what was made stays fresh."""
-        return replace(self, why="")
-
-    def save(self, settings: Settings, ticker: str) -> None:
-        """Keep it in place of what was there."""
-        document = {"failures": self.failures, "why": self.why}
-        write_json(folder(settings, ticker) / "fetches.json", document)
+        return Fetches(failures=self.failures)
 
     @classmethod
-    def load(cls, settings: Settings, ticker: str) -> Fetches:
+    def of_ticker(cls, settings: Settings, ticker: str) -> Fetches:
         """What is kept of ``ticker``, else no fetch at all."""
         try:
-            found = read_json(folder(settings, ticker) / "fetches.json")
-            counts = {str(day): int(number) for day, number in found["failures"].items()}
-            return cls(counts, str(found["why"]))
-        except (BadInput, KeyError, TypeError, ValueError, AttributeError):
+            return cls.load(fetches_of(settings, ticker))
+        except BadInput:
             return cls()
+
+
+def fetches_of(settings: Settings, ticker: str) -> Path:
+    """The file of how the fetches of ``ticker`` went, whether it exists yet or not."""
+    return folder(settings, ticker) / "fetches.json"
 
 
 def news_of(settings: Settings, ticker: str) -> Path:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 
@@ -21,11 +20,12 @@ from stockcast.ingestion.schema import check_prices
 from stockcast.ingestion.stretch import fewest_days, last_stretch
 from stockcast.markets import calendars
 from stockcast.prices import accepted, yahoo
-from stockcast.prices.archive import Archive, Fetches, folder, keep_news
+from stockcast.prices.archive import Archive, Fetches, fetches_of, folder, keep_news
 from stockcast.prices.source import RawPrices
 from stockcast.prices.yahoo import Quotes, YahooFault
 from stockcast.settings import Settings
 from stockcast.storage.documents import write_json
+from stockcast.storage.files import is_recent
 from stockcast.storage.locks import locked, slot
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
@@ -62,7 +62,7 @@ class LiveSource:
         another one after a new close, and after a fetch that failed and may be tried again.
         """
         session = self.wanted(ticker)
-        failures = Fetches.load(self._settings, ticker).of(session)
+        failures = Fetches.of_ticker(self._settings, ticker).of(session)
         return f"{session:%Y-%m-%d}" + (f", attempt {failures + 1}" if failures else "")
 
     def wanted(self, ticker: str) -> pd.Timestamp:
@@ -105,7 +105,7 @@ class LiveSource:
     ) -> tuple[Archive | None, StockcastError | None]:
         """What is kept after a fetch, and why that is not what was wanted."""
         settings = self._settings
-        fetches = Fetches.load(settings, ticker)
+        fetches = Fetches.of_ticker(settings, ticker)
         fault: StockcastError | None = None
         try:
             kept = self._fetch(ticker, kept, session)
@@ -116,11 +116,12 @@ class LiveSource:
         except (YahooFault, DataFault) as error:
             fault = error
         if fault is None:
-            fetches.went_well().save(settings, ticker)
+            fetches.went_well().save(fetches_of(settings, ticker))
         elif kept is not None:
             metrics.fell_back(settings, "source")
             again = not isinstance(fault, YahooFault) or fault.transient
-            fetches.failed(session, str(fault), again=again).save(settings, ticker)
+            failed = fetches.failed(session, str(fault), again=again)
+            failed.save(fetches_of(settings, ticker))
         return kept, fault
 
     def _fetch(self, ticker: str, kept: Archive | None, session: pd.Timestamp) -> Archive:
@@ -168,7 +169,7 @@ class LiveSource:
             self._settings.yahoo_budget,
             Workspace.of(self._settings).vendor / "outage.json",
         )
-        once = _is_recent(outage)
+        once = is_recent(outage, OUTAGE)
         end = time.monotonic() + budget
         policy = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(1) if once else tenacity.stop_before_delay(budget),
@@ -226,7 +227,7 @@ class LiveSource:
         days = kept.frame.index[kept.frame.index <= session]
         last = days[-1] if len(days) else kept.frame.index[0]
         old = len(calendars.sessions(self._exchange(ticker), last + pd.Timedelta(days=1), session))
-        why = Fetches.load(settings, ticker).why if old else ""
+        why = Fetches.of_ticker(settings, ticker).why if old else ""
         if old > settings.oldest_prices:
             raise Unavailable(
                 f"Expected prices of {ticker} at most {settings.oldest_prices} sessions old "
@@ -242,8 +243,3 @@ def _without_prices(ticker: str, fault: StockcastError) -> StockcastError:
         said = f"No prices of {ticker}, and none kept from before. {fault}"
         return Unavailable(said) if fault.transient else BadInput(said)
     return fault
-
-
-def _is_recent(mark: Path) -> bool:
-    """Whether the file was written within the last :data:`OUTAGE` seconds."""
-    return mark.exists() and 0 <= time.time() - mark.stat().st_mtime < OUTAGE

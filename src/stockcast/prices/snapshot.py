@@ -6,9 +6,9 @@ adjusted before and after a split or dividend do not meet in one file.
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,14 +18,13 @@ from stockcast.ingestion.history import PriceHistory, content_hash
 from stockcast.ingestion.schema import COLUMNS
 from stockcast.ingestion.split_detection import SUSPECT
 from stockcast.settings import Settings
-from stockcast.storage.tables import write_table
+from stockcast.storage.tables import read_dated, write_dated
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 
 __all__ = ["current", "in_use", "kept", "load", "save"]
 
-#: Where the parquet's own metadata say what its columns do not.
-_KEY = b"stockcast"
+#: What the file says of a history besides its bars.
 _KEYS = ("ticker", "source", "currency", "data_hash")
 
 
@@ -107,13 +106,9 @@ def _asked(settings: Settings) -> Asked:
 
 
 def _write(history: PriceHistory, parquet: Path) -> None:
-    import pyarrow as pa
-
-    about = {key: getattr(history, key) for key in _KEYS}
+    about: dict[str, Any] = {key: getattr(history, key) for key in _KEYS}
     about[SUSPECT] = [f"{day:%Y-%m-%d}" for day in history.suspect]
-    table = pa.Table.from_pandas(history.frame[list(COLUMNS)].reset_index(), preserve_index=False)
-    table = table.replace_schema_metadata({_KEY: json.dumps(about).encode()})
-    write_table(parquet, table)
+    write_dated(parquet, history.frame[list(COLUMNS)], about)
 
 
 def _intact(parquet: Path) -> bool:
@@ -127,29 +122,19 @@ def _intact(parquet: Path) -> bool:
 
 
 def _read(parquet: Path) -> PriceHistory:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
-        table = pq.ParquetFile(parquet, page_checksum_verification=True).read()
-        about = json.loads((table.schema.metadata or {})[_KEY])
-        frame = table.to_pandas().set_index("date")[list(COLUMNS)]
+        frame, about = read_dated(parquet)
+        frame = frame[list(COLUMNS)]
         ticker, source, currency, stated = (str(about[key]) for key in _KEYS)
-        frame.index = pd.DatetimeIndex(frame.index.astype("datetime64[ns]"), name="date")
         suspect = tuple(map(pd.Timestamp, about.get(SUSPECT, ())))
         found = content_hash(ticker, frame)
-    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
-        raise _corrupt(parquet, _reason(error)) from None
+    except BadInput as error:
+        raise _corrupt(parquet, str(error)) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise _corrupt(parquet, f"no {error}") from None
     if {stated, found} != {parquet.stem}:
         raise _corrupt(parquet, f"prices {found}")
     return PriceHistory(ticker, frame, source, currency, found, suspect=suspect)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"no {error}"
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(said).splitlines()[0].split(". ")[0].rstrip(".")
 
 
 def _corrupt(parquet: Path, got: str) -> BadInput:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from stockcast.contracts.model_record import ModelRecord
 
-__all__ = ["CodeDifference", "Comparison", "Difference", "Figure", "compare", "sentence", "trained"]
+__all__ = ["CodeDifference", "Comparison", "Difference", "Figure", "compare", "sentence"]
 
 
 class Difference(TypedDict):
@@ -158,16 +158,6 @@ def compare(a: Run, b: Run, metrics: Sequence[Metric] = METRICS) -> Comparison:
         "metrics": judged,
         "tasks": list(_tasks(a, b)),
     }
-
-
-def trained(run: Run) -> dict[str, tuple[str, ModelRecord]]:
-    """Every decision of a run: name of the task -> the stage and the record."""
-    found = {}
-    for name, task in run.tasks.items():
-        record = run.record(task)
-        if record is not None:
-            found[name] = (task.stage, record)
-    return found
 
 
 def sentence(overall: Judged | None) -> str:

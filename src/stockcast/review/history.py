@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from stockcast.contracts.base import Contract
 from stockcast.contracts.bundle import ModelDocument
 from stockcast.contracts.forecast import Forecast
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.contracts.run import RunRecord, TaskRecord
 from stockcast.errors import BadInput
 from stockcast.settings import Settings
@@ -17,9 +19,9 @@ from stockcast.workspace import Workspace
 if TYPE_CHECKING:
     import pandas as pd
 
-    from stockcast.contracts.model_record import ModelRecord
-
 __all__ = ["LATEST", "PREVIOUS", "Earlier", "Run", "find", "load", "recent"]
+
+Some = TypeVar("Some", bound=Contract)
 
 #: Words that stand for a run.
 LATEST, PREVIOUS = "latest", "previous"
@@ -63,21 +65,11 @@ class Run:
 
     def record(self, task: TaskRecord) -> ModelRecord | None:
         """The decision of a training task, if it is one."""
-        from stockcast.contracts.model_record import ModelRecord
-
-        path = self._copy(task, "model")
-        try:
-            return ModelRecord.load(path) if path else None
-        except BadInput:
-            return None
+        return self._read(ModelRecord, task, "model")
 
     def forecast(self, task: TaskRecord) -> Forecast | None:
         """The forecast of a task, if it made one that can be read."""
-        path = self._copy(task, "forecast")
-        try:
-            return Forecast.load(path) if path else None
-        except BadInput:
-            return None
+        return self._read(Forecast, task, "forecast")
 
     def origins(self, task: TaskRecord) -> pd.DataFrame | None:
         """What each test forecast of a training task was worth, if its copy can be read."""
@@ -103,6 +95,13 @@ class Run:
             return [row.model_dump() for row in ModelDocument.load(folder / "model.json").history]
         except (BadInput, KeyError):
             return []
+
+    def _read(self, contract: type[Some], task: TaskRecord, key: str) -> Some | None:
+        path = self._copy(task, key)
+        try:
+            return contract.load(path) if path else None
+        except BadInput:
+            return None
 
     def _copy(self, task: TaskRecord, key: str) -> Path | None:
         place = task.products.get(key)

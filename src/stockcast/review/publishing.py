@@ -48,14 +48,10 @@ def publish(settings: Settings) -> Path | None:
     return Workspace.of(settings).index
 
 
-def publish_comparison(settings: Settings, a: Run, b: Run) -> tuple[Comparison, Path]:
-    """Compare two runs, write the page, and return both."""
-    return _publish(settings, a, b, METRICS)
-
-
-def _publish(
-    settings: Settings, a: Run, b: Run, metrics: Sequence[Metric]
+def publish_comparison(
+    settings: Settings, a: Run, b: Run, metrics: Sequence[Metric] = METRICS
 ) -> tuple[Comparison, Path]:
+    """Compare two runs by ``metrics``, write the page, and return both."""
     document = compare(a, b, metrics)
     path = Workspace.of(settings).comparison(a.id, b.id)
     write_text(path, pages.comparison(document, a, b))
@@ -69,7 +65,7 @@ def _since(settings: Settings, runs: list[Run]) -> tuple[Comparison | None, str 
     metrics = METRICS if models <= _FEW else METRICS[:1]
     for before in runs[1:]:
         if before.tasks.keys() & last.tasks.keys():
-            document, path = _publish(settings, before, last, metrics)
+            document, path = publish_comparison(settings, before, last, metrics)
             return document, path.relative_to(Workspace.of(settings).reports).as_posix()
     return None, None
 

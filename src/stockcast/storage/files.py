@@ -7,12 +7,13 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from stockcast.errors import BadInput
 
-__all__ = ["atomic_write", "check_folder", "keep", "share", "write_text"]
+__all__ = ["atomic_write", "check_folder", "is_recent", "keep", "share", "write_text"]
 
 
 @contextlib.contextmanager
@@ -55,6 +56,11 @@ def check_folder(folder: Path) -> None:
 
 def _not_writable(folder: Path, error: OSError) -> BadInput:
     return BadInput(f"Expected a folder that can be written at {folder}, got: {error.strerror}.")
+
+
+def is_recent(path: Path, seconds: float) -> bool:
+    """Whether there is such a file, and it was written within the last ``seconds``."""
+    return path.exists() and 0 <= time.time() - path.stat().st_mtime < seconds
 
 
 def keep(path: Path, copy: Path) -> None:
