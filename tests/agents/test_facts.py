@@ -21,6 +21,18 @@ Reading = Callable[[Subject, re.Match[str]], Any]
 RULES: list[tuple[str, Reading]] = []
 
 
+#: Parts of a change of width, by what they are called.
+PARTS = {
+    "level of volatility": "volatility",
+    "the last session": "today",
+    "index": "index",
+    "recalibration": "recalibration",
+    "other inputs": "rest",
+    "results ahead": "events",
+    "no results ahead": "events",
+}
+
+
 def labelled(pattern: str) -> Callable[[Reading], Reading]:
     """Have the function compute what a label of this ``pattern`` names."""
 
@@ -163,6 +175,24 @@ labelled("Share of all past days with a higher close after as long")(
 )
 labelled("Median move after any past day")(
     lambda about, _: float(after(about, comparable(about)).median())
+)
+labelled("Share of outcomes beyond the outermost quantile")(lambda *_: 1)
+labelled(r"Loss by (\S+) that is exceeded with a probability of (\d)%")(
+    lambda about, m: 100 * getattr(about.forecast.risk.value_at_risk[-1], f"p{100 - int(m[2])}")
+)
+labelled(r"Mean loss by (\S+) in the worst (\d)% of outcomes")(
+    lambda about, m: (
+        100 * getattr(about.forecast.risk.expected_shortfall[-1], f"p{100 - int(m[2])}")
+    )
+)
+labelled("The 80% interval at the end is wider than a week ago by")(
+    lambda about, _: 100 * (about.forecast.why.width / about.forecast.why.week_ago.width - 1)
+)
+labelled("The 80% interval at the end is wider than usual by")(
+    lambda about, _: 100 * (about.forecast.why.width / about.forecast.why.usual.width - 1)
+)
+labelled(r"The 80% interval at the end is wider than a week ago for (.+) by")(
+    lambda about, m: 100 * (math.exp(getattr(about.forecast.why.week_ago.parts, PARTS[m[1]])) - 1)
 )
 labelled("Dates of results are known")(
     lambda about, _: "yes" if getattr(about.forecast.inputs, "calendar", False) else "no"

@@ -69,6 +69,57 @@ def test_what_is_invented_is_flagged(sentence: str) -> None:
     assert flags(sentence)
 
 
+#: Results are near: the interval is wider than a week ago for them.
+WIDE = build(worlds.subject(6, days=620, price=430, skilful=True, lean=0.1, horizon=5))
+TRUE_REASONS = [
+    "The {level_80} interval is {wider_week} wider than a week ago.",
+    "It is wider than last week because of the results.",
+    "Results ahead widened it by {wider_events}.",
+    "The interval is {wider_events} wider for the results ahead.",
+    "Not volatility but the results ahead widen the interval.",
+    "With a probability of {level_1} the loss exceeds {var_1pct_5}.",
+    "The mean loss in the worst {level_5} of outcomes is {shortfall_5pct_5}.",
+    "The value at risk by {target_5} is {var_5pct_5}.",
+]
+FALSE_REASONS = {
+    "the other sign": "The {level_80} interval is {wider_week} narrower than a week ago.",
+    "the other sign without a figure": "The interval is narrower than a week ago.",
+    "another reason": "The interval is wider because of the index.",
+    "another reason in front": "Recalibration widened the interval.",
+    "a reason that is another's": "Results ahead widened it by {wider_index}.",
+    "a whole that is a part": "The interval is {wider_events} wider than a week ago.",
+    "usual for a week ago": "The interval is {wider_usual} wider than a week ago.",
+    "a part without its reason": "The interval is {wider_events} wider.",
+    "a loss of another probability": "With a probability of {level_5} the loss is {var_1pct_5}.",
+    "a quantile as a mean": "The mean loss in the worst {level_5} of cases is {var_5pct_5}.",
+    "a loss of another day": "By tomorrow the loss exceeds {var_5pct_5}.",
+}
+
+
+def reasoned(sentence: str) -> bool:
+    ruling = rule(WIDE)
+    return not check({"text": sentence}, WIDE, ruling.stance, ruling.confidence)
+
+
+@pytest.mark.parametrize("sentence", TRUE_REASONS)
+def test_a_reason_for_the_width_that_is_one_stands(sentence: str) -> None:
+    assert reasoned(sentence)
+
+
+@pytest.mark.parametrize("sentence", FALSE_REASONS.values(), ids=FALSE_REASONS)
+def test_a_reason_for_the_width_that_is_none_is_flagged(sentence: str) -> None:
+    assert WIDE.number("wider_events") > WIDE.number("wider_week") / 2 > 0
+    assert max(WIDE.number("wider_index"), WIDE.number("wider_recalibration")) < 0
+    assert not reasoned(sentence)
+
+
+def test_no_reason_is_borne_out_where_none_is_known() -> None:
+    plain = build(worlds.subject(8))
+    assert "wider_week" not in plain
+    assert check({"text": "The interval is wider because of the index."}, plain)
+    assert check({"text": "The interval is wider than usual."}, plain)
+
+
 @pytest.mark.parametrize(
     ("seed", "said"),
     [

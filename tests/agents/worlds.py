@@ -22,6 +22,7 @@ from stockcast.markets.calendars import next_sessions, sessions
 from stockcast.prices import snapshot
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
+from tests.documents import why
 from tests.drift import drift_report
 
 TICKERS = ("AAPL", "MSFT", "IBM", "GOOG", "FB", "^GSPC", "XYZ", "BRK.B")
@@ -145,6 +146,8 @@ def subject(
         **options,
     }
     document = _with_results(forecast(ticker, frame, **given), seed % 5)
+    if seed % 4:
+        document = _with_reasons(document, seed)
     known = measured(frame)
     settled = int(rng.choice([0, 6, 45]))
     return Subject(
@@ -177,6 +180,21 @@ def _with_results(known: Forecast, kind: int) -> Forecast:
         document["predictions"]["full_forecast"][0]["event"] = "results"
     events = [] if kind == 4 else [event]
     return Forecast.model_validate(document | {"inputs": {"calendar": True}, "events": events})
+
+
+def _with_reasons(known: Forecast, seed: int) -> Forecast:
+    """The forecast with its tail losses, and with reasons for the width of its interval."""
+    rng = np.random.default_rng(seed)
+    parts = ("volatility", "today", "index", "recalibration", "rest")
+    logs = dict(zip(parts, rng.normal(0, 0.05, len(parts)), strict=True))
+    if known.inputs:
+        logs["events"] = 0.3 if any(event.inside_horizon for event in known.events) else -0.2
+    lost = [(day.date, 1 - day.q05 / known.last_close) for day in known.days]
+    at_risk = [{"date": d, "p95": x, "p975": 1.2 * x, "p99": 1.5 * x} for d, x in lost]
+    beyond = [{"date": d, "p95": 1.3 * x, "p975": 1.5 * x, "p99": 1.8 * x} for d, x in lost]
+    risk = {"value_at_risk": at_risk, "expected_shortfall": beyond, "volatility_annual": 0.24}
+    document = known.model_dump(mode="json") | {"risk": risk, "why": why(**logs)}
+    return Forecast.model_validate(document)
 
 
 def news(count: int) -> News:

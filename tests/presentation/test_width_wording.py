@@ -11,7 +11,9 @@ from tests.documents import forecast, why, with_results
 
 
 def test_the_largest_reason_comes_first_and_what_rounds_to_nothing_is_left_out() -> None:
-    found = forecast(why=why(volatility=0.05, today=0.001, index=-0.01, events=0.166))
+    known = with_results("2013-03-05", "bmo")
+    reasons = Why.model_validate(why(volatility=0.05, today=0.001, index=-0.01, events=0.166))
+    found = known.model_copy(update={"why": reasons})
     assert views.width_line(found) == (
         "The 80% interval for 2013-03-05 is 23% wider than a week ago (results ahead +18%, level of"
         " volatility +5%, index -1%); 51% wider than usual (results ahead +39%, level of volatility"
@@ -24,6 +26,11 @@ def test_events_of_other_kinds_are_not_called_results() -> None:
     known["events"][0]["kind"] = "dividend"
     found = forecast(events=known["events"], why=why(volatility=0.0, today=0.0, events=0.2))
     assert "events ahead +22%" in views.width_line(found)
+
+
+def test_results_that_have_passed_are_no_longer_ahead() -> None:
+    found = forecast(why=why(volatility=0.0, today=0.0, events=-0.2))
+    assert "18% narrower than a week ago (no results ahead -18%)" in views.width_line(found)
 
 
 def test_a_forecast_without_reasons_says_so() -> None:

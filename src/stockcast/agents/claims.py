@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from stockcast.agents.facts import FactTable
+from stockcast.agents.vocabulary import WIDER
 
 __all__ = ["Statement", "contradictions", "opposites", "statements"]
 
@@ -87,6 +88,18 @@ def _skill(facts: FactTable, word: str) -> bool:
     return facts["skilful"].value == ("no" if word in ("no", "without") else "yes")
 
 
+def _width(facts: FactTable, words: str) -> bool:
+    """Whether the interval is wider, or narrower, than what or for the reason that words name."""
+    named = [f"wider_{part}" for part, names in WIDER.items() if re.search(names, words)]
+    named += ["results_widening"] * ("wider_events" in named)
+    if " than " in words:
+        named = ["wider_week" if "week" in words else "wider_usual"]
+    known = [facts.number(name) for name in named if name in facts]
+    return any((size > 0) == ("wide" in words) and round(abs(size), 1) > 0 for size in known)
+
+
+#: A reason for a change of width.
+_REASON = "|".join(WIDER.values())
 #: Words, what decides whether they hold, and what is said when they do not.
 _JUDGED: tuple[tuple[re.Pattern[str], Judge, str], ...] = tuple(
     (re.compile(words, re.IGNORECASE), judge, why)
@@ -112,6 +125,14 @@ _JUDGED: tuple[tuple[re.Pattern[str], Judge, str], ...] = tuple(
                 "the close is on the other side",
             )
             for days in (20, 50, 200)
+        ),
+        (
+            r"\b((?:wider|narrower)\s+than\s+(?:(?:a|last)\s+week|usual|normal))"
+            r"|\b((?:wider|narrower|widen\w*|narrow(?:s|ed|ing))\b[^.;:,\x00]{0,30}"
+            rf"\b(?:because of|owing to|due to|for|by|on)\b[^.;:,\x00]{{0,20}}\b(?:{_REASON})\b)"
+            rf"|\b((?:{_REASON})\b[^.;:,\x00]{{0,30}}\b(?:widen\w*|narrow(?:s|ed|ing))\b)",
+            _width,
+            "the reasons for the width do not say so",
         ),
         (
             r"\b(no|without)\s+(?:\w+\s+)?(?:skill|edge)\s+(?:over|against|out of|in the|was)\b"

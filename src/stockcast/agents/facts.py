@@ -20,7 +20,7 @@ from stockcast.contracts.forecast import QUANTILE_NAMES, QUANTILES, ForecastDay
 from stockcast.contracts.report import Fact
 from stockcast.ingestion.bars import has_range
 from stockcast.markets.companies import company_of
-from stockcast.presentation import event_wording
+from stockcast.presentation import event_wording, width_wording
 
 __all__ = ["LEAN", "LEVELS", "FactTable", "build", "probability_of_rise"]
 
@@ -80,7 +80,9 @@ def build(subject: Subject) -> FactTable:
     maker.identity()
     maker.forecast_days()
     maker.forecast_end()
+    maker.tail()
     maker.events()
+    maker.width()
     maker.past()
     maker.volatility()
     maker.analogues()
@@ -204,6 +206,30 @@ class _Maker:
 
         self.level("rule_rise", "Probability of a rise from which BULLISH is allowed", LEAN)
         self.level("rule_fall", "Probability of a rise up to which BEARISH is", 100 - LEAN)
+
+    def tail(self) -> None:
+        risk = self.forecast.risk
+        if risk is None:
+            return
+        lost, mean, end = risk.value_at_risk[-1], risk.expected_shortfall[-1], len(self.days)
+        self.level("level_1", "Share of outcomes beyond the outermost quantile", 1)
+        for share, name in ((5, "p95"), (1, "p99")):
+            label = f"Loss by {lost.date} that is exceeded with a probability of {share}%"
+            self.add(f"var_{share}pct_{end}", label, 100 * getattr(lost, name), "%")
+            label = f"Mean loss by {mean.date} in the worst {share}% of outcomes"
+            self.add(f"shortfall_{share}pct_{end}", label, 100 * getattr(mean, name), "%")
+
+    def width(self) -> None:
+        why = self.forecast.why
+        if why is None:
+            return
+        what = "The 80% interval at the end is wider than"
+        self.add("wider_week", f"{what} a week ago by", 100 * why.week_ago.share, "%")
+        for name, log in why.week_ago.parts.known().items():
+            label = f"{what} a week ago for {width_wording.words(name, self.forecast)} by"
+            self.add(f"wider_{name}", label, 100 * math.expm1(log), "%")
+        if why.usual:
+            self.add("wider_usual", f"{what} usual by", 100 * why.usual.share, "%")
 
     def events(self) -> None:
         known = event_wording.has_calendar(self.forecast)

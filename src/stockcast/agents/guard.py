@@ -95,7 +95,9 @@ _TOMORROW = re.compile(
     r"\b(?:next|following|coming)\s+(?:trading\s+)?(?:session|day)\b|\btomorrow", re.IGNORECASE
 )
 _LEVEL_ENDS = {"level_50": "q25|q75", "level_80": "q10|q90", "level_90": "q05|q95"}
-_OF_DAY = re.compile(r"(?:q\d\d|p_rise|p_fall|(?:median|low|high|tail_\w+)_move|width)_(\d+)")
+_OF_DAY = re.compile(
+    r"(?:q\d\d|p_rise|p_fall|(?:median|low|high|tail_\w+)_move|width|(?:var|shortfall)_\dpct)_(\d+)"
+)
 _CLOSED_ON = re.compile(
     r"\b(?:as of|last clos\w+|closed|closing price|finished|ended|settled at|last traded)\b"
     r"[^;:]{0,35}$",
@@ -330,7 +332,10 @@ class _Checker:
     def _level(self, template: Template, slot: Slot, fact: Fact) -> str | None:
         """An interval or a coverage is of the level that the sentence names, if it does."""
         named = set(SLOT.findall(template.text[slice(*slot.sentence)])) & set(_LEVEL_ENDS)
-        covered = re.fullmatch(r"(?:ledger_)?coverage_(\d+)", slot.name)
+        worst = re.fullmatch(r"(?:var|shortfall)_(\d)pct_\d+", slot.name)
+        if worst:
+            named = set(SLOT.findall(template.text[slice(*slot.sentence)])) & {"level_1", "level_5"}
+        covered = worst or re.fullmatch(r"(?:ledger_)?coverage_(\d+)", slot.name)
         if covered and named:
             return None if f"level_{covered[1]}" in named else "of another level"
         quantile = re.fullmatch(r"(q\d\d)_\d+", slot.name)

@@ -32,6 +32,15 @@ _CALM, _WILD = 25.0, 75.0
 _OVERSOLD, _OVERBOUGHT = 30.0, 70.0
 #: Settled outcomes below which a record says little.
 _ENOUGH = 20
+#: Per cent below which a reason for a change of width is not worth a word.
+_SMALL = 0.5
+_REASONS = {
+    "wider_volatility": "the level of volatility",
+    "wider_today": "the last session",
+    "wider_index": "the index",
+    "wider_recalibration": "recalibration",
+    "wider_rest": "other inputs",
+}
 _LEVELS = {
     "low_20d": "the 20-day low",
     "high_20d": "the 20-day high",
@@ -140,6 +149,7 @@ def outlook(facts: FactTable) -> Iterable[str]:
             "Already for the next session, {target_1}, the {level_80} interval spans {q10_1} to"
             " {q90_1}."
         )
+    yield from _width(facts)
     yield from _analogues(facts)
 
 
@@ -170,6 +180,7 @@ def risks(facts: FactTable) -> Iterable[str]:
     yield (
         f"Tail: the {{level_5}} quantile for {{target_{end}}} is {{q05_{end}}}, which is"
         f" {side_of(facts, f'tail_low_move_{end}')} the last close; worse outcomes should be rare."
+        f"{_tail(facts, end)}"
     )
     yield _REGIME_RISKS[regime_of(facts)]
     if facts["skilful"].value == "yes":
@@ -193,6 +204,15 @@ def track_record(facts: FactTable) -> Iterable[str]:
         number += 1
 
 
+def _tail(facts: FactTable, end: str) -> str:
+    if not facts.number(f"var_1pct_{end}") > 0:
+        return ""
+    return (
+        f" With a probability of {{level_1}} the loss by then exceeds {{var_1pct_{end}}}. In the"
+        f" worst {{level_5}} of outcomes the mean loss is {{shortfall_5pct_{end}}}."
+    )
+
+
 def _events(facts: FactTable) -> str:
     if facts["calendar"].value == "no":
         return (
@@ -214,6 +234,29 @@ def _events(facts: FactTable) -> str:
 
 def _averages(facts: FactTable) -> list[int]:
     return [days for days in (20, 50, 200) if f"gap_{days}d" in facts]
+
+
+def _width(facts: FactTable) -> Iterable[str]:
+    """Say how wide the interval is beside others, and the largest reasons since a week ago."""
+    for name, than in (("wider_week", "a week ago"), ("wider_usual", "usual")):
+        if name in facts and round(abs(facts.number(name)), 1):
+            why = _reasons(facts) if name == "wider_week" else ""
+            wider = side_of(facts, name, "wider", "narrower")
+            yield f"The {{level_80}} interval is {wider} than {than}{why}."
+
+
+def _reasons(facts: FactTable) -> str:
+    events = "results ahead" if "results_date" in facts else "events ahead"
+    if facts.number("wider_events") < 0:
+        events = f"having no {events}"
+    named = {**_REASONS, "wider_events": events}
+    known = [name for name in named if abs(facts.number(name)) >= _SMALL]
+    known.sort(key=lambda name: -abs(facts.number(name)))
+    told = (
+        f"{named[name]} {'widened' if facts.number(name) > 0 else 'narrowed'} it by {{{name}}}"
+        for name in known[:3]
+    )
+    return f": {_listed(told)}" if known else ""
 
 
 def _analogues(facts: FactTable) -> Iterable[str]:

@@ -9,7 +9,7 @@ import functools
 import re
 from typing import NamedTuple
 
-__all__ = ["AFTER", "DIRECTIONS", "ROLES", "Subject", "subject_of"]
+__all__ = ["AFTER", "DIRECTIONS", "ROLES", "WIDER", "Subject", "subject_of"]
 
 
 class Subject(NamedTuple):
@@ -31,6 +31,16 @@ _AHEAD = (
     r"|model|\bsee|move|spread|distribut|path|ahead"
 )
 _PAST = r"report|earlier|previous|then|later|since|after|by "
+
+#: Reasons for a change of width, by part, and words that name each.
+WIDER = {
+    "events": r"results|earnings|events",
+    "volatility": r"volatility",
+    "today": r"last session|today|latest session",
+    "index": r"index|market",
+    "recalibration": r"recalibrat\w+",
+    "rest": r"other inputs",
+}
 
 #: What a sentence must speak of before a slot in it can be that fact; the first that fits.
 _SUBJECTS = (
@@ -67,7 +77,10 @@ _SUBJECTS = (
     _subject(r"rule_(?:rise|fall)", r"at (?:least|most)|more|less|up to|from|allow"),
     _subject(r"width_\d+", r"width|wide|span|interval|range|band"),
     _subject(r"level_95", r"confiden|interval|\bci\b"),
-    _subject(r"level_5", r"quantile|percentile|tail"),
+    _subject(r"level_5", r"quantile|percentile|tail|worst|probab"),
+    _subject(r"level_1", r"worst|tail|probab|quantile|percentile"),
+    _subject(r"var_\dpct_\d+", r"\bloss|\blos[et]|value at risk|tail"),
+    _subject(r"shortfall_\dpct_\d+", r"shortfall|(?:mean|average) loss"),
     _subject(
         r"level_\d+",
         r"interval|range|band|cover|quantile|of (?:the )?(?:outcomes|probab|cases)|confiden"
@@ -96,6 +109,9 @@ _SUBJECTS = (
     _subject(r"usual_rises", r"usual|any|all|unconditional"),
     _subject(r"analogue_\w+", r"alike|similar|like (?:these|this)"),
     _subject(r"results_widening", r"results|earnings", "width"),
+    _subject(r"wider_week", r"\bweek\b", "width"),
+    _subject(r"wider_usual", r"\b(?:usual|normal|year)", "width"),
+    *(_subject(f"wider_{name}", rf"\b(?:{words})\b", "width") for name, words in WIDER.items()),
     _subject(r"results_date", r"results|earnings"),
     _subject(r"trained_through", r"train|learn"),
     _subject(r"past_\d+_(?:date|end)", rf"{_PAST}|on|of"),
@@ -174,7 +190,8 @@ ROLES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
             for n, ids in (
                 (
                     80,
-                    r"q[19]0_\d+|(?:low|high)_move_\d+|width_\d+|(?:ledger_)?coverage_80|.*_widening",
+                    r"q[19]0_\d+|(?:low|high)_move_\d+|width_\d+|(?:ledger_)?coverage_80"
+                    r"|.*_widening|wider_\w+",
                 ),
                 (90, r"q[09]5_\d+|tail_\w+_move_\d+|(?:ledger_)?coverage_90"),
                 (50, r"q[27]5_\d+"),
@@ -183,6 +200,16 @@ ROLES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
         (r"\brealised volatility|\brealized volatility|\bannuali[sz]ed", r"vol_\w+"),
         (r"\{level_5\}\s+quantile|\btail\s*\(\{level_5\}\)", r"q05_\d+|tail_low_move_\d+"),
         (r"\bvolume\b", r"volume_ratio"),
+        *(
+            (rf"\b(?:{words})\b[^.;:,{{]{{0,30}}\b(?:widen|narrow)\w*", f"{also}wider_{name}")
+            for name, words in WIDER.items()
+            for also in ("results_widening|" if name == "events" else "",)
+        ),
+        (
+            r"\b(?:(?:mean|average)\s+loss|shortfall)\b(?:[^.;:,{]*\{level_[15]\})?",
+            r"shortfall_\dpct_\d+|level_[15]",
+        ),
+        (r"\bvalue at risk\b|\bloss\b[^.;:,{]{0,20}\b(?:exceed|beyond|more than)\w*", r"var_\w+"),
         (
             r"\bcover(?:age|ed)\b|\bcontained\b",
             r"(?:ledger_)?coverage_\d+|backtest_n|ledger_settled",
@@ -195,13 +222,15 @@ AFTER: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
     (re.compile(rf"\s*{words}", re.IGNORECASE), re.compile(ids))
     for words, ids in (
         (r"(?:prediction\s+|confidence\s+)?(?:intervals?|bands?|ranges?|ci)\b", r"level_\d+"),
-        (r"quantile", r"level_5"),
+        (r"quantile", r"level_[15]"),
         *((rf"{_FROM}\s+{n}-day", f"gap_{n}d") for n in (20, 50, 200)),
         (rf"{_FROM}\s+(?:high|peak|top|52-week|one-year|250)", r"from_high"),
         (rf"{_FROM}\s+(?:last\s+|latest\s+)?(?:close|price)\b", r"\w+_move_\d+"),
         (r"of\s+(?:the\s+)?(?:last|past)\s", r"vol_rank"),
         (r"on the day\b", r"return_1d"),
-        (r"(?:wider|narrower)\b", r"results_widening"),
+        (r"(?:wider|narrower)\s+than\s+(?:a|last)\s+week", r"wider_week"),
+        (r"(?:wider|narrower)\s+than\s+(?:usual|normal)", r"wider_usual"),
+        (r"(?:wider|narrower)\b", r"results_widening|wider_\w+"),
         (r"swing\b", r"expected_move_\d+|width_\d+"),
         *(
             (

@@ -10,11 +10,10 @@ from stockcast.presentation import event_wording
 
 __all__ = ["compared", "per_cent", "sentence", "words"]
 
-#: The parts of a change of width.
+#: The parts of a change of width; the events have words of their own.
 _WORDS = {
     "volatility": "level of volatility",
     "today": "the last session",
-    "events": "events ahead",
     "index": "index",
     "recalibration": "recalibration",
     "rest": "other inputs",
@@ -23,8 +22,11 @@ _WORDS = {
 
 def words(part: str, forecast: Forecast) -> str:
     """What a field of :class:`~stockcast.contracts.forecast.WidthParts` is called."""
+    if part != "events":
+        return _WORDS[part]
+    ahead = any(event.inside_horizon for event in forecast.events)
     results = all(event.kind == RESULTS for event in forecast.events)
-    return "results ahead" if part == "events" and results else _WORDS[part]
+    return f"{'' if ahead else 'no '}{'results' if results else 'events'} ahead"
 
 
 def per_cent(log: float) -> str:
