@@ -118,11 +118,6 @@ class QuantileForecasts:
             raise BadInput(f"Expected a forecast made on {missing}, there is none.")
         return replace(self, origins=origins, values=self.values[places])
 
-    def followed_by(self, later: QuantileForecasts) -> QuantileForecasts:
-        """Return these and the same model's ``later`` ones."""
-        values = np.concatenate([self.values, later.values])
-        return replace(self, origins=self.origins.append(later.origins), values=values)
-
     def restrict(
         self, start: pd.Timestamp | str | None = None, end: pd.Timestamp | str | None = None
     ) -> QuantileForecasts:

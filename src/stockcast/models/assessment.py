@@ -25,7 +25,7 @@ from stockcast.evaluation.walkforward import (
 )
 from stockcast.models import gate
 from stockcast.models.baselines import climate, ewma, first_origin, garch, garch_events, naive
-from stockcast.models.calibration import CalibrationState, near_events, recalibrate
+from stockcast.models.calibration import CalibrationState, near_events, recalibrate_all
 from stockcast.models.combination import PARTNER, combine
 from stockcast.models.samples import EventFlags
 from stockcast.models.splits import Split
@@ -168,9 +168,7 @@ def assess(
     }
     asked[ALONE] = networks[candidate].at(origins)
     near = None if events is None else near_events(events.ahead)[places(close, origins)]
-    recalibrated = {
-        name: recalibrate(made, close, state=start, near=near) for name, made in asked.items()
-    }
+    recalibrated = recalibrate_all(asked, close, state=start, near=near)
     forecasts = {name: made for name, (made, _) in recalibrated.items()} | baselines
     tested = {name: _test(made, split) for name, made in forecasts.items()}
     memory = climate(close, tested[candidate].origins, horizon)

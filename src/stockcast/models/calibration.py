@@ -19,7 +19,7 @@ The factors at an origin come from closes up to it. All that is known lies in a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,14 @@ from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes, places
 
-__all__ = ["CalibrationState", "factors", "near_events", "panel_state", "recalibrate"]
+__all__ = [
+    "CalibrationState",
+    "factors",
+    "near_events",
+    "panel_state",
+    "recalibrate",
+    "recalibrate_all",
+]
 
 #: Step of the log-factors for the mean over horizons, and for each horizon by itself. Chosen on
 #: the sample's days before 2010 among window offsets, rescaling and tracking (reports/LOG.md).
@@ -216,9 +223,29 @@ def recalibrate(
     Raises:
         BadInput: the forecasts differ in shape from the state's or lie before its last origin.
     """
-    values, _, walk = _walked(forecasts, close, state, near)
-    done = QuantileForecasts(forecasts.origins, forecasts.levels, values, forecasts.notes)
-    return done, walk.state(close.index)
+    return recalibrate_all({"": forecasts}, close, state=state, near=near)[""]
+
+
+def recalibrate_all(
+    models: Mapping[str, QuantileForecasts],
+    close: pd.Series,
+    *,
+    state: CalibrationState | None = None,
+    near: Flags | None = None,
+) -> dict[str, tuple[QuantileForecasts, CalibrationState]]:
+    """:func:`recalibrate` for several models of the same origins, each by itself, in one walk.
+
+    Raises:
+        BadInput: as there, or the models differ in their origins.
+    """
+    walk = _walked(models, close, state, near)
+    return {
+        name: (
+            QuantileForecasts(made.origins, made.levels, walk.made(model), made.notes),
+            walk.state(model, close.index),
+        )
+        for model, (name, made) in enumerate(models.items())
+    }
 
 
 def factors(
@@ -230,92 +257,120 @@ def factors(
 ) -> Floats:
     """(n, 2, horizon, k // 2) the log-factors known at each origin, of quiet outcomes and of those
     with an event on the way. Arguments and errors as in :func:`recalibrate`."""
-    return _walked(forecasts, close, state, near)[1]
+    return _walked({"": forecasts}, close, state, near).known[:, 0]
 
 
 def _walked(
-    forecasts: QuantileForecasts,
+    models: Mapping[str, QuantileForecasts],
     close: pd.Series,
     state: CalibrationState | None,
     near: Flags | None,
-) -> tuple[Floats, Floats, _Walk]:
-    """The recalibrated values, the factors at each origin, and the walk at its end."""
-    state = state or CalibrationState.fresh(forecasts.levels, forecasts.horizon)
-    flags = np.zeros(forecasts.values.shape[:2], bool) if near is None else np.asarray(near, bool)
-    _check(forecasts, state, flags)
-    log = np.log(close.to_numpy(float))
-    both = places(close, state.waiting.append(forecasts.origins))
-    past, rows = np.split(both, [len(state.waiting)])
-    walk = _Walk(state, past)
-    values = np.empty_like(forecasts.values)
-    known = np.empty((len(rows), *walk.factors.shape))
-    for i, row in enumerate(rows):
-        values[i] = walk.step(int(row), forecasts.values[i], flags[i], log)
-        known[i] = walk.factors
-    return values, known, walk
+) -> _Walk:
+    """The walk of several models through the same origins, at its end."""
+    first, *others = models.values()
+    state = state or CalibrationState.fresh(first.levels, first.horizon)
+    flags = np.zeros(first.values.shape[:2], bool) if near is None else np.asarray(near, bool)
+    for made in (first, *others):
+        _check(made, state, flags)
+        if not made.origins.equals(first.origins):
+            raise BadInput("Expected models of the same origins to recalibrate together.")
+    both = places(close, state.waiting.append(first.origins))
+    walk = _Walk(state, both, np.stack([made.values for made in models.values()]), flags)
+    walk.run(np.log(close.to_numpy(float)))
+    return walk
 
 
 class _Walk:
-    """The state on its way, with rows of the price series in place of dates."""
+    """The factors of several models on their way, with rows of the price series for dates.
 
-    def __init__(self, state: CalibrationState, rows: NDArray[np.intp]) -> None:
-        self.levels = state.levels
-        self.factors = np.stack([state.factors, state.event_factors])
+    Attributes:
+        rows: (m + n,) of the origins that still wait for outcomes, then of those to walk.
+        issued: (models, m + n, horizon, k) quantiles given at each, recalibrated as far as walked.
+        near: (m + n, horizon) which outcomes have a known event on the way.
+        factors: (models, 2, horizon, k // 2) log-factors of quiet outcomes and of the others.
+        known: (n, models, 2, horizon, k // 2) the same, as they were at each origin walked.
+    """
+
+    def __init__(
+        self, state: CalibrationState, rows: NDArray[np.intp], raw: Floats, near: Flags
+    ) -> None:
+        self.levels, self.rows, self.begun = state.levels, rows.tolist(), len(state.waiting)
+        known = np.broadcast_to(state.issued, (len(raw), *state.issued.shape))
+        self.issued = np.concatenate([known, raw], axis=1)
+        self.near = np.concatenate([state.near, near])
+        both = np.stack([state.factors, state.event_factors])
+        self.factors = np.repeat(both[None], len(raw), axis=0)
+        self.known = np.empty((raw.shape[1], *self.factors.shape))
         self.outcomes = state.outcomes
-        past = zip(rows.tolist(), state.issued, state.near, strict=True)
-        self.issued: dict[int, tuple[Floats, Flags]] = {row: (q, near) for row, q, near in past}
+        self.places = dict(zip(self.rows[: self.begun], range(self.begun), strict=True))
         half = len(state.levels) // 2
         self.outside = 2 * np.array(state.levels[:half])  # the share meant to fall outside
 
-    def step(self, row: int, quantiles: Floats, near: Flags, log: Floats) -> Floats:
-        """Learn what has come to be known up to ``row``, and recalibrate its forecast."""
-        horizon = self.factors.shape[1]
-        last = max(self.issued, default=row)
-        for session in range(last + 1, min(row, last + horizon) + 1):
-            self._learn(session, log)
-        factors = self.factors[near.astype(int), np.arange(horizon)]
-        self.issued[row] = _rescaled(quantiles, factors), near
-        self.issued = {r: made for r, made in self.issued.items() if r > row - horizon}
-        return self.issued[row][0]
+    def run(self, log: Floats) -> None:
+        """Recalibrate each forecast by what has come to be known up to its row."""
+        horizon = self.factors.shape[2]
+        for place in range(self.begun, len(self.rows)):
+            row = self.rows[place]
+            last = self.rows[place - 1] if place else row
+            for session in range(last + 1, min(row, last + horizon) + 1):
+                self._learn(session, log)
+            self.known[place - self.begun] = self.factors
+            self.issued[:, place] = self._rescaled(place)
+            self.places[row] = place
 
     def _learn(self, session: int, log: Floats) -> None:
         """Move the factors by the outcomes that the close of ``session`` settles.
 
         Outcomes of one kind move those of their kind, all horizons by their share of all settled.
         """
-        horizon, half = self.factors.shape[1:]
-        settled = np.array([h for h in range(1, horizon + 1) if session - h in self.issued])
-        if not len(settled):
+        horizon, half = self.factors.shape[2:]
+        steps = [h for h in range(1, horizon + 1) if session - h in self.places]
+        if not steps:
             return
-        q = np.array([self.issued[session - h][0][h - 1] for h in settled])
-        kind = np.array([int(self.issued[session - h][1][h - 1]) for h in settled])
-        y = np.array([log[session] - log[session - h] for h in settled])[:, None]
-        error = ((y < q[:, :half]) | (y > q[:, : -half - 1 : -1])) - self.outside
-        for each in np.unique(kind):
+        made, ahead = [self.places[session - h] for h in steps], np.array(steps) - 1
+        q, kind = self.issued[:, made, ahead], self.near[made, ahead]
+        y = (log[session] - log[session - 1 - ahead])[:, None]
+        error = ((y < q[..., :half]) | (y > q[..., : -half - 1 : -1])) - self.outside
+        for each in (0, 1):
             its = kind == each
-            self.factors[each] += SHARED_STEP * error[its].sum(axis=0) / len(settled)
-            self.factors[each, settled[its] - 1] += OWN_STEP * error[its]
+            if its.any():
+                moved = SHARED_STEP * error[:, its].sum(axis=1) / len(steps)
+                self.factors[:, each] += moved[:, None]
+                self.factors[:, each, ahead[its]] += OWN_STEP * error[:, its]
         np.clip(self.factors, -np.log(LIMIT), np.log(LIMIT), out=self.factors)
-        self.outcomes += len(settled)
+        self.outcomes += len(steps)
 
-    def state(self, index: pd.DatetimeIndex) -> CalibrationState:
-        """What is known after the last step."""
-        rows = sorted(self.issued)
-        shape = (len(rows), self.factors.shape[1], len(self.levels))
-        issued = np.array([self.issued[row][0] for row in rows]).reshape(shape)
-        near = np.array([self.issued[row][1] for row in rows], bool).reshape(shape[:2])
-        waiting = pd.DatetimeIndex(index[rows], name=None)
-        quiet, event = self.factors.copy()
-        return CalibrationState(self.levels, quiet, event, self.outcomes, waiting, issued, near)
+    def _rescaled(self, place: int) -> Floats:
+        """(models, horizon, k) quantiles widened about their median, in order if they cross."""
+        horizon, half = self.factors.shape[2:]
+        wider = np.exp(self.factors[:, self.near[place].astype(int), np.arange(horizon)])
+        quantiles = self.issued[:, place]
+        median = quantiles[..., half : half + 1]
+        factors = np.concatenate([wider, np.ones_like(median), wider[..., ::-1]], axis=-1)
+        widened: Floats = np.sort(median + factors * (quantiles - median), axis=-1)
+        return widened
 
+    def made(self, model: int) -> Floats:
+        """(n, horizon, k) the recalibrated quantiles of a model."""
+        quantiles: Floats = self.issued[model, self.begun :]
+        return quantiles
 
-def _rescaled(quantiles: Floats, factors: Floats) -> Floats:
-    """(horizon, k) quantiles widened about their median, back in order if they cross."""
-    half = factors.shape[1]
-    median = quantiles[:, half : half + 1]
-    logs = np.hstack([factors, np.zeros_like(median), factors[:, ::-1]])
-    widened: Floats = np.sort(median + np.exp(logs) * (quantiles - median), axis=1)
-    return widened
+    def state(self, model: int, index: pd.DatetimeIndex) -> CalibrationState:
+        """What is known of a model after the last step."""
+        newest = self.rows[-1] if self.rows else 0
+        horizon = self.factors.shape[2]
+        kept = [at for row, at in sorted(self.places.items()) if row > newest - horizon]
+        waiting = pd.DatetimeIndex(index[[self.rows[at] for at in kept]], name=None)
+        quiet, event = self.factors[model].copy()
+        return CalibrationState(
+            self.levels,
+            quiet,
+            event,
+            self.outcomes,
+            waiting,
+            self.issued[model, kept],
+            self.near[kept],
+        )
 
 
 def _check(forecasts: QuantileForecasts, state: CalibrationState, near: Flags) -> None:

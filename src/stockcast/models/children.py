@@ -98,15 +98,11 @@ def try_strategies(
         for name in dict.fromkeys(wanted)
     }
     split = parent.split
-    borders = split.validation_start, split.test_start
-    checked = {name: walk_panel(fitted, samples, *borders) for name, fitted in fits.items()}
-    table = compare(checked, close, split)
+    walks = {name: walk_panel(each, samples, split.validation_start) for name, each in fits.items()}
+    table = compare(walks, close, split)
     allowed = table.loc[[name for name in table.index if too_short or name in strategies]]
     chosen = choose(allowed)
-    forecasts = {
-        name: checked[strategy].followed_by(walk_panel(fits[strategy], samples, split.test_start))
-        for name, strategy in _judged(chosen, fits).items()
-    }
+    forecasts = {name: walks[strategy] for name, strategy in _judged(chosen, fits).items()}
     return Children(samples.ticker, chosen, fits, forecasts, _evidence(table, fits), too_short)
 
 

@@ -86,20 +86,20 @@ def calibrate(scores: pd.DataFrame, target: float, seed: int = 7) -> Calibration
 
 def _thresholds(scores: pd.DataFrame, target: float) -> pd.Series:
     """The quantile at which all statistics together keep to the target, by bisection."""
-    low, high = 0.0, target
+    low, high, values = 0.0, target, scores.to_numpy(float)
     for _ in range(30):
         share = (low + high) / 2
-        thresholds = _at(scores, share)
-        if (scores >= thresholds).any(axis=1).mean() > target:
+        if (values >= _at(values, share)).any(axis=1).mean() > target:
             high = share
         else:
             low = share
-    return _at(scores, low)
+    return pd.Series(_at(values, low), scores.columns)
 
 
-def _at(scores: pd.DataFrame, share: float) -> pd.Series:
-    """Just above the quantile that ``share`` of the scores exceed, and at least 1."""
-    return scores.quantile(1 - share).clip(lower=1.0) * (1 + 1e-9)
+def _at(scores: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """(columns,) just above the quantile that ``share`` of the scores exceed, and at least 1."""
+    quantiles: NDArray[np.float64] = np.quantile(scores, 1 - share, axis=0)
+    return np.maximum(quantiles, 1.0) * (1 + 1e-9)
 
 
 def _upper(alarms: NDArray[np.float64], seed: int) -> float:

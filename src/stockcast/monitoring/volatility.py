@@ -9,6 +9,7 @@ has 0.3), and a feed or a company that turns twice as volatile by itself adds lo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,19 +56,19 @@ class VolatilityModel:
         """Fit on those ``rows`` of ``bars`` (open, high, low, close, volume by day)."""
         pairs = [_rise_and_reasons(bars, market, span) for span in SPANS]
         model = cls(tuple(fit(reasons, rise, rows) for rise, reasons in pairs), market, 1.0)
-        spread = float(np.nanstd(model._unexplained(bars)[rows]))
+        spread = float(np.nanstd(model._unexplained(pairs)[rows]))
         return replace(model, spread=max(spread, LEAST_SPREAD))
 
     def scores(self, bars: pd.DataFrame) -> Floats:
         """(n,) unexplained rise over :data:`LEAST` deviations."""
-        scores: Floats = self._unexplained(bars) / (LEAST * self.spread)
+        pairs = [_rise_and_reasons(bars, self.market, span) for span in SPANS]
+        scores: Floats = self._unexplained(pairs) / (LEAST * self.spread)
         return scores
 
-    def _unexplained(self, bars: pd.DataFrame) -> Floats:
+    def _unexplained(self, pairs: Sequence[tuple[Floats, Floats]]) -> Floats:
         """(n,) sum over the spans of the rest, less what the rest was in the past year."""
-        total = np.zeros(len(bars))
-        for span, regression in zip(SPANS, self.regressions, strict=True):
-            rise, reasons = _rise_and_reasons(bars, self.market, span)
+        total = np.zeros(len(pairs[0][0]))
+        for span, regression, (rise, reasons) in zip(SPANS, self.regressions, pairs, strict=True):
             left = regression.residuals(reasons, rise)
             total += (left - past_year(left, span)[0]) / regression.spread
         return total

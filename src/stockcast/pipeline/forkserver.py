@@ -29,9 +29,11 @@ import sys
 import threading
 import traceback
 import warnings
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn, TypedDict
 
 from stockcast.pipeline.launcher import die_with, die_with_runner
@@ -64,6 +66,7 @@ def main() -> None:
     control.send(json.dumps({"reason": reason}).encode())
     if reason:
         _leave(lambda: None)
+    _drop_exit_hooks()
     gc.collect()
     gc.freeze()  # or the first collection in each kernel would copy all that is shared
     _leave(Server(control).serve())
@@ -83,6 +86,16 @@ def _warm_up(modules: Iterable[str]) -> str | None:
             except Exception as error:  # whatever it is, the notebook's own import will show it
                 return f"preparing {name} failed ({type(error).__name__}: {error})"
     return None
+
+
+def _drop_exit_hooks() -> None:
+    """Forget what imports asked for at the end of a process, where a fork gains nothing by it:
+    torch would print how long it compiled, and take down its operators one by one."""
+    dynamo = sys.modules.get("torch._dynamo.utils")
+    if dynamo is not None:
+        atexit.unregister(dynamo.dump_compile_times)
+    for finalizer in tuple(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False
 
 
 def _unfit(meant: set[int]) -> str | None:
@@ -215,6 +228,7 @@ def _be_kernel(parent: int, request: Request, log: int, pipe: int) -> None:
         numpy.random.seed()  # Python's own does it by itself
     from ipykernel.kernelapp import IPKernelApp
 
+    _skip_debugger()
     kernel: Any = IPKernelApp.instance()
     # 1: do not poll for the parent; the kernel kills this process when its parent dies
     kernel.initialize([*request["argv"], "--IPKernelApp.parent_handle=1"])
@@ -223,6 +237,15 @@ def _be_kernel(parent: int, request: Request, log: int, pipe: int) -> None:
     # it takes down sockets and threads one by one, of which some now and then wait for each other
     # until the runner loses patience; the end of the process takes down all at once
     atexit.unregister(kernel.close)
+
+
+def _skip_debugger() -> None:
+    """Spare ipykernel the list of all modules' files, which only a debugger reads: to look at
+    thousands of modules copies the memory that they share with the warm process."""
+    from ipykernel import ipkernel
+
+    known = {name: getattr(sys, name) for name in ("version", "version_info", "exc_info")}
+    vars(ipkernel)["sys"] = SimpleNamespace(modules={}, **known)
 
 
 def _show_figures(shell: Any) -> None:

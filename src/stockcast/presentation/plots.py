@@ -85,7 +85,8 @@ def _lines(
 
 def dress(axes: Axes, title: str, ylabel: str = "", *, small: bool = False) -> None:
     """Give ``axes`` the look of every chart; ``small`` is for several in a row."""
-    axes.set_title(title, loc="left", fontsize=10 - 2 * small)
+    # at a place of its own: matplotlib would lay out all labels once more to find one
+    axes.set_title(title, loc="left", fontsize=10 - 2 * small, y=1.0)
     axes.set_ylabel(ylabel, fontsize=9)
     axes.tick_params(labelsize=8 - small)
     axes.spines[["top", "right"]].set_visible(False)

@@ -8,7 +8,7 @@ import os
 import re
 import sqlite3
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ __all__ = [
     "remote_uri",
     "server",
     "using",
+    "warm_up",
 ]
 
 #: Seconds that a server gets to answer.
@@ -233,6 +234,20 @@ def _prepare() -> None:
     logging.getLogger(mlflow.__name__).setLevel(logging.ERROR)
     # MLflow maps its tables with a loader that SQLAlchemy 2.1 deprecates.
     warnings.filterwarnings("ignore", "The ``noload`` loader strategy is deprecated")
+
+
+def warm_up() -> None:
+    """Look up what MLflow would look up in every process that uses it: plugins among all packages,
+    and the newest of its schemas among its migrations."""
+    _prepare()
+    from mlflow.store.db import utils as database
+    from mlflow.tracking._model_registry import utils
+
+    plugins: Callable[[], object] = utils._get_store_registry
+    plugins()
+    find_newest: Callable[[], str] = database._get_latest_schema_revision
+    newest = find_newest()
+    database._get_latest_schema_revision = lambda: newest
 
 
 def _check_file(uri: str) -> None:
