@@ -19,7 +19,7 @@ from stockcast.agents.prompt_injection import gives_orders
 from stockcast.api.cached_answers import _named
 from stockcast.api.trusted_hosts import _name
 from stockcast.errors import StockcastError
-from stockcast.prices.tables import read_book
+from stockcast.prices.tables import read_price_file
 from stockcast.redaction import redact, without_logins
 from stockcast.settings import parse_ticker
 
@@ -95,4 +95,4 @@ def test_a_long_cell_takes_time_by_its_length(place: str, tmp_path: Path) -> Non
     for repeat in REPEATS:
         path.write_text(FILES[place].format(text=(repeat * MB)[:MB]), "utf-8")
         with patience(), contextlib.suppress(StockcastError):
-            read_book(path)
+            read_price_file(path)

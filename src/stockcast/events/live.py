@@ -30,7 +30,7 @@ from stockcast.storage.locks import locked, slot
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 
-__all__ = ["Learned", "LiveEvents"]
+__all__ = ["FetchedDates", "LiveEvents"]
 
 #: Seconds for which nobody asks EDGAR again after it refused or did not answer.
 OUTAGE = 300.0
@@ -44,7 +44,7 @@ def _utc() -> pd.Timestamp:
     return pd.Timestamp.now("UTC")
 
 
-class Learned(Product):
+class FetchedDates(Product):
     """The dates of one ticker as they were fetched so far.
 
     Attributes:
@@ -110,14 +110,14 @@ class LiveEvents:
     def _path(self, ticker: str) -> Path:
         return Workspace.of(self._settings).fetched_events(ticker)
 
-    def _kept(self, ticker: str) -> Learned:
+    def _kept(self, ticker: str) -> FetchedDates:
         path = self._path(ticker)
         try:
-            return Learned.load(path) if path.exists() else Learned()
+            return FetchedDates.load(path) if path.exists() else FetchedDates()
         except BadInput:
-            return Learned()  # fetched anew: what is lost is when a coming date was learned
+            return FetchedDates()  # fetched anew: what is lost is when a coming date was learned
 
-    def _refresh(self, ticker: str, kept: Learned, session: str) -> Learned:
+    def _refresh(self, ticker: str, kept: FetchedDates, session: str) -> FetchedDates:
         """What is kept after asking both, each for its part."""
         kept, faults = kept.model_copy(update={"notes": ()}), []
         there = f" The dates of {ticker} kept from before are used." if _merged(kept) else ""
@@ -133,7 +133,7 @@ class LiveEvents:
             update |= {"session": kept.session, "failed": (session, before + 1)}
         return kept.model_copy(update=update)
 
-    def _past(self, ticker: str, kept: Learned) -> Learned:
+    def _past(self, ticker: str, kept: FetchedDates) -> FetchedDates:
         """With what EDGAR has by now.
 
         Raises:
@@ -173,7 +173,7 @@ class LiveEvents:
             raise
         mark.unlink(missing_ok=True)
 
-    def _coming(self, ticker: str, kept: Learned) -> Learned:
+    def _coming(self, ticker: str, kept: FetchedDates) -> FetchedDates:
         """With the next day that Yahoo names.
 
         Raises:
@@ -197,7 +197,7 @@ class LiveEvents:
         return kept.model_copy(update={"coming": tuple(coming)})
 
 
-def _noted(kept: Learned, note: str) -> Learned:
+def _noted(kept: FetchedDates, note: str) -> FetchedDates:
     return kept.model_copy(update={"notes": (*kept.notes, f"{note}.")})
 
 
@@ -213,8 +213,8 @@ def _why_none(ticker: str, found: Sequence[edgar.Filing]) -> str:
 
 
 def _with_filings(
-    ticker: str, kept: Learned, found: Sequence[edgar.Filing], exchange: str
-) -> Learned:
+    ticker: str, kept: FetchedDates, found: Sequence[edgar.Filing], exchange: str
+) -> FetchedDates:
     """With the results that the filings announce."""
     clock = edgar.clock_of(found) or kept.clock
     past = _announcements(ticker, found, clock, exchange)
@@ -264,7 +264,7 @@ def _without_days(events: Iterable[Event], others: Sequence[Event]) -> list[Even
     return [event for event in events if event.date not in days]
 
 
-def _merged(kept: Learned) -> tuple[Event, ...]:
+def _merged(kept: FetchedDates) -> tuple[Event, ...]:
     """EDGAR's dates, known from when Yahoo named the day; and Yahoo's that EDGAR has not yet."""
     named = {event.date: event.announced for event in kept.coming}
     events = [event.model_copy(update={"announced": named.get(event.date)}) for event in kept.past]

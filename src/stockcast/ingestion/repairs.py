@@ -13,7 +13,7 @@ from stockcast.contracts.prices import Repair
 from stockcast.ingestion.schema import PRICES
 from stockcast.markets import calendars
 
-__all__ = ["RULES", "mend", "repair"]
+__all__ = ["RULES", "repair", "repair_bars"]
 
 #: Share of the bars in which a value may be missing; one always may.
 MISSING_SHARE = 0.01
@@ -49,7 +49,7 @@ def repair(kind: str, count: int) -> tuple[Repair, ...]:
     return (Repair(kind=kind, count=count, sentence=said),)
 
 
-def mend(frame: pd.DataFrame, exchange: str) -> tuple[pd.DataFrame, tuple[Repair, ...]]:
+def repair_bars(frame: pd.DataFrame, exchange: str) -> tuple[pd.DataFrame, tuple[Repair, ...]]:
     """The bars in the order of their days, each once, with the gaps that a rule can fill filled.
 
     Args:

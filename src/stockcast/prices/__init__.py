@@ -17,7 +17,7 @@ from stockcast.ingestion.bars import completed
 from stockcast.ingestion.history import PriceHistory, content_hash
 from stockcast.ingestion.schema import Fault, check_prices, suspect_days
 from stockcast.ingestion.split_detection import SplitPolicy, Suspicion, rebased
-from stockcast.ingestion.stretch import fewest_days, last_stretch
+from stockcast.ingestion.usable_span import fewest_days, usable_span
 from stockcast.markets import calendars
 from stockcast.prices import accepted
 from stockcast.prices.files import FileSource
@@ -86,7 +86,7 @@ def checked(
     bars = completed(_used(_cut(raw.frame, settings, ticker), settings, ticker))
     policy, exchange = accepted.policy(settings, ticker), settings.market(ticker).exchange
     day = calendars.today(exchange) if today is None else today
-    bars, left_out = last_stretch(bars, exchange, fewest_days(settings), day)
+    bars, left_out = usable_span(bars, exchange, fewest_days(settings), day)
     _require_days(bars, raw.frame, settings, ticker)
     check_prices(bars, ticker=ticker, exchange=exchange, today=day, policy=policy, notes=notes)
     suspects = suspect_days(bars, policy)  # old ones: a fresh one stops

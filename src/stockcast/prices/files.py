@@ -20,7 +20,15 @@ from stockcast.errors import BadInput
 from stockcast.prices.accepted import ACCEPTED_FILE
 from stockcast.prices.source import RawPrices, unknown_ticker
 from stockcast.prices.spellings import SUFFIXES, file_ticker
-from stockcast.prices.tables import AS_THE_FILE_TELLS, OWN, Book, Look, Notation, look, read_book
+from stockcast.prices.tables import (
+    AS_THE_FILE_TELLS,
+    OWN,
+    Layout,
+    Notation,
+    PriceFile,
+    read_layout,
+    read_price_file,
+)
 from stockcast.settings import Settings, parse_ticker
 
 __all__ = ["NO_PRICES", "FileSource"]
@@ -67,7 +75,7 @@ class FileSource:
             BadInput: as for :meth:`history`.
             DataFault: as for :meth:`history`.
         """
-        book = self._book(path)
+        book = self._price_file(path)
         owners = _owners(path, book.tickers)
         if ticker not in owners:
             got = ", ".join(filter(None, book.tickers[:10])) or "nobody's"
@@ -86,7 +94,7 @@ class FileSource:
         said = "" if self._notation == AS_THE_FILE_TELLS else " ".join(self._notation)
         try:
             alone = self.layout(path).tickers == ()
-            book = None if alone else self._book(path)
+            book = None if alone else self._price_file(path)
         except BadInput:
             book = None  # reading it says what is wrong; the hash changes when the file does
         if book is None or ticker not in _owners(path, book.tickers):
@@ -168,13 +176,13 @@ class FileSource:
         known = path.name.lower().endswith(SUFFIXES)
         return f"{path.name} ({self.passed_over(path)})" if known else path.name
 
-    def layout(self, path: Path) -> Look:
+    def layout(self, path: Path) -> Layout:
         """What the headings of a file say.
 
         Raises:
             BadInput: it cannot be read, or is no table of prices.
         """
-        return _look(path, _stamp(path))
+        return _layout_of(path, _stamp(path))
 
     def held(self, path: Path) -> tuple[str, ...]:
         """The tickers of one file.
@@ -185,7 +193,7 @@ class FileSource:
         named = self.layout(path).tickers
         if named == ():
             named = (OWN,)
-        found = tuple(_owners(path, self._book(path).tickers if named is None else named))
+        found = tuple(_owners(path, self._price_file(path).tickers if named is None else named))
         if not found:
             raise BadInput.to_mend(
                 f"Expected {path.name} to be named after its ticker (such as AAPL.csv) or to name "
@@ -204,8 +212,8 @@ class FileSource:
         except BadInput:
             return self.named(path)
 
-    def _book(self, path: Path) -> Book:
-        return _book(path, _stamp(path), self._notation)
+    def _price_file(self, path: Path) -> PriceFile:
+        return _price_file(path, _stamp(path), self._notation)
 
 
 def _owners(path: Path, theirs: list[str] | tuple[str, ...]) -> Mapping[str, str]:
@@ -239,16 +247,16 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _look(path: Path, stamp: tuple[int, int]) -> Look:
+def _layout_of(path: Path, stamp: tuple[int, int]) -> Layout:
     del stamp  # part of the key
-    return look(path)
+    return read_layout(path)
 
 
 @functools.lru_cache(maxsize=4)
-def _book(path: Path, stamp: tuple[int, int], notation: Notation) -> Book:
+def _price_file(path: Path, stamp: tuple[int, int], notation: Notation) -> PriceFile:
     """A file of many tickers is parsed once for all of them."""
     del stamp  # part of the key
-    return read_book(path, notation)
+    return read_price_file(path, notation)
 
 
 def _file_hash(path: Path, said: str) -> str:

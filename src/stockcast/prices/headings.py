@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from stockcast.prices.spellings import FIELDS, IGNORED, plain, roles
 
-__all__ = ["Top", "find_top", "flat_field"]
+__all__ = ["HeadingBlock", "find_headings", "flat_field"]
 
 _NUMBER = re.compile(r"[-+]?[\d.,]*\d[\d.,]*(?:[eE][-+]?\d+)?")
 _WITHOUT_HEADINGS = {
@@ -21,7 +21,7 @@ _WITHOUT_HEADINGS = {
 }
 
 
-class Top(NamedTuple):
+class HeadingBlock(NamedTuple):
     """Where the rows begin.
 
     Attributes:
@@ -35,7 +35,7 @@ class Top(NamedTuple):
     delimiter: str = ""
 
 
-def find_top(rows: list[list[str]]) -> Top | None:
+def find_headings(rows: list[list[str]]) -> HeadingBlock | None:
     """The headings among the first rows of a sheet: on two lines, on one, or none at all."""
     for find in (_two_lines, _one_line, _one_column_each, _none_above):
         for at in range(len(rows)):
@@ -45,7 +45,7 @@ def find_top(rows: list[list[str]]) -> Top | None:
     return None
 
 
-def _two_lines(rows: list[list[str]], at: int) -> Top | None:
+def _two_lines(rows: list[list[str]], at: int) -> HeadingBlock | None:
     """A field and a ticker above each column, and perhaps a line that only names the index."""
     if at + 2 >= len(rows) or not len(rows[at]) == len(rows[at + 1]) > 1:
         return None
@@ -56,10 +56,10 @@ def _two_lines(rows: list[list[str]], at: int) -> Top | None:
     named = not any(rows[at + 2][1:])
     headings: list[tuple[str, ...]] = [("date", "")]
     headings += zip(upper[1:], lower[1:], strict=True)
-    return Top(headings, at + 2 + named)
+    return HeadingBlock(headings, at + 2 + named)
 
 
-def _one_line(rows: list[list[str]], at: int) -> Top | None:
+def _one_line(rows: list[list[str]], at: int) -> HeadingBlock | None:
     """A heading for the day and one for a price, or the price of a ticker (``AAPL.Close``)."""
     row = rows[at]
     found = roles(row)
@@ -70,19 +70,19 @@ def _one_line(rows: list[list[str]], at: int) -> Top | None:
         return None
     if any(_is_day(cell) for cell in row):
         return None
-    return Top([(cell,) for cell in row], at + 1)
+    return HeadingBlock([(cell,) for cell in row], at + 1)
 
 
-def _day_without_heading(rows: list[list[str]], at: int) -> Top | None:
+def _day_without_heading(rows: list[list[str]], at: int) -> HeadingBlock | None:
     """Headings of all columns but the first, as R writes a table whose rows have names."""
     row = rows[at]
     below = rows[at + 1] if at + 1 < len(rows) else []
     if len(below) == len(row) + 1 and _is_day(below[0]) and "close" in roles(row):
-        return Top([("date",), *((cell,) for cell in row)], at + 1)
+        return HeadingBlock([("date",), *((cell,) for cell in row)], at + 1)
     return None
 
 
-def _one_column_each(rows: list[list[str]], at: int) -> Top | None:
+def _one_column_each(rows: list[list[str]], at: int) -> HeadingBlock | None:
     """A day, and the price of one ticker in each column."""
     row = rows[at]
     below = rows[at + 1] if at + 1 < len(rows) else []
@@ -90,10 +90,10 @@ def _one_column_each(rows: list[list[str]], at: int) -> Top | None:
         return None
     if not _is_day(below[0]) or not _are_tickers(row[1:]):
         return None
-    return Top([(cell,) for cell in row], at + 1)
+    return HeadingBlock([(cell,) for cell in row], at + 1)
 
 
-def _none_above(rows: list[list[str]], at: int) -> Top | None:
+def _none_above(rows: list[list[str]], at: int) -> HeadingBlock | None:
     """Day, open, high, low, close, volume with no headings, as MetaTrader writes them."""
     row = rows[at]
     names = _WITHOUT_HEADINGS.get(len(row))
@@ -104,7 +104,7 @@ def _none_above(rows: list[list[str]], at: int) -> Top | None:
         return None
     if not all(_NUMBER.fullmatch(cell) for cell in values):
         return None
-    return Top([(name,) for name in names], 0)
+    return HeadingBlock([(name,) for name in names], 0)
 
 
 def _are_fields(cells: Sequence[str]) -> bool:

@@ -17,7 +17,7 @@ from stockcast.contracts.prices import Freshness
 from stockcast.errors import BadInput, DataFault, StockcastError, Unavailable
 from stockcast.ingestion.revisions import agree, differences
 from stockcast.ingestion.schema import check_prices
-from stockcast.ingestion.stretch import fewest_days, last_stretch
+from stockcast.ingestion.usable_span import fewest_days, usable_span
 from stockcast.markets import calendars
 from stockcast.prices import accepted, yahoo
 from stockcast.prices.archive import Archive, Fetches, fetches_of, folder, keep_news
@@ -203,7 +203,7 @@ class LiveSource:
         bars = frame[[name for name in yahoo.COLUMNS if name not in ("dividend", "split")]]
         policy, exchange = accepted.policy(self._settings, ticker), self._exchange(ticker)
         today, fewest = calendars.today(exchange), fewest_days(self._settings)
-        used, _ = last_stretch(bars, exchange, fewest, today)  # the reader says what is left out
+        used, _ = usable_span(bars, exchange, fewest, today)  # the reader says what is left out
         check_prices(used, ticker=ticker, exchange=exchange, policy=policy)
         return frame
 

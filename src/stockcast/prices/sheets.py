@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from stockcast.errors import BadInput
-from stockcast.prices.headings import Top, find_top
+from stockcast.prices.headings import HeadingBlock, find_headings
 from stockcast.prices.spellings import DELIMITERS, ENCODINGS
 
 __all__ = ["Sheet", "read_sheet"]
@@ -140,7 +140,7 @@ def _workbook(path: Path, top_only: bool) -> Sheet:
                 for row in sheet.iter_rows(max_row=most, values_only=True)
             ]
             tops.append(lines[:3])
-            top = find_top(lines[:TOP_LINES])
+            top = find_headings(lines[:TOP_LINES])
             if top is not None:
                 return _from_lines(lines, top, path, "Excel")
     raise _no_table(path, tops[0] if tops else [])
@@ -160,7 +160,7 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _from_lines(lines: list[list[str]], top: Top, path: Path, kind: str) -> Sheet:
+def _from_lines(lines: list[list[str]], top: HeadingBlock, path: Path, kind: str) -> Sheet:
     import pyarrow as pa
 
     width = len(top.headings)
@@ -242,19 +242,19 @@ def _decoded(content: bytes, encoding: str) -> str:
     return codecs.getincrementaldecoder(encoding)().decode(content, final=len(content) < TOP_BYTES)
 
 
-def _top_of(text: str) -> Top | None:
+def _top_of(text: str) -> HeadingBlock | None:
     """The headings under the delimiter that finds the most of them."""
     found = []
     lines = text.splitlines()[:TOP_LINES]
     for delimiter in DELIMITERS:
         rows = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
-        top = find_top([[cell.strip() for cell in row] for row in rows])
+        top = find_headings([[cell.strip() for cell in row] for row in rows])
         if top is not None:
             found.append(top._replace(delimiter=delimiter))
     return max(found, key=lambda top: len(top.headings), default=None)
 
 
-def _parsed(path: Path, text: bytes, top: Top, encoding: str, top_only: bool) -> Sheet:
+def _parsed(path: Path, text: bytes, top: HeadingBlock, encoding: str, top_only: bool) -> Sheet:
     kind = _kind(top.delimiter, encoding)
     if top_only:
         return Sheet(top.headings, None, kind)
@@ -267,7 +267,7 @@ def _kind(delimiter: str, encoding: str) -> str:
     return name if encoding.startswith("utf-8") else f"{name} in {encoding}"
 
 
-def _columns(path: Path, text: bytes, top: Top) -> tuple[Any, int]:
+def _columns(path: Path, text: bytes, top: HeadingBlock) -> tuple[Any, int]:
     """The rows as text by column, and how many lines below them are none."""
     import pyarrow as pa
     from pyarrow import csv as arrow
@@ -313,7 +313,7 @@ def _below(text: bytes, lines: int) -> bytes:
     return text[at:] if not lines else b""
 
 
-def _nameless(body: bytes, top: Top) -> list[str]:
+def _nameless(body: bytes, top: HeadingBlock) -> list[str]:
     """A name for the nothing that follows a delimiter at the end of each row."""
     line = body.lstrip().split(b"\n", 1)[0].rstrip()
     width = len(next(csv.reader([line.decode("utf-8", "replace")], delimiter=top.delimiter)))
@@ -334,7 +334,7 @@ def _check_quotes(path: Path, table: Any) -> None:
 
 
 def _with_short_rows(
-    table: Any, odd: list[tuple[int, str]], top: Top, *, cut: bool
+    table: Any, odd: list[tuple[int, str]], top: HeadingBlock, *, cut: bool
 ) -> tuple[Any, int]:
     """With rows that end early, the rest of them empty; without the remarks among and below them.
 

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from stockcast.contracts.prices import Repair
 from stockcast.errors import BadInput, DataFault
-from stockcast.ingestion.repairs import mend, repair
+from stockcast.ingestion.repairs import repair, repair_bars
 from stockcast.prices import values
 from stockcast.prices.headings import flat_field
 from stockcast.prices.sheets import Sheet, read_sheet
 from stockcast.prices.spellings import FIELDS, SPELLINGS, roles, ticker_of, vendor
 
-__all__ = ["Book", "Notation", "look", "read_book"]
+__all__ = ["Notation", "PriceFile", "read_layout", "read_price_file"]
 
 #: The key of the one ticker of a file that does not name it.
 OWN = ""
@@ -39,7 +39,7 @@ class Notation(NamedTuple):
 AS_THE_FILE_TELLS = Notation()
 
 
-class Look(NamedTuple):
+class Layout(NamedTuple):
     """What the headings of a file say.
 
     Attributes:
@@ -52,11 +52,11 @@ class Look(NamedTuple):
     tickers: tuple[str, ...] | None
 
 
-class Book(NamedTuple):
+class PriceFile(NamedTuple):
     """What a file holds.
 
     Attributes:
-        layout: as in :class:`Look`.
+        layout: as in :class:`Layout`.
         place: name of the file.
         columns: of each ticker its columns by our names, pyarrow arrays as they are written.
         rows: of each ticker which rows of the columns are its own; None for all.
@@ -109,7 +109,7 @@ class Book(NamedTuple):
         if frame.dropna(how="all").empty:
             got = "no row with a price" if len(frame) else "no row"
             raise BadInput(f"Expected prices of {ticker} in {self.place}, got {got}.")
-        frame, mended = mend(_with_splits(frame), exchange)
+        frame, mended = repair_bars(_with_splits(frame), exchange)
         if frame.empty:
             raise BadInput(f"Expected prices of {ticker} in {self.place}, got no row with a price.")
         _check_daily(frame, moved, ticker, self.place)
@@ -117,20 +117,20 @@ class Book(NamedTuple):
 
     def _days(self, column: Any, ticker: str, exchange: str) -> tuple[pd.DatetimeIndex, int]:
         found, moved = values.days(column, self.order, exchange)
-        if found.strange is not None:
+        if found.bad_row is not None:
             raise DataFault.to_mend(
-                f"{ticker} row {found.strange + 1}, date: expected a day such as 2013-03-01, "
-                f"got {column[found.strange].as_py()!r} in {self.place}",
+                f"{ticker} row {found.bad_row + 1}, date: expected a day such as 2013-03-01, "
+                f"got {column[found.bad_row].as_py()!r} in {self.place}",
                 "correct that row, or remove it",
             )
         return found.values, moved
 
     def _numbers(self, name: str, column: Any, days: pd.DatetimeIndex, ticker: str) -> Any:
         found = values.floats(column, self.mark)
-        if found.strange is not None:
+        if found.bad_row is not None:
             raise DataFault.to_mend(
-                f"{ticker} {days[found.strange]:%Y-%m-%d}, {name}: expected a number, "
-                f"got {column[found.strange].as_py()!r} in {self.place}",
+                f"{ticker} {days[found.bad_row]:%Y-%m-%d}, {name}: expected a number, "
+                f"got {column[found.bad_row].as_py()!r} in {self.place}",
                 "correct that value, or leave it empty",
             )
         return found.values
@@ -148,7 +148,7 @@ def _without_blank_rows(written: dict[str, Any]) -> dict[str, Any]:
     return {name: column.filter(pc.invert(blank)) for name, column in written.items()}
 
 
-def look(path: Path) -> Look:
+def read_layout(path: Path) -> Layout:
     """What the headings of a file say, without reading the rest of it.
 
     Raises:
@@ -157,11 +157,11 @@ def look(path: Path) -> Look:
     sheet = read_sheet(path, top_only=True)
     owners = _owners(sheet, path)
     if list(owners) != [OWN]:
-        return Look(_layout(sheet), tuple(owners))
-    return Look(_layout(sheet), None if "ticker" in owners[OWN] else ())
+        return Layout(_layout(sheet), tuple(owners))
+    return Layout(_layout(sheet), None if "ticker" in owners[OWN] else ())
 
 
-def read_book(path: Path, notation: Notation = AS_THE_FILE_TELLS) -> Book:
+def read_price_file(path: Path, notation: Notation = AS_THE_FILE_TELLS) -> PriceFile:
     """All that a file holds.
 
     Raises:
@@ -186,7 +186,7 @@ def read_book(path: Path, notation: Notation = AS_THE_FILE_TELLS) -> Book:
     order = values.date_order(first["date"], notation.date_order, path.name)
     mark = values.decimal_mark(texts, notation.decimal_mark, path.name)
     rows = _rows_of_each(columns[OWN].pop("ticker")) if "ticker" in first else {}
-    return Book(_layout(sheet), path.name, columns, rows or None, sheet.footers, order, mark)
+    return PriceFile(_layout(sheet), path.name, columns, rows or None, sheet.footers, order, mark)
 
 
 def _rows_of_each(column: Any) -> dict[str, NDArray[np.int64]]:

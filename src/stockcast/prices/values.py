@@ -54,11 +54,11 @@ _SIGNS: dict[DecimalMark, tuple[str, ...]] = {
 _DECIMALS = r"^[^.,]*{mark}(?:\d{{1,2}}|\d{{4,}})(?:[^\d.,].*)?$"
 
 
-class Found(NamedTuple):
+class Parsed(NamedTuple):
     """What a column holds: values, and where one could not be understood."""
 
     values: Any
-    strange: int | None
+    bad_row: int | None
 
 
 def decimal_mark(columns: Sequence[Any], given: str, place: str) -> DecimalMark:
@@ -112,14 +112,14 @@ def missing(column: Any) -> Any:
     return pc.or_(pc.is_null(texts), pc.is_in(texts, value_set=pa.array(MISSING)))
 
 
-def floats(column: Any, mark: DecimalMark) -> Found:
+def floats(column: Any, mark: DecimalMark) -> Parsed:
     """The numbers of a pyarrow array, text or not, NaN where there is none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if not _is_text(column.type):
         try:
-            return Found(column.cast(pa.float64(), safe=False).to_numpy(), None)
+            return Parsed(column.cast(pa.float64(), safe=False).to_numpy(), None)
         except (pa.ArrowException, ValueError):
             column = column.cast(pa.string(), safe=False)
     empty = missing(column)
@@ -130,13 +130,13 @@ def floats(column: Any, mark: DecimalMark) -> Found:
         plain = pc.replace_substring(pc.replace_substring(column, ".", ""), ",", ".")
     if mark == "point" or plain is not column:
         try:
-            return Found(pc.cast(plain, pa.float64()).to_numpy(), None)
+            return Parsed(pc.cast(plain, pa.float64()).to_numpy(), None)
         except pa.ArrowInvalid:
             pass
     texts = column.to_pylist()
     values = np.array([np.nan if text is None else _number(text, mark) for text in texts], float)
     strange = np.flatnonzero(np.isnan(values) & ~empty.to_numpy(zero_copy_only=False))
-    return Found(values, int(strange[0]) if len(strange) else None)
+    return Parsed(values, int(strange[0]) if len(strange) else None)
 
 
 def _is_text(kind: Any) -> bool:
@@ -267,7 +267,7 @@ def _is_sorted(found: pd.Series) -> bool:
     return bool(found.is_monotonic_increasing or found.is_monotonic_decreasing)
 
 
-def days(column: Any, order: DateOrder, exchange: str) -> tuple[Found, int]:
+def days(column: Any, order: DateOrder, exchange: str) -> tuple[Parsed, int]:
     """The exchange's day of each row, in nanoseconds, and how many had a time that moved it.
 
     Args:
@@ -278,7 +278,7 @@ def days(column: Any, order: DateOrder, exchange: str) -> tuple[Found, int]:
     moments, aware = _moments(column, order)
     strange = np.flatnonzero(moments.isna())
     found, moved = _exchange_days(moments, aware, exchange)
-    return Found(found, int(strange[0]) if len(strange) else None), moved
+    return Parsed(found, int(strange[0]) if len(strange) else None), moved
 
 
 def _moments(column: Any, order: DateOrder) -> tuple[pd.Series, bool]:

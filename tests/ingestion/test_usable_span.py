@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from stockcast.ingestion.schema import LONGEST_GAP
-from stockcast.ingestion.stretch import last_stretch
+from stockcast.ingestion.usable_span import usable_span
 from stockcast.markets.calendars import sessions
 
 TODAY = pd.Timestamp("2018-12-31")
@@ -24,7 +24,7 @@ def without(first: int, count: int) -> pd.DataFrame:
 
 
 def used(frame: pd.DataFrame, fewest: int = 85) -> tuple[pd.DataFrame, list[str]]:
-    kept, repairs = last_stretch(frame, "XNYS", fewest, TODAY)
+    kept, repairs = usable_span(frame, "XNYS", fewest, TODAY)
     return kept, [repair.sentence for repair in repairs]
 
 
@@ -90,8 +90,8 @@ def test_what_is_out_of_order_is_left_for_the_contract_to_refuse(spoil: object) 
 
 def test_days_in_the_future_are_left_for_the_contract_to_refuse() -> None:
     frame = without(500, 30)
-    assert last_stretch(frame, "XNYS", 85, DAYS[-2])[0] is frame
-    assert len(last_stretch(frame, "XNYS", 85, DAYS[-1])[0]) < len(frame)
+    assert usable_span(frame, "XNYS", 85, DAYS[-2])[0] is frame
+    assert len(usable_span(frame, "XNYS", 85, DAYS[-1])[0]) < len(frame)
 
 
 def test_an_adjusted_close_that_was_subtracted_to_below_zero_is_not_used() -> None:

@@ -14,7 +14,7 @@ from stockcast.ingestion.schema import CLOSED_SHARE, LONGEST_GAP, MISSING_SHARE
 from stockcast.markets import calendars
 from stockcast.settings import Settings
 
-__all__ = ["fewest_days", "last_stretch"]
+__all__ = ["fewest_days", "usable_span"]
 
 #: Bars before the first one whose inputs are complete: MACD's slow average takes 26.
 WARM_UP = 25
@@ -29,7 +29,7 @@ def fewest_days(settings: Settings) -> int:
     return max(WARM_UP + settings.context, FEWEST_FOR_BASELINES)
 
 
-def last_stretch(
+def usable_span(
     bars: pd.DataFrame, exchange: str, fewest: int, today: pd.Timestamp
 ) -> tuple[pd.DataFrame, tuple[Repair, ...]]:
     """``bars`` from the day on after which no gap is longer than the contract allows.
