@@ -13,7 +13,8 @@ from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.ledger import Ledger
-from stockcast.presentation import plots, tables
+from stockcast.presentation import plots, risk_tables, tables
+from stockcast.risk import past
 from stockcast.settings import load_settings
 
 # %% tags=["parameters"]
@@ -52,6 +53,25 @@ tables.scorecard(records)
 
 # %%
 tables.track_record(Ledger(settings).summary(), checks)
+
+# %% [markdown]
+# ## Decisions
+# The test period traded by named rules on the forecasts of the ten tickers with most skill, after
+# costs, beside holding and beside the same rules on GARCH.
+
+# %%
+backtest = past.attempt(settings, tables.leading(forecasts, 10))
+risk_tables.rules(backtest)
+
+# %%
+risk_tables.verdicts(backtest)
+
+# %% [markdown]
+# ## Tails
+# Whether as many losses were larger than forecast as the levels say; a small p-value says no.
+
+# %%
+risk_tables.tails(backtest)
 
 # %% [markdown]
 # ## Drift

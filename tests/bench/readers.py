@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import random
 import statistics
 import tempfile
@@ -74,7 +75,7 @@ class Reader(threading.Thread):
         return time.perf_counter() - begun, answer.headers.get("Etag", "")
 
 
-def rows(*, say: Say, seconds: float = 45) -> list[Row]:
+def rows(*, say: Say, seconds: float = 30) -> list[Row]:
     """Serve made-up products of 500 tickers to 200 readers, and read them in a browser too."""
     with tempfile.TemporaryDirectory(prefix="stockcast-bench-") as folder:
         root = Path(folder)
@@ -85,7 +86,7 @@ def rows(*, say: Say, seconds: float = 45) -> list[Row]:
             say("Pages that nobody has asked for yet ...")
             cold = [_seconds(served, ticker) for ticker in tickers[: -TIMES - 1 : -1]]
             say("Pages are rendered ahead ...")
-            took = _rendered_ahead(served, tickers)
+            took = _rendered_ahead(served)
             say(f"{READERS} readers ...")
             return _read(served, tickers, seconds, cold, took, say)
 
@@ -189,15 +190,12 @@ def _seconds(served: Served, ticker: str) -> float:
     return time.perf_counter() - begun
 
 
-def _rendered_ahead(served: Served, tickers: Sequence[str]) -> float:
-    """Seconds until a kernel that rendered all day has nothing left to do."""
+def _rendered_ahead(served: Served) -> float:
+    """Seconds until the pages of all tickers are prepared."""
     begun = time.monotonic()
-    (kernel,) = psutil.Process(served.process).children()
-    while True:
-        before = _cpu(kernel.pid)
-        time.sleep(5)
-        if _cpu(kernel.pid) - before < 0.2:
-            return time.monotonic() - begun - 5
+    while json.loads(served.get("/health")[1])["prepared"] < TICKERS:
+        time.sleep(0.5)
+    return time.monotonic() - begun
 
 
 def _in_browser(served: Served, tickers: Sequence[str]) -> tuple[list[float], list[float]]:

@@ -14,7 +14,7 @@ import pytest
 from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.forecast import Forecast, Risk, TailRisk, Why
 from stockcast.contracts.prices import SnapshotPointer
-from stockcast.dashboard import page, products
+from stockcast.dashboard import page, products, tiles
 from stockcast.presentation import event_wording, svg_charts
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
@@ -186,8 +186,8 @@ def test_the_age_of_prices_is_told_in_sessions(
         asked={"start": "2012-01-01", "as_of": None},
     )
     known = products.Dossier("AAPL", prices=pointer)
-    assert page.freshness(settings, known)[0] == kind
-    assert told in page.freshness(settings, known)[1]
+    assert tiles.freshness(settings, known)[0] == kind
+    assert told in tiles.freshness(settings, known)[1]
 
 
 def test_a_verdict_without_skill_is_not_dressed_up(placed: Settings) -> None:

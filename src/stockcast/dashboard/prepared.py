@@ -54,6 +54,12 @@ class Prepared:
         self._kept: dict[str, tuple[object, Part]] = {}
         self._making: dict[str, tuple[object, asyncio.Task[Part]]] = {}
 
+    @property
+    def ready(self) -> int:
+        """How many tickers' tiles are kept as they are now."""
+        states = self._seen.tiles.items()
+        return sum(self._kept.get(f"tiles {name}", (None,))[0] == state for name, state in states)
+
     async def watch(self) -> None:
         """Look at the products again and again, for all readers at once.
 

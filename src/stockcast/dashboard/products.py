@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from jinja2 import UndefinedError
 
 from stockcast.contracts.drift import DriftReport
@@ -23,6 +24,7 @@ from stockcast.contracts.model_record import ModelRecord, child_name
 from stockcast.contracts.prices import SnapshotPointer
 from stockcast.contracts.report import Report
 from stockcast.errors import BadInput, StockcastError
+from stockcast.evaluation.realised import summarise
 from stockcast.pipeline.plans import pages, read_pipeline
 from stockcast.presentation import event_wording
 from stockcast.settings import Settings
@@ -30,8 +32,6 @@ from stockcast.storage.documents import read_json
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from stockcast.ledger import Ledger
 
 __all__ = [
@@ -87,7 +87,7 @@ class Dossier:
     report: Report | None = None
     drift: DriftReport | None = None
     ledger: pd.DataFrame | None = None  #: as Ledger.rows gives it
-    summary: Document | None = None  #: as Ledger.summary gives it
+    summary: Document | None = None  #: as evaluation.realised.summarise gives it
     stages: tuple[StageState, ...] = ()
     faults: dict[str, str] = field(default_factory=dict)
 
@@ -263,15 +263,15 @@ def _ledger(
     if not _has_ledger(settings):
         return None, None
     try:
-        ledger = _opened(settings)
-        made = ledger.rows(ticker)
-        summary = ledger.summary(ticker=ticker).to_dict("records") if len(made) else []
+        made = _opened(settings).rows(ticker)
+        today = pd.Timestamp(dt.datetime.now(dt.UTC).date())
+        summary = summarise(made, today) if len(made) else None
     except (StockcastError, *UNUSABLE) as error:
         faults["ledger"] = str(error)
         return None, None
     if made.attrs["damaged"]:
         faults["ledger"] = f"Rows that are not as they were written: {made.attrs['damaged']}."
-    return made, summary[0] if summary else None
+    return made, summary
 
 
 def _has_ledger(settings: Settings) -> bool:

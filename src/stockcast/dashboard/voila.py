@@ -283,12 +283,18 @@ class Reports(web.StaticFileHandler, JupyterHandler):  # type: ignore[misc]  # n
 
 
 class Health(JupyterHandler):  # type: ignore[misc]  # jupyter_server is not typed
-    """Says that the server answers, and with how many kernels."""
+    """Says that the server answers, how many kernels act for readers, and how many tickers' pages
+    are prepared."""
+
+    def initialize(self, prepared: Prepared) -> None:
+        """Take what is prepared."""
+        self.prepared = prepared
 
     async def get(self) -> None:
         """Answer with JSON."""
         self.set_header("Content-Type", "application/json")
-        self.write({"status": "ok", "kernels": len(self.kernel_manager.list_kernel_ids())})
+        kernels = len(self.kernel_manager.list_kernel_ids())
+        self.write({"status": "ok", "kernels": kernels, "prepared": self.prepared.ready})
 
 
 class Metrics(JupyterHandler):  # type: ignore[misc]  # jupyter_server is not typed
@@ -359,7 +365,6 @@ class Dashboard(Voila):  # type: ignore[misc]  # voila is not typed
         for assets in (r"/voila/static/(.*)", r"/voila/labextensions/(.*)"):
             yield (assets, *kept[assets])
         yield (r"/reports/(.*)", Reports, {"path": str(Workspace.of(self.dashboard).reports)})
-        yield (r"/health", Health)
         yield (r"/metrics", Metrics, {"settings": self.dashboard})
         self._renderer = KernelRenderer(
             Path(self.notebook_path), Path(self.connection_dir), self.config
@@ -371,6 +376,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # voila is not typed
             acts=not self.options.read_only,
         )
         own = {"prepared": self._prepared, "profile": self.dashboard}
+        yield (r"/health", Health, {"prepared": self._prepared})
         yield (r"/tiles", Tiles, own)
         yield (r"/overview", Overview, own)
         yield (r"/()", Page, {**kept["/(.*)"][1], **own, "options": self.options})

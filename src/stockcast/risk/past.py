@@ -28,7 +28,7 @@ from stockcast.risk.tail_tests import FEWEST, tail_tests
 from stockcast.settings import Settings
 from stockcast.store.covariates import covariates
 
-__all__ = ["Past", "run", "test_period", "walked"]
+__all__ = ["Past", "attempt", "run", "test_period", "walked"]
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -130,6 +130,16 @@ def run(settings: Settings, tickers: Sequence[str], cost: float, slippage: float
     made = backtest.report(ours, garch, cost=cost, slippage=slippage, skipped=skipped)
     tests = [row for each in found for row in _tests(each)]
     return made.model_copy(update={"tails": tuple(tests)})
+
+
+def attempt(
+    settings: Settings, tickers: Sequence[str], cost: float = 0.0005, slippage: float = 0.0005
+) -> Backtest | str:
+    """As :func:`run`, for a page with more to show: the reason where no ticker can be traded."""
+    try:
+        return run(settings, tickers, cost, slippage)
+    except BadInput as error:
+        return str(error)
 
 
 def _tests(past: Past) -> list[TailTest]:
