@@ -238,11 +238,12 @@ def _averages(facts: FactTable) -> list[int]:
 
 def _width(facts: FactTable) -> Iterable[str]:
     """Say how wide the interval is beside others, and the largest reasons since a week ago."""
+    what = f"The {{level_80}} interval for {{target_{end_of(facts)}}}"
     for name, than in (("wider_week", "a week ago"), ("wider_usual", "usual")):
-        if name in facts and round(abs(facts.number(name)), 1):
+        if round(abs(facts.number(name)), 1) > 0:
             why = _reasons(facts) if name == "wider_week" else ""
-            wider = side_of(facts, name, "wider", "narrower")
-            yield f"The {{level_80}} interval is {wider} than {than}{why}."
+            yield f"{what} is {side_of(facts, name, 'wider', 'narrower')} than {than}{why}."
+            what = "It"
 
 
 def _reasons(facts: FactTable) -> str:

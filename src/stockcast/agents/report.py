@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["document_of", "key_of", "record", "start_of", "write_report"]
 
 #: What a report says of a forecast; a baseline's version is the same for every horizon.
-_STATED = {"model", "verdict", "skill", "predictions", "events", "inputs"}
+_STATED = {"model", "verdict", "skill", "predictions", "events", "inputs", "risk", "why"}
 
 _LOG = logging.getLogger(__name__)
 Part = TypeVar("Part", bound=Answer)
