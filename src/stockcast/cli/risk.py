@@ -74,7 +74,7 @@ def _show_live(found: LiveTails) -> None:
     page = console()
     if found.tests:
         page.print(table(TAILS_HEAD, [_tail(each) for each in found.tests]))
-    for level, days in found.breaches.items():
+    for level, days in found.breaches.items() if found.n else ():
         told = ", ".join(map(str, days)) or "none"
         page.print(f"Breaches of {level} in {found.n} days: {told}.", soft_wrap=True)
     page.print(found.verdict, soft_wrap=True)
@@ -151,7 +151,7 @@ def _show_backtest(found: Backtest) -> None:
     ]
     page.print(table([*headings, "drawdown>", "turnover>"], rows))
     for row in found.rows:
-        if row.target_missed_by is not None:
+        if row.target_missed_by is not None and row.model != "constant":
             page.print(
                 f"Aiming at {found.target:.0%}, the volatility of a ticker was "
                 f"{row.volatility_by_ticker:.1%} by {row.model}: {row.target_missed_by:.0%} off."

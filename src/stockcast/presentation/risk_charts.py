@@ -1,4 +1,4 @@
-"""Charts of risk: what several stocks may do together, and on which days losses were larger."""
+"""Charts of risk: what rules made, what several stocks may do, and on which days more was lost."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from stockcast.contracts.risk import Portfolio, TailTest
+from stockcast.contracts.risk import Backtest, Portfolio, TailTest
 from stockcast.presentation import BANDS
 from stockcast.presentation.chart import Chart
 from stockcast.presentation.plots import MODEL, REFERENCE, dress
 
-__all__ = ["breaches", "joint_fan"]
+__all__ = ["breaches", "edges", "joint_fan"]
 
 _ALPHAS = (0.1, 0.15, 0.25, 0.4)
 
@@ -47,4 +47,18 @@ def breaches(tests: Sequence[TailTest], title: str) -> Chart:
         axes.plot(days, np.full(len(days), place), "|", color=colour, markersize=10)
     names = [f"{test.ticker}, {test.model}, {test.level:.1%}: {test.share:.1%}" for test in tests]
     axes.set_yticks(range(len(tests)), names[::-1], fontsize=8)
+    return chart
+
+
+def edges(found: Backtest) -> Chart:
+    """What each rule made above a constant weight of its volatility, with its 95% interval."""
+    chart = Chart(figsize=(8, 1 + 0.35 * len(found.edges)), dpi=100, layout="constrained")
+    axes = chart.subplots()
+    dress(axes, f"Per cent a year above a constant weight, {found.first} to {found.last}")
+    for place, edge in enumerate(reversed(found.edges)):
+        colour = MODEL if edge.found else REFERENCE
+        axes.plot([100 * end for end in edge.ci95], [place, place], color=colour, linewidth=1.5)
+        axes.plot(100 * edge.gain, place, "o", color=colour, markersize=5)
+    axes.axvline(0, color=REFERENCE, linewidth=0.8, linestyle="--")
+    axes.set_yticks(range(len(found.edges)), [edge.rule for edge in reversed(found.edges)])
     return chart
