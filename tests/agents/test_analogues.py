@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast.agents import analogues, times_like_these
-from stockcast.agents.inputs import measured
+from stockcast.agents import analogues
+from stockcast.agents.analogues import Analogues
+from stockcast.agents.inputs import gather, measured, subject_of
+from stockcast.contracts.forecast import Forecast
 from stockcast.ingestion.history import PriceHistory, content_hash
 from stockcast.prices import snapshot
 from stockcast.settings import Settings
@@ -77,6 +79,10 @@ def test_days_side_by_side_are_one_case(bars: pd.DataFrame) -> None:
     places = sorted(bars.index.get_loc(pd.Timestamp(day.day)) for day in found.days)
     assert min(np.diff(places)) >= analogues.APART
     assert [day.distance for day in found.days] == sorted(day.distance for day in found.days)
+
+
+def times_like_these(settings: Settings, forecast: Forecast) -> Analogues | None:
+    return subject_of(settings, gather(settings, forecast.ticker, forecast)).analogues
 
 
 def test_the_index_beside_a_stock_has_a_say_and_its_later_days_have_none(

@@ -12,17 +12,15 @@ from stockcast.lazy import homes
 
 if TYPE_CHECKING:
     from stockcast.agents.evaluation import evaluate
-    from stockcast.agents.inputs import times_like_these
     from stockcast.agents.report import record, write_report
 
-__all__ = ["evaluate", "record", "times_like_these", "write_report"]
+__all__ = ["evaluate", "record", "write_report"]
 
 __getattr__ = homes(
     __name__,
     {
         "evaluate": "stockcast.agents.evaluation",
         "record": "stockcast.agents.report",
-        "times_like_these": "stockcast.agents.inputs",
         "write_report": "stockcast.agents.report",
     },
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -40,20 +40,11 @@ RANKED = 500
 _FACTS = TypeAdapter(tuple[Fact, ...])
 
 
-class FactTable(Mapping[str, Fact]):
+class FactTable(dict[str, Fact]):
     """The facts of a report by id, in the order in which they are shown."""
 
-    def __init__(self, facts: Sequence[Fact]) -> None:
-        self._facts = {fact.id: fact for fact in facts}
-
-    def __getitem__(self, name: str) -> Fact:
-        return self._facts[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._facts)
-
-    def __len__(self) -> int:
-        return len(self._facts)
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        super().__init__({fact.id: fact for fact in facts})
 
     def number(self, name: str) -> float:
         """Return the figure of ``name``; NaN when there is none."""
@@ -167,8 +158,9 @@ class _Maker:
         self.add("model_kind", "Kind of model", model.kind, "text")
         self.add("model_version", "Version of the model", model.version, "text")
         trained = model.trained_through
-        label = "Last day of the model's training"
-        self.add("trained_through", label, trained and str(trained), "date")
+        self.add(
+            "trained_through", "Last day of the model's training", trained and str(trained), "date"
+        )
 
     def forecast_days(self) -> None:
         self.add("horizon", "Trading days forecast", len(self.days), "days")
@@ -189,16 +181,9 @@ class _Maker:
             rise = 100 * probability_of_rise(day, self.last)
             self.add(f"p_rise_{ahead}", f"Probability of a higher close {when}", rise, "%")
             self.add(f"p_fall_{ahead}", f"Probability of a lower close {when}", 100 - rise, "%")
-            ends = (("median", "q50"), ("low", "q10"), ("high", "q90"))
-            for name, of in ends:
-                label = f"Forecast move {when}, {_quantile(of)}"
-                self.add(f"{name}_move_{ahead}", label, self.move(getattr(day, of)), "%")
-        end = len(self.days)
-        last = self.forecast.last_day
-        tails = (("tail_low", "q05"), ("tail_high", "q95"))
-        for name, of in tails:
-            label = f"Forecast move by {last.date}, {_quantile(of)}"
-            self.add(f"{name}_move_{end}", label, self.move(getattr(last, of)), "%")
+            self._moves(ahead, median="q50", low="q10", high="q90")
+        end, last = len(self.days), self.forecast.last_day
+        self._moves(end, tail_low="q05", tail_high="q95")
         width = 100 * (last.q90 - last.q10) / self.last
         self.add(f"width_{end}", "Width of the 80% interval at the end, of the close", width, "%")
         label = f"Expected size of the move by {last.date}, either way"
@@ -206,6 +191,12 @@ class _Maker:
 
         self.level("rule_rise", "Probability of a rise from which BULLISH is allowed", LEAN)
         self.level("rule_fall", "Probability of a rise up to which BEARISH is", 100 - LEAN)
+
+    def _moves(self, ahead: int, **quantiles: str) -> None:
+        day = self.days[ahead - 1]
+        for name, of in quantiles.items():
+            label = f"Forecast move by {day.date}, {_quantile(of)}"
+            self.add(f"{name}_move_{ahead}", label, self.move(getattr(day, of)), "%")
 
     def tail(self) -> None:
         risk = self.forecast.risk
@@ -246,38 +237,29 @@ class _Maker:
         self.add("results_widening", label, _per_cent(event.widens), "%")
 
     def past(self) -> None:
-        bars = self.subject.bars
-        close = bars["close"]
+        bars, close = self.subject.bars, self.subject.bars["close"]
+        # what reaches further back than the history is NaN, and no fact
         for days in _RETURNS:
-            if len(close) > days:
-                change = 100 * (close.iloc[-1] / close.iloc[-1 - days] - 1)
-                self.add(f"return_{days}d", f"Change over {_sessions(days)}", change, "%")
+            change = 100 * (close / close.shift(days) - 1).iloc[-1]
+            self.add(f"return_{days}d", f"Change over {_sessions(days)}", change, "%")
         for days in _MEANS:
-            if len(close) >= days:
-                mean = float(close.tail(days).mean())
-                self.add(f"mean_{days}d", f"{days}-day average of closes", mean, self.currency)
-                gap = 100 * (self.last / mean - 1)
-                self.add(f"gap_{days}d", f"Close against its {days}-day average", gap, "%")
+            mean = close.rolling(days).mean().iloc[-1]
+            self.add(f"mean_{days}d", f"{days}-day average of closes", mean, self.currency)
+            gap = 100 * (self.last / mean - 1)
+            self.add(f"gap_{days}d", f"Close against its {days}-day average", gap, "%")
         ranged = bool(has_range(bars).iloc[-1])
         high, low = ("High", "Low") if ranged else ("Highest close", "Lowest close")
         for days in _EXTREMES:
-            if len(close) >= days:
-                top, bottom = bars["high"].tail(days).max(), bars["low"].tail(days).min()
-                self.add(f"high_{days}d", f"{high} of the last {days} sessions", top, self.currency)
-                self.add(
-                    f"low_{days}d", f"{low} of the last {days} sessions", bottom, self.currency
-                )
-        if len(close) >= _EXTREMES[-1]:
-            top = bars["high"].tail(_EXTREMES[-1]).max()
-            label = f"Close against the high of the last {_EXTREMES[-1]} sessions"
-            self.add("from_high", label, 100 * (self.last / top - 1), "%")
-        self.add(
-            "rsi14", "Relative strength index, 14 days", float(bars["rsi14"].iloc[-1]), "points"
-        )
-        macd = float(bars["macd"].iloc[-1])
-        self.add("macd", "Value of the MACD line (12, 26)", macd, self.currency)
-        mean = float(bars["volume"].tail(20).mean())
-        ratio = float(bars["volume"].iloc[-1]) / mean if mean > 0 else None
+            top = bars["high"].rolling(days).max().iloc[-1]
+            bottom = bars["low"].rolling(days).min().iloc[-1]
+            self.add(f"high_{days}d", f"{high} of the last {days} sessions", top, self.currency)
+            self.add(f"low_{days}d", f"{low} of the last {days} sessions", bottom, self.currency)
+        label = f"Close against the high of the last {days} sessions"
+        self.add("from_high", label, 100 * (self.last / top - 1), "%")
+        self.add("rsi14", "Relative strength index, 14 days", bars["rsi14"].iloc[-1], "points")
+        self.add("macd", "Value of the MACD line (12, 26)", bars["macd"].iloc[-1], self.currency)
+        mean = bars["volume"].tail(20).mean()
+        ratio = bars["volume"].iloc[-1] / mean if mean > 0 else None
         self.add("volume_ratio", "Volume against its 20-day average", ratio, "ratio")
 
     def volatility(self) -> None:
@@ -298,8 +280,7 @@ class _Maker:
             return
         self.add("analogue_count", "Past days most like today", len(like.days), "count")
         self.add("analogue_rises", "Share of them with a higher close then", like.rises, "%")
-        ends = (("median", 50), ("low", 10), ("high", 90))
-        for name, level in ends:
+        for name, level in (("median", 50), ("low", 10), ("high", 90)):
             move = float(np.percentile(like.moves, level))
             self.add(f"analogue_{name}_move", f"Move after them, {level}% quantile", move, "%")
         usual = "Share of all past days with a higher close after as long"
@@ -325,8 +306,7 @@ class _Maker:
             self.level("level_95", "Level of the interval of the skill", 95)
         garch = skill.pinball_vs_garch
         self.add("skill_vs_garch", "Test loss over GARCH's", garch, "ratio")
-        covered = skill.coverage_80
-        covered = None if covered is None else 100 * covered
+        covered = _per_cent(skill.coverage_80)
         self.add("coverage_80", "Outcomes inside the 80% interval in the test", covered, "%")
         self.add("backtest_n", "Forecasts scored in the test", skill.n, "count")
 
@@ -338,13 +318,12 @@ class _Maker:
         if not settled:
             return
         for level in (80, 90):
-            share = row.get(f"coverage_{level}")
+            share = _per_cent(row.get(f"coverage_{level}"))
             label = f"Settled outcomes inside the {level}% interval"
-            self.add(f"ledger_coverage_{level}", label, _per_cent(share), "%")
+            self.add(f"ledger_coverage_{level}", label, share, "%")
         against = row.get("pinball_vs_naive")
-        self.add(
-            "ledger_vs_naive", "Loss in the ledger over the naive forecast's", against, "ratio"
-        )
+        label = "Loss in the ledger over the naive forecast's"
+        self.add("ledger_vs_naive", label, against, "ratio")
         self.add("ledger_gain", "Ledger loss below the naive forecast's by", _gain(against), "%")
 
     def surroundings(self) -> None:
@@ -352,9 +331,8 @@ class _Maker:
         health = drift.health.lower() if drift else "unknown"
         self.add("drift_health", "Health of the data and the model", health, "text")
         news = self.subject.news
-        self.add(
-            "news_count", "News items on the day of the report or before", len(news.items), "count"
-        )
+        label = "News items on the day of the report or before"
+        self.add("news_count", label, len(news.items), "count")
         note = news.note.rstrip(".") or None
         self.add("news_note", "Why there is no news, or not all", note, "text")
         for number, item in enumerate(news.items, start=1):
@@ -376,9 +354,8 @@ class _Maker:
         self.add(f"{name}_close", f"Close on {when}", memory.last_close, self.currency, when)
         if memory.settled_on is None:
             return
-        self.add(
-            f"{name}_end", f"Day on which that forecast ended ({when})", memory.settled_on, "date"
-        )
+        label = f"Day on which that forecast ended ({when})"
+        self.add(f"{name}_end", label, memory.settled_on, "date")
         self.add(f"{name}_move", f"Move from {when} to {memory.settled_on}", memory.move, "%")
         inside = "inside" if memory.inside else "outside"
         self.add(f"{name}_outcome", "Where that ended, against its 80% interval", inside, "text")

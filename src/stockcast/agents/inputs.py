@@ -30,7 +30,6 @@ __all__ = [
     "measured",
     "read_forecast",
     "subject_of",
-    "times_like_these",
 ]
 
 Document = Mapping[str, Any]
@@ -137,29 +136,21 @@ def subject_of(settings: Settings, inputs: Inputs, earlier: Sequence[StoredRepor
     Raises:
         BadInput: the prices that the forecast was made from are gone.
     """
+    from stockcast.agents import analogues
+
     row, rows = _ledger(settings, inputs.forecast.ticker, with_rows=bool(earlier))
-    as_of = str(inputs.forecast.as_of)
-    bars = measured(_bars(settings, inputs.forecast))
+    forecast, as_of = inputs.forecast, str(inputs.forecast.as_of)
+    bars = measured(_bars(settings, forecast))
+    index = _index(settings, forecast.ticker, bars)
     return Subject(
-        forecast=inputs.forecast,
+        forecast=forecast,
         bars=bars,
         ledger=row,
         drift=inputs.drift,
         news=inputs.news,
         memories=tuple(_memory(entry, rows, as_of) for entry in earlier),
-        analogues=_analogues(settings, inputs.forecast, bars),
+        analogues=analogues.find(bars, len(forecast.days), index),
     )
-
-
-def times_like_these(settings: Settings, forecast: Forecast) -> Analogues | None:
-    """Return the past days most like that of ``forecast``, and what followed over its horizon.
-
-    None when the history is too short to compare.
-
-    Raises:
-        BadInput: the prices that the forecast was made from are gone.
-    """
-    return _analogues(settings, forecast, measured(_bars(settings, forecast)))
 
 
 def measured(bars: pd.DataFrame) -> pd.DataFrame:
@@ -171,12 +162,6 @@ def measured(bars: pd.DataFrame) -> pd.DataFrame:
         macd=features.macd(bars["close"]),
         sigma=features.volatility(bars),
     )
-
-
-def _analogues(settings: Settings, forecast: Forecast, bars: pd.DataFrame) -> Analogues | None:
-    from stockcast.agents import analogues
-
-    return analogues.find(bars, len(forecast.days), _index(settings, forecast.ticker, bars))
 
 
 def index_hash(settings: Settings, ticker: str) -> str | None:

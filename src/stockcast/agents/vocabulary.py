@@ -47,15 +47,19 @@ _SUBJECTS = (
     _subject(r"last_close", r""),  # where the price stands may be said anywhere
     _subject(r"return_1d", r"\bday\b|session|clos|change|move", "move"),
     _subject(r"return_5d", r"week|\b5 |\{horizon\}", "move"),
-    _subject(r"return_20d", r"month|\b20\b", "move"),
-    _subject(r"return_60d", r"quarter|\b60\b", "move"),
-    _subject(r"return_250d", r"year|\b250\b|52.week", "move"),
-    _subject(r"gap_20d", r"\b20\b.{0,40}(?:average|mean)|short.term average", "move"),
-    _subject(r"gap_50d", r"\b50\b.{0,40}(?:average|mean)", "move"),
-    _subject(r"gap_200d", r"\b200\b.{0,40}(?:average|mean)|long.term average", "move"),
-    _subject(r"mean_20d", r"\b20\b.{0,40}(?:average|mean)|short.term average"),
-    _subject(r"mean_50d", r"\b50\b.{0,40}(?:average|mean)"),
-    _subject(r"mean_200d", r"\b200\b.{0,40}(?:average|mean)|long.term average"),
+    *(
+        _subject(f"return_{days}d", words, "move")
+        for days, words in (
+            (20, r"month|\b20\b"),
+            (60, r"quarter|\b60\b"),
+            (250, r"year|\b250\b|52.week"),
+        )
+    ),
+    *(
+        _subject(f"{name}_{days}d", rf"\b{days}\b.{{0,40}}(?:average|mean){also}", signed)
+        for name, signed in (("gap", "move"), ("mean", ""))
+        for days, also in ((20, "|short.term average"), (50, ""), (200, "|long.term average"))
+    ),
     _subject(r"high_20d", r"\b20\b|month|high|resist|top|ceiling"),
     _subject(r"high_250d", r"high|peak|top|resist|year"),
     _subject(r"low_20d", r"\b20\b|month|low|support|bottom|floor"),
