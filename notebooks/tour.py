@@ -14,8 +14,8 @@ from stockcast.settings import load_settings
 # %% tags=["parameters"]
 profile = None
 ticker = "IBM"
-key = "child_epochs"
-value = 30
+key = "strategies"
+value = ["zero_shot", "freeze"]
 changes = {}
 
 # %% [markdown]

@@ -39,7 +39,7 @@ parent_epochs = 20
 child_epochs = 10
 learning_rate = 1e-3
 fine_tune_lr = 1e-4
-strategies = ["zero_shot", "freeze"]
+strategies = ["zero_shot"]
 seed = 7
 
 # %%
@@ -84,7 +84,7 @@ plots.strategies(children.evidence)
 children.evidence
 
 # %%
-loss_curve = plots.loss_curve(children.chosen.history)
+loss_curve = plots.loss_curve(children.chosen.history) if children.trained else None
 loss_curve
 
 # %% [markdown]

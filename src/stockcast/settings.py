@@ -257,7 +257,7 @@ class Settings(BaseSettings):
     )
     fine_tune_lr: float = Field(1e-4, gt=0, lt=1, description="step for fine_tune")
     strategies: Items = Field(
-        ("zero_shot", "freeze"), description=f"ways to a child: {', '.join(STRATEGIES)}"
+        ("zero_shot",), description=f"ways to a child that are tried: {', '.join(STRATEGIES)}"
     )
     seed: int = Field(7, description="seed of everything random")
 

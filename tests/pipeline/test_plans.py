@@ -6,14 +6,14 @@ import sys
 import pytest
 
 from stockcast.errors import BadInput
-from stockcast.pipeline import plan, task_names
+from stockcast.pipeline import plan
 from stockcast.pipeline.plans import PIPELINE, read_pipeline
 from stockcast.settings import load_settings
 from tests.pipeline.project import STAGES, Project
 
 
 def test_every_ticker_has_its_tasks_and_the_parent_its_prices(project: Project) -> None:
-    assert task_names(project.settings(), project.pipeline) == [
+    assert [task.name for task in plan(project.settings(), project.pipeline)] == [
         "ingest-^GSPC",
         "ingest-AAPL",
         "ingest-FB",
@@ -78,15 +78,13 @@ def test_a_page_that_is_no_yaml_is_told_in_a_sentence(project: Project) -> None:
 
 
 def test_the_projects_own_page_is_usable() -> None:
-    names = task_names(load_settings("sample"), read_pipeline(PIPELINE))
-    assert {"ingest-^GSPC", "train_parent", "train_child-FB", "forecast-FB", "analysis"} <= set(
-        names
-    )
+    names = {task.name for task in plan(load_settings("sample"), read_pipeline(PIPELINE))}
+    assert {"ingest-^GSPC", "train_parent", "train_child-FB", "forecast-FB", "analysis"} <= names
 
 
-def test_importing_the_package_and_naming_the_tasks_imports_no_ploomber() -> None:
+def test_planning_imports_no_ploomber() -> None:
     code = (
-        "import sys; from stockcast.pipeline import task_names\n"
+        "import sys; from stockcast.pipeline import plan\n"
         "assert not {'ploomber', 'papermill', 'nbconvert'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -46,6 +46,11 @@ class Children:
         return self.fits[self.strategy]
 
     @property
+    def trained(self) -> bool:
+        """Whether the chosen network was trained on the stock itself."""
+        return self.strategy != "zero_shot"
+
+    @property
     def seconds(self) -> dict[str, float]:
         """Seconds of training by name in the scorecard."""
         judged = _judged(self.strategy, self.fits)

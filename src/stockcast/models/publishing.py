@@ -46,7 +46,7 @@ def publish(
     *,
     children: Children | None = None,
     parent: ModelRecord | None = None,
-    figures: Mapping[str, tracking.Figure] | None = None,
+    figures: Mapping[str, tracking.Figure | None] | None = None,
 ) -> ModelRecord:
     """Keep the bundle, let the gate decide what serves, record the run, and write the record.
 
@@ -275,7 +275,7 @@ def _track(
     folder: Path,
     assessment: Assessment,
     record: ModelRecord,
-    figures: Mapping[str, tracking.Figure],
+    figures: Mapping[str, tracking.Figure | None],
     *,
     trial: bool,
 ) -> str:
@@ -295,7 +295,8 @@ def _track(
         run.history([_renamed(asdict(epoch)) for epoch in bundle.fitted.history])
         run.metrics(_metrics(assessment))
         for what, figure in figures.items():
-            run.figure(figure, what)
+            if figure is not None:
+                run.figure(figure, what)
         if not trial:
             version = tracking.register(settings, name, run.id, folder, bundle.version, tags)
             if record.bundle == f"{bundle.name}/{bundle.version}":

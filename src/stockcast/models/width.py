@@ -118,11 +118,11 @@ def _network(
     if len(seen):
         logs["index"] = untold - base
     told = np.log(_widths(made))
-    logs["recalibration"] = _quiet_factors(assessment, model, len(made))
-    if assessment.events is not None:
-        logs["events"] = told - untold - logs["recalibration"]
-    else:
+    if assessment.events is None:
         logs["recalibration"] = told - untold  # the same, also where quantiles crossed
+    else:
+        logs["recalibration"] = _quiet_factors(assessment, model, len(made))
+        logs["events"] = told - untold - logs["recalibration"]
     return logs
 
 

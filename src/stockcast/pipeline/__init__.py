@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stockcast.pipeline.cleanup import reset
     from stockcast.pipeline.freshness import TaskStatus, status
     from stockcast.pipeline.notebook import Failure
-    from stockcast.pipeline.plans import TaskPlan, plan, task_names
+    from stockcast.pipeline.plans import TaskPlan, plan
     from stockcast.pipeline.result import RunResult
     from stockcast.pipeline.runner import run
 
@@ -27,7 +27,6 @@ __all__ = [
     "reset",
     "run",
     "status",
-    "task_names",
 ]
 
 #: Where each name is defined. No module here may have the name of one of them: importing it would
@@ -42,6 +41,5 @@ __getattr__ = homes(
         "reset": "stockcast.pipeline.cleanup",
         "run": "stockcast.pipeline.runner",
         "status": "stockcast.pipeline.freshness",
-        "task_names": "stockcast.pipeline.plans",
     },
 )

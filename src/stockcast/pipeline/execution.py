@@ -118,11 +118,13 @@ def _write(
     pictures.pack(node)
     for key in ("input_path", "output_path"):  # of the file that it was while it ran
         node.metadata.get("papermill", {}).pop(key, None)
-    text = hide(nbformat.writes(node), settings)  # a kernel has the secrets, and may print them
+    whole = nbformat.writes(node)
+    text = hide(whole, settings)  # a kernel has the secrets, and may print them
+    shown = node if text == whole else nbformat.reads(text, as_version=4)
     with atomic_write(notebook) as temporary:
         temporary.write_text(text, "utf-8")
     with atomic_write(page) as temporary:
-        temporary.write_text(render.page(nbformat.reads(text, as_version=4)), "utf-8")
+        temporary.write_text(render.page(shown), "utf-8")
 
 
 def _keep(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import functools
 import re
 import tempfile
@@ -21,6 +22,9 @@ __all__ = ["Failure", "NotebookFailed", "execute"]
 
 #: Seconds that a kernel may take to start on a machine that is busy.
 START_TIMEOUT = 300
+
+#: How old the file of a running notebook may become.
+_WRITTEN_EVERY = dt.timedelta(seconds=5)
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -79,7 +83,7 @@ class NotebookFailed(Exception):
 def execute(task: str, notebook: Any, output: Path, kernels: Kernels) -> Any:
     """Run ``notebook``, which has its parameters, and return it with its outputs.
 
-    ``output`` is written as each cell begins, and shows afterwards how far the run got.
+    ``output`` is written every few seconds, and shows afterwards how far the run got.
 
     Raises:
         NotebookFailed: a cell raised or took too long, or the kernel died.
@@ -120,25 +124,28 @@ def execute(task: str, notebook: Any, output: Path, kernels: Kernels) -> Any:
 
 @functools.cache
 def _engine() -> str:
-    """Return the name of Papermill's engine, but for when it writes the notebook: as each code cell
-    begins, and at the end. Its own does so before and after every cell, texts included, which took
-    a tenth of the processor time that a small notebook needs."""
+    """Return the name of Papermill's engine, but for when it writes the notebook: as a code cell
+    begins, if the last time was a while ago, and at the end. Its own writes before and after every
+    cell, texts included, which took a tenth of the processor time that a small notebook needs."""
     from papermill.engines import NBClientEngine, papermill_engines
 
     class Engine(NBClientEngine):  # type: ignore[misc]  # papermill is not typed
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
             write = nb_man.save
+            nb_man.last_save_time -= _WRITTEN_EVERY  # the first is due at once
 
             def save(**_: Any) -> None:
-                if any(map(_runs, nb_man.nb.cells)):
+                due = nb_man.now() - nb_man.last_save_time >= _WRITTEN_EVERY
+                if due and any(map(_runs, nb_man.nb.cells)):
                     write()
 
             nb_man.save = save
             try:
                 return super().execute_managed_notebook(nb_man, kernel_name, **options)
-            finally:
-                nb_man.save = write
+            except BaseException:
+                nb_man.save = write  # else papermill writes the end in any case
+                raise
 
     papermill_engines.register("stockcast", Engine)
     return "stockcast"

@@ -31,7 +31,6 @@ __all__ = [
     "pages",
     "plan",
     "read_pipeline",
-    "task_names",
 ]
 
 #: The system on one page.
@@ -316,8 +315,3 @@ def pages(settings: Settings, ticker: str, pipeline: Pipeline | None = None) -> 
         report = _report(settings, _kind(stage), whose)
         found[_TICKER.sub(ticker, stage.name)] = report.with_name(f"{report.name}.html")
     return found
-
-
-def task_names(settings: Settings, pipeline: Pipeline | None = None) -> list[str]:
-    """Return the name of every task, in an order in which they can run."""
-    return [task.name for task in plan(settings, pipeline)]

@@ -261,8 +261,12 @@ def compared(table: pd.DataFrame) -> Chart:
     return _chart(axes)
 
 
-def strategies(evidence: pd.DataFrame) -> Chart:
-    """Validation loss of every way to a child, relative to the best."""
+def strategies(evidence: pd.DataFrame) -> Chart | Markdown:
+    """Validation loss of every way to a child, relative to the best; a sentence where one was
+    tried."""
+    if len(evidence) == 1:
+        said = f"One way was tried, {evidence.index[0]}; the setting `strategies` names others."
+        return Markdown(said)  # type: ignore[no-untyped-call]  # IPython says no types
     losses = evidence["pinball"] / evidence["pinball"].min()
     axes, places = _lines("Validation pinball loss, best = 1", list(losses.index))
     axes.plot(losses, places, "o", color=MODEL)
