@@ -49,7 +49,7 @@ def test_the_official_client_reads_with_a_key(server: Server, sent: str) -> None
     documents.forecast(ticker="MSFT").save(workspace.forecast("MSFT"))
     key = server.operator.headers["x-api-key"]
     answers = anyio.run(_asked, server.url, {sent: key if sent == "x-api-key" else f"Bearer {key}"})
-    assert answers["tools"] == {"tickers", "forecast", "risk", "report", "scorecard", "ledger"}
+    assert answers["tools"] >= {"tickers", "forecast", "risk", "report", "search", "ledger"}
     found = Forecast.model_validate(answers["forecast"].structured_content)
     assert found == documents.forecast(ticker="MSFT")
     assert "Expected a ticker with a forecast" in answers["unknown"].content[0].text

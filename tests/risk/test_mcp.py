@@ -38,12 +38,17 @@ async def _asked(root: Path) -> dict[str, Any]:
             "unknown": await session.call_tool("forecast", {"ticker": "IBM"}),
             "path": await session.call_tool("report", {"ticker": "../../etc/passwd"}),
             "ledger": await session.call_tool("ledger", {}),
+            "search": await session.call_tool("search", {"text": "calm"}),
+            "wordless": await session.call_tool("search", {"text": " "}),
+            "portfolio": await session.call_tool("portfolio", {"tickers": ["AAPL", "IBM"]}),
         }
 
 
 def test_every_tool_says_that_it_only_reads(answers: dict[str, Any]) -> None:
     tools = {tool.name: tool for tool in answers["tools"]}
-    assert set(tools) == {"tickers", "forecast", "risk", "report", "scorecard", "ledger"}
+    assert set(tools) == {
+        *("tickers", "forecast", "risk", "portfolio", "report", "search", "scorecard", "ledger"),
+    }
     assert all(tool.annotations.read_only_hint for tool in tools.values())
     assert "value_at_risk" in tools["risk"].output_schema["properties"]
 
@@ -61,3 +66,6 @@ def test_what_is_not_there_gets_a_sentence(answers: dict[str, Any]) -> None:
     )
     assert answers["path"].is_error
     assert "passwd" not in answers["path"].content[0].text.split("got")[0]
+    assert answers["search"].structured_content == {"result": []}
+    assert "Expected words and a limit of 1 to 100" in answers["wordless"].content[0].text
+    assert "Expected a forecast of IBM, there is none" in answers["portfolio"].content[0].text

@@ -20,7 +20,8 @@ from mcp_types import ToolAnnotations
 from stockcast import __version__
 from stockcast.contracts.forecast import Forecast, Risk
 from stockcast.contracts.model_record import ScorecardRow
-from stockcast.contracts.report import Report
+from stockcast.contracts.report import Report, ReportMatch
+from stockcast.contracts.risk import Portfolio
 from stockcast.errors import BadInput, StockcastError
 from stockcast.settings import Settings, parse_ticker
 from stockcast.workspace import Workspace
@@ -94,6 +95,22 @@ def server(settings: Settings) -> MCPServer[Any]:
         if not path.exists():
             raise BadInput(f"Expected a report on {ticker}, there is none yet.")
         return Report.load(path)
+
+    @tool
+    def search(text: str, limit: int = 10) -> list[ReportMatch]:
+        """Reports of all tickers and days that are about something like ``text``, nearest first."""
+        from stockcast.agents.memory import ReportStore, embedders
+
+        if not (text.strip() and 1 <= limit <= 100):
+            raise BadInput(f"Expected words and a limit of 1 to 100, got {text!r} and {limit}.")
+        return ReportStore(settings, embedders(settings)).like(text, limit)
+
+    @tool
+    def portfolio(tickers: list[str], weights: list[float] | None = None) -> Portfolio:
+        """The joint risk of several stocks held with shares of the capital, equal if not given."""
+        from stockcast.risk.portfolio import portfolio as joint
+
+        return joint(settings, [parse_ticker(each) for each in tickers], weights or [])
 
     @tool
     def scorecard() -> list[ScorecardRow]:
