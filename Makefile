@@ -1,5 +1,6 @@
 # Each target makes .venv when it is missing, and brings it up to date when requirements.lock or
-# pyproject.toml changed. Pass options with ARGS:  make run ARGS="-t AAPL,IBM"
+# pyproject.toml changed. A run installs what it needs and no more; what the developer's targets need
+# besides is added by the first of them. Pass options with ARGS:  make run ARGS="-t AAPL,IBM"
 #
 # torch is installed first, as pip finds it; on Linux that is the CUDA build, of several GB. To
 # choose another, pass pip's options:  make TORCH_ARGS="--index-url ADDRESS" run
@@ -7,8 +8,15 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+# what runs, what serves, and what tests, checks and documents
 STAMP := $(VENV)/.installed
+SERVING := $(VENV)/.installed-serve
+ALL := $(VENV)/.installed-all
+# the lock as constraints: its versions, of what is needed; by pip where uv cannot reach the index
+INSTALL = $(BIN)/uv pip install -qq --python $(BIN)/python --constraint requirements.lock --editable ".$(1)" \
+	|| $(BIN)/pip install -qq --constraint requirements.lock --editable ".$(1)"
 TORCH_ARGS ?=
+COMMA := ,
 ARGS ?=
 WORKERS ?= 2
 FITS := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
@@ -39,19 +47,19 @@ help:
 run: $(STAMP)
 	@$(BIN)/stockcast run $(ARGS)
 
-test: $(STAMP)
+test: $(ALL)
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-nightly: $(STAMP)
+nightly: $(ALL)
 	@$(BIN)/pytest -m nightly $(ARGS)
 
-mutate: $(STAMP)
+mutate: $(ALL)
 	@OMP_NUM_THREADS=1 setsid -w nice -n 19 $(BIN)/python -m tests.mutation $(ARGS)
 
-reliability: $(STAMP)
+reliability: $(ALL)
 	@$(BIN)/python -m pytest -p tests.faults.table -m fault $(ARGS)
 
-bench: $(STAMP)
+bench: $(ALL)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 lab: $(STAMP)
@@ -60,21 +68,21 @@ lab: $(STAMP)
 dashboard: $(STAMP)
 	@$(BIN)/stockcast dashboard $(ARGS)
 
-serve: $(STAMP)
+serve: $(SERVING)
 	@$(BIN)/stockcast serve $(ARGS)
 
-docs: $(STAMP)
+docs: $(ALL)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict $(ARGS)
 	@echo "The site is build/site/index.html."
 
-lint: $(STAMP)
+lint: $(ALL)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src feature_repo
 
 # asks the package index for advisories, so it needs a network that reaches it
-audit: $(STAMP)
+audit: $(ALL)
 	$(BIN)/pip-audit --requirement requirements.lock --no-deps --disable-pip $(ARGS)
 
 # The lock must serve every machine: it names torch without the local suffix of one build, and no
@@ -109,12 +117,19 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) $(FITS) || { echo "stockcast needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is" \
 		"$$($(PYTHON) --version 2>&1); name another with make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(BIN)/python $(FITS) 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
-	@echo "Installing torch (1 of 3) ..."
+	@echo "Installing torch (1 of 2) ..."
 	@$(BIN)/pip install -qq $(TORCH_ARGS) "$$(grep '^torch==' requirements.lock)" \
 		"$$(grep '^uv==' requirements.lock)"
-	@echo "Installing $$(grep -c == requirements.lock) packages (2 of 3); this takes a minute or two ..."
-	@$(BIN)/uv pip install -qq --python $(BIN)/python -r requirements.lock \
-		|| $(BIN)/pip install -qq -r requirements.lock  # where uv cannot reach the index as pip does
-	@echo "Installing stockcast itself (3 of 3) ..."
-	@$(BIN)/pip install -qq --no-deps -e .
+	@echo "Installing stockcast and what a run needs (2 of 2); this takes a minute or two ..."
+	@$(call INSTALL)
+	@touch $@
+
+$(SERVING): $(STAMP)
+	@echo "Installing what serving needs ..."
+	@$(call INSTALL,[serve])
+	@touch $@
+
+$(ALL): $(STAMP)
+	@echo "Installing what tests, checks and documentation need ..."
+	@$(call INSTALL,[serve$(COMMA)cluster$(COMMA)dev])
 	@touch $@

@@ -65,7 +65,7 @@ def test_conda_environment_takes_its_packages_from_the_lock() -> None:
     environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text("utf-8"))
     *conda, pip = environment["dependencies"]
     assert conda == ["python=3.11", "pip", "redis-server"]
-    assert pip == {"pip": ["-r requirements.lock", "-e ."]}
+    assert pip == {"pip": ["-c requirements.lock", "-e ."]}
 
 
 def test_pre_commit_fetches_nothing() -> None:
@@ -111,9 +111,9 @@ def test_every_command_that_make_calls_exists() -> None:
 
 
 def installed(checkout: Path) -> None:
-    stamp = checkout / ".venv" / ".installed"
-    stamp.parent.mkdir()
-    stamp.touch()
+    (checkout / ".venv").mkdir()
+    for stamp in (".installed", ".installed-all"):
+        (checkout / ".venv" / stamp).touch()
 
 
 def test_make_installs_when_there_is_no_environment(checkout: Path) -> None:
@@ -121,13 +121,23 @@ def test_make_installs_when_there_is_no_environment(checkout: Path) -> None:
 
 
 def test_make_installs_torch_alone_first_as_the_lock_names_it(checkout: Path) -> None:
-    planned = make("-n", "test", "TORCH_ARGS=--pre", folder=checkout).stdout.splitlines()
-    first, second, *_, third = (line for line in planned if INSTALLS in line)
+    planned = make("-n", "run", "TORCH_ARGS=--pre", folder=checkout).stdout.splitlines()
+    first, second = (line for line in planned if INSTALLS in line)
     assert "--pre" in first
     assert "^torch==" in first
-    assert "uv pip install" in second
-    assert "-r requirements.lock" in second
-    assert third.endswith("--no-deps -e .")
+    for line in second.split("||"):  # pip's turn comes where uv cannot reach the index
+        assert '--constraint requirements.lock --editable "."' in line
+
+
+@pytest.mark.parametrize(
+    ("target", "extras"),
+    [("run", ""), ("lab", ""), ("serve", "[serve]"), ("lint", "[serve,cluster,dev]")],
+)
+def test_make_installs_what_a_target_needs(checkout: Path, target: str, extras: str) -> None:
+    planned = make("-n", target, folder=checkout).stdout
+    assert re.findall(r'uv pip install .*?--editable "\.(.*?)"', planned)[1:] == [extras] * bool(
+        extras
+    )
 
 
 def test_make_leaves_an_environment_alone_that_is_up_to_date(checkout: Path) -> None:
