@@ -118,7 +118,7 @@ $(STAMP): requirements.lock pyproject.toml
 		"$$($(PYTHON) --version 2>&1); name another with make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(BIN)/python $(FITS) 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	@echo "Installing torch (1 of 2) ..."
-	@$(BIN)/pip install -qq $(TORCH_ARGS) "$$(grep '^torch==' requirements.lock)" \
+	@$(BIN)/pip install -qq --no-compile $(TORCH_ARGS) "$$(grep '^torch==' requirements.lock)" \
 		"$$(grep '^uv==' requirements.lock)"
 	@echo "Installing stockcast and what a run needs (2 of 2); this takes a minute or two ..."
 	@$(call INSTALL)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from stockcast.cli import views
 from stockcast.contracts.event import When
 from stockcast.contracts.forecast import Forecast
 from stockcast.presentation import event_wording, plots, svg_charts, tables
@@ -29,7 +28,7 @@ AFTER_MONDAY = "Results on 2013-03-04 after the close, answered on 2013-03-05, i
 def test_results_inside_the_horizon_are_said_with_what_they_do(
     when: When | None, widens: float | None, said: str
 ) -> None:
-    assert views.events_line(with_results("2013-03-04", when, widens)) == said
+    assert event_wording.sentence(with_results("2013-03-04", when, widens)) == said
 
 
 def test_results_after_the_horizon_and_none_at_all_are_told_apart() -> None:
@@ -69,5 +68,5 @@ def test_the_day_that_answers_is_marked_in_charts_and_tables() -> None:
 def test_tables_say_the_same_as_the_command() -> None:
     known, plain = with_results("2013-03-04", "amc", 0.3), forecast()
     for each in (known, plain):
-        assert tables.verdict(each).loc["events", "AAPL"] == views.events_line(each)
+        assert tables.verdict(each).loc["events", "AAPL"] == event_wording.sentence(each)
         assert tables.overview([each]).loc["AAPL", "results"] == event_wording.short(each)

@@ -31,6 +31,7 @@ def forecast(
     ticker: Ticker, profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False
 ) -> None:
     """Forecast one ticker: from the cache, else its model, which is trained when there is none."""
+    from stockcast.presentation import event_wording, width_wording
     from stockcast.settings import parse_ticker
 
     settings = settings_for(profile, assignments)
@@ -40,7 +41,10 @@ def forecast(
         print_json(found.model_dump(mode="json"))
         return
     console().print(views.fan(found))
-    lines = (views.events_line, views.width_line, views.verdict_line, views.model_line)
+    lines = (
+        *(event_wording.sentence, width_wording.sentence),
+        *(views.verdict_line, views.model_line),
+    )
     typer.echo("\n".join(line(found) for line in lines))
 
 

@@ -7,20 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stockcast.cli.output import table
-from stockcast.contracts.forecast import QUANTILE_NAMES, QUANTILES, Forecast, quantile_name
-from stockcast.contracts.model_record import ScorecardRow
-from stockcast.presentation import event_wording, width_wording
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from stockcast.contracts.drift import DriftReport
+    from stockcast.contracts.forecast import Forecast
+    from stockcast.contracts.model_record import ScorecardRow
     from stockcast.jobs import Task
     from stockcast.pipeline import TaskStatus
 
 __all__ = [
     "drift_line",
-    "events_line",
     "fan",
     "forecasts",
     "ledger",
@@ -30,7 +28,6 @@ __all__ = [
     "shown_path",
     "tasks",
     "verdict_line",
-    "width_line",
 ]
 
 Document = Mapping[str, Any]
@@ -92,11 +89,13 @@ def _forecast_row(forecast: Forecast) -> list[str]:
 
 def fan(forecast: Forecast) -> Table:
     """Return the quantiles of each trading day ahead."""
-    shown = [level for level, name in QUANTILE_NAMES.items() if name in QUANTILES]
+    from stockcast.contracts.forecast import QUANTILE_NAMES, QUANTILES
+
+    shown = {level: name for level, name in QUANTILE_NAMES.items() if name in QUANTILES}
     return table(
         ["date", *(f"{100 * level:g}%>" for level in shown)],
         [
-            [str(day.date), *(forecast.price(day.quantiles()[quantile_name(q)]) for q in shown)]
+            [str(day.date), *(forecast.price(day.quantiles()[name]) for name in shown.values())]
             for day in forecast.days
         ],
         title=f"{forecast.ticker} closed at {forecast.closed_at} on {forecast.as_of}",
@@ -108,16 +107,6 @@ def verdict_line(forecast: Forecast) -> str:
     word = "skilful" if forecast.verdict.skilful else "no skill"
     label = forecast.stale_label
     return f"Verdict: {word}. {forecast.verdict.reason}" + (f"\n{label}" if label else "")
-
-
-def events_line(forecast: Forecast) -> str:
-    """Return which events lie ahead, in one line."""
-    return event_wording.sentence(forecast)
-
-
-def width_line(forecast: Forecast) -> str:
-    """Return why the 80% interval is as wide as it is, in one line."""
-    return width_wording.sentence(forecast)
 
 
 def model_line(forecast: Forecast) -> str:

@@ -74,16 +74,18 @@ def main() -> None:
 
 def _warm_up(modules: Iterable[str]) -> str | None:
     """Import each of ``modules``, or call it if it is a ``module:function``; return why that
-    failed, if it did."""
+    failed, if it did. What ends in ``?`` may lack what it imports."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are for who works on the library, in their tests
         for name in (*_KERNEL, *modules):
             try:
-                module, _, function = name.partition(":")
+                module, _, function = name.removesuffix("?").partition(":")
                 found = importlib.import_module(module)
                 if function:
                     getattr(found, function)()
             except Exception as error:  # whatever it is, the notebook's own import will show it
+                if name.endswith("?") and isinstance(error, ModuleNotFoundError):
+                    continue
                 return f"preparing {name} failed ({type(error).__name__}: {error})"
     return None
 
