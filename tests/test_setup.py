@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 import tomllib
-from importlib.metadata import distributions
+from importlib.metadata import (
+    PackageNotFoundError,
+    distributions,
+    packages_distributions,
+    requires,
+)
 from pathlib import Path
 
 import pytest
@@ -33,6 +40,68 @@ def declared() -> list[Requirement]:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project.get("optional-dependencies", {}).values()
     return [Requirement(text) for group in (project["dependencies"], *extras) for text in group]
+
+
+def installed_with(*named: str) -> set[str]:
+    """The packages of the base, or of extras, with all that they need."""
+    found: set[str] = set()
+    todo = [Requirement(f"stockcast[{','.join(named)}]" if named else "stockcast")]
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    while todo:
+        wanted = todo.pop()
+        name = canonicalize_name(wanted.name)
+        if name == "stockcast":
+            extras = project["optional-dependencies"]
+            lines = [*project["dependencies"], *(line for e in wanted.extras for line in extras[e])]
+        else:
+            try:
+                lines = requires(name) or []
+            except PackageNotFoundError:  # of another system or Python
+                continue
+        for each in map(Requirement, lines):
+            asked = [{"extra": extra} for extra in ("", *wanted.extras)]
+            if each.marker is None or any(map(each.marker.evaluate, asked)):
+                key = f"{canonicalize_name(each.name)}{sorted(each.extras)}"
+                if key not in found:
+                    found.add(key)
+                    todo.append(each)
+    return {key.partition("[")[0] for key in found}
+
+
+def imported_by(*places: str) -> set[str]:
+    """The top-level names that the Python files at ``places`` import, anywhere in them."""
+    found: set[str] = set()
+    for path in (path for place in places for path in sorted(REPOSITORY.glob(place))):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {name.name.partition(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(str(node.module).partition(".")[0])
+    return found - {"stockcast"} - sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(
+    ("places", "extras"),
+    [
+        (
+            ("src/stockcast/*.py", "src/stockcast/[!ap]*/**/*.py", "src/stockcast/agents/**/*.py"),
+            (),
+        ),
+        (("src/stockcast/p*/*.py", "notebooks/*.py", "feature_repo/*.py"), ()),
+        (("src/stockcast/api/**/*.py",), ("serve",)),
+        (("src/stockcast/pipeline/cluster/*.py",), ("cluster",)),
+    ],
+)
+def test_what_is_imported_is_installed_with_it(
+    places: tuple[str, ...], extras: tuple[str, ...]
+) -> None:
+    there, holders = installed_with(*extras), packages_distributions()
+    missing = {
+        name
+        for name in imported_by(*places)
+        if there.isdisjoint(map(canonicalize_name, holders.get(name, ())))
+    }
+    assert missing == set()
 
 
 @pytest.mark.parametrize("requirement", declared(), ids=lambda requirement: requirement.name)
