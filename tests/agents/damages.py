@@ -191,6 +191,19 @@ def interval_end_moved(report: Report, facts: FactTable) -> Report | None:
 
 
 @damage
+def width_turned(report: Report, _: FactTable) -> Report | None:
+    turned = {"wider": "narrower", "narrower": "wider"}
+    return swapped(report, r"interval for \S+ is \S+ (?:wider|narrower) than", turned)
+
+
+@damage
+def width_for_another_reason(report: Report, _: FactTable) -> Report | None:
+    other = {"results ahead": "recalibration", "the index": "the last session"}
+    other |= {new: old for old, new in other.items()}
+    return swapped(report, rf"(?:{'|'.join(other)}) (?:widen|narrow)ed it by", other)
+
+
+@damage
 def interval_backwards(report: Report, facts: FactTable) -> Report | None:
     low, high = (price(facts.number(f"{name}_{end(facts)}")) for name in ("q10", "q90"))
     found = re.search(rf"{re.escape(low)}(\D+){re.escape(high)}", report.markdown)

@@ -76,6 +76,7 @@ TRUE_REASONS = [
     "It is wider than last week because of the results.",
     "Results ahead widened it by {wider_events}.",
     "The interval is {wider_events} wider for the results ahead.",
+    "Results narrowed the loss of the quarter, and spreads are wider on the market.",
     "Not volatility but the results ahead widen the interval.",
     "With a probability of {level_1} the loss exceeds {var_1pct_5}.",
     "The mean loss in the worst {level_5} of outcomes is {shortfall_5pct_5}.",

@@ -98,8 +98,9 @@ def _width(facts: FactTable, words: str) -> bool:
     return any((size > 0) == ("wide" in words) and round(abs(size), 1) > 0 for size in known)
 
 
-#: A reason for a change of width.
-_REASON = "|".join(WIDER.values())
+#: A reason for a change of width, what has a width, and what may stand between words of a claim.
+_REASON, _WHAT = "|".join(WIDER.values()), r"(?:interval|range|band|width|fan|it)"
+_GAP = r"[^.;:,\x00]{0,30}"
 #: Words, what decides whether they hold, and what is said when they do not.
 _JUDGED: tuple[tuple[re.Pattern[str], Judge, str], ...] = tuple(
     (re.compile(words, re.IGNORECASE), judge, why)
@@ -127,10 +128,10 @@ _JUDGED: tuple[tuple[re.Pattern[str], Judge, str], ...] = tuple(
             for days in (20, 50, 200)
         ),
         (
-            r"\b((?:wider|narrower)\s+than\s+(?:(?:a|last)\s+week|usual|normal))"
-            r"|\b((?:wider|narrower|widen\w*|narrow(?:s|ed|ing))\b[^.;:,\x00]{0,30}"
-            rf"\b(?:because of|owing to|due to|for|by|on)\b[^.;:,\x00]{{0,20}}\b(?:{_REASON})\b)"
-            rf"|\b((?:{_REASON})\b[^.;:,\x00]{{0,30}}\b(?:widen\w*|narrow(?:s|ed|ing))\b)",
+            rf"\b({_WHAT}\b{_GAP}\b(?:wider|narrower)\s+than\s+(?:(?:a|last)\s+week|usual|normal))"
+            rf"|\b({_WHAT}\b{_GAP}\b(?:wider|narrower|widened|narrowed)\b{_GAP}"
+            rf"\b(?:because of|owing to|due to|for|by|on)\b{_GAP}\b(?:{_REASON})\b)"
+            rf"|\b((?:{_REASON})\b{_GAP}\b(?:widen\w*|narrow(?:s|ed|ing)?)\b{_GAP}\b{_WHAT}\b)",
             _width,
             "the reasons for the width do not say so",
         ),
