@@ -191,6 +191,22 @@ def test_failures_come_first_and_nothing_due_leaves_the_page(
     assert "The disk is full." in Path(result.page).read_text("utf-8")
 
 
+def test_a_digest_that_cannot_be_written_hides_no_failure(
+    on: Callable[..., Settings], tmp_path: Path
+) -> None:
+    settings = on(MONDAY)
+    Workspace.of(settings).digest_page.mkdir(parents=True)
+
+    def broken(*_: Any, **__: Any) -> RunResult:
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        run_due(settings, run=broken)
+    assert "failed: No space left on device" in (tmp_path / "told").read_text("utf-8")
+    done = run_due(settings, run=runner())
+    assert (done.page, done.exit_code) == ("", 0)
+
+
 def test_a_damaged_digest_is_as_none(on: Callable[..., Settings]) -> None:
     run_due(on(MONDAY), run=runner())
     path = Workspace.of(on(MONDAY)).digest

@@ -133,7 +133,7 @@ def _digest(settings: Settings, session: pd.Timestamp | None, **what: Any) -> Di
     """Write the digest; one that cannot be written fails no run."""
     try:
         return digest.write(settings, session, **what)
-    except StockcastError as error:
+    except (StockcastError, OSError) as error:
         _LOG.warning("The digest was not written: %s", error)
         return None
 
