@@ -164,7 +164,7 @@ class Workspace:
         return self.state / "reports" / f"{ticker}.json"
 
     def analysis(self, ticker: str) -> Path:
-        """The analyst's report that somebody asked for."""
+        """The analyst's report made on request."""
         return self.state / "analyses" / f"{ticker}.json"
 
     @property
@@ -194,7 +194,7 @@ class Workspace:
 
     @property
     def tasks(self) -> Path:
-        """Trainings that somebody asked for."""
+        """Trainings made on request."""
         return self.state / "tasks"
 
     @property
@@ -239,12 +239,12 @@ class Workspace:
 
     @property
     def daily_log(self) -> Path:
-        """What the scheduled runs said."""
+        """The log of the scheduled runs."""
         return self.state / "daily.log"
 
     @property
     def keys(self) -> Path:
-        """Hashed API keys: beside the products, so that a reset locks nobody out."""
+        """Hashed API keys: outside the products, so that they outlive a reset."""
         return self.root / "products" / f"{self.profile}.keys.json"
 
     @property
@@ -259,7 +259,7 @@ class Workspace:
 
     @property
     def ledger_queue(self) -> Path:
-        """Forecasts that wait for the ledger: beside the products, so that a reset loses none."""
+        """Forecasts that wait for the ledger; outside the products, as it outlives a reset."""
         return self.root / "products" / f"{self.profile}.ledger-queue"
 
     def ledger_aside(self, moment: dt.datetime) -> Path:

@@ -37,13 +37,13 @@ Answer = TypeVar("Answer")
 
 
 class Shared(Generic[Answer]):
-    """One computation at a time per key: whoever asks meanwhile gets its outcome."""
+    """One computation at a time per key; concurrent callers share its outcome."""
 
     def __init__(self) -> None:
         self._running: dict[str, asyncio.Task[Answer]] = {}
 
     async def get(self, key: str, make: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
-        """Return what ``make`` gives, or raise what it raises; nobody's end ends it for others."""
+        """Return what ``make`` gives, or raise what it raises; who is cancelled stops no other."""
         running = self._running.get(key)
         if running is None:
             running = self._running[key] = asyncio.create_task(make())

@@ -99,7 +99,7 @@ class Cache:
                 ``compute``.
             compute: gives the document (JSON), and keeps it wherever ``recall`` looks.
             recall: gives the document if it is known by now; asked before anything is computed.
-            lease: seconds after which a process that died is given up; one at work renews it.
+            lease: seconds after which a dead process loses its claim; one at work renews it.
             patience: seconds to wait for another process.
 
         Raises:

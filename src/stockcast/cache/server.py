@@ -1,4 +1,4 @@
-"""One real redis-server per folder, started by whoever needs it first and shared by all.
+"""One real redis-server per folder, started by the first process that needs it, shared by all.
 
 The server holds a file lock for as long as it lives (it inherits the descriptor), so that two can
 never write one folder, and whoever gets the lock knows that no server is running. Its data
@@ -91,7 +91,7 @@ class EmbeddedServer:
             with socket.socket(socket.AF_UNIX) as conversation:
                 conversation.setblocking(False)
                 conversation.connect(self.address)
-        except BlockingIOError:  # so many wait for it that nobody else may
+        except BlockingIOError:  # its queue is full
             return True
         except OSError:
             return False

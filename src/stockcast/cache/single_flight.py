@@ -15,6 +15,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import redis
+
 from stockcast.cache.connection import Connection
 from stockcast.errors import BadInput, DataFault, StockcastError, Unavailable
 
@@ -22,33 +24,9 @@ __all__ = ["claim", "single_flight"]
 
 Document = dict[str, Any]
 
-_KEPT = "60000"  # ms; a waiter looks far more often
+_KEPT = 60_000  # ms; a waiter looks far more often
 _PATIENT = 2.0  # s; who waits anyway, or renews in the background, need not ask in a hurry
 _ERRORS = {kind.__name__: kind for kind in (StockcastError, BadInput, DataFault, Unavailable)}
-
-# KEYS: claim. ARGV: token, lease in ms. Returns the token of whoever holds the claim now. A claim
-# that would last longer than a lease is nobody's work: whoever works renews theirs.
-_CLAIM = """
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then
-  local left = redis.call('PTTL', KEYS[1])
-  if left < 0 or left > tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-  return holder
-end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return ARGV[1]
-"""
-# KEYS: claim. ARGV: token, lease in ms. A claim that is lost stays lost: it may be another's.
-_RENEW = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return 1
-"""
-# KEYS: claim, outcome. ARGV: token, outcome or '', ms to keep it.
-_RELEASE = """
-if ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
-return 1
-"""
 
 
 def single_flight(
@@ -80,13 +58,22 @@ def single_flight(
 
 
 def claim(connection: Connection, key: str, token: str, lease: float) -> str:
-    """Claim ``key`` for ``lease`` seconds, once more if ``token`` has it; return who has it now.
+    """Claim ``key`` for ``lease`` seconds unless it is claimed; return the token that has it now.
 
     Raises:
         Unavailable: Redis does not answer.
     """
-    words = (1, key, token, _milliseconds(lease))
-    return _text(connection.ask(lambda client: client.eval(_CLAIM, *words)))
+    limit = _milliseconds(lease)
+
+    def ask(client: redis.Redis) -> str:
+        if client.set(key, token, nx=True, px=limit):
+            return token
+        holder, left = client.get(key), client.pttl(key)
+        if left == -1 or left > limit:  # nobody's work: who works renews a claim of one lease
+            client.pexpire(key, limit)
+        return _text(holder or "")
+
+    return connection.ask(ask)
 
 
 def _computed(
@@ -115,12 +102,16 @@ def _holding(
     """Renew the claim until the end of the block, then give it up with the outcome, if any."""
     outcome, place = b"", f"{key}:{token}"
     over = threading.Event()
-    words = (1, key, token, _milliseconds(lease))
+
+    def if_ours(act: Callable[[redis.Redis], object]) -> Callable[[redis.Redis], object]:
+        # a claim that is lost stays lost: it may be another's
+        return lambda client: _text(client.get(key)) == token and act(client)
 
     def renew() -> None:
+        again = if_ours(lambda client: client.pexpire(key, _milliseconds(lease)))
         while not over.wait(lease / 3):
             with contextlib.suppress(Unavailable):  # there is time for another attempt
-                connection.ask(lambda client: client.eval(_RENEW, *words), _PATIENT)
+                connection.ask(again, _PATIENT)
 
     def finish(result: Document) -> None:
         nonlocal outcome
@@ -131,9 +122,10 @@ def _holding(
         yield finish
     finally:
         over.set()
-        last = (2, key, place, token, outcome, _KEPT)
         with contextlib.suppress(Unavailable):  # the claim then runs out by itself
-            connection.ask(lambda client: client.eval(_RELEASE, *last))
+            if outcome:
+                connection.ask(lambda client: client.set(place, outcome, px=_KEPT))
+            connection.ask(if_ours(lambda client: client.delete(key)))
 
 
 def _await(
@@ -188,8 +180,8 @@ def _sentence(error: Exception) -> str:
     return f"The computation failed in another process: {type(error).__name__}: {error}"
 
 
-def _milliseconds(seconds: float) -> str:
-    return str(round(seconds * 1000))
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
 
 
 def _name(key: str) -> str:

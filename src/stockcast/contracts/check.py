@@ -22,7 +22,7 @@ class TickerReport(Contract):
         first: day of the first bar.
         last: day of the last bar.
         last_close: close of that day, as it was traded.
-        repairs: what was put right.
+        repairs: made to its bars.
         verdict: ``ok``; ``note``: used, with something to know; ``held``: a run makes no forecast
             until a person decides; ``refused``: it cannot be used.
         problems: what is wrong or to be known, in sentences.

@@ -230,7 +230,7 @@ class DriftReport(Product):
 
     @classmethod
     def upgrade(cls, document: dict[str, Any], written_by: int) -> dict[str, Any]:
-        """Leave out what version 1 said of a training to come: there is none."""
+        """Leave out the training to come that version 1 had."""
         if written_by != 1:
             return super().upgrade(document, written_by)
         document.pop("retrain", None)

@@ -25,9 +25,9 @@ class Event(Contract):
     Attributes:
         ticker: whose event.
         date: the calendar day of the announcement.
-        when: before the open, during the session or after the close; None when nobody said.
+        when: before the open, during the session or after the close; None if unknown.
         kind: what is announced.
-        announced: the day from which the date was known; None when nobody said.
+        announced: the day from which the date was known; None if unknown.
         source: where the date comes from, such as ``files`` or ``edgar``.
     """
 

@@ -1,4 +1,4 @@
-"""The card of a parent: who was learned from, until when, and how good it is on what it has."""
+"""The card of a parent: the tickers it learned from, until when, and how good it is."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class ParentCard(Product):
     Attributes:
         name: what it is called.
         digest: 12 hex digits, a hash of the weights and of the rest of the card.
-        tickers: who was learned from.
-        first_day: the first session that was learned from.
+        tickers: whose prices it learned from.
+        first_day: the first session it learned from.
         validation_start: outcomes from this day on chose the epoch and fitted the calibration.
         last_day: the last session of which anything was used: fitting, stopping, scaling, slots.
         data_hash: of the inputs and outcomes up to that day.

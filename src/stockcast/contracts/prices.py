@@ -40,7 +40,7 @@ class Freshness(Contract):
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property
     def label(self) -> str:
-        """What has to stand beside whatever is made from the prices; empty when nothing has to."""
+        """The warning that belongs beside every result of these prices; empty when they are new."""
         if not self.sessions_old:
             return ""
         many = f"{self.sessions_old} session{'s' * (self.sessions_old > 1)}"
@@ -69,10 +69,10 @@ class Revision(Contract):
 
 
 class Repair(Contract):
-    """One kind of thing that was put right.
+    """One kind of repair.
 
     Attributes:
-        kind: which rule it was put right by.
+        kind: the rule.
         count: how many rows it concerned.
         sentence: the rule and the count, for people.
     """

@@ -42,7 +42,7 @@ class FailureRecord(Contract):
 
 
 class NotebookFailure(FailureRecord):
-    """The same as a failed notebook tells it, with the command that runs it again."""
+    """The same in a failed notebook, with the command that runs it again."""
 
     resume: str
 

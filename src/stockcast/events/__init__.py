@@ -116,7 +116,7 @@ def load(settings: Settings, ticker: str) -> EventCalendar:
 
 
 def notices(settings: Settings) -> list[str]:
-    """What is to be said of the dates in use, of each ticker that is forecast, in sentences."""
+    """Sentences on the dates in use, for each ticker that is forecast."""
     workspace = Workspace.of(settings)
     there = [each for each in settings.tickers if workspace.events(each).exists()]
     told = (note for ticker in there for note in load(settings, ticker).notes)

@@ -2,7 +2,7 @@
 
 Companies announce results in a form 8-K with item 2.02 (item 12 before 23 August 2004). EDGAR lists
 the filings of a company with the time at which each was accepted, wants to be told whom to write to
-(setting ``edgar_contact``), and bears ten requests a second. Whatever goes wrong is one
+(setting ``edgar_contact``), and bears ten requests a second. Every failure is one
 :class:`EdgarFault`. A gateway may stand before it (setting ``edgar_url``).
 """
 
@@ -131,7 +131,7 @@ def filings(settings: Settings, company: int, since: dt.date) -> list[Filing]:
 
 
 def clock_of(found: Iterable[Filing]) -> str | None:
-    """The zone in which EDGAR writes the times of a company's filings; None if it cannot be told.
+    """The zone in which EDGAR writes the times of a company's filings; None if that is not clear.
 
     All end in Z. For three companies in four they are in UTC, for the others they are New York's
     clock with a Z behind it. EDGAR accepts filings from 6 to 22 o'clock in New York, and those

@@ -1,4 +1,4 @@
-"""What the fields of a file of events mean: days in several notations, times, words."""
+"""Reads the fields of a file of events: days in several notations, times, words."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def when(text: str, day: dt.date, exchange: str, place: str) -> When | None:
 
 
 def slot(instant: pd.Timestamp, exchange: str) -> When | None:
-    """Where in its session an instant lies; None on a day without one, which matters to nobody."""
+    """Where in its session an instant lies; None on a day without one."""
     day = instant.tz_convert(calendars.zone(exchange)).tz_localize(None).normalize()
     if not len(calendars.sessions(exchange, day, day)):
         return None

@@ -1,4 +1,4 @@
-"""Dates that are fetched: the past from EDGAR, the next one from Yahoo, and those learned so far.
+"""Dates that are fetched: past ones from EDGAR, the next one from Yahoo, and those kept before.
 
 Every session asks once for what is new. What fails leaves the dates that are kept in use, and says
 so; prices do not wait for dates.
@@ -56,7 +56,7 @@ class FetchedDates(Product):
         through: the newest filing seen.
         session: at which all was asked for and answered; empty: never.
         failed: the session at which it was not, and how often.
-        notes: what is to be said of it.
+        notes: sentences for people.
     """
 
     CALLED = "list of fetched events"
@@ -232,8 +232,8 @@ def _announcements(
 ) -> list[Event]:
     """The events that filings report.
 
-    A filing may come days after the results: then they are of the day that it reports, at a time
-    that nobody knows.
+    A filing may come days after the results: then the event is on the day that it reports, at an
+    unknown time.
     """
     events = []
     for filing in found:

@@ -1,4 +1,4 @@
-"""What a source of events must answer, and the sentence for a ticker that has none."""
+"""The interface of a source of events, and the calendar of a ticker without any."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class EventSource(Protocol):
 
 
 def no_results(ticker: str) -> str:
-    """Why ``ticker`` never has results, if that can be told from its name: an index (``^``), a
+    """Why ``ticker`` never has results, where its name shows it: an index (``^``), a
     currency pair or a future (``=``, ``-USD``); empty otherwise."""
     return "it is no company" if re.search(r"[\^=]|-[A-Z]{3}$", ticker) else ""
 

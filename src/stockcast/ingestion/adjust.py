@@ -26,7 +26,7 @@ def adjust(bars: pd.DataFrame) -> pd.DataFrame:
 
     Prices are multiplied by adj_close / close over its value on the last day, so returns are total
     returns and the last close is the one traded. Cut ``bars`` first: the basis moves with the last
-    day. Volume is multiplied by the ratios of later splits, which are told from dividends by their
+    day. Volume is multiplied by the ratios of later splits, which differ from dividends by their
     ratio; one of less than 5 for 4 leaves it as it is. Without ``adj_close`` prices are taken to be
     on one basis already.
     """

@@ -1,4 +1,4 @@
-"""The columns of a daily bar, and what stands for those that a source does not have.
+"""The columns of a daily bar, and how missing ones are filled.
 
 The close alone is enough. A bar without a range is written open = high = low = close: its range is
 nil, its gap the whole return, so every measure made from bars falls back to the squared return. A
@@ -38,8 +38,8 @@ def completed(frame: pd.DataFrame) -> pd.DataFrame:
 def has_range(bars: pd.DataFrame) -> pd.Series:
     """Whether, on each day, one of the last 20 bars up to it has a high above its low.
 
-    A series that begins to have ranges, as old indices do, has them from that day on; no later day
-    changes what is said of a day.
+    A series that begins to have ranges, as old indices do, has them from that day on; later days
+    do not change the answer for a day.
     """
     return _lately(bars["high"] > bars["low"])
 

@@ -30,8 +30,8 @@ class PriceHistory:
         revisions: what the source now says differently of earlier days.
         suspect: days that seem to lie on another basis than those before. Prices before have been
             put on theirs; a return over such a day is neither fitted on nor scored.
-        notes: what was done to the prices besides, in sentences.
-        repairs: what was put right in what the source gave.
+        notes: sentences on what else was done to the prices.
+        repairs: made to what the source gave.
     """
 
     ticker: str

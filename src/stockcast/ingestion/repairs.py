@@ -1,4 +1,4 @@
-"""What is put right in a file's bars before they are checked, each thing under a stated rule.
+"""Repairs of a file's bars before they are checked, each under a stated rule.
 
 Nothing here looks ahead: a value that is missing is made from its own day and the days before.
 What no rule covers is left as it is, for the checks of :mod:`stockcast.ingestion.schema` to refuse.

@@ -1,4 +1,4 @@
-"""What a source says differently of days that it had told of before, in words.
+"""What a source changed in days that it had given before, in words.
 
 A split or a dividend puts every earlier price on another basis, so that a history appended to an
 older one would hold a return that never was. A correction changes single days. Each is found by
@@ -28,7 +28,7 @@ _TRADED = ["open", "high", "low", "close"]
 
 
 def account(ticker: str, found: Sequence[Revision], models: Sequence[str]) -> Revisions:
-    """What is kept of the revisions of ``ticker``: they, and the models that they touch."""
+    """The revisions of ``ticker``, with the models that learned from those days."""
     touched = tuple(models) if found else ()
     return Revisions(ticker=ticker, revisions=tuple(found), models=touched)
 
@@ -48,7 +48,7 @@ def agree(kept: pd.DataFrame, came: pd.DataFrame) -> bool:
 
 
 def differences(kept: pd.DataFrame, came: pd.DataFrame) -> list[Revision]:
-    """What ``came`` says otherwise than ``kept``, events first.
+    """What differs in ``came`` from ``kept``, events first.
 
     Both have the columns of a raw history: prices as traded, adj_close, dividend, split.
     """
@@ -56,7 +56,7 @@ def differences(kept: pd.DataFrame, came: pd.DataFrame) -> list[Revision]:
 
 
 def corrections(kept: pd.DataFrame, came: pd.DataFrame) -> list[Revision]:
-    """Single days that ``came`` tells otherwise than ``kept``, both adjusted to their last days.
+    """Single days that differ between ``kept`` and ``came``, both adjusted to their last days.
 
     A later dividend or split moves all prices before it by one factor; a day that moved otherwise
     than those around it was corrected.

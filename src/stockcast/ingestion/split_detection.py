@@ -1,4 +1,4 @@
-"""Splits that nobody adjusted for, and changes of unit (cents for dollars), told from news.
+"""Finds unadjusted splits and changes of unit (cents for dollars), and tells them from news.
 
 A price can really halve in a day. A split differs in how the day looks. It opens at the exact
 ratio of the evening before, give or take a night's noise; its whole bar lies at the new level; its

@@ -1,4 +1,4 @@
-"""The chain that a task stands for: the models that are missing, the forecast, the cache."""
+"""Carries a task out: trains missing models, makes the forecast, caches it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Reporter(Progress):
 
 
 def carry_out(settings: Settings, store: JobStore, task: Task, console: Console) -> Task:
-    """Do what ``task`` stands for, and return it as it ended; the caller holds its lock.
+    """Carry ``task`` out, and return it as it ended; the caller holds its lock.
 
     A failure raises nothing here; what stops the process is recorded and raised.
     """

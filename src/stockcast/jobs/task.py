@@ -1,4 +1,4 @@
-"""One piece of long work, as those who wait for it see it."""
+"""The state of one long job."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A stage's notebook at a researcher's hands: the pipeline's parameters, products of its own."""
+"""A stage's notebook in JupyterLab: the pipeline's parameters, products of its own."""

@@ -1,4 +1,4 @@
-"""Exchange, currency and index of a ticker, told by its suffix.
+"""Exchange, currency and index of a ticker, by its suffix.
 
 A row is written ``SUFFIX=EXCHANGE CURRENCY INDEX``: the exchange as exchange_calendars has it, the
 currency that prices are quoted in (``GBp`` is pence; ``*`` the last three letters before the
@@ -87,7 +87,7 @@ class Market:
     Attributes:
         exchange: name of its calendar in exchange_calendars.
         currency: ISO code, or that of the hundredths that prices are quoted in (``GBp``).
-        index: ticker of its index; None if nobody said.
+        index: ticker of its index; None if it is unknown.
     """
 
     exchange: str

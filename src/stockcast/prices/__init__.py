@@ -106,8 +106,9 @@ def checked(
 
 
 def fingerprint(settings: Settings, ticker: str) -> str:
-    """Changes whenever the source would give other bars, or the file of accepted moves says
-    something else of them; settings are not in it.
+    """Changes when the source would give other bars, or the accepted moves of the ticker change.
+
+    It does not change with the settings.
 
     Raises:
         BadInput: there is no such ticker, or it cannot be read.
@@ -117,7 +118,7 @@ def fingerprint(settings: Settings, ticker: str) -> str:
 
 
 def wanted(settings: Settings, ticker: str) -> pd.Timestamp | None:
-    """The session whose bar should be the ticker's last; None of a source that is as it is."""
+    """The session whose bar should be the ticker's last; None for a source that does not grow."""
     source = open_source(settings)
     return source.wanted(ticker) if isinstance(source, LiveSource) else None
 
@@ -144,7 +145,7 @@ def open_source(settings: Settings) -> Source:
 
 
 def _note(found: Suspicion, policy: SplitPolicy) -> str:
-    """What is done about an old suspicion, for people."""
+    """The sentence on what is done about an old suspicion."""
     return (
         f"{found.date:%Y-%m-%d}: the close is {found.change:.4g} times the day before's, as after "
         f"a {found.ratio} split or change of unit that nobody adjusted for; prices before are "

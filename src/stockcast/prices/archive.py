@@ -106,7 +106,7 @@ class Fetches(Contract):
         return Fetches(failures=dict(sorted(counts.items())[-_REMEMBERED:]), why=why)
 
     def went_well(self) -> Fetches:
-        """With no failure to tell of; the counts stay, so that what was made stays fresh."""
+        """Without a reason; the counts stay, so that what was made stays fresh."""
         return Fetches(failures=self.failures)
 
     @classmethod

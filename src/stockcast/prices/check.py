@@ -103,7 +103,7 @@ def _refused(report: TickerReport, error: BadInput) -> TickerReport:
 def _grouped(found: Sequence[Fault]) -> list[str]:
     """One sentence for each column: its first fault, and how many more there are.
 
-    The history's own notes tell of suspected splits.
+    Suspected splits are in the history's own notes.
     """
     found = [fault for fault in found if not fault.suspicion]
     counts = Counter(fault.column for fault in found)

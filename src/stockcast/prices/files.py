@@ -60,7 +60,7 @@ class FileSource:
         return sorted({ticker for path in self.files() for ticker in self._held(path)})
 
     def history(self, ticker: str) -> RawPrices:
-        """All bars of ``ticker``, and what was put right in them.
+        """All bars of ``ticker``, and the repairs made to them.
 
         Raises:
             BadInput: the folder or file cannot be read, or has no such ticker or column.

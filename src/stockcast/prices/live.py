@@ -238,7 +238,7 @@ class LiveSource:
 
 
 def _without_prices(ticker: str, fault: StockcastError) -> StockcastError:
-    """The error for a ticker of which nothing is kept."""
+    """The error for a ticker without kept prices."""
     if isinstance(fault, YahooFault):
         said = f"No prices of {ticker}, and none kept from before. {fault}"
         return Unavailable(said) if fault.transient else BadInput(said)

@@ -1,4 +1,4 @@
-"""What somebody who looks after the prices has to know, in sentences; needs no network."""
+"""Sentences for the operator on old, repaired and revised prices; they need no network."""
 
 from __future__ import annotations
 

@@ -361,7 +361,7 @@ def _with_short_rows(
 
 
 def _is_remark(row: Sequence[str]) -> bool:
-    """Whether a line tells of a day in words, such as ``0.77 Dividend``."""
+    """Whether a line is a remark on a day, such as ``0.77 Dividend``."""
     filled = [cell for cell in row if cell.strip()]
     return len(filled) == 2 and bool(re.search(r"[A-Za-z]{5,}", filled[1]))
 

@@ -1,4 +1,4 @@
-"""What a source of prices must answer, and the sentence for a ticker it does not have."""
+"""The interface of a source of prices, and the error for a ticker that it lacks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RawPrices(NamedTuple):
         currency: ISO code of the prices.
         freshness: how old they are, of a source that has new ones every session.
         revisions: what the source now says differently of earlier days.
-        repairs: what was put right in what the source gave.
+        repairs: made to what the source gave.
     """
 
     frame: pd.DataFrame

@@ -30,7 +30,7 @@ OWN = ""
 
 
 class Notation(NamedTuple):
-    """How dates and numbers are to be read: settings of these names; ``auto``: the file tells."""
+    """How to read dates and numbers: the settings of these names; ``auto``: inferred."""
 
     date_order: str = "auto"
     decimal_mark: str = "auto"
@@ -87,7 +87,7 @@ class PriceFile(NamedTuple):
     def bars(
         self, owner: str, ticker: str, exchange: str
     ) -> tuple[pd.DataFrame, tuple[Repair, ...]]:
-        """The bars of one ticker, float64 by day, and what was put right in them.
+        """The bars of one ticker, float64 by day, and the repairs made to them.
 
         Args:
             owner: one of :attr:`tickers`.
@@ -298,7 +298,7 @@ def _shown(headings: list[str]) -> str:
 
 
 def _with_splits(frame: pd.DataFrame) -> pd.DataFrame:
-    """Splits as new shares for one, 0 on other days; without the column if it tells of none."""
+    """Splits as new shares for one, 0 on other days; no column where there was no split."""
     if "split" not in frame:
         return frame
     split = frame["split"].fillna(0.0)

@@ -70,7 +70,7 @@ def decimal_mark(columns: Sequence[Any], given: str, place: str) -> DecimalMark:
         place: file name, for the sentence.
 
     Raises:
-        BadInput: nothing in them tells, and it would matter.
+        BadInput: the numbers fit both marks, and mean something else with each.
     """
     if given != "auto":
         return "comma" if given == "comma" else "point"

@@ -31,7 +31,7 @@ def open_lock(path: Path) -> int:
 
 
 def take(lock: int) -> bool:
-    """Take the lock if nobody holds it; say whether it was taken."""
+    """Take the lock if it is free; return whether it was taken."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -41,7 +41,7 @@ def take(lock: int) -> bool:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of ``path``, waiting for whoever holds it now."""
+    """Hold the lock of ``path``; wait until it is free."""
     lock = open_lock(path)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,1 +1,1 @@
-"""What a person or a monitoring system learns of the program: its log and its metrics."""
+"""The log and the metrics."""

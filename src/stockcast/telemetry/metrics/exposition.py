@@ -91,8 +91,8 @@ class _Profile(Collector):
 
     Args:
         settings: of the profile.
-        machine: whether to tell how machine and cache are now. What is read later, from a file or a
-            Pushgateway, must not tell it: it would say for a day how busy the machine was once.
+        machine: whether to add the state of machine and cache. A file or a Pushgateway, which are
+            read later, must not have it: they would show for a day how busy the machine was once.
         marked: whether every sample names its profile, for a file that stands beside others.
     """
 
@@ -269,7 +269,7 @@ def _machine(settings: Settings) -> dict[Key, float]:
 
 
 def _cpu() -> float:
-    """The share since somebody asked last in this process, or over a moment the first time."""
+    """The share since the last call in this process; over a moment at the first call."""
     share: float = psutil.cpu_percent(None if _asked_before else FIRST_LOOK)
     _asked_before.add(True)
     return share

@@ -1,4 +1,4 @@
-"""Gauges that the products tell when somebody asks: never stale, and the same from any process."""
+"""Gauges read from the products at each scrape: never stale, and the same from any process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Gauges = Iterator[tuple[Key, float | None]]
 
 
 def product_gauges(settings: Settings, tickers: Sequence[str]) -> dict[Key, float]:
-    """Return what the products tell of ``tickers``; what is not known is left out."""
+    """Return the gauges of ``tickers``; unknown ones are left out."""
     found: dict[Key, float] = {}
     unreadable = 0
     for read in (_per_ticker, _ledger):
@@ -82,7 +82,7 @@ def _read(path: Path, ticker: str, tell: Callable[[str, Path], Gauges]) -> Gauge
 def _told(
     path: Path, mtime: int, size: int, ticker: str, tell: Callable[[str, Path], Gauges]
 ) -> tuple[tuple[Key, float | None], ...]:
-    """What a file tells; ``mtime`` and ``size`` are there for the cache: a record is 50 kB."""
+    """The gauges of a file; ``mtime`` and ``size`` are part of the cache's key."""
     return tuple(tell(ticker, path))
 
 

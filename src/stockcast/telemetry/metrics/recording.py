@@ -98,7 +98,7 @@ def gate_decided(
 
 
 def drift_checked(settings: Settings, ticker: str, health: str, reason: str | None) -> None:
-    """The world of a ticker's model was looked at; its product tells Prometheus the rest."""
+    """A drift check of a ticker ended; Prometheus reads the rest from its product."""
     level = logging.WARNING if health == "Critical" else logging.INFO
     logs.event(
         "drift_checked",
