@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-__all__ = ["SCREENSHOTS", "Visit", "visiting"]
+__all__ = ["SCREENSHOTS", "Visit", "launched", "visiting"]
 
 #: What the pages looked like; kept as a product of continuous integration, ignored by git.
 SCREENSHOTS = Path(__file__).parents[1] / "build" / "screenshots"
@@ -55,10 +55,18 @@ class Visit:
 
 
 @contextlib.contextmanager
-def visiting() -> Iterator[Callable[..., Visit]]:
-    """Yield what opens an address, with Playwright's options of a page."""
+def launched() -> Iterator[Browser]:
+    """A browser in which nothing is watched or held up."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def visiting() -> Iterator[Callable[..., Visit]]:
+    """Yield what opens an address, with Playwright's options of a page."""
+    with launched() as browser:
 
         def open_page(address: str, **options: Any) -> Visit:
             visit = Visit(
@@ -78,4 +86,3 @@ def visiting() -> Iterator[Callable[..., Visit]]:
             return visit
 
         yield open_page
-        browser.close()

@@ -5,25 +5,29 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import multiprocessing
 import random
 import statistics
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 from playwright.sync_api import Page
 
 from stockcast.contracts.model_record import child_name
+from stockcast.pipeline.plans import pages, read_pipeline
 from stockcast.settings import Settings, load_settings
 from stockcast.storage.documents import read_json
 from stockcast.workspace import Workspace
 from tests.bench.processes import GIGABYTE, memory_now
 from tests.bench.timing import Row, limited
-from tests.browser import visiting
+from tests.browser import launched
 from tests.dashboard import products
 from tests.dashboard.conftest import Served, serving
 
@@ -42,7 +46,7 @@ TIMES = 15
 class Reader(threading.Thread):
     """Opens the page, follows it as its script does, and looks at one ticker after another."""
 
-    def __init__(self, netloc: str, tickers: Sequence[str], over: threading.Event) -> None:
+    def __init__(self, netloc: str, tickers: Sequence[str], over: Any) -> None:
         super().__init__(daemon=True)
         self._netloc, self._tickers, self._over = netloc, tickers, over
         self.opened: float | None = None  #: seconds to the whole page
@@ -101,7 +105,7 @@ def _read(
 ) -> list[Row]:
     memory, first, change = _TARGETS
     alone = memory_now(served.process) / GIGABYTE
-    with _reading(served, tickers) as readers:
+    with _reading(served, tickers) as crowd:
         time.sleep(FOLLOW)
         used, begun = _cpu(served.process), time.monotonic()
         peak = alone
@@ -111,9 +115,7 @@ def _read(
         share = (_cpu(served.process) - used) / (time.monotonic() - begun)
         say("A browser beside them ...")
         charts, changes = _in_browser(served, tickers)
-    opened = [reader.opened for reader in readers if reader.opened is not None]
-    changed = [took for reader in readers for took in reader.changed]
-    failed = sum(reader.failed for reader in readers)
+    opened, changed, failed = crowd.opened, crowd.changed, crowd.failed
     note = f"all processes; {alone:.2f} GB before they came; {share:.0%} of a core meanwhile"
     over_http = f"slowest {max(changed):.2f} s of {len(changed)}; failed requests: {failed}"
     return [
@@ -162,26 +164,49 @@ def _place(settings: Settings) -> list[str]:
         document = kinds[path].load(path)
         for ticker in tickers:
             document.model_copy(update={"ticker": ticker}).save(place(ticker))
+    pipeline = read_pipeline()
     for ticker in tickers:
-        for task in products.pages(settings, ticker):
-            products.ran(settings, ticker, task)
+        for task, page in pages(settings, ticker, pipeline).items():
+            products.finish(page, task)
     assert read_json(workspace.forecast(tickers[-1]))["ticker"] == tickers[-1]
     return ["AAPL", *tickers]
 
 
+@dataclass
+class Crowd:
+    """What the readers saw: seconds to the whole page, to another ticker's tiles, and failures."""
+
+    opened: list[float] = field(default_factory=list)
+    changed: list[float] = field(default_factory=list)
+    failed: int = 0
+
+
 @contextlib.contextmanager
-def _reading(served: Served, tickers: Sequence[str]) -> Iterator[list[Reader]]:
-    over = threading.Event()
+def _reading(served: Served, tickers: Sequence[str]) -> Iterator[Crowd]:
+    """Let the readers read during the block, in a process of their own; then tell what they saw."""
+    processes = multiprocessing.get_context("spawn")
+    over, told = processes.Event(), processes.Queue()
     netloc = urlsplit(served.address).netloc
+    process = processes.Process(target=_crowd, args=(netloc, tickers, over, told))
+    process.start()
+    crowd = Crowd()
+    try:
+        yield crowd
+    finally:
+        over.set()
+        crowd.opened, crowd.changed, crowd.failed = told.get(timeout=120)
+        process.join()
+
+
+def _crowd(netloc: str, tickers: Sequence[str], over: Any, told: Any) -> None:
     readers = [Reader(netloc, tickers, over) for _ in range(READERS)]
     for reader in readers:
         reader.start()
-    try:
-        yield readers
-    finally:
-        over.set()
-        for reader in readers:
-            reader.join()
+    for reader in readers:
+        reader.join()
+    opened = [reader.opened for reader in readers if reader.opened is not None]
+    changed = [took for reader in readers for took in reader.changed]
+    told.put((opened, changed, sum(reader.failed for reader in readers)))
 
 
 def _seconds(served: Served, ticker: str) -> float:
@@ -200,18 +225,29 @@ def _rendered_ahead(served: Served) -> float:
 
 def _in_browser(served: Served, tickers: Sequence[str]) -> tuple[list[float], list[float]]:
     """Seconds to the first chart of a new visitor, and to another ticker's."""
-    with visiting() as browse:
+    with launched() as browser:
+        context = browser.new_context()  # which keeps style and script, as a reader's browser does
         charts = []
-        for ticker in random.sample(tickers, TIMES):  # a browser that has its style already
-            page = browse(f"{served.address}/?ticker={ticker}").page
+        for ticker in random.sample(tickers, TIMES):
+            page = context.new_page()
+            page.goto(f"{served.address}/?ticker={ticker}")
             page.wait_for_selector(".view[data-renewed]")
-            painted = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-            page.wait_for_function(painted)
-            charts.append(page.evaluate(painted) / 1000)
+            charts.append(_painted(page))
             page.close()
-        page = browse(f"{served.address}/").page
+        page = context.new_page()
+        page.goto(served.address)
         page.wait_for_selector(".view[data-renewed]")
         return charts, [_change(page, ticker) for ticker in random.sample(tickers, TIMES)]
+
+
+def _painted(page: Page) -> float:
+    """Seconds from the request to the first paint of content."""
+    paints = (
+        "performance.getEntriesByName('first-contentful-paint').map((paint) => paint.startTime)"
+    )
+    while not (found := page.evaluate(paints)):
+        page.wait_for_timeout(20)
+    return float(found[0]) / 1000
 
 
 def _change(page: Page, ticker: str) -> float:

@@ -14,7 +14,7 @@ from stockcast.storage.documents import read_json, write_json
 from stockcast.workspace import Workspace
 from tests.agents import worlds
 
-__all__ = ["HOSTILE", "place", "ran"]
+__all__ = ["HOSTILE", "finish", "place", "ran"]
 
 #: A headline that would run, were it not escaped.
 HOSTILE = "Apple <script>window.pwned = 1</script><img src=x onerror='window.pwned = 1'>"
@@ -36,7 +36,11 @@ def ran(
     settings: Settings, ticker: str, task: str, upstream: dict[str, float] | None = None
 ) -> None:
     """Leave the page of a task, and the record beside it of when it ended."""
-    page = pages(settings, ticker)[task]
+    finish(pages(settings, ticker)[task], task, upstream)
+
+
+def finish(page: Path, task: str, upstream: dict[str, float] | None = None) -> None:
+    """The same for who knows where the page lies."""
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(f"<title>{task}</title>", "utf-8")
     sidecar = {"timestamp": time.time(), "seconds": 1.5, "params": {}, "upstream": upstream or {}}

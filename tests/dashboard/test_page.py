@@ -123,8 +123,8 @@ def test_a_quote_ends_no_attribute(placed: Settings) -> None:
 def test_no_product_can_bring_markup(placed: Settings, product: str, field: str) -> None:
     path = Workspace.of(placed).state / product.format("AAPL")
     rewrite(path, **{field: HOSTILE})
-    parts = {"view": shown(placed), "overview": page.overview(placed)}
-    text = page.shell(placed, "AAPL", static="", notice=HOSTILE, **parts)
+    shell = page.shell(placed, "AAPL", static="", notice=HOSTILE)
+    text = "".join([*shell, shown(placed), page.overview(placed)])
     assert "<script>window" not in text
     assert "<img" not in text
 

@@ -8,7 +8,7 @@ import gzip
 import pytest
 
 from stockcast.dashboard import prepared, products
-from stockcast.dashboard.prepared import Part, Prepared
+from stockcast.dashboard.prepared import Part, Prepared, packed
 from stockcast.dashboard.rendering import RenderingFailed
 from stockcast.settings import Settings
 from tests.dashboard.products import place, ran
@@ -40,13 +40,16 @@ def pages(placed: Settings, render: Counting) -> Prepared:
 
 
 def test_many_readers_at_once_cost_one_rendering(pages: Prepared, render: Counting) -> None:
-    async def read() -> list[Part]:
+    async def read() -> list[list[Part]]:
         return await asyncio.gather(*(pages.page("AAPL") for _ in range(200)))
 
     found = asyncio.run(read())
     assert sorted(render.calls) == [("overview", "AAPL"), ("tiles", "AAPL")]
-    assert len({id(part) for part in found}) == 1
-    assert gzip.decompress(found[0].packed) == found[0].html
+    plain = b"".join(part.html for part in found[0])
+    assert gzip.decompress(packed(found[0])) == plain
+    assert plain.endswith(b"</body></html>")
+    for shown in (b"<p>tiles AAPL 1</p>", b"<p>overview AAPL 2</p>"):
+        assert plain.count(shown) == 1
 
 
 def test_a_changed_product_renders_its_own_ticker_again(

@@ -29,6 +29,8 @@ __all__ = ["TEMPLATES", "overview", "progress", "sentence", "shell", "view"]
 _LOG = logging.getLogger(__name__)
 #: Markup, style and script of the page, and Voila's own template beside them.
 TEMPLATES = HOME / "dashboards" / "voila" / "templates" / "stockcast"
+#: Where a part belongs that is not rendered with the rest; no text that is shown has such a line.
+_GAP = "<!-- gap -->"
 
 
 def view(settings: Settings, dossier: Dossier) -> str:
@@ -68,6 +70,7 @@ def overview(settings: Settings) -> str:
         reach=100 * reach,
         page=Workspace.of(settings).page("analysis").with_suffix(".html").exists(),
         missing=[t for t in settings.tickers if t not in {row.ticker for row in rows}],
+        tickers=products.tickers(settings),
     )
 
 
@@ -86,38 +89,34 @@ def shell(
     ticker: str,
     *,
     static: str,
-    view: str,
-    overview: str,
     live: bool = False,
     acts: bool = False,
     notice: str | None = None,
     tags: tuple[str, str] = ("", ""),
-) -> str:
-    """Return the document; with ``live``, up to where Voila goes on.
+) -> list[str]:
+    """Return the document around the tiles and the table of all tickers: before, between, after.
 
     Args:
         settings: of the profile.
         ticker: whose tiles.
         static: where style and script are served, with a slash at its end.
-        view, overview: HTML of the tiles, and of the table of all tickers.
-        live: whether a kernel will take over.
+        live: whether a kernel will take over, so that the document is open at its end.
         acts: whether a missing forecast is made for who asks for it.
         notice: a sentence to begin with.
         tags: of tiles and table, by which the script asks for newer ones.
     """
-    return _render(
+    text = _render(
         "shell.html.j2",
         settings=settings,
         ticker=ticker,
-        tickers=products.tickers(settings),
         static=static,
         live=live,
         acts=acts,
         notice=notice,
         tags=tags,
-        view=view,
-        overview=overview,
+        gap=_GAP,
     )
+    return text.split(_GAP)
 
 
 def _move(price: float, row: products.Row) -> float:

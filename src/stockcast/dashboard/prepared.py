@@ -3,38 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import hashlib
 import logging
+import struct
 import time
-from collections.abc import Awaitable, Callable
+import zlib
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from stockcast.dashboard import page, products
 from stockcast.dashboard.rendering import Renderer
 from stockcast.settings import Settings
 
-__all__ = ["Part", "Prepared"]
+__all__ = ["Part", "Prepared", "packed"]
 
 _LOG = logging.getLogger(__name__)
 #: Seconds between two looks at the products, which is one look for all readers.
 LOOK = 1.0
-#: Fast: a page is packed once and sent often, but somebody waits for the first.
+#: Fast: a part is packed once and sent often, but somebody waits for the first.
 PACKING = 1
+#: Of a gzip file with nothing to say about its name, date or system.
+_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_NO_MORE = b"\x03\x00"
 
 
 @dataclass(frozen=True)
 class Part:
-    """HTML as it is sent: plain, packed, and a tag that changes with the content."""
+    """HTML as it is sent, plain and compressed, and a tag that changes with the content."""
 
     html: bytes
     tag: str = field(init=False)
-    packed: bytes = field(init=False)
+    deflated: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        """Pack it."""
+        """Compress it so that others can follow in the same stream (RFC 1951)."""
+        stream = zlib.compressobj(PACKING, wbits=-zlib.MAX_WBITS)
+        deflated = stream.compress(self.html) + stream.flush(zlib.Z_FULL_FLUSH)
+        object.__setattr__(self, "deflated", deflated)
         object.__setattr__(self, "tag", hashlib.sha256(self.html).hexdigest()[:16])
-        object.__setattr__(self, "packed", gzip.compress(self.html, PACKING, mtime=0))
+
+
+def packed(parts: Sequence[Part]) -> bytes:
+    """One gzip file (RFC 1952) of parts that are not compressed again for it."""
+    check = length = 0
+    for part in parts:
+        check = zlib.crc32(part.html, check)
+        length += len(part.html)
+    end = struct.pack("<II", check, length & 0xFFFFFFFF)
+    return b"".join([_HEADER, *(part.deflated for part in parts), _NO_MORE, end])
 
 
 class Prepared:
@@ -77,8 +93,8 @@ class Prepared:
                 _LOG.exception("The products could not be looked at.")
 
     async def _ahead(self) -> None:
-        """Render pages ahead of their readers, for half of the time between two looks."""
-        until = time.monotonic() + LOOK / 2
+        """Render pages ahead of their readers, for as long as there is between two looks."""
+        until = time.monotonic() + LOOK
         for ticker, state in self._seen.tiles.items():
             if time.monotonic() > until:
                 return
@@ -107,40 +123,26 @@ class Prepared:
             "overview", self._seen.overview, lambda: self._rendered("overview", first)
         )
 
-    async def page(self, ticker: str) -> Part:
-        """Return the whole page of ``ticker``.
+    async def page(
+        self, ticker: str, *, live: bool = False, notice: str | None = None
+    ) -> list[Part]:
+        """Return the whole page of ``ticker``, open at its end where ``live``.
 
         Raises:
             RenderingFailed: a part of it could not be rendered.
         """
         tiles, overview = await self.tiles(ticker), await self.overview()
-
-        async def compose() -> bytes:
-            return self.shell(ticker, tiles, overview).encode()
-
-        return await self._part(f"page {ticker}", (tiles.tag, overview.tag), compose)
-
-    def shell(
-        self,
-        ticker: str,
-        tiles: Part,
-        overview: Part,
-        *,
-        live: bool = False,
-        notice: str | None = None,
-    ) -> str:
-        """Return the document around the parts, open at its end where ``live``."""
-        return page.shell(
+        shell = page.shell(
             self._settings,
             ticker,
             static=self._static,
             live=live,
             acts=self._acts,
             notice=notice,
-            view=tiles.html.decode(),
-            overview=overview.html.decode(),
             tags=(tiles.tag, overview.tag),
         )
+        begin, middle, end = (Part(piece.encode()) for piece in shell)
+        return [begin, tiles, middle, overview, end]
 
     async def _rendered(self, cell: str, ticker: str) -> bytes:
         return (await self._render(cell, ticker)).encode()

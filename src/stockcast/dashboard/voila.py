@@ -7,7 +7,7 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,7 +26,7 @@ from voila.tornado.handler import TornadoVoilaHandler
 from stockcast.dashboard import page
 from stockcast.dashboard.connections import LIMITS, Server
 from stockcast.dashboard.options import Options
-from stockcast.dashboard.prepared import Part, Prepared
+from stockcast.dashboard.prepared import Part, Prepared, packed
 from stockcast.dashboard.rendering import KernelRenderer, RenderingFailed
 from stockcast.errors import BadInput, StockcastError
 from stockcast.settings import Settings, parse_ticker
@@ -122,18 +122,23 @@ class Reading(JupyterHandler):  # type: ignore[misc]  # jupyter_server is not ty
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
 
-    def send(self, part: Part) -> None:
-        """Send a part, packed for who can unpack it; its head alone to who has it."""
+    def send(self, parts: Sequence[Part]) -> None:
+        """Send parts as one answer, compressed for who can take it."""
         self.begin()
+        self.set_header("Vary", "Accept-Encoding")
+        if "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            self.set_header("Content-Encoding", "gzip")
+            self.write(packed(parts))
+        else:
+            self.write(b"".join(part.html for part in parts))
+
+    def send_if_new(self, part: Part) -> None:
+        """Send a part to who does not have it yet."""
         self.set_header("Etag", f'"{part.tag}"')
         if part.tag in self.request.headers.get("If-None-Match", ""):
             self.set_status(304)
-            return
-        self.set_header("Vary", "Accept-Encoding")
-        packed = "gzip" in self.request.headers.get("Accept-Encoding", "")
-        if packed:
-            self.set_header("Content-Encoding", "gzip")
-        self.write(part.packed if packed else part.html)
+        else:
+            self.send([part])
 
     def refuse(self, status: int, error: StockcastError) -> None:
         """Answer with a sentence."""
@@ -150,7 +155,7 @@ class Tiles(Reading):
         try:
             tiles = await self.prepared.tiles(parse_ticker(self.get_argument("ticker", "")))
             self.set_header("Overview", (await self.prepared.overview()).tag)
-            self.send(tiles)
+            self.send_if_new(tiles)
         except BadInput as error:
             self.refuse(400, error)
         except RenderingFailed as error:
@@ -163,7 +168,7 @@ class Overview(Reading):
     async def get(self) -> None:
         """Answer with HTML."""
         try:
-            self.send(await self.prepared.overview())
+            self.send_if_new(await self.prepared.overview())
         except RenderingFailed as error:
             self.refuse(503, error)
 
@@ -189,26 +194,23 @@ class Page(Reading, TornadoVoilaHandler):  # type: ignore[misc]  # voila is not 
         if live:
             self.starting.add(self)
         try:
-            if acts and not live:
-                notice = TOO_MANY
-            await self._answer(ticker, notice, live=live)
+            await self._answer(ticker, TOO_MANY if acts and not live else notice, live=live)
         except RenderingFailed as error:
             self.refuse(503, error)
         finally:
             self.starting.discard(self)
 
     async def _answer(self, ticker: str, notice: str | None, *, live: bool) -> None:
-        if not live and notice is None:
-            self.send(await self.prepared.page(ticker))
+        parts = await self.prepared.page(ticker, live=live, notice=notice)
+        if not live:
+            self.send(parts)
             return
-        tiles, overview = await self.prepared.tiles(ticker), await self.prepared.overview()
         self.begin()
-        self.write(self.prepared.shell(ticker, tiles, overview, live=live, notice=notice))
-        if live:
-            with contextlib.suppress(StreamClosedError):  # the reader left
-                await self.flush()
-                await self._write_live_part()
-                await self.finish("</body></html>")
+        self.write(b"".join(part.html for part in parts))
+        with contextlib.suppress(StreamClosedError):  # the reader left
+            await self.flush()
+            await self._write_live_part()
+            await self.finish("</body></html>")
 
     async def _write_live_part(self) -> None:
         async for part in self.get_generator():
