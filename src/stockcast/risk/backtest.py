@@ -262,8 +262,8 @@ def _edge(
     against = float(SESSIONS_A_YEAR * (_pooled(ours) - _pooled(garch)).mean())
     found = bool(low > 0)
     said = (
-        f"{gain:+.1%} a year after costs (95% interval {low:+.1%} to {high:+.1%}) against a "
-        f"constant weight of the same volatility, {against:+.1%} against the same rule on GARCH"
+        f"{gain:+z.1%} a year after costs (95% interval {low:+z.1%} to {high:+z.1%}) against a "
+        f"constant weight of the same volatility, {against:+z.1%} against the same rule on GARCH"
     )
     return Edge(
         rule=rule,
