@@ -50,6 +50,7 @@ _KERNEL = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "ipykernel.debugger",
+    "IPython.core.logger",
 )
 
 #: Open from the start: the terminal's three, on which nothing depends here.

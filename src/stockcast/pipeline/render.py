@@ -9,10 +9,14 @@ from __future__ import annotations
 import base64
 import functools
 import html
+import itertools
 import re
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from stockcast.pipeline import pictures
 
@@ -22,7 +26,7 @@ __all__ = ["LIMIT", "page"]
 LIMIT = 1_500_000
 
 _HERE = Path(__file__).parent
-_LOCK = threading.Lock()  # an exporter keeps the notebook that it is at work on
+_LOCK = threading.Lock()  # bleach keeps the text that it is at work on
 
 _TAGS = frozenset(
     re.findall(
@@ -46,6 +50,18 @@ _HEADING = re.compile(r"<h([1-4])[^>]*>(.*?)</h\1>", re.DOTALL)
 #: pandas sends a style sheet along with each frame; the page has its own
 _STYLE_SHEET = re.compile(r"<style\b.*?</style\s*>", re.DOTALL | re.IGNORECASE)
 _PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
+#: Forms of a result, the best first.
+_KINDS = (
+    "text/html",
+    "text/markdown",
+    "image/svg+xml",
+    "text/latex",
+    "image/png",
+    "image/jpeg",
+    "text/plain",
+)
+#: Cells kept as HTML: those of a stage are the same for all tickers, but for one.
+_KEPT = 512
 _MARK = re.compile(r'<a class="anchor-link".*?</a>', re.DOTALL)
 
 
@@ -61,36 +77,30 @@ def page(notebook: Any) -> str:
 
 def _export(notebook: Any) -> str:
     about = dict(notebook.metadata.get("stockcast", {}))
-    notebook = _without_markers(notebook)
+    cells = _without_markers(notebook.cells)
     with _LOCK:
-        exporter = _exporter()
-        resources = {
-            "page": {
+        text = _template().render(
+            cells=cells,
+            page={
                 "title": f"{about.get('task', 'notebook')} ({about.get('profile', '')})",
                 "css": _style(),
                 "facts": _facts(about),
                 "failure": about.get("failure"),
-                "failing": _failing(notebook),
-                "contents": _contents(notebook, exporter),
-            }
-        }
-        # HTMLExporter would parse the whole page once more to label pictures, as is done here
-        # while they are written
-        from nbconvert.exporters import TemplateExporter
-
-        document, _ = TemplateExporter.from_notebook_node(exporter, notebook, resources)
-    return str(document)
+                "failing": _failing(cells),
+                "contents": _contents(cells),
+            },
+        )
+    return str(text)
 
 
 def _as_webp(found: re.Match[str]) -> str:
     return f"data:image/webp;base64,{pictures.webp(found[1])}"
 
 
-def _without_markers(notebook: Any) -> Any:
+def _without_markers(cells: Iterable[Any]) -> list[Any]:
     """Drop the cells that Papermill puts around a failing one; the page has its own."""
     marked = "papermill-error-cell-tag"
-    cells = [cell for cell in notebook.cells if marked not in cell.metadata.get("tags", ())]
-    return type(notebook)({**notebook, "cells": cells})
+    return [cell for cell in cells if marked not in cell.metadata.get("tags", ())]
 
 
 def _facts(about: dict[str, Any]) -> list[tuple[str, str]]:
@@ -112,20 +122,20 @@ def _minute(stamp: str | None) -> str | None:
     return f"{stamp[:10]} {stamp[11:16]} UTC" if stamp else None
 
 
-def _failing(notebook: Any) -> int | None:
-    for index, cell in enumerate(notebook.cells):
+def _failing(cells: Iterable[Any]) -> int | None:
+    for index, cell in enumerate(cells):
         if any(output.output_type == "error" for output in cell.get("outputs", ())):
             return index
     return None
 
 
-def _contents(notebook: Any, exporter: Any) -> list[tuple[int, str, str]]:
+def _contents(cells: Iterable[Any]) -> list[tuple[int, str, str]]:
     """Return level, anchor and text of each heading."""
     found = []
-    for index, cell in enumerate(notebook.cells):
+    for index, cell in enumerate(cells):
         if cell.cell_type == "markdown":
-            text = exporter.anchored(cell.source, index)
-            for number, (level, inner) in enumerate(_HEADING.findall(text)):
+            headings = _HEADING.findall(_anchored(cell.source, index))
+            for number, (level, inner) in enumerate(headings):
                 plain = html.unescape(re.sub(r"<[^>]+>", "", inner)).strip()
                 found.append((int(level), _anchor(index, number), plain))
     return found
@@ -155,51 +165,91 @@ def _style() -> str:
 
 
 @functools.cache
-def _exporter() -> Any:
+def _template() -> Any:
+    from jinja2 import Environment, FileSystemLoader
+
+    environment = Environment(loader=FileSystemLoader(_HERE / "report"), autoescape=True)
+    environment.filters |= {
+        "anchored": _anchored,
+        "highlighted": _highlighted,
+        "plain": _plain,
+        "shown": _shown,
+    }
+    return environment.get_template("index.html.j2")
+
+
+@functools.cache
+def _cleaner() -> Any:
     from bleach.css_sanitizer import CSSSanitizer
     from bleach.sanitizer import Cleaner
-    from nbconvert.exporters import HTMLExporter
-    from nbconvert.filters import Highlight2HTML, markdown2html
 
-    cleaner = Cleaner(
+    return Cleaner(
         tags=_TAGS,
         attributes=_ATTRIBUTES,
         protocols={"http", "https", "mailto", "data"},
         css_sanitizer=CSSSanitizer(allowed_css_properties=_CSS),
     )
 
-    class Report(HTMLExporter):  # type: ignore[misc]  # nbconvert is not typed
-        """Exports with the template beside this module."""
 
-        def cleaned(self, text: str) -> str:
-            """Return HTML without what could run or ask; other markup is shown as text."""
-            return str(cleaner.clean(_STYLE_SHEET.sub("", text)))
+def _cleaned(text: str) -> str:
+    """HTML without what could run or ask; other markup is shown as text."""
+    return str(_cleaner().clean(_STYLE_SHEET.sub("", text)))
 
-        def anchored(self, source: str, cell: int | None) -> str:
-            """Return markdown as clean HTML, its headings marked for the table of contents."""
-            text = self.cleaned(markdown2html(source))
-            numbers = iter(range(len(text)))
 
-            def mark(found: re.Match[str]) -> str:
-                level, inner = found[1], _MARK.sub("", found[2])
-                anchor = "" if cell is None else f' id="{_anchor(cell, next(numbers))}"'
-                return f"<h{level}{anchor}>{inner}</h{level}>"
+@functools.lru_cache(maxsize=_KEPT)
+def _anchored(source: str, cell: int | None) -> Markup:
+    """Markdown as clean HTML, its headings marked for the table of contents."""
+    from nbconvert.filters import markdown2html
 
-            return _HEADING.sub(mark, text)
+    numbers = itertools.count()
 
-        def picture(self, output: Any, cell: Any, kind: str) -> str:
-            """Return a picture with its alternative text, whatever its data hold."""
-            data = output.data[kind]
-            if kind == "image/svg+xml":
-                data = base64.b64encode(data.encode()).decode()
-            data = re.sub(r"[^A-Za-z0-9+/=]", "", data)
-            return f'<img src="data:{kind};base64,{data}" alt="{_alternative(output, cell, kind)}">'
+    def mark(found: re.Match[str]) -> str:
+        level, inner = found[1], _MARK.sub("", found[2])
+        anchor = "" if cell is None else f' id="{_anchor(cell, next(numbers))}"'
+        return f"<h{level}{anchor}>{inner}</h{level}>"
 
-        def default_filters(self) -> Any:
-            yield from super().default_filters()
-            yield "cleaned", self.cleaned
-            yield "anchored", self.anchored
-            yield "picture", self.picture
-            yield "highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self)
+    return _safe(_HEADING.sub(mark, _cleaned(markdown2html(source))))
 
-    return Report(extra_template_basedirs=[str(_HERE)], template_name="report")
+
+@functools.lru_cache(maxsize=_KEPT)
+def _highlighted(source: str) -> Markup:
+    """Python as HTML."""
+    from nbconvert.filters import Highlight2HTML
+
+    return _safe(Highlight2HTML(pygments_lexer="ipython3")(source))
+
+
+def _plain(text: str) -> Markup:
+    """A terminal's text as HTML."""
+    from nbconvert.filters import ansi2html
+
+    return _safe(ansi2html(text))
+
+
+def _shown(output: Any, cell: Any) -> Markup:
+    """The best of the forms that a cell gave its result."""
+    kind = next((kind for kind in _KINDS if kind in output.data), None)
+    if kind is None:
+        return _safe("")
+    if kind.startswith("image/"):
+        return _safe(_picture(output, cell, kind))
+    text = output.data[kind]
+    if kind == "text/html":
+        return _safe(f'<div class="html" tabindex="0">{_cleaned(text)}</div>')
+    if kind == "text/markdown":
+        return _safe(f'<div class="text">{_anchored(text, None)}</div>')
+    said = html.escape(text) if kind == "text/latex" else _plain(text)
+    return _safe(f'<pre class="out">{said}</pre>')
+
+
+def _picture(output: Any, cell: Any, kind: str) -> str:
+    """A picture with its alternative text, whatever its data hold."""
+    data = output.data[kind]
+    if kind == "image/svg+xml":
+        data = base64.b64encode(data.encode()).decode()
+    data = re.sub(r"[^A-Za-z0-9+/=]", "", data)
+    return f'<img src="data:{kind};base64,{data}" alt="{_alternative(output, cell, kind)}">'
+
+
+def _safe(text: str) -> Markup:
+    return Markup(text)  # each caller has cleaned or escaped it  # noqa: S704  # nosec B704
