@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from functools import cache
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from stockcast.contracts.forecast import QUANTILES, Forecast
 from stockcast.contracts.prices import Freshness
@@ -108,3 +110,9 @@ def test_a_chart_is_drawn_again_only_when_it_has_changed(monkeypatch: pytest.Mon
     assert len(drawn) == 1
     chart.axes[0].set_title("another")
     assert chart.png() != shown["image/png"]
+
+
+def test_a_chart_of_many_colours_has_few_on_the_disk() -> None:
+    chart = plots._blank(2)
+    chart.figimage(np.random.default_rng(7).random((200, 800, 3)))
+    assert Image.open(io.BytesIO(chart.png())).mode == "P"

@@ -292,7 +292,8 @@ def _track(
     }
     title = f"{bundle.name} (interactive)" if trial else bundle.name
     with tracking.run(settings, title, params, tags) as run:
-        run.history([_renamed(asdict(epoch)) for epoch in bundle.fitted.history])
+        if bundle.origin["strategy"] != "zero_shot":  # whose epochs were the parent's
+            run.history([_renamed(asdict(epoch)) for epoch in bundle.fitted.history])
         run.metrics(_metrics(assessment))
         for what, figure in figures.items():
             if figure is not None:

@@ -14,8 +14,8 @@ __all__ = ["Chart", "as_png"]
 
 #: Colours of a palette in which our charts, of some lines on white, look as they are.
 _FEW = 64
-#: A chart has a few hundred colours, smoothed edges included. A picture of more than these is a
-#: photograph.
+#: A chart has some hundred colours, smoothed edges included. Somebody else's picture of more than
+#: these is taken for a photograph.
 _MOST = 4096
 
 
@@ -38,13 +38,18 @@ class Chart(Figure):
         return {"text/plain": repr(self), "image/png": self.png()}
 
 
-def as_png(picture: Image.Image, colours: int = 256) -> bytes:
-    """Return a picture as PNG: a chart with a palette of ``colours``, which takes half of the bytes
-    or less; a photograph, or what can be seen through, as it is."""
+def as_png(picture: Image.Image, colours: int | None = None) -> bytes:
+    """Return a picture as PNG with a palette of ``colours``, which takes half of the bytes or less.
+
+    Without a number a chart gets 256, and a photograph, or what can be seen through, stays as it
+    is.
+    """
     written = io.BytesIO()
     opaque = picture.convert("RGB")
-    whole = picture.convert("RGBA").getchannel("A").getextrema() == (255, 255)
-    if whole and opaque.getcolors(_MOST) is not None:
+    if colours is None:
+        whole = picture.convert("RGBA").getchannel("A").getextrema() == (255, 255)
+        colours = 256 if whole and opaque.getcolors(_MOST) is not None else None
+    if colours is not None:
         by_median = Image.Quantize.MEDIANCUT
         picture = opaque.quantize(colours, by_median, dither=Image.Dither.NONE)
     picture.save(written, "PNG")
