@@ -29,6 +29,7 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -149,22 +150,14 @@ def _items(value: object) -> tuple[str, ...]:
 Items = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_items)]
 
 
-class _Variables(PydanticBaseSettingsSource):
-    """Reads variables, by ``STOCKCAST_<KEY>`` or a name of :data:`WELL_KNOWN`."""
-
-    def __init__(
-        self, settings_cls: type[BaseSettings], variables: Mapping[str, str | None]
-    ) -> None:
-        super().__init__(settings_cls)
-        own = {f"STOCKCAST_{key.upper()}": key for key in settings_cls.model_fields}
-        names = {**WELL_KNOWN, **own}
-        self._found = {key: variables[name] for name, key in names.items() if variables.get(name)}
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        return self._found.get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        return dict(self._found)
+def _from_variables(
+    settings_cls: type[BaseSettings], variables: Mapping[str, str | None]
+) -> InitSettingsSource:
+    """Settings from variables, by ``STOCKCAST_<KEY>`` or a name of :data:`WELL_KNOWN`."""
+    own = {f"STOCKCAST_{key.upper()}": key for key in settings_cls.model_fields}
+    names = {**WELL_KNOWN, **own}
+    found = {key: variables[name] for name, key in names.items() if variables.get(name)}
+    return InitSettingsSource(settings_cls, found)
 
 
 class Settings(BaseSettings):
@@ -437,8 +430,8 @@ class Settings(BaseSettings):
         return (
             init_settings,
             env_settings,
-            _Variables(settings_cls, os.environ),
-            _Variables(settings_cls, kept_variables()),
+            _from_variables(settings_cls, os.environ),
+            _from_variables(settings_cls, kept_variables()),
             written,
         )
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from stockcast.contracts.numbers import decimals, price, span
+from stockcast.contracts.numbers import decimals, price
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,6 @@ def test_a_price_has_the_digits_it_needs(value: float, currency: str, text: str)
 @pytest.mark.parametrize("currency", ["USD", "JPY"])
 def test_a_step_of_a_thousandth_is_seen_in_every_price(size: float, currency: str) -> None:
     assert price(1.001 * size, currency, like=size) != price(size, currency, like=size)
-
-
-def test_prices_beside_each_other_have_as_many_digits() -> None:
-    assert [price(v, "USD", like=9.98) for v in (9.9, 10.1)] == ["9.9000", "10.1000"]
-    assert span(0.00036, 0.00044, "USD", like=0.0004) == "0.0003600 to 0.0004400"
-    assert span(162.009, 185.27, "USD") == "162.01 to 185.27"
-    assert span(2301.4, 2504.6, "JPY") == "2,301 to 2,505"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 0.0])

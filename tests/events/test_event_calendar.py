@@ -68,7 +68,6 @@ def test_flags_ahead_are_those_of_the_sessions_ahead() -> None:
     found = {f"{days[row]:%m-%d}": int(column) + 1 for row, column in np.argwhere(flags)}
     assert found == {"10-10": 5, "10-11": 4, "10-12": 3, "10-15": 2, "10-16": 1}
     assert days[calendar.answering(frame, days)].tolist() == [pd.Timestamp("2012-10-17")]
-    assert calendar.since(frame, days)[-4:].tolist() == [np.inf, 0, 1, 2]
 
 
 def test_flags_reach_beyond_the_last_price() -> None:
@@ -103,7 +102,6 @@ def test_a_ticker_without_events_has_flags_that_are_all_off() -> None:
     frame, days = calendar.resolve([], EXCHANGE), days_of()
     assert list(frame) == list(calendar.COLUMNS)
     assert not ahead(frame, days).any()
-    assert np.isinf(calendar.since(frame, days)).all()
 
 
 @pytest.mark.parametrize("slots", [LATE, EARLY])
@@ -213,7 +211,7 @@ ANNOUNCED = [
 ]
 
 
-@pytest.mark.parametrize("use", [ahead, calendar.answering, calendar.since])
+@pytest.mark.parametrize("use", [ahead, calendar.answering])
 def test_no_flag_knows_a_date_before_it_was_announced(use: Flags) -> None:
     assert_knows_no_later_date(use, ANNOUNCED)
     assert_knows_no_later_date(use, events(LATE))

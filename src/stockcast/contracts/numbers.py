@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["decimals", "price", "span"]
+__all__ = ["decimals", "price"]
 
 #: Currencies without a smaller coin.
 _WHOLE = frozenset({"CLP", "ISK", "JPY", "KRW", "VND"})
@@ -49,9 +49,3 @@ def price(value: float, currency: str = "", like: float | None = None) -> str:
     least = 0 if currency in _WHOLE else 2
     kept = behind.rstrip("0").ljust(min(least, len(behind)), "0")
     return f"{whole}{point}{kept}" if kept else whole
-
-
-def span(low: float, high: float, currency: str = "", like: float | None = None) -> str:
-    """Return ``410.20 to 449.80``; without ``like`` both have the digits of the lower end."""
-    ends = (price(end, currency, low if like is None else like) for end in (low, high))
-    return " to ".join(ends)

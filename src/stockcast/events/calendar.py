@@ -27,7 +27,6 @@ __all__ = [
     "answering",
     "known_at",
     "resolve",
-    "since",
 ]
 
 #: Of a frame of events; one row per event, in the order of the sessions that answer them.
@@ -113,14 +112,6 @@ def answering(frame: pd.DataFrame, days: pd.DatetimeIndex, kind: str = RESULTS) 
     for place, day in zip(places[inside], known[inside], strict=True):
         flags[place] |= bool(day <= days[place].to_datetime64())
     return flags
-
-
-def since(frame: pd.DataFrame, days: pd.DatetimeIndex, kind: str = RESULTS) -> np.ndarray:
-    """Count the sessions since the last one that answered: float, (n_days,), inf before the first;
-    0 on a session that answers."""
-    rows = np.arange(len(days), dtype=float)
-    last = np.maximum.accumulate(np.where(answering(frame, days, kind), rows, -np.inf))
-    return np.asarray(rows - last)
 
 
 def known_at(frame: pd.DataFrame, origin: pd.Timestamp) -> pd.DataFrame:

@@ -180,20 +180,19 @@ def _companies(document: Any) -> dict[str, int]:
 
 def _rows(columns: Any) -> list[Filing]:
     names = ("form", "items", "filingDate", "reportDate", "acceptanceDateTime")
+    day = dt.date.fromisoformat
     return [
-        Filing(str(form), str(items), dt.date.fromisoformat(filed), _day(reported), _time(accepted))
+        Filing(
+            form=str(form),
+            items=str(items),
+            filed=day(filed),
+            reported=day(reported) if reported else None,
+            accepted=pd.Timestamp(accepted).tz_localize(None),
+        )
         for form, items, filed, reported, accepted in zip(
             *(columns[name] for name in names), strict=True
         )
     ]
-
-
-def _day(text: str) -> dt.date | None:
-    return dt.date.fromisoformat(text) if text else None
-
-
-def _time(text: str) -> pd.Timestamp:
-    return pd.Timestamp(text).tz_localize(None)
 
 
 @contextlib.contextmanager

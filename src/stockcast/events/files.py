@@ -193,27 +193,25 @@ def _rows(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]
         with path.open(encoding="utf-8-sig", newline="") as lines:
             first = lines.readline(65_536)
             lines.seek(0)
-            reader = csv.reader(
-                lines, delimiter=max(",;\t", key=first.count), skipinitialspace=True
-            )
-            names = [_our_name(name) for name in next(reader, [])]
+            delimiter = max(",;\t", key=first.count)
+            reader = csv.DictReader(lines, delimiter=delimiter, skipinitialspace=True, restval="")
+            names = reader.fieldnames = [_our_name(name) for name in reader.fieldnames or []]
             _check_names(names, needed, first, path.name)
-            found = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
+            found = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeError, csv.Error) as error:
         said = getattr(error, "strerror", None) or "it is no text of comma-separated values"
         raise BadInput(
             f"Expected dates of events in {path.name}, got a file that cannot be read: {said}."
         ) from None
-    for line, cells in found:
-        if len(cells) > len(names):
+    for line, row in found:
+        more = row.pop(None, ())  # where DictReader puts the rest
+        if more:
             raise BadInput(
-                f"Expected {len(names)} fields in line {line} of {path.name}, got {len(cells)}."
+                f"Expected {len(names)} fields in line {line} of {path.name}, "
+                f"got {len(names) + len(more)}."
             )
-    blank = dict.fromkeys(names, "")
-    return [
-        (line, blank | {n: f.strip() for n, f in zip(names, cells, strict=False)})
-        for line, cells in found
-    ]
+    rows = [(line, {name: text.strip() for name, text in row.items()}) for line, row in found]
+    return [(line, row) for line, row in rows if any(row.values())]
 
 
 def _our_name(theirs: str) -> str:

@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["EVENT_HORIZON", "answer_sizes", "event_columns", "event_inputs", "usual_answers"]
+__all__ = [
+    "EVENT_HORIZON",
+    "answer_sizes",
+    "event_columns",
+    "event_inputs",
+    "sessions_since",
+    "usual_answers",
+]
 
 #: Sessions ahead whose events are inputs.
 EVENT_HORIZON = 5
@@ -43,6 +50,13 @@ def answer_sizes(returns: Floats, sigma: Floats) -> Floats:
     known = np.concatenate([[np.nan], sigma[:-1]])
     sizes: Floats = np.abs(returns) / known
     return sizes
+
+
+def sessions_since(answered: Flags) -> Floats:
+    """(n,) sessions since the last one that answered an event, inf before the first."""
+    place = np.arange(len(answered), dtype=float)
+    last = np.maximum.accumulate(np.where(answered, place, -np.inf))
+    return np.asarray(place - last)
 
 
 def usual_answers(moves: Floats, answered: Flags) -> Floats:
@@ -78,9 +92,7 @@ def event_inputs(returns: Floats, sigma: Floats, answered: Flags, ahead: Flags) 
     sizes = np.minimum(answer_sizes(returns, sigma), LIMIT)
     expected = usual_answers(sizes, answered), usual_answers(np.abs(returns), answered) / sigma
     usual = np.log(np.clip(np.nan_to_num(np.column_stack(expected), nan=UNKNOWN), 0.1, LIMIT))
-    place = np.arange(len(sizes), dtype=float)
-    last = pd.Series(np.where(answered, place, np.nan)).ffill()
-    since = (place - last).fillna(np.inf).to_numpy()
+    since = sessions_since(answered)
     usual[~ahead.any(axis=1)] = 0.0
     decays = np.exp(-since / 5), np.exp(-since / 20)
     return np.column_stack([ahead.astype(float), usual, *decays, since > LONG_AGO])

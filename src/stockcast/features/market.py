@@ -32,14 +32,13 @@ def as_of_close(
         closed: (len(values),) when its sessions closed, UTC.
         own_closed: (n,) when one's own did, UTC; increasing.
     """
-    known = pd.Series(values.to_numpy(float), index=closed).dropna().sort_index()
-    at = known.index.searchsorted(own_closed, side="right") - 1
-    found = np.where(at >= 0, known.to_numpy()[np.maximum(at, 0)], np.nan) if len(known) else None
-    if found is None:
-        return np.full(len(own_closed), np.nan)
-    age = own_closed - known.index[np.maximum(at, 0)]
-    joined: Floats = np.where(np.asarray(age <= STALE), found, np.nan)
-    return joined
+    known = pd.DataFrame({"value": values.to_numpy(float)}, index=closed.as_unit("ns"))
+    own = pd.DataFrame(index=own_closed.as_unit("ns"))
+    joined = pd.merge_asof(
+        own, known.dropna().sort_index(), left_index=True, right_index=True, tolerance=STALE
+    )
+    found: Floats = joined["value"].to_numpy(float)
+    return found
 
 
 def market_inputs(sigma: Floats, index_sigma: Floats, market: Floats | None = None) -> Floats:

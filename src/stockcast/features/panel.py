@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stockcast.features.bars import MODEL_INPUTS
-from stockcast.features.events import EVENT_HORIZON, event_columns, event_inputs
+from stockcast.features.events import EVENT_HORIZON, event_columns, event_inputs, sessions_since
 from stockcast.features.market import MARKET_COLUMNS, market_inputs
 
 __all__ = [
@@ -66,10 +66,7 @@ def unaware(context: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def has_calendar(answered: Flags, ahead: Flags) -> Flags:
     """(n,) days with an event ahead or in the last 140 sessions, from the first event on."""
-    place = np.arange(len(answered), dtype=float)
-    last = pd.Series(np.where(answered, place, np.nan)).ffill().to_numpy()
-    recent = np.nan_to_num(place - last, nan=np.inf) <= STALE_CALENDAR
-    flags: Flags = recent | ahead.any(axis=1)
+    flags: Flags = (sessions_since(answered) <= STALE_CALENDAR) | ahead.any(axis=1)
     return flags
 
 
