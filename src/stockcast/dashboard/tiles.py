@@ -291,9 +291,9 @@ TILES: dict[str, tuple[str, Make]] = {
     "forecast": ("Forecast", _forecast),
     "skill": ("Skill", _skill),
     "risk": ("Risk", _risk),
-    "drift": ("Drift health", _drift),
     "report": ("Analyst's report", _report),
     "why": ("Why this interval", _why),
+    "drift": ("Drift health", _drift),
     "ledger": ("Ledger", _ledger),
     "stages": ("Run and stages", _stages),
 }
