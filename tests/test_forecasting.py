@@ -246,13 +246,16 @@ def test_a_damaged_model_is_named_and_other_tickers_go_on(shop: Workshop) -> Non
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The prices of the index and of FB as files."""
+    """The prices of the index and of FB as files, and FB's results: the last are made up."""
     return write_prices(tmp_path_factory.mktemp("prices"))
 
 
 def write_prices(folder: Path, until: str | None = None) -> Path:
     for ticker in ("^GSPC", "FB"):
         SampleSource().history(ticker).frame.loc[:until].to_csv(folder / f"{ticker}.csv")
+    dates = ["2012-07-26,amc,", "2012-10-23,amc,", "2013-01-30,amc,", f"2013-02-20,amc,{DAYS[-1]}"]
+    rows = ["ticker,date,when,announced", *(f"FB,{row}" for row in dates)]
+    (folder / "events.csv").write_text("\n".join(rows))
     return folder
 
 
@@ -288,6 +291,19 @@ def test_each_past_day_gets_a_forecast_of_its_own(
     assert len({document.data_hash for document in made}) == len(DAYS)
     closes = SampleSource().history("FB").frame["close"]
     assert [document.last_close for document in made] == list(closes[list(DAYS)])
+
+
+def test_results_ahead_widen_from_the_day_on_which_they_are_known(
+    replay: tuple[Settings, list[Forecast]],
+) -> None:
+    """The reasons for the width name the same share, since a week ago none were ahead."""
+    *before, last = replay[1]
+    assert not any(event.widens for document in before for event in document.events)
+    (event,) = last.events
+    assert event.inside_horizon
+    assert last.why is not None
+    assert event.widens == pytest.approx(np.expm1(last.why.week_ago.parts.events), abs=1e-3)
+    assert event.widens > 0.05
 
 
 def test_a_forecast_of_a_past_day_is_the_one_made_without_the_days_after(

@@ -131,7 +131,7 @@ def _compute(settings: Settings, basis: Basis) -> Forecast:
         model=record.served,
         verdict=record.verdict,
         skill=record.skill,
-        events=_events(ahead, days, serving),
+        events=_events(ahead, days, record.why.widens if record.why else None),
         inputs=Inputs(
             **basis.pointer.inputs.model_dump(),
             calendar=bool(basis.calendar.events),
@@ -180,9 +180,8 @@ def upcoming(calendar: EventCalendar, exchange: str, bars: pd.DataFrame) -> pd.D
 
 
 def _events(
-    ahead: pd.DataFrame, days: pd.DatetimeIndex, serving: Serving
+    ahead: pd.DataFrame, days: pd.DatetimeIndex, widens: float | None
 ) -> tuple[ForecastEvent, ...]:
-    widens = serving.widening() if ahead["session"].isin(days).any() else None
     return tuple(
         ForecastEvent(
             date=row.date.date(),

@@ -99,6 +99,8 @@ def test_results_ahead_are_a_part_of_what_knows_the_calendar_and_widen() -> None
     assert part is not None
     assert part > math.log(1.1)
     assert reasons()["child"].week_ago.parts.events != 0
+    assert reasons()["garch_events"].widens == pytest.approx(math.expm1(part), abs=0.02)
+    assert reasons(calendar=False)["garch_events"].widens is None
     assert reasons()["garch"].week_ago.parts.events is None
 
 
@@ -112,6 +114,7 @@ def test_results_that_have_passed_narrow() -> None:
     assert why is not None
     assert why.week_ago.parts.events is not None
     assert why.week_ago.parts.events < math.log(0.9)
+    assert why.widens is None
 
 
 def test_what_a_model_does_not_have_is_absent() -> None:

@@ -270,12 +270,14 @@ class Why(Contract):
         width: of the interval, in log-returns.
         week_ago: beside the forecast made five sessions earlier.
         usual: beside the median of the last year; None while too few forecasts can be made.
+        widens: by what share the events known ahead widen it; None where none is.
     """
 
     sessions: int
     width: float = Field(gt=0)
     week_ago: WidthChange
     usual: WidthChange | None = absent()
+    widens: float | None = absent()
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:

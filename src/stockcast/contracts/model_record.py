@@ -16,7 +16,6 @@ from stockcast.contracts.base import Contract, Product, absent
 from stockcast.contracts.forecast import Served, Skill, Verdict, Why
 
 __all__ = [
-    "NO_EVENT",
     "PARENT",
     "Calibration",
     "Details",
@@ -28,8 +27,6 @@ __all__ = [
     "child_name",
 ]
 
-#: Among a record's baselines, what ``garch_events`` would say if no event were known ahead.
-NO_EVENT = "no_event"
 #: The name of the model that children start from.
 PARENT = "parent"
 
@@ -154,8 +151,7 @@ class ModelRecord(Product):
         calibration: state of the recalibration after the last known outcome; None for a baseline.
         tails: what lies beyond the outermost quantiles of what serves, as learned up to ``as_of``.
         why: why the 80% interval of a forecast made on ``as_of`` is as wide as it is.
-        baselines: log-return quantiles (horizon, levels) of each baseline, made on ``as_of``;
-            ``no_event`` is what ``garch_events`` would say if no event were known ahead.
+        baselines: log-return quantiles (horizon, levels) of each baseline, made on ``as_of``.
         scorecard: test figures of every model beside its baselines.
         strategies: validation figures of every way the child was trained.
         details: what only people read.

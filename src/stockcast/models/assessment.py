@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stockcast.contracts.model_record import NO_EVENT, ScorecardRow
+from stockcast.contracts.model_record import ScorecardRow
 from stockcast.evaluation import scorecard
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import (
@@ -83,17 +83,12 @@ class Assessment:
 
     def latest(self) -> dict[str, NDArray[np.float64]]:
         """(horizon, levels) what each baseline says on the last day, also of a history that ends
-        before validation; and, where an event is known ahead, what ``garch_events`` would say
-        without it.
+        before validation.
         """
         last, horizon = self.close.index[-1:], next(iter(self.forecasts.values())).horizon
         reached = self.forecasts["naive"].origins[-1:].equals(last)
         made = self.forecasts if reached else walk_baselines(self.close, last, horizon, self.events)
-        said = {name: made[name].values[-1] for name in BASELINES}
-        if self.events is not None and self.events.ahead[-1].any():
-            plain = self.events.without_event_ahead()
-            said[NO_EVENT] = walk_baseline(PARTNER, self.close, last, horizon, plain).values[-1]
-        return said
+        return {name: made[name].values[-1] for name in BASELINES}
 
     def tails(self, model: str) -> Tails:
         """The tails of a model, as they are after the last known outcome."""

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from stockcast.contracts.model_record import NO_EVENT, ModelRecord
+from stockcast.contracts.model_record import ModelRecord
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
-from stockcast.features.panel import unaware
 from stockcast.models.basis import Basis, NoModel
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
@@ -60,22 +59,22 @@ class Serving:
         market = settings.index_of(record.ticker) if context.has("index") else None
         return cls(record, history, _bundle_of(basis, record.bundle), context, market)
 
-    def quantiles(self, *, told: bool = True) -> NDArray[np.float64]:
-        """Log-return quantiles (horizon, levels); not ``told``, as if no event were known ahead."""
+    def quantiles(self) -> NDArray[np.float64]:
+        """Log-return quantiles (horizon, levels)."""
+        known = self.record.calibration
+        baselines = {name: np.array(said) for name, said in self.record.baselines.items()}
         if self.bundle is None or self.context is None:
-            return self._baseline(self.record.served.strategy, told)
+            return baselines[self.record.served.strategy]
         from stockcast.models.calibration import CalibrationState, near_events, recalibrate
         from stockcast.models.combination import PARTNER, average
         from stockcast.models.panel_inference import ask_context
 
-        partner, context = self._baseline(PARTNER, told), self.context
-        values = context.values if told else unaware(context.values)
-        raw = ask_context(self.bundle.fitted, values, context.sigma)
+        partner, context = baselines[PARTNER], self.context
+        raw = ask_context(self.bundle.fitted, context.values, context.sigma)
         both = average(raw, partner, self.bundle.partner_weight)
         close = self.history.frame["close"]
         made = QuantileForecasts(close.index[-1:], LEVELS, both[None])
-        known = self.record.calibration
-        near = near_events(context.ahead(len(partner))[None] & told)
+        near = near_events(context.ahead(len(partner))[None])
         latest, _ = recalibrate(
             made, close, state=CalibrationState.of(known) if known else None, near=near
         )
@@ -88,20 +87,6 @@ class Serving:
         from stockcast.models.tails import Tails
 
         return Tails.of(self.record.tails)
-
-    def widening(self) -> float | None:
-        """By what share the last day's 80% interval is wider for the event known ahead; None where
-        none is."""
-        if NO_EVENT not in self.record.baselines:
-            return None
-        low, high = LEVELS.index(0.1), LEVELS.index(0.9)
-        told, plain = (self.quantiles(told=known)[-1] for known in (True, False))
-        return float((told[high] - told[low]) / (plain[high] - plain[low]) - 1)
-
-    def _baseline(self, name: str, told: bool) -> NDArray[np.float64]:
-        known = self.record.baselines
-        plain = not told and name == "garch_events" and NO_EVENT in known
-        return np.array(known[NO_EVENT if plain else name])
 
 
 def _context(settings: Settings, record: ModelRecord) -> Context:

@@ -66,11 +66,13 @@ def explain(
     logs = _network(assessment, model, made, samples, fitted) if fitted else None
     logs = logs or _baseline(assessment, model, made)
     then = {name: float(part[-1 - WEEK]) for name, part in logs.items()}
+    ahead = assessment.events is not None and bool(assessment.events.ahead[-1].any())
     return Why(
         sessions=made.horizon,
         width=float(widths[-1]),
         week_ago=_change(logs, then, float(widths[-1 - WEEK])),
         usual=_usual(logs, widths[:-1]) if len(made) > FEWEST else None,
+        widens=float(np.expm1(logs["events"][-1])) if "events" in logs and ahead else None,
     )
 
 
