@@ -15,7 +15,7 @@ from stockcast.settings import load_settings
 profile = None
 ticker = "IBM"
 key = "strategies"
-value = ["zero_shot", "freeze"]
+value = ["zero_shot", "fine_tune"]
 changes = {}
 
 # %% [markdown]
