@@ -11,13 +11,14 @@ import functools
 import logging
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from stockcast.contracts import numbers
 from stockcast.dashboard import products
 from stockcast.dashboard.products import Dossier
 from stockcast.dashboard.tiles import TILES, Make
 from stockcast.presentation import svg_charts
+from stockcast.presentation.templates import environment
 from stockcast.settings import HOME, Settings
 from stockcast.workspace import Workspace
 
@@ -125,14 +126,8 @@ def _move(price: float, row: products.Row) -> float:
 
 @functools.lru_cache(maxsize=1)
 def _environment() -> Environment:
-    found = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found.filters.update(
+    found = environment(
+        TEMPLATES,
         price=numbers.price,
         signed=lambda v, digits=1: f"{v:+.{digits}f}".replace("-", "−"),
         percent=lambda v, digits=1: f"{100 * v:.{digits}f}%",

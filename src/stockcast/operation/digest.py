@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput
 from stockcast.ledger import Ledger
 from stockcast.presentation import event_wording, width_wording
+from stockcast.presentation.templates import environment
 from stockcast.redaction import mask
 from stockcast.settings import Settings
 from stockcast.storage.files import write_text
@@ -78,13 +78,12 @@ def write(
         told = (forecast, stocks[ticker], earlier.get(ticker))
         items += [*_gate(*told), *_width(*told), *_results(*told)]
         items += _drifted(ticker, drift[ticker], earlier.get(ticker))
-    order = list(HEADINGS)
     digest = Digest(
         profile=settings.profile,
         session=session.date() if session is not None else None,
         made_at=dt.datetime.now(dt.UTC).replace(tzinfo=None),
         since=before.made_at if before else None,
-        items=tuple(sorted(items, key=lambda item: order.index(item.kind))),
+        items=tuple(sorted(items, key=lambda item: list(HEADINGS).index(item.kind))),
         stocks={**earlier, **stocks},
     )
     write_text(workspace.digest_page, page(workspace, digest, known))
@@ -191,14 +190,13 @@ def page(workspace: Workspace, digest: Digest, forecasts: dict[str, Forecast]) -
     ]
     told = {item.ticker for item in digest.items}
     rows = [_row(workspace, forecasts[ticker]) for ticker in forecasts if ticker in told]
-    return str(
-        _template().render(
-            digest=digest,
-            sections=sections,
-            rows=rows[:SHOWN],
-            index=_below(workspace, workspace.index),
-            css=STYLE.read_text("utf-8"),
-        )
+    template = environment(Path(__file__).parent / "templates").get_template("digest.html.j2")
+    return template.render(
+        digest=digest,
+        sections=sections,
+        rows=rows[:SHOWN],
+        index=_below(workspace, workspace.index),
+        css=STYLE.read_text("utf-8"),
     )
 
 
@@ -217,17 +215,3 @@ def _row(workspace: Workspace, forecast: Forecast) -> dict[str, Any]:
 def _below(workspace: Workspace, path: Path) -> str:
     """Where a page lies, seen from the digest; nothing if there is none."""
     return path.relative_to(workspace.digest_page.parent).as_posix() if path.exists() else ""
-
-
-@functools.cache
-def _template() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    found = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return found.get_template("digest.html.j2")

@@ -126,22 +126,11 @@ def _css() -> str:
 
 @functools.cache
 def _templates() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from stockcast.presentation.templates import environment
 
-    found = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return environment(
+        _HERE, duration=figures.duration, value=_value, percent=_percent, price=numbers.price
     )
-    found.filters |= {
-        "duration": figures.duration,
-        "value": _value,
-        "percent": _percent,
-        "price": numbers.price,
-    }
-    return found
 
 
 def _value(value: Any) -> str:
