@@ -114,4 +114,4 @@ def test_the_spline_and_the_sorted_rows_are_the_exact_figures() -> None:
         np.testing.assert_allclose(gjr._students_t(draws, nu), stats.t.ppf(draws, nu), rtol=2e-6)
     rows, levels = np.random.default_rng(2).normal(size=(4, 101)), np.array([0, 0.025, 0.3, 0.5, 1])
     exact = np.quantile(rows, levels, axis=1).T
-    np.testing.assert_allclose(gjr._row_quantiles(rows, levels), exact, rtol=1e-12)
+    np.testing.assert_allclose(gjr.row_quantiles(rows, levels), exact, rtol=1e-12)

@@ -267,6 +267,10 @@ def _rolling_quantiles(
     """(n, horizon, k) quantiles of the returns in the window that ends at each row."""
     values = np.empty((len(rows), len(returns), len(levels)))
     for h, series in enumerate(returns):
+        if window and len(rows) and rows.min() > h + window:  # each window is whole
+            windows = np.lib.stride_tricks.sliding_window_view(series.to_numpy(), window)
+            values[:, h] = gjr.row_quantiles(windows[rows - window + 1], np.asarray(levels, float))
+            continue
         rolling = series.rolling(window or len(series), min_periods=MIN_RETURNS)
         for k, level in enumerate(levels):
             values[:, h, k] = rolling.quantile(level).to_numpy()[rows]

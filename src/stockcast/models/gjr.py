@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from stockcast.models.gjr_fit import maximum
 
-__all__ = ["MIN_RETURNS", "Parameters", "filtered", "fit", "quantiles", "uniforms"]
+__all__ = ["MIN_RETURNS", "Parameters", "filtered", "fit", "quantiles", "row_quantiles", "uniforms"]
 
 #: Fewer returns than this are not worth fitting six parameters to.
 MIN_RETURNS = 250
@@ -114,7 +114,7 @@ def quantiles(
         np.sqrt(day, out=shock)
         shock *= errors[h] if answers is None else errors[h] * answers[:, h, None]
         total += shock
-        values[:, h] = (h + 1) * p.mu + _row_quantiles(total, quantile_levels)
+        values[:, h] = (h + 1) * p.mu + row_quantiles(total, quantile_levels)
         day *= grows[h]
         day += p.omega
     return values
@@ -131,7 +131,7 @@ def _students_t(draws: Floats, nu: float) -> Floats:
     return made
 
 
-def _row_quantiles(values: Floats, levels: Floats) -> Floats:
+def row_quantiles(values: Floats, levels: Floats) -> Floats:
     """(n, k) of ``np.quantile``'s figures; sorting whole rows is faster than its partitions."""
     ordered = np.sort(values, axis=1)
     place = (values.shape[1] - 1) * levels
