@@ -184,8 +184,11 @@ def portfolio(
     as_json: AsJson = False,
 ) -> None:
     """Show the joint risk of several stocks, and each one's share of it."""
+    from stockcast.errors import BadInput
     from stockcast.risk.portfolio import portfolio as joint
 
+    if chart is not None and chart.suffix.lower() != ".png":
+        raise BadInput(f"Expected a chart that is called .png, got {chart}.")
     settings = settings_for(profile, assignments, tickers)
     with results_only():
         found = joint(settings, settings.tickers, _numbers(weights))
@@ -203,12 +206,9 @@ def portfolio(
 
 
 def _draw(found: Portfolio, path: Path) -> None:
-    from stockcast.errors import BadInput
     from stockcast.presentation.risk_charts import joint_fan
     from stockcast.storage.files import atomic_write
 
-    if path.suffix.lower() != ".png":
-        raise BadInput(f"Expected a chart that is called .png, got {path}.")
     with atomic_write(path) as whole:
         whole.write_bytes(joint_fan(found).png())
 
