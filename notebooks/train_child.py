@@ -76,7 +76,7 @@ children = try_strategies(
     strategies=strategies,
     fine_tune_lr=fine_tune_lr,
     scratch_epochs=parent_epochs,
-    progress=by_strategy(f"train_child-{ticker}"),
+    progress=by_strategy,
 )
 plots.strategies(children.evidence)
 

@@ -70,7 +70,7 @@ hyper = PanelHyperparameters(
     learning_rate=learning_rate,
     seed=seed,
 )
-chosen = choose_parent(settings, split, hyper, progress=epochs(parent_epochs, "train_parent"))
+chosen = choose_parent(settings, split, hyper, progress=epochs(parent_epochs))
 loss_curve = plots.loss_curve(chosen.fitted.history)
 loss_curve
 

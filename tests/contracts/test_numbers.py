@@ -45,6 +45,10 @@ def test_a_step_of_a_thousandth_is_seen_in_every_price(size: float, currency: st
     assert price(1.001 * size, currency, like=size) != price(size, currency, like=size)
 
 
+def test_prices_beside_each_other_have_as_many_digits() -> None:
+    assert [price(v, "USD", like=9.98) for v in (9.9, 10.1)] == ["9.9000", "10.1000"]
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, 0.0])
 def test_no_price_has_the_digits_of_a_coin(value: float) -> None:
     assert decimals(value, "USD") == 2

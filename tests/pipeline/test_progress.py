@@ -1,21 +1,15 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import os
 import pty
 import re
-from pathlib import Path
 
-import pytest
 from rich.console import Console
 
-from stockcast.models.training import Epoch
 from stockcast.pipeline.notebook import Failure
 from stockcast.pipeline.progress import Progress
-from stockcast.settings import load_settings
-from stockcast.telemetry.epochs import Epochs, epochs, folder, read
 
 TASKS = ("child-[FB]", "child-AAPL", "child-IBM", "child-T")
 
@@ -54,36 +48,6 @@ def test_on_a_terminal_bars_count_name_what_runs_and_leave_only_failures() -> No
 def test_time_left_is_that_of_the_tasks_like_those_that_ended_shared_among_the_jobs() -> None:
     # two children are left, each for 90 s, two at a time
     assert "about 1:30 left" in told(terminal=True)
-
-
-def test_epochs_of_a_notebook_show_beside_its_task(tmp_path: Path) -> None:
-    out = io.StringIO()
-    (tmp_path / "child-T").write_text(json.dumps(Epochs("freeze", 4, 10)))
-    (tmp_path / "child-IBM").write_text("{ half a no")
-    progress = Progress(console_of(out, terminal=True))
-    with progress.over(TASKS, noted=tmp_path):
-        progress.started("child-T")
-        progress.started("child-IBM")
-    assert "freeze epoch 4/10" in out.getvalue()
-    assert not tmp_path.exists()
-
-
-def test_a_training_notes_its_epochs_where_its_run_looks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("STOCKCAST_ROOT", str(tmp_path))
-    monkeypatch.setenv("STOCKCAST_RUN_ID", "20260102T030405-abcd")
-    epochs(7, "train_child-T", "scratch")(Epoch(3, 0.5, 0.6))
-    noted = folder(load_settings(), "20260102T030405-abcd")
-    assert read(noted, "train_child-T") == Epochs("scratch", 3, 7)
-
-
-def test_a_training_outside_of_a_run_notes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("STOCKCAST_ROOT", str(tmp_path))
-    epochs(7, "train_child-T")(Epoch(3, 0.5, 0.6))
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_logged_meanwhile_stands_above_the_bars() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stockcast.contracts.model_record import child_name
@@ -41,13 +40,11 @@ class Reporter(Progress):
         self._record(self.task.now(stage=stage))
 
     @contextmanager
-    def over(
-        self, tasks: Iterable[str], jobs: int = 1, noted: Path | None = None
-    ) -> Iterator[None]:
+    def over(self, tasks: Iterable[str], jobs: int = 1) -> Iterator[None]:
         """Record how many of the pipeline's tasks are to run."""
         names = list(tasks)
         self._record(self.task.now(total=len(names)))
-        with super().over(names, jobs, noted):
+        with super().over(names, jobs):
             yield
 
     def _show(self) -> None:

@@ -26,7 +26,6 @@ from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.progress import Progress
 from stockcast.pipeline.stage import Stage
 from stockcast.telemetry import logs, metrics
-from stockcast.telemetry.epochs import folder
 
 __all__ = ["Notebooks"]
 
@@ -78,8 +77,7 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
         waiting = [task for task in dag.values() if task.exec_status in _WAITING]
         progress = self._progress or Progress()
         metrics.run_started(settings, self._host.run_id, len(waiting))
-        noted = folder(settings, self._host.run_id)
-        shown = progress.over([task.name for task in waiting], self._host.places(self._jobs), noted)
+        shown = progress.over([task.name for task in waiting], self._host.places(self._jobs))
         with lock, _quiet("papermill", "traitlets", "ploomber"), shown:
             self._host.prepare(task.plan for task in dag.values())
             self._warm_up(waiting, progress)

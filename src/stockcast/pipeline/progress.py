@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from statistics import fmean
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.file_proxy import FileProxy
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from stockcast.pipeline.notebook import Failure
-from stockcast.telemetry import epochs as trainings
 from stockcast.telemetry import logs
 
 __all__ = ["Progress", "stderr"]
@@ -43,26 +40,19 @@ class Progress:
         self._bars: _Bars | None = None
 
     @contextlib.contextmanager
-    def over(
-        self, tasks: Iterable[str], jobs: int = 1, noted: Path | None = None
-    ) -> Iterator[None]:
-        """Show the progress of ``tasks``, by name, meanwhile.
-
-        ``jobs`` of them run at a time, and note the epochs of their trainings in ``noted``.
-        """
+    def over(self, tasks: Iterable[str], jobs: int = 1) -> Iterator[None]:
+        """Show the progress of ``tasks``, by name, meanwhile; ``jobs`` of them run at a time."""
         self._todo, self._jobs = set(tasks), jobs
         self._total = len(self._todo)
         try:
             if not self.console.is_terminal or not self._total:
                 yield
                 return
-            bars = _Bars(self.console, self._total, noted)
+            bars = _Bars(self.console, self._total)
             with bars as self._bars, _logs_above(self.console):
                 yield
         finally:
             self._bars = None
-            if noted is not None:
-                shutil.rmtree(noted, ignore_errors=True)
 
     def started(self, task: str) -> None:
         """Say that ``task`` runs now."""
@@ -107,10 +97,9 @@ class Progress:
 
 
 class _Bars(Bars):
-    """One bar for the run, and one for each task at work: by epochs where it trains."""
+    """One bar for the run, and one for each task at work."""
 
-    def __init__(self, console: Console, total: int, noted: Path | None) -> None:
-        self._noted = noted  # first, since it is drawn at once
+    def __init__(self, console: Console, total: int) -> None:
         self._rows: dict[str, TaskID] = {}
         super().__init__(
             TextColumn("{task.description}", markup=False),
@@ -135,16 +124,6 @@ class _Bars(Bars):
         words = [f"{done}/{self.tasks[0].total:.0f}", f"about {_clock(left)} left" if left else ""]
         words.append(f"{more} more at work" if more else "")
         self.update(self._whole, completed=done, note=", ".join(filter(None, words)))
-
-    def get_renderables(self) -> Iterable[RenderableType]:
-        """Look how far the trainings are whenever the bars are drawn."""
-        if self._noted is not None:
-            for task, row in list(self._rows.items()):
-                epochs = trainings.read(self._noted, task)
-                if epochs:
-                    note = f"{epochs.what} epoch {epochs.done}/{epochs.total}".strip()
-                    self.update(row, total=epochs.total, completed=epochs.done, note=note)
-        return super().get_renderables()
 
 
 def _stage(task: str) -> str:
