@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import functools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -506,15 +507,15 @@ def kept_variables() -> dict[str, str | None]:
 
 def secret_values() -> list[str]:
     """Return the secrets of the environment and of ``.env``."""
-    names = {f"STOCKCAST_{key.upper()}": key for key in Settings.model_fields} | WELL_KNOWN
     places = (os.environ, kept_variables())
-    return [
-        value
-        for name, key in names.items()
-        if is_secret(key)
-        for value in (place.get(name) for place in places)
-        if value
-    ]
+    found = (place.get(name) for name in _secret_variables() for place in places)
+    return [value for value in found if value]
+
+
+@functools.cache
+def _secret_variables() -> tuple[str, ...]:
+    names = {f"STOCKCAST_{key.upper()}": key for key in Settings.model_fields} | WELL_KNOWN
+    return tuple(name for name, key in names.items() if is_secret(key))
 
 
 SOURCES.append(secret_values)

@@ -84,6 +84,12 @@ class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
         self._key = key
         self.prepare_metadata = self._complete
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Artefact) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))  # ploomber's own asks the disk where each path leads
+
     def _init_identifier(self, identifier: str) -> _Place:
         return _Place(identifier)
 

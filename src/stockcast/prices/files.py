@@ -112,7 +112,7 @@ class FileSource:
             BadInput: the folder or file cannot be read, or has no such ticker, or two have it.
         """
         # a file of its own goes before others, so that those need not be opened
-        own = [path for path in self.entries() if ticker in _named(path.name)]
+        own = [self._folder / name for name in self._names() if ticker in _named(name)]
         own = [path for path in own if self.passed_over(path) is None]
         found = [path for path in own if ticker in self._held(path)]
         found = found or [path for path in self.files() if ticker in self._held(path)]
@@ -147,13 +147,16 @@ class FileSource:
         Raises:
             BadInput: there is no such folder.
         """
+        return [self._folder / name for name in self._names()]
+
+    def _names(self) -> list[str]:
         try:
             names = sorted(os.listdir(self._folder))  # noqa: PTH208 - done for every ticker
         except OSError as error:
             raise BadInput(
                 f"Expected a folder of price files at {self._folder}, got: {error.strerror}."
             ) from None
-        return [self._folder / name for name in names if name[0] != "."]
+        return [name for name in names if name[0] != "."]
 
     def passed_over(self, path: Path) -> str | None:
         """Why a file is not taken for prices; None if it is."""
