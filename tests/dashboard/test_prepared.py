@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from typing import Any
 
 import pytest
 
@@ -97,6 +98,48 @@ def test_what_is_asked_for_without_a_product_is_not_kept(pages: Prepared) -> Non
     asyncio.run(read())
     assert not [name for name in pages._kept if "X" in name]
     assert not pages._making
+
+
+def test_names_without_products_keep_the_kernel_from_nobody(placed: Settings) -> None:
+    async def read() -> list[Any]:
+        free = asyncio.Event()
+
+        async def render(cell: str, ticker: str) -> str:
+            if ticker != "AAPL":
+                await free.wait()
+            return ticker
+
+        pages = Prepared(placed, render, static="", acts=True)
+        asked = [asyncio.ensure_future(pages.tiles(f"X{number}")) for number in range(60)]
+        assert (await pages.tiles("AAPL")).html == b"AAPL"
+        while sum(each.done() for each in asked) < len(asked) - prepared.CROWD:
+            await asyncio.sleep(0.02)
+        free.set()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = asyncio.run(asyncio.wait_for(read(), 10))
+    assert sum(isinstance(each, Part) for each in answers) == prepared.CROWD
+
+
+def test_a_page_that_fails_keeps_no_other_from_being_rendered_ahead(
+    placed: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepared, "LOOK", 0.02)
+    calls: list[str] = []
+
+    async def render(cell: str, ticker: str) -> str:
+        calls.append(ticker)
+        if ticker == "AAPL":
+            raise RenderingFailed("broken")
+        return ticker
+
+    async def wait() -> None:
+        watching = asyncio.create_task(Prepared(placed, render, static="", acts=True).watch())
+        await asyncio.sleep(0.5)
+        watching.cancel()
+
+    asyncio.run(wait())
+    assert calls == ["AAPL", "IBM"]
 
 
 def test_a_rendering_that_failed_is_tried_again(pages: Prepared, render: Counting) -> None:

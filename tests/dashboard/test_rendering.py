@@ -25,27 +25,32 @@ def test_a_kernel_that_dies_is_replaced(placed: Settings, monkeypatch: pytest.Mo
     for name, value in environment(placed).items():
         monkeypatch.setenv(name, value)
 
-    async def render() -> None:
-        folder = Path(tempfile.mkdtemp())  # a socket's path must be short
-        renderer = KernelRenderer(NOTEBOOK, folder, configuration(Options()))
-        try:
-            assert 'data-ticker="AAPL"' in await renderer("tiles", "AAPL")
-            assert 'data-ticker="IBM"' in await renderer("tiles", "IBM")
-            (kernel,) = kernels()
-            renderer._sources["broken"] = "1 / 0"
-            with pytest.raises(RenderingFailed):
-                await renderer("broken", "AAPL")
-            assert kernels() == [kernel], "a cell that fails costs no kernel"
-            kernel.kill()
-            kernel.wait(10)
-            with pytest.raises(RenderingFailed):
-                await renderer("tiles", "AAPL")
-            assert 'href="?ticker=AAPL"' in await renderer("overview", "AAPL")
-        finally:
-            await renderer.close()
-        assert kernels() == []
+    folder = Path(tempfile.mkdtemp())  # a socket's path must be short
+    renderer = KernelRenderer(NOTEBOOK, folder, configuration(Options()))
+    renderer._sources |= {"broken": "1 / 0", "slow": "import time; time.sleep(60)"}
 
-    asyncio.run(render())
+    async def render() -> asyncio.Future[str]:
+        assert 'data-ticker="AAPL"' in await renderer("tiles", "AAPL")
+        assert 'data-ticker="IBM"' in await renderer("tiles", "IBM")
+        (kernel,) = kernels()
+        with pytest.raises(RenderingFailed):
+            await renderer("broken", "AAPL")
+        assert kernels() == [kernel], "a cell that fails costs no kernel"
+        kernel.kill()
+        kernel.wait(10)
+        with pytest.raises(RenderingFailed):
+            await renderer("tiles", "AAPL")
+        assert 'href="?ticker=AAPL"' in await renderer("overview", "AAPL")
+        slow = asyncio.ensure_future(renderer("slow", "AAPL"))
+        await asyncio.sleep(1)
+        return slow
+
+    with asyncio.Runner() as runner:
+        try:
+            runner.run(render())
+        finally:
+            renderer.close()  # as when the server ends: no loop runs, and a cell does
+        assert kernels() == []
 
 
 def kernels() -> list[psutil.Process]:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from stockcast.dashboard import page, products
-from stockcast.dashboard.rendering import Renderer
+from stockcast.dashboard.rendering import Renderer, RenderingFailed
 from stockcast.settings import Settings
 
 __all__ = ["Part", "Prepared", "packed"]
@@ -20,6 +20,9 @@ __all__ = ["Part", "Prepared", "packed"]
 _LOG = logging.getLogger(__name__)
 #: Seconds between two looks at the products, which is one look for all readers.
 LOOK = 1.0
+#: Pages in the making, beyond which those of tickers without products are refused: nobody is to
+#: keep the kernel from the others by asking for names.
+CROWD = 32
 #: Fast: a part is packed once and sent often, but somebody waits for the first.
 PACKING = 1
 #: Of a gzip file with nothing to say about its name, date or system.
@@ -69,6 +72,7 @@ class Prepared:
         self._seen = products.signatures(settings)
         self._kept: dict[str, tuple[object, Part]] = {}
         self._making: dict[str, tuple[object, asyncio.Task[Part]]] = {}
+        self._failed: dict[str, object] = {}  # ticker -> the state that could not be rendered
 
     @property
     def ready(self) -> int:
@@ -98,8 +102,14 @@ class Prepared:
         for ticker, state in self._seen.tiles.items():
             if time.monotonic() > until:
                 return
-            if self._kept.get(f"tiles {ticker}", (None,))[0] != state:
-                await self.tiles(ticker)
+            if state not in (
+                self._kept.get(f"tiles {ticker}", (None,))[0],
+                self._failed.get(ticker),
+            ):
+                try:
+                    await self.tiles(ticker)
+                except RenderingFailed:
+                    self._failed[ticker] = state  # a reader who asks has it tried again
 
     async def tiles(self, ticker: str) -> Part:
         """Return the tiles of ``ticker``.
@@ -109,6 +119,8 @@ class Prepared:
         """
         known = self._seen.tiles.get(ticker)
         state = known or await asyncio.to_thread(products.signature, self._settings, ticker)
+        if known is None and len(self._making) >= CROWD:
+            raise RenderingFailed("Too many pages are asked for at once: try again in a moment.")
         part = self._part(f"tiles {ticker}", state, lambda: self._rendered("tiles", ticker))
         return await part
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import nbformat
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from traitlets.config import Config
 from voila.execute import VoilaExecutor
@@ -73,10 +74,18 @@ class KernelRenderer:
             _LOG.error("Cell %s could not be rendered for %s: %s", cell, ticker, why)
             raise RenderingFailed("This page could not be rendered; the server's log says why.")
 
-    async def close(self) -> None:
-        """End the kernel."""
-        async with self._one_at_a_time:
-            await self._stop()
+    def close(self) -> None:
+        """End the kernel, whatever it is at: when the server ends, no loop runs any more."""
+        executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        provisioner = executor.km.provisioner
+        if provisioner and provisioner.process:
+            provisioner.process.kill()
+            provisioner.process.wait()
+        if executor.kc is not None:
+            executor.kc.stop_channels()
+        run_sync(executor.km.cleanup_resources)()
 
     async def _start(self) -> None:
         place = self._folder / f"{uuid.uuid4().hex[:8]}.json"  # a socket's path must be short

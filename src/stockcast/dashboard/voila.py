@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from jupyter_core.utils import run_sync
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.handlers import KernelHandler
@@ -336,7 +335,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # voila is not typed
 
     def stop(self) -> None:
         """End the kernels."""
-        run_sync(self._renderer.close)()
+        self._renderer.close()
         super().stop()
 
     def init_settings(self) -> dict[str, Any]:
