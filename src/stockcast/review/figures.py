@@ -15,8 +15,8 @@ Document = dict[str, Any]
 
 #: What a ticker's row may say.
 _COLUMNS = (
-    *("data_hash", "as_of", "rows", "serves", "ratio", "interval", "coverage", "n", "skilful"),
-    *("verdict", "reason", "move", "low", "high", "close", "currency", "until"),
+    *("as_of", "serves", "ratio", "interval", "coverage", "skilful", "verdict"),
+    *("move", "low", "high", "close", "currency"),
 )
 _ORDER = {"failed": 0, "blocked": 1, "ran": 2, "fresh": 3}
 _WORDS = {"failed": "failed", "blocked": "did not run", "ran": "ran", "fresh": "up to date"}
@@ -134,10 +134,8 @@ def _model_figures(run: Run, task: TaskRecord) -> Document:
         "ratio": record.skill.pinball_vs_naive,
         "interval": f"{ci95[0]:.3f} to {ci95[1]:.3f}" if ci95 else "",
         "coverage": record.skill.coverage_80,
-        "n": record.skill.n,
         "skilful": record.verdict.skilful,
         "verdict": "skilful" if record.verdict.skilful else "no skill",
-        "reason": record.verdict.reason,
     }
 
 
@@ -152,7 +150,6 @@ def _forecast_figures(run: Run, task: TaskRecord) -> Document:
         "high": last.q90 / close - 1,
         "close": close,
         "currency": forecast.currency,
-        "until": str(last.date),
     }
 
 
