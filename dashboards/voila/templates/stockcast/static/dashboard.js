@@ -57,6 +57,11 @@ function endKernel() {
 const FOLLOW = 5000; // milliseconds between two questions whether there is something new
 let wanted = document.querySelector("#view .view")?.dataset.ticker;
 
+// whether the ticker that is shown has no forecast, and one may be made
+function missing() {
+  return state.acts === "yes" && document.querySelector("#view .view")?.dataset.forecast === "no";
+}
+
 async function show(ticker) {
   const same = ticker === document.querySelector("#view .view")?.dataset.ticker;
   const headers = same ? { "If-None-Match": `"${state.tiles}"` } : {};
@@ -96,6 +101,10 @@ async function showOverview() {
 function choose(text) {
   const ticker = text.trim().toUpperCase();
   if (!ticker) return;
+  if (ticker === wanted && missing()) {
+    location.search = new URLSearchParams({ ticker });
+    return;
+  }
   wanted = ticker;
   show(ticker).catch(() => (location.search = new URLSearchParams({ ticker })));
 }
@@ -108,7 +117,7 @@ async function follow() {
 document.addEventListener("submit", (event) => {
   if (event.target.getAttribute("role") !== "search" || state.live !== "no") return;
   event.preventDefault();
-  if (place("ticker").value.trim().toUpperCase() !== wanted) choose(place("ticker").value);
+  if (place("ticker").value.trim().toUpperCase() !== wanted || missing()) choose(place("ticker").value);
 });
 document.addEventListener("change", (event) => {
   if (event.target.id !== "ticker") return;
