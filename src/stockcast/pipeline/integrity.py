@@ -49,10 +49,12 @@ def _pointed_at(product: Path) -> Iterator[Path]:
 def _is_whole(file: Path) -> bool:
     try:
         data = file.read_bytes()
-        json.loads(data)
+        proof = has_proof(data)
+        if proof is None:
+            json.loads(data)
     except (OSError, ValueError, RecursionError):
         return False
-    return has_proof(data) is not False
+    return proof is not False
 
 
 def _size(file: Path) -> int | None:

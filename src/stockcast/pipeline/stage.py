@@ -76,6 +76,22 @@ class _Place(str):
         return str(self)
 
 
+#: The sidecar that was read last, by device, inode and time.
+_READ: dict[tuple[int, int, int], Any] = {}
+
+
+def _sidecar(path: Path) -> Any:
+    """What ``path`` holds; all products of a task have names for one file, which is read once."""
+    place = path.stat()
+    key = place.st_dev, place.st_ino, place.st_mtime_ns
+    found = _READ.get(key)
+    if found is None:
+        found = json.loads(path.read_text("utf-8"))
+        _READ.clear()
+        _READ[key] = found
+    return found
+
+
 class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
     """A file that a task leaves, with the sidecar that says what it was made from."""
 
@@ -101,13 +117,13 @@ class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
     def fetch_metadata(self) -> Sidecar | None:
         """Return the sidecar, or None when there is no usable one."""
         try:
-            found = json.loads(self._path_to_metadata.read_text("utf-8"))
+            found = _sidecar(self._path_to_metadata)
         except (OSError, ValueError):
             return None
         usable = isinstance(found, dict) and isinstance(found.get("params"), dict)
         if not usable or not isinstance(found.get("timestamp"), float):
             return None
-        return cast("Sidecar", found)
+        return cast("Sidecar", dict(found))
 
     def save_metadata(self, metadata: Sidecar) -> None:
         """Write the sidecar whole or not at all: one file, which has a name beside each product."""
