@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from stockcast.pipeline.kernels import FIXED
@@ -27,6 +28,7 @@ from tests.bench import (
     growth,
     machine,
     notebooks,
+    peers,
     readers,
     report,
     service,
@@ -57,6 +59,13 @@ def main() -> None:
         help="runs of as many made-up tickers, alone (default: "
         f"{', '.join(map(str, growth.SIZES))}; the last takes the better part of an hour)",
     )
+    parser.add_argument(
+        "--peers",
+        nargs="?",
+        const="",
+        metavar="DATA_DIR",
+        help="other libraries on the sample, or on twelve stocks of a folder, alone (an hour)",
+    )
     asked = parser.parse_args()
     full = asked.full
     torch.set_num_threads(1)
@@ -69,6 +78,11 @@ def main() -> None:
     if asked.cluster:
         document = _document()
         _write("cluster", document, cluster.rows(say=say), say)
+        return
+    if asked.peers is not None:
+        about, lines = peers.measure(Path(asked.peers) if asked.peers else None, say)
+        name = "peers_many" if asked.peers else "peers"
+        _write(name, _document(forecasters=lines), [], say, f"{about}\n\n{peers.table(lines)}")
         return
     if asked.readers:
         _write("readers", _document(), readers.rows(say=say), say)

@@ -34,7 +34,9 @@ def write(
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as a table in markdown, with notes below."""
+    """The rows as a table in markdown, with notes below; no table without rows."""
+    if not rows:
+        return ""
     notes = list(dict.fromkeys(row.note for row in rows if row.note))
     lines = [HEAD, ("---",) * len(HEAD), *(_cells(row, notes) for row in rows)]
     shown = ["| " + " | ".join(line) + " |" for line in lines]

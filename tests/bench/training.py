@@ -12,6 +12,7 @@ import torch
 from stockcast import features, prices
 from stockcast.errors import BadInput
 from stockcast.evaluation.walkforward import losses
+from stockcast.models import gjr
 from stockcast.models.panel_inference import ask_context, walk_panel
 from stockcast.models.panel_training import FittedPanel, PanelHyperparameters, fit
 from stockcast.models.samples import Samples, make_samples
@@ -63,10 +64,11 @@ def rows(settings: Settings, *, say: Say) -> list[Row]:
     say(f"Child of {CHILD} ...")
     short = replace(hyper, epochs=settings.child_epochs)
     child_row = _child(stock, short, parent, hyper.epochs)
+    garch_row = _garch(index)
     say("Freeze and scratch on every stock ...")
     quality = _children(stocks, short, parent, hyper.epochs)
     say("Scoring the test period ...")
-    return [parent_row, child_row, quality, _scoring(stock, parent)]
+    return [parent_row, child_row, quality, _scoring(stock, parent), garch_row]
 
 
 def worlds(settings: Settings, tickers: Sequence[str]) -> list[World]:
@@ -153,6 +155,20 @@ def _scoring(world: World, fitted: FittedPanel) -> Row:
     torch.testing.assert_close(torch.tensor(together), torch.tensor(apart), rtol=1e-3, atol=1e-6)
     days = len(samples.days) - first
     return compared(f"Scoring {days} test days", median(ours), "one day at a time", median(theirs))
+
+
+def _garch(world: World) -> Row:
+    returns = 100 * np.diff(np.log(world.close.to_numpy()))
+    ours, theirs = [], []
+    for turn in range(6):
+        pair = [
+            timed(lambda fit_once=each: fit_once(returns))[0] for each in (gjr.fit, gjr.by_arch)
+        ]
+        if turn:  # the first has the imports in it
+            ours.append(pair[0])
+            theirs.append(pair[1])
+    what = f"GARCH: a fit to {len(returns)} returns"
+    return compared(what, median(ours), "arch", median(theirs), at_least=5)
 
 
 def _quality(who: str, ours: float, against: str, theirs: float, tickers: str = "") -> Row:

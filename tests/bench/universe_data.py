@@ -7,6 +7,7 @@ project: the figures are for whoever has such data.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,15 +49,20 @@ class Distortion:
         return kept.assign(session=session).sort_values("session", ignore_index=True)
 
 
-def read(folder: Path, distortion: Distortion | None = None) -> dict[str, PanelStock]:
-    """Every ticker, the index first. Slots that no source states are inferred, as of each day."""
+def read(
+    folder: Path, distortion: Distortion | None = None, only: Sequence[str] | None = None
+) -> dict[str, PanelStock]:
+    """Every ticker or ``only`` some, the index first.
+
+    Slots that no source states are inferred, as of each day.
+    """
     prices = pd.read_parquet(folder / "universe.parquet")
     prices["date"] = pd.to_datetime(prices["date"]).astype("datetime64[ns]")
     dates = pd.read_csv(folder / "earnings.csv", parse_dates=["date"])
     vix = pd.read_csv(folder / "vix.csv", parse_dates=["date"]).set_index("date")["close"]
     frames = {ticker: _adjusted(some) for ticker, some in prices.groupby("ticker", sort=True)}
     market = _Market.of(frames[INDEX], vix)
-    tickers = [INDEX, *(t for t in frames if t != INDEX)]
+    tickers = [INDEX, *(t for t in only or frames if t != INDEX)]
     return {
         ticker: _stock(ticker, frames[ticker], dates[dates["ticker"] == ticker], market, distortion)
         for ticker in tickers

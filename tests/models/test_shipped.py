@@ -23,6 +23,7 @@ from stockcast.models.splits import Split
 from stockcast.settings import load_settings
 
 VALIDATION, TEST, HORIZON = pd.Timestamp("2008-06-01"), pd.Timestamp("2010-01-01"), 5
+SPLIT = Split(VALIDATION, TEST, HORIZON)
 STOCKS = ("AAPL", "IBM", "MSFT")
 
 
@@ -42,18 +43,19 @@ def sample_stock(ticker: str) -> PanelStock:
     )
 
 
-def judged(stock: PanelStock) -> Assessment:
+def judged(stock: PanelStock, split: Split = SPLIT) -> Assessment:
     """The shipped parent on a stock as it is, as the pipeline judges and serves it."""
-    card = choose(VALIDATION)
+    start = split.validation_start
+    card = choose(start)
     assert card is not None
     events = None
     if stock.answered is not None and stock.ahead is not None:
         events = EventFlags(stock.answered, stock.ahead)
     return assess(
         stock.ticker,
-        {"zero_shot": walk_panel(load_parent(card.name).fitted, stock.series.full, VALIDATION)},
+        {"zero_shot": walk_panel(load_parent(card.name).fitted, stock.series.full, start)},
         stock.close,
-        Split(VALIDATION, TEST, HORIZON),
+        split,
         candidate="zero_shot",
         train_seconds={},
         events=events,

@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from stockcast.models.gjr_fit import maximum
 
-__all__ = ["MIN_RETURNS", "Parameters", "filtered", "fit", "quantiles", "row_quantiles", "uniforms"]
+__all__ = [
+    "MIN_RETURNS",
+    "Parameters",
+    "by_arch",
+    "filtered",
+    "fit",
+    "quantiles",
+    "row_quantiles",
+    "uniforms",
+]
 
 #: Fewer returns than this are not worth fitting six parameters to.
 MIN_RETURNS = 250
@@ -48,14 +57,14 @@ def fit(returns: Floats) -> Parameters | None:
     if not start > 0:
         return None
     found = maximum(returns)
-    best = _by_arch(returns) if found is None else found[0]
+    best = by_arch(returns) if found is None else found[0]
     if best is None:
         return None
     mu, omega, alpha, gamma, beta, nu = best.tolist()
     return Parameters(mu, omega, alpha, gamma, beta, nu, start)
 
 
-def _by_arch(returns: Floats) -> Floats | None:
+def by_arch(returns: Floats) -> Floats | None:
     """The (6,) parameters by numerical gradients, six times slower, or None."""
     from arch import arch_model  # seconds to import, which only a failed search should pay
 
