@@ -57,6 +57,7 @@ class Reader(threading.Thread):
         """Read until it is over."""
         client = http.client.HTTPConnection(self._netloc, timeout=30)
         ticker = random.choice(self._tickers)
+        time.sleep(FOLLOW * random.random())  # they do not come in one moment
         self.opened, tag = self._ask(client, f"/?ticker={ticker}")
         _, tag = self._ask(client, f"/tiles?ticker={ticker}")
         change = time.monotonic() + BROWSE * random.random()
@@ -106,7 +107,7 @@ def _read(
     memory, first, change = _TARGETS
     alone = memory_now(served.process) / GIGABYTE
     with _reading(served, tickers) as crowd:
-        time.sleep(FOLLOW)
+        time.sleep(2 * FOLLOW)
         used, begun = _cpu(served.process), time.monotonic()
         peak = alone
         while time.monotonic() < begun + seconds:
@@ -135,7 +136,9 @@ def _read(
             note=f"slowest {max(changes):.2f} s; from the key to the new tiles",
         ),
         limited("Another ticker over HTTP: p95", _p95(changed), "s", change, note=over_http),
-        limited("Whole page over HTTP, 200 at once: p95", _p95(opened), "s", first),
+        limited(
+            f"Whole page over HTTP, {READERS} within {FOLLOW} s: p95", _p95(opened), "s", first
+        ),
         limited(
             "A page that nobody has asked for yet, median",
             statistics.median(cold),
