@@ -110,10 +110,11 @@ class Kernels:
         self, files: Mapping[str, Path], more: Iterable[str], say: Callable[[str], None]
     ) -> None:
         """From now on fork kernels from a process that has imported the modules ``files``, by
-        name, and ``more``; where that is not possible ``say`` shows why."""
+        name, and ``more``; where that is not possible ``say`` shows why. The first call counts."""
         from stockcast.pipeline.provisioner import ForkPool
 
-        self.fork_pool = ForkPool(files, more, self._env, say)
+        if self.fork_pool is None:
+            self.fork_pool = ForkPool(files, more, self._env, say)
 
     def folder(self) -> Path:
         """Return a folder for the time of the run, which only this user can read."""

@@ -31,6 +31,7 @@ __all__ = [
     "pages",
     "plan",
     "read_pipeline",
+    "stages_up_to",
 ]
 
 #: The system on one page.
@@ -302,6 +303,16 @@ def _upstream(
         elif not want.endswith("?"):
             raise _fault(pipeline.path, f"{name} needs the task {_unknown(want, names)}")
     return found
+
+
+def stages_up_to(pipeline: Pipeline, targets: Iterable[str]) -> tuple[StageSpec, ...]:
+    """Return the stages from the first one to the last that makes one of ``targets``."""
+    last = [
+        place
+        for place, stage in enumerate(pipeline.stages, 1)
+        if any(fnmatch.fnmatch(name, _TICKER.sub("*", stage.name)) for name in targets)
+    ]
+    return pipeline.stages[: max(last, default=0)]
 
 
 def pages(settings: Settings, ticker: str, pipeline: Pipeline | None = None) -> dict[str, Path]:

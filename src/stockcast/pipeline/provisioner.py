@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -182,8 +182,8 @@ class ForkServer:
 class ForkPool:
     """Keeps one warm process at hand for the kernels of a run.
 
-    It is started for the first kernel, and anew when a file of the library has changed since; what
-    was forked from the old one ends in its own time.
+    It is started at once, and anew when a file of the library has changed since; what was forked
+    from the old one ends in its own time.
 
     Args:
         files: the library's modules to import, and where each lies.
@@ -205,10 +205,13 @@ class ForkPool:
         self._say = say
         self._lock = threading.Lock()
         self._servers: list[ForkServer] = []
-        self._stamps: Stamps | None = None  #: of the files that the last server has imported
         self._useless = False
         # a warm process dies with the thread that started it, so that one has to last
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="fork_pool")
+        #: of the files that the last server has imported
+        self._stamps: Stamps | None = self._read_stamps()
+        # while it imports, the caller gets ready to ask for the first kernel
+        self._early: Future[None] | None = self._starter.submit(self._start)
 
     def fork(
         self, arguments: Iterable[str], env: Mapping[str, str], cwd: str, log: IO[bytes]
@@ -238,23 +241,31 @@ class ForkPool:
     def close(self) -> None:
         """End the warm process; there must be no kernels any more."""
         self._useless = True
+        if self._early is not None:  # nobody waits for it
+            self.stop()
         self._starter.shutdown()
         for server in self._servers:
             server.close()
         self._servers.clear()
 
     def _warm(self) -> ForkServer | None:
-        stamps = frozenset(_stamp(path) for path in self._files.values())
+        stamps = self._read_stamps()
         if self._useless:
             return None
+        started, self._early = self._early, None
         if stamps != self._stamps:
-            try:
-                self._starter.submit(self._start).result()
-            except Unfit as why:
-                self._give_up(str(why))
-                return None
-            self._stamps = stamps
+            started = self._starter.submit(self._start)
+        try:
+            if started is not None:
+                started.result()
+        except Unfit as why:
+            self._give_up(str(why))
+            return None
+        self._stamps = stamps
         return self._servers[-1]
+
+    def _read_stamps(self) -> Stamps:
+        return frozenset(_stamp(path) for path in self._files.values())
 
     def _start(self) -> None:
         for server in self._servers:

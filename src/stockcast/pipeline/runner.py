@@ -78,6 +78,8 @@ def run(
         check_folder(Workspace.of(settings).reports)
         console.print("Looking for what has to run ...", style="dim")
         with _host(settings, command, cluster, jobs) as host:
+            if targets and cluster is None and settings.warm_kernels:
+                _warm_up(host, list(targets), pipeline, progress)
             dag, result = _run(host, list(targets or ()), force, jobs, progress, pipeline)
         if result.ran or result.failed:
             from stockcast import tracking
@@ -110,12 +112,37 @@ def _host(
 
     run_id = new_run_id()
     if cluster is None:
-        yield Machine(settings, run_id, command)  # the executor closes it
+        with contextlib.closing(Machine(settings, run_id, command)) as machine:
+            yield machine
         return
     from stockcast.pipeline.cluster.workers import Workers
 
     with contextlib.closing(Workers(settings, run_id, command, cluster, jobs)) as workers:
         yield workers
+
+
+def _warm_up(host: Host, targets: list[str], pipeline: Pipeline | None, progress: Progress) -> None:
+    """Start what kernels are forked from, with the imports of the stages up to the ``targets``.
+
+    Whoever names targets misses them; so this need not wait until Ploomber, which takes seconds to
+    import, knows what is stale.
+    """
+    from stockcast.pipeline.import_graph import ImportGraph
+    from stockcast.pipeline.plans import read_pipeline, stages_up_to
+
+    pipeline = pipeline or read_pipeline()
+    graph = ImportGraph(pipeline.library, pipeline.plumbing, pipeline.reads, pipeline.late)
+    files: dict[str, Path] = {}
+    more: dict[str, None] = {}
+    for stage in stages_up_to(pipeline, targets):
+        notebook = pipeline.path.parent / stage.source
+        if not notebook.is_file():
+            return  # the run itself says so
+        modules, late = graph.imports(graph.reachable(notebook))
+        files |= modules
+        more |= dict.fromkeys(late)
+    if files:
+        host.warm_up(files, more, progress.note)
 
 
 def _run(
