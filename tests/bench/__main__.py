@@ -26,6 +26,7 @@ from stockcast.settings import HOME, Settings, load_settings
 from tests.bench import (
     cluster,
     growth,
+    imports,
     machine,
     notebooks,
     peers,
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("--service", action="store_true", help="the service under load, alone")
     parser.add_argument("--readers", action="store_true", help="the dashboard's readers, alone")
     parser.add_argument("--cluster", action="store_true", help="two Dask workers, alone")
+    parser.add_argument("--imports", action="store_true", help="what starting costs, alone")
     parser.add_argument(
         "--growth",
         nargs="*",
@@ -84,6 +86,9 @@ def main() -> None:
         name = "peers_many" if asked.peers else "peers"
         _write(name, _document(forecasters=lines), [], say, f"{about}\n\n{peers.table(lines)}")
         return
+    if asked.imports:
+        _write("imports", _document(), imports.rows(say=say), say)
+        return
     if asked.readers:
         _write("readers", _document(), readers.rows(say=say), say)
         return
@@ -111,6 +116,7 @@ def _measure(settings: Settings, say: Say, *, full: bool) -> None:
     rows += notebooks.rows(settings, say=say)
     rows += serving.rows(full=full, say=say)
     _write("performance", document, rows, say)
+    _write("imports", _document(), imports.rows(say=say), say)
 
 
 def _write(name: str, document: dict[str, Any], rows: list[Row], say: Say, more: str = "") -> None:

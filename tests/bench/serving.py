@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from stockcast.contracts.model_record import ModelRecord, child_name
 from stockcast.models.bundle import load_bundle
 from stockcast.models.calibration import recalibrate
 from stockcast.models.panel_inference import walk_panel
-from stockcast.settings import HOME, Settings, load_settings
+from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace
 from tests.bench.processes import command, watched
 from tests.bench.timing import Row, Time, limited, median, timed
@@ -24,9 +23,8 @@ Say = Callable[[str], None]
 
 
 def rows(*, full: bool, say: Say) -> list[Row]:
-    """Measure runs, forecasts and start-up; ``full`` runs all tickers of the profile."""
-    say("stockcast --help ...")
-    made = [_help()]
+    """Measure runs and forecasts; ``full`` runs all tickers of the profile."""
+    made: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="stockcast-bench-") as folder:
         say(f"Pipeline from scratch for {CHILD} ...")
         made += _runs(Path(folder) / "one", [CHILD])
@@ -38,15 +36,6 @@ def rows(*, full: bool, say: Say) -> list[Row]:
             say("Pipeline from scratch for the whole sample ...")
             made += _runs(Path(folder) / "all", [])
     return made
-
-
-def _help() -> Row:
-    def once() -> None:
-        subprocess.run(command("--help"), cwd=HOME, check=True, capture_output=True)
-
-    once()
-    took = median([timed(once)[0] for _ in range(7)])
-    return limited("stockcast --help", took.wall, "s", 1)
 
 
 def _runs(root: Path, tickers: list[str]) -> list[Row]:
