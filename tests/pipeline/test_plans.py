@@ -7,7 +7,7 @@ import pytest
 
 from stockcast.errors import BadInput
 from stockcast.pipeline import plan
-from stockcast.pipeline.plans import PIPELINE, read_pipeline
+from stockcast.pipeline.plans import PIPELINE, read_pipeline, stages_up_to
 from stockcast.settings import load_settings
 from tests.pipeline.project import STAGES, Project
 
@@ -88,3 +88,12 @@ def test_planning_imports_no_ploomber() -> None:
         "assert not {'ploomber', 'papermill', 'nbconvert'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_leads_to_a_forecast_are_the_stages_up_to_it() -> None:
+    found = stages_up_to(read_pipeline(), ["forecast-BRK-B"])
+    assert [stage.source for stage in found] == [
+        *("notebooks/ingest.py", "notebooks/train_parent.py"),
+        *("notebooks/train_child.py", "notebooks/forecast.py"),
+    ]
+    assert stages_up_to(read_pipeline(), ["no-such-task"]) == ()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from stockcast.pipeline import RunResult
@@ -219,6 +220,18 @@ def test_an_end_is_told_with_its_code_and_only_then_the_process_id_is_free(tmp_p
     other.kill()
     assert other.wait(timeout=5) == -9
     fork_pool.close()
+
+
+def children() -> set[int]:
+    return {each.pid for each in psutil.Process().children(recursive=True)}
+
+
+def test_a_pool_that_nobody_used_leaves_no_process() -> None:
+    before = children()
+    fork_pool = ForkPool({}, ["ipykernel.kernelapp"], os.environ, pytest.fail)
+    until(lambda: bool(children() - before))
+    fork_pool.close()
+    assert children() == before
 
 
 @pytest.fixture
