@@ -19,7 +19,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from stockcast import cli
-from stockcast.markets import suffixes
+from stockcast.markets import exchanges
 from stockcast.settings import WELL_KNOWN, Settings
 
 HOME = Path(__file__).parents[1]
@@ -144,7 +144,7 @@ def _settings() -> str:
 
 
 def _markets() -> Iterator[str]:
-    for row in suffixes.TABLE:
+    for row in exchanges.TABLE:
         suffix, _, told = row.rpartition("=")
         cells = [suffix, *told.split(), ""][:4]
         yield "| " + " | ".join(f"`{cell}`" if cell else "" for cell in cells) + " |"

@@ -12,9 +12,9 @@ from pathlib import Path
 from feast import Entity, FeatureView, Field, FileSource, ValueType
 from feast.types import Array, Float32, Float64, String
 
+from stockcast.feature_store.asof import ONE_FILE_EACH
+from stockcast.feature_store.log import BASES
 from stockcast.features import COVARIATES, FEATURES
-from stockcast.store.asof import ONE_FILE_EACH
-from stockcast.store.log import BASES
 
 
 def source(folder: Path, description: str) -> FileSource:

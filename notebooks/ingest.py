@@ -7,13 +7,13 @@
 # %%
 from pathlib import Path
 
-from stockcast import events, features, store
+from stockcast import events, feature_store, features
+from stockcast.feature_store.covariates import covariates
 from stockcast.ingestion.revisions import account
 from stockcast.monitoring.admission import admit
 from stockcast.presentation import plots, tables
 from stockcast.prices import snapshot
 from stockcast.settings import load_settings
-from stockcast.store.covariates import covariates
 from stockcast.workspace import Workspace
 
 # %% tags=["parameters"]
@@ -118,7 +118,7 @@ plots.volatility(computed, ticker)
 
 # %%
 beside = covariates(settings, history, computed)
-store.publish(settings, history, computed, beside)
+feature_store.publish(settings, history, computed, beside)
 
 # %%
 computed.join(beside[list(features.COVARIATES)]).tail().round(4).T

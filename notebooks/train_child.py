@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stockcast import store
+from stockcast import feature_store
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.models import publishing
 from stockcast.models.assessment import assess
@@ -46,7 +46,7 @@ seed = 7
 settings = load_settings(profile, {"context": context})
 history = snapshot.load(Path(upstream[f"ingest-{ticker}"]["prices"]))
 close = history.frame["close"]
-features = store.training_frame(settings, ticker, end=history.as_of)
+features = feature_store.training_frame(settings, ticker, end=history.as_of)
 samples = make_samples(ticker, features, close, horizon)
 parent_record = ModelRecord.load(Path(upstream["train_parent"]["model"]))
 reigning = parent_record.bundle or f"parent/{parent_record.candidate}"

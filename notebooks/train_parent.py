@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stockcast import store
+from stockcast import feature_store
 from stockcast.models import publishing
 from stockcast.models.assessment import assess
 from stockcast.models.panel_inference import walk_panel
@@ -50,7 +50,7 @@ settings = load_settings(
 )
 history = snapshot.load(Path(upstream[f"ingest-{parent_ticker}"]["prices"]))
 close = history.frame["close"]
-features = store.training_frame(settings, parent_ticker, end=history.as_of)
+features = feature_store.training_frame(settings, parent_ticker, end=history.as_of)
 samples = make_samples(parent_ticker, features, close, horizon)
 split = split_days(close.index, horizon, validation_start, test_start)
 split.table(samples.days)

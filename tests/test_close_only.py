@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast import cache, store
+from stockcast import cache, feature_store
 from stockcast.contracts.forecast import Inputs
 from stockcast.features import MODEL_INPUTS, compute
 from stockcast.monitoring.input_checks import look_at_inputs
@@ -60,9 +60,9 @@ def test_a_stock_that_lacks_something_is_forecast_and_checked(shop: Workshop, ti
 def test_what_is_published_is_finite(shop: Workshop, ticker: str) -> None:
     shop.ingest(ticker)
     inputs = [*MODEL_INPUTS, "sigma"]
-    kept = store.training_frame(shop.settings, ticker)[inputs].iloc[30:]
+    kept = feature_store.training_frame(shop.settings, ticker)[inputs].iloc[30:]
     assert np.isfinite(kept.to_numpy()).all()
-    assert store.serving_context(shop.settings, ticker).is_complete
+    assert feature_store.serving_context(shop.settings, ticker).is_complete
 
 
 @pytest.mark.parametrize(

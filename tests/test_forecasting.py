@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast import cache, features, forecasting, prices, store
+from stockcast import cache, feature_store, features, forecasting, prices
 from stockcast.cli import main
 from stockcast.contracts.forecast import QUANTILES, Close, Forecast, Served
 from stockcast.contracts.model_record import ModelRecord, child_name
@@ -208,10 +208,10 @@ def test_what_feast_serves_is_what_is_forecast_from(shop: Workshop) -> None:
     before = fan(forecasting.compute(shop.settings, "FB"))
     louder = computed.assign(sigma=2 * computed["sigma"])
     try:
-        store.publish(shop.settings, history, louder)
+        feature_store.publish(shop.settings, history, louder)
         after = fan(forecasting.compute(shop.settings, "FB"))
     finally:
-        store.publish(shop.settings, history, computed)
+        feature_store.publish(shop.settings, history, computed)
     assert (after[:, -1] - after[:, 0] > 1.2 * (before[:, -1] - before[:, 0])).all()
 
 

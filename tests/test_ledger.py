@@ -20,13 +20,13 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from stockcast import ledger as ledger_module
 from stockcast.cli import main
 from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation import metrics
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.ledger import NAIVE_QUANTILES, QUANTILES, Ledger, write_down
+from stockcast.ledger import record as ledger_module
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 

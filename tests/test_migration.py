@@ -19,7 +19,7 @@ from stockcast.contracts.model_record import ModelRecord
 from stockcast.doctor import CHECKS, examine
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.ledger import Ledger
-from stockcast.ledger_tables import FORECASTS, additions
+from stockcast.ledger.tables import FORECASTS, additions
 from stockcast.models import serving
 from stockcast.models.basis import Basis, NoModel
 from stockcast.settings import Settings

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from stockcast import events, features, forecasting, store
+from stockcast import events, feature_store, features, forecasting
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.model_record import ModelRecord, child_name
+from stockcast.feature_store.covariates import covariates
 from stockcast.models import publishing
 from stockcast.models.assessment import assess
 from stockcast.models.bundle import Bundle, load_bundle, make_bundle
@@ -21,7 +22,6 @@ from stockcast.models.samples import Samples, make_samples
 from stockcast.models.splits import Split, split_days
 from stockcast.prices import PriceHistory, read, snapshot
 from stockcast.settings import Settings
-from stockcast.store.covariates import covariates
 from stockcast.workspace import Workspace
 
 TINY = PanelHyperparameters(
@@ -49,11 +49,11 @@ class Workshop:
         events.ingest(self.settings, ticker)
         computed = features.compute(history.frame)
         beside = covariates(self.settings, history, computed)
-        store.publish(self.settings, history, computed, beside)
+        feature_store.publish(self.settings, history, computed, beside)
         return history
 
     def samples(self, history: PriceHistory) -> Samples:
-        frame = store.training_frame(self.settings, history.ticker, end=history.as_of)
+        frame = feature_store.training_frame(self.settings, history.ticker, end=history.as_of)
         return make_samples(history.ticker, frame, history.frame["close"], self.settings.horizon)
 
     def train_parent(self) -> ModelRecord:

@@ -238,7 +238,7 @@ def _torch(settings: Settings) -> Observation:
 
 
 def _feast(settings: Settings) -> Observation:
-    from stockcast.store.repository import open_store
+    from stockcast.feature_store.repository import open_store
 
     release = _installed("feast")
     home = Workspace.of(settings).feast

@@ -38,8 +38,8 @@ from pydantic_settings import (
 )
 
 from stockcast.errors import BadInput
-from stockcast.markets import suffixes
-from stockcast.markets.suffixes import Market
+from stockcast.markets import exchanges
+from stockcast.markets.exchanges import Market
 from stockcast.redaction import SOURCES, mask
 
 __all__ = [
@@ -194,7 +194,7 @@ class Settings(BaseSettings):
     markets: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="exchange, currency and index of tickers that no row of "
-        "stockcast.markets.suffixes suits, as SUFFIX=EXCHANGE CURRENCY INDEX; a whole ticker may "
+        "stockcast.markets.exchanges suits, as SUFFIX=EXCHANGE CURRENCY INDEX; a whole ticker may "
         "stand for the suffix",
     )
     start: dt.date = Field(dt.date(2004, 8, 19), description="first day of history used")
@@ -356,12 +356,12 @@ class Settings(BaseSettings):
     @field_validator("markets", mode="before")
     @classmethod
     def _split_markets(cls, value: Any) -> tuple[str, ...]:
-        return suffixes.rows(value)
+        return exchanges.rows(value)
 
     @field_validator("currency")
     @classmethod
     def _usual_currency(cls, value: str) -> str:
-        return suffixes.currency_code(value)
+        return exchanges.currency_code(value)
 
     @field_validator("hosts")
     @classmethod
@@ -450,12 +450,12 @@ class Settings(BaseSettings):
     @property
     def indices(self) -> tuple[str, ...]:
         """The parent's ticker, then the indices of the other tickers."""
-        named = suffixes.indices(self.markets, self.tickers, self._default_market)
+        named = exchanges.indices(self.markets, self.tickers, self._default_market)
         return tuple(dict.fromkeys((self.parent_ticker, *filter(self._has_index, named))))
 
     def market(self, ticker: str) -> Market:
         """The exchange, currency and index of ``ticker``."""
-        return suffixes.find(self.markets, ticker, self._default_market)
+        return exchanges.find(self.markets, ticker, self._default_market)
 
     def index_of(self, ticker: str) -> str:
         """The index beside ``ticker``: its market's if the source has it, else the parent's."""
@@ -468,7 +468,7 @@ class Settings(BaseSettings):
 
     def _has_index(self, index: str) -> bool:
         if self.source == "files":
-            return suffixes.has_file(self.prices_dir, index)
+            return exchanges.has_file(self.prices_dir, index)
         return self.source == "yahoo"
 
     def beside(self, ticker: str) -> tuple[str, ...]:

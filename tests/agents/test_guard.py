@@ -14,7 +14,7 @@ from stockcast.agents.names import ACRONYMS
 from stockcast.agents.vocabulary import subject_of
 from stockcast.contracts.report import Fact, Repair
 from stockcast.markets.companies import own_names
-from stockcast.markets.suffixes import CURRENCIES
+from stockcast.markets.exchanges import CURRENCIES
 from tests.agents import worlds
 
 TABLE = build(worlds.subject(9, days=620, price=430, skilful=True, lean=0.1, horizon=5))

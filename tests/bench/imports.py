@@ -20,7 +20,7 @@ IMPORTS = {
     "import of what a forecast that is to be made starts from": (
         "import stockcast.forecasting, stockcast.jobs.execution, stockcast.pipeline.runner"
     ),
-    "import feast, as kernels do": "import stockcast.store.lean_feast",
+    "import feast, as kernels do": "import stockcast.feature_store.lean_feast",
     "import feast": "import feast",
     "import ploomber, as a run does": (
         "from stockcast.pipeline.imports import quickly\nwith quickly(): import ploomber"

@@ -10,7 +10,7 @@ import pytest
 
 from stockcast.errors import BadInput
 from stockcast.markets import calendars
-from stockcast.markets.suffixes import TABLE, Market, currency_code, find
+from stockcast.markets.exchanges import TABLE, Market, currency_code, find
 from stockcast.settings import Settings, load_settings
 
 NEW_YORK = Market("XNYS", "USD")

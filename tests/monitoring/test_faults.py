@@ -11,9 +11,9 @@ import pytest
 
 from stockcast import cache, pipeline
 from stockcast.contracts.model_record import ModelRecord
+from stockcast.feature_store import tables
 from stockcast.monitoring.fault_injection import BAR_FAULTS
 from stockcast.prices import quarantine
-from stockcast.store import tables
 from stockcast.workspace import Workspace
 from tests.monitoring.worlds import TICKER, World, write_biased_forecasts
 from tests.workshop import Workshop

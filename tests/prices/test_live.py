@@ -16,7 +16,7 @@ from stockcast.agents import news
 from stockcast.errors import BadInput, Unavailable
 from stockcast.ingestion.revisions import account
 from stockcast.markets.calendars import close_time
-from stockcast.markets.suffixes import Market, find
+from stockcast.markets.exchanges import Market, find
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.prices.archive import folder
 from stockcast.prices.live import LiveSource

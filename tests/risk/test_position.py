@@ -14,7 +14,7 @@ from stockcast.errors import BadInput
 from stockcast.evaluation.fan import price_fan
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.ledger import Ledger
-from stockcast.ledger_rows import as_text, forecast_rows
+from stockcast.ledger.rows import as_text, forecast_rows
 from stockcast.markets import calendars
 from stockcast.models.tails import USUAL
 from stockcast.risk.position import live_tails, position_risk

@@ -21,7 +21,7 @@ import pandas as pd
 
 from stockcast.ingestion.adjust import split_ratios
 from stockcast.markets.calendars import close_time, sessions, zone
-from stockcast.markets.suffixes import Market, find
+from stockcast.markets.exchanges import Market, find
 from stockcast.prices.sample import SampleSource
 from tests.standins.loopback import Handler, running
 

@@ -19,7 +19,7 @@ from stockcast.agents.slots import SLOT, Slot, Template, direction, pieces
 from stockcast.agents.vocabulary import AFTER, ROLES, subject_of
 from stockcast.contracts.report import Fact, Flag, Grounding, Reference, Repair
 from stockcast.markets.companies import own_names
-from stockcast.markets.suffixes import CURRENCIES, currency_code
+from stockcast.markets.exchanges import CURRENCIES, currency_code
 
 __all__ = ["Grounded", "check", "describe", "ground"]
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from stockcast.markets.companies import NAMES
-from stockcast.markets.suffixes import CURRENCIES
+from stockcast.markets.exchanges import CURRENCIES
 
 __all__ = ["Found", "names_in"]
 

@@ -21,7 +21,7 @@ from stockcast.api.routes import forecasts, monitor, risk, system, training
 from stockcast.api.schemas import Problem, Responses
 from stockcast.api.service import Service
 from stockcast.api.trusted_hosts import TrustedHosts
-from stockcast.mcp import over_http
+from stockcast.mcp.server import over_http
 from stockcast.settings import Settings, load_settings
 from stockcast.telemetry import logs
 

@@ -293,6 +293,6 @@ def _show_judgement(found: Judgement, file: Path) -> None:
 @app.command()
 def mcp(profile: Profile = None, assignments: Overrides = None) -> None:
     """Serve forecasts, risk, reports, scorecard and ledger to an assistant, by stdio, read-only."""
-    from stockcast.mcp import server
+    from stockcast.mcp.server import server
 
     server(settings_for(profile, assignments)).run("stdio")

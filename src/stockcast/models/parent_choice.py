@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from stockcast import features, store
+from stockcast import feature_store, features
 from stockcast.contracts.parent import ParentCard, ParentFigures
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS
@@ -167,7 +167,7 @@ def panel_member(settings: Settings, ticker: str) -> PanelStock:
     """
     history = snapshot.load(Workspace.of(settings).price_pointer(ticker))
     close, horizon = history.frame["close"], settings.horizon
-    frame = store.training_frame(settings, ticker, end=history.as_of)
+    frame = feature_store.training_frame(settings, ticker, end=history.as_of)
     full = make_samples(ticker, frame, close, horizon)
     alone = features.compute(frame[["close", "volume"]])
     seen = frame.assign(**{name: alone[name] for name in (*MODEL_INPUTS, "sigma")}, has_range=0.0)

@@ -18,9 +18,9 @@ from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
 
 if TYPE_CHECKING:
+    from stockcast.feature_store import Context
     from stockcast.models.bundle import Bundle
     from stockcast.models.tails import Tails
-    from stockcast.store import Context
 
 __all__ = ["Serving"]
 
@@ -91,9 +91,9 @@ class Serving:
 
 def _context(settings: Settings, record: ModelRecord) -> Context:
     """The window of inputs that the record was made from."""
-    from stockcast import store
+    from stockcast import feature_store
 
-    context = store.serving_context(settings, record.ticker, record.data_hash)
+    context = feature_store.serving_context(settings, record.ticker, record.data_hash)
     if context.data_hash != record.data_hash:
         raise NoModel(
             f"The context of {record.ticker} is of {context.as_of.date()}, its model was assessed "

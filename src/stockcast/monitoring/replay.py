@@ -16,6 +16,7 @@ import pandas as pd
 from stockcast import features
 from stockcast.contracts.forecast import QUANTILES
 from stockcast.contracts.model_record import ModelRecord
+from stockcast.feature_store.covariates import covariates
 from stockcast.features import COVARIATES, MODEL_INPUTS
 from stockcast.ingestion import quality, schema
 from stockcast.models import baselines
@@ -26,7 +27,6 @@ from stockcast.monitoring.input_checks import usable_market
 from stockcast.monitoring.thresholds import Calibration, calibrate
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
-from stockcast.store.covariates import covariates
 
 __all__ = ["SESSIONS", "Replay", "replay"]
 

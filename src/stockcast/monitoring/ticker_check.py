@@ -13,6 +13,7 @@ from stockcast.contracts.bundle import ModelDocument
 from stockcast.contracts.drift import Action, BarFault, Calibrations, DriftReport, Quality
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.errors import BadInput
+from stockcast.feature_store.covariates import covariates
 from stockcast.features import COVARIATES, FEATURES
 from stockcast.ingestion import quality
 from stockcast.ingestion.schema import Fault
@@ -25,7 +26,6 @@ from stockcast.monitoring.health import Finding, judge
 from stockcast.monitoring.input_checks import Inputs, look_at_inputs
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
-from stockcast.store.covariates import covariates
 from stockcast.workspace import Workspace
 
 __all__ = ["LOOK_BACK", "TickerCheck", "examine", "training_end"]

@@ -36,8 +36,8 @@ class Stored:
 
 def stored(settings: Settings, ticker: str, as_of: pd.Timestamp) -> Stored | None:
     """Every day's features as the store has them; None if there are none to be compared."""
-    from stockcast.store import tables
-    from stockcast.store.log import last_words, own_days
+    from stockcast.feature_store import tables
+    from stockcast.feature_store.log import last_words, own_days
 
     path = Workspace.of(settings).features(ticker)
     try:

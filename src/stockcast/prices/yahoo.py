@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from stockcast.errors import StockcastError
-from stockcast.markets.suffixes import HUNDREDTHS, currency_code
+from stockcast.markets.exchanges import HUNDREDTHS, currency_code
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 

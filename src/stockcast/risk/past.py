@@ -14,6 +14,7 @@ from stockcast.contracts.risk import Backtest, TailTest
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes, places
+from stockcast.feature_store.covariates import covariates
 from stockcast.models.assessment import walk_baseline
 from stockcast.models.basis import Basis
 from stockcast.models.bundle import load_bundle
@@ -26,7 +27,6 @@ from stockcast.risk import backtest
 from stockcast.risk.portfolio import scaled_returns
 from stockcast.risk.tail_tests import FEWEST, tail_tests
 from stockcast.settings import Settings
-from stockcast.store.covariates import covariates
 
 __all__ = ["Past", "attempt", "run", "test_period", "walked"]
 

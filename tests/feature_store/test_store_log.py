@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from stockcast.feature_store.log import Update, own_days, recompute, update
 from stockcast.features import FEATURES, MODEL_INPUTS, compute
-from stockcast.store.log import Update, own_days, recompute, update
-from tests.store.histories import PRICES, bars, corrected, rebased
+from tests.feature_store.histories import PRICES, bars, corrected, rebased
 
 FREE = ["rsi14", *MODEL_INPUTS, "sigma"]
 
@@ -184,7 +184,7 @@ def test_new_formulas_keep_what_was_known_when(monkeypatch: pytest.MonkeyPatch) 
     expected: pd.DataFrame | None = None
     for snapshot in snapshots:
         expected = update(expected, changed(snapshot), "AAA", snapshot.index[-1]).log
-    monkeypatch.setattr("stockcast.store.log.compute", changed)
+    monkeypatch.setattr("stockcast.feature_store.log.compute", changed)
     assert old is not None
     assert expected is not None
     found = recompute(old)

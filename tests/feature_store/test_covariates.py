@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast import events, features, prices, store
+from stockcast import events, feature_store, features, prices
+from stockcast.feature_store.covariates import covariates
 from stockcast.features.panel import GROUPS, PANEL_INPUTS, flag_of
 from stockcast.markets import calendars
 from stockcast.settings import load_settings
-from stockcast.store.covariates import covariates
 from tests.models.panels import stock_bars
 from tests.workshop import Workshop
 
@@ -124,7 +124,7 @@ def test_an_index_is_beside_itself_and_a_market_ticker_beside_nothing(opened: Op
 def test_what_reaches_a_network_is_what_was_known(opened: Open) -> None:
     shop = opened(everything(), f"{DATES}AAA,2015-03-12,bmo,\n")
     history = shop.ingest(STOCK)
-    frame = store.training_frame(shop.settings, STOCK, end=history.as_of)
+    frame = feature_store.training_frame(shop.settings, STOCK, end=history.as_of)
     made = beside(shop)[list(features.COVARIATES)]
     pd.testing.assert_frame_equal(
         frame[list(features.COVARIATES)], made.loc[frame.index], check_dtype=False, check_freq=False

@@ -11,7 +11,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from stockcast.contracts.forecast import QUANTILES, TAILS, Forecast, ForecastDay
-from stockcast.ledger_tables import FORECASTS, IDENTITY, OUTCOMES
+from stockcast.ledger.tables import FORECASTS, IDENTITY, OUTCOMES
 
 __all__ = ["as_text", "common", "forecast_rows", "from_text", "now", "outcome", "outcome_rows"]
 

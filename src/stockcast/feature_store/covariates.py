@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from stockcast import events
 from stockcast.events import calendar
+from stockcast.feature_store import as_known
 from stockcast.features.events import EVENT_HORIZON
 from stockcast.features.market import as_of_close
 from stockcast.features.panel import panel_inputs
@@ -20,7 +21,6 @@ from stockcast.ingestion import bars
 from stockcast.ingestion.history import PriceHistory
 from stockcast.markets import calendars
 from stockcast.settings import Settings
-from stockcast.store import as_known
 
 __all__ = ["covariates"]
 

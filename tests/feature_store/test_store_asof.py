@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast.store.join import latest_known
+from stockcast.feature_store.join import latest_known
 
 TICKERS = ["AAA", "BBB", "^CC"]
 
@@ -88,7 +88,7 @@ def open_feast(tmp_path: Path) -> Open:
     return make
 
 
-OURS = "stockcast.store.asof.AsOfOfflineStore"
+OURS = "stockcast.feature_store.asof.AsOfOfflineStore"
 TTLS = pytest.mark.parametrize("ttl", [None, timedelta(days=2, hours=6)], ids=["no ttl", "ttl"])
 KNOWN = pytest.mark.parametrize("by_created", [True, False], ids=["as known", "as corrected"])
 

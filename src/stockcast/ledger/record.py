@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from stockcast.contracts.forecast import QUANTILES, TAILS, Forecast
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation.realised import FORECAST, NAIVE_QUANTILES, summarise
-from stockcast.ledger_rows import (
+from stockcast.ledger.rows import (
     as_text,
     common,
     forecast_rows,
@@ -36,7 +36,7 @@ from stockcast.ledger_rows import (
     outcome,
     outcome_rows,
 )
-from stockcast.ledger_tables import (
+from stockcast.ledger.tables import (
     FORECASTS,
     IDENTITY,
     NAIVE_TAILS,

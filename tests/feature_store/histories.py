@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from stockcast.feature_store import Published, publish
 from stockcast.features import compute
 from stockcast.ingestion.history import PriceHistory, content_hash
 from stockcast.settings import Settings
-from stockcast.store import Published, publish
 
 PRICES = ["open", "high", "low", "close"]
 

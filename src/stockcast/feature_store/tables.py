@@ -13,12 +13,12 @@ from typing import Any
 import pandas as pd
 
 from stockcast.errors import BadInput
+from stockcast.feature_store.log import COLUMNS, recompute
 from stockcast.features import COVARIATES
 from stockcast.features import bars as formulas
 from stockcast.ingestion import bars
 from stockcast.settings import Settings
 from stockcast.storage.tables import write_table
-from stockcast.store.log import COLUMNS, recompute
 from stockcast.workspace import Workspace
 
 __all__ = [

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from stockcast.errors import BadInput
+from stockcast.feature_store.log import own_days
 from stockcast.features import COVARIATES, MODEL_INPUTS, PANEL_INPUTS
 from stockcast.features.panel import AHEAD_PLACES, flag_of
 from stockcast.prices import PriceHistory
-from stockcast.store.log import own_days
 
 __all__ = ["FIELDS", "Context", "from_fields", "intact", "row"]
 

@@ -17,12 +17,12 @@ import pytest
 
 from stockcast import prices
 from stockcast.errors import BadInput
+from stockcast.feature_store import publish, serving_context, tables, training_frame
+from stockcast.feature_store.repository import exclusive, open_store
 from stockcast.features import COVARIATES, FEATURES, MODEL_INPUTS, PANEL_INPUTS, compute
 from stockcast.settings import HOME, Settings
-from stockcast.store import publish, serving_context, tables, training_frame
-from stockcast.store.repository import exclusive, open_store
 from stockcast.workspace import Workspace
-from tests.store.histories import bars, corrected, history, put, rebased
+from tests.feature_store.histories import bars, corrected, history, put, rebased
 
 Make = Callable[..., Settings]
 
@@ -186,7 +186,7 @@ def test_changed_formulas_are_applied_to_the_whole_log(
     def changed(frame: pd.DataFrame) -> pd.DataFrame:
         return compute(frame).assign(vol_ratio=lambda rows: rows["vol_ratio"] + 1)
 
-    monkeypatch.setattr("stockcast.store.log.compute", changed)
+    monkeypatch.setattr("stockcast.feature_store.log.compute", changed)
     news = publish(settings, history(bars()), changed(bars()))
     assert (news.added, news.restated) == (50, 0)
     pd.testing.assert_frame_equal(
@@ -335,7 +335,7 @@ def test_a_forked_process_opens_its_own_store(settings: Settings) -> None:
 def test_definitions_are_registered_once_and_again_when_they_change(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from stockcast.store import repository
+    from stockcast.feature_store import repository
 
     put(settings, bars())
     registry = Workspace.of(settings).feast / "registry.db"

@@ -2,8 +2,8 @@
 
 Feast's own stores for files join every entity row with every source row of the same key and filter
 afterwards, which is quadratic in the length of a history. This one answers the same question with
-one sort (:mod:`stockcast.store.join`) and opens only the files of the tickers asked for. It is
-selected by its class path in ``feature_repo/feature_store.yaml``; what it does not answer itself
+one sort (:mod:`stockcast.feature_store.join`) and opens only the files of the tickers asked for. It
+is selected by its class path in ``feature_repo/feature_store.yaml``; what it does not answer itself
 (retrieval without an entity frame, remote files) it leaves to the store it extends.
 """
 
@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import stockcast.store.lean_feast  # noqa: F401 - before anything else imports Feast
+import stockcast.feature_store.lean_feast  # noqa: F401 - before anything else imports Feast
 
 # isort: split
 from feast import FeatureView, FileSource, OnDemandFeatureView
@@ -31,7 +31,7 @@ from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.repo_config import RepoConfig
 
-from stockcast.store.join import latest_known
+from stockcast.feature_store.join import latest_known
 
 __all__ = ["ONE_FILE_EACH", "AsOfOfflineStore", "AsOfOfflineStoreConfig"]
 
@@ -39,13 +39,13 @@ __all__ = ["ONE_FILE_EACH", "AsOfOfflineStore", "AsOfOfflineStoreConfig"]
 ONE_FILE_EACH = "one_file_per_key"
 
 
-_Path = Literal["stockcast.store.asof.AsOfOfflineStore"]
+_Path = Literal["stockcast.feature_store.asof.AsOfOfflineStore"]
 
 
 class AsOfOfflineStoreConfig(DaskOfflineStoreConfig):
     """What ``offline_store`` may hold in feature_store.yaml; Feast finds it by its name."""
 
-    type: _Path = "stockcast.store.asof.AsOfOfflineStore"  # type: ignore[assignment]
+    type: _Path = "stockcast.feature_store.asof.AsOfOfflineStore"  # type: ignore[assignment]
 
 
 class _Job(DaskRetrievalJob):

@@ -41,7 +41,7 @@ def open_store(settings: Settings) -> FeatureStore:
     Raises:
         BadInput: it cannot be written, or the registry cannot be read.
     """
-    from stockcast.store import lean_feast  # noqa: F401 - before anything else imports Feast
+    from stockcast.feature_store import lean_feast  # noqa: F401 - before anything else imports Feast
 
     home = Workspace.of(settings).feast
     wanted = _definitions_hash(settings)

@@ -1,9 +1,9 @@
 """The feature store, the one part that knows Feast: what was known when, and what to forecast on.
 
 Offline, each ticker has a log of feature rows in which corrections of the data are added and never
-written over (:mod:`~stockcast.store.log`), and training asks Feast for every day as it was known on
-that day. Online, Feast holds for each ticker the whole window that a forecast needs, so that
-serving is one read of numbers that were made from the same log.
+written over (:mod:`~stockcast.feature_store.log`), and training asks Feast for every day as it was
+known on that day. Online, Feast holds for each ticker the whole window that a forecast needs, so
+that serving is one read of numbers that were made from the same log.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 import pandas as pd
 
 from stockcast.errors import BadInput
+from stockcast.feature_store import tables
+from stockcast.feature_store.context import FIELDS, Context, from_fields, intact, row
+from stockcast.feature_store.log import BASES, one_basis, own_days, update
+from stockcast.feature_store.repository import answering, exclusive, open_store
 from stockcast.features import COVARIATES, FEATURES
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings, parse_ticker
-from stockcast.store import tables
-from stockcast.store.context import FIELDS, Context, from_fields, intact, row
-from stockcast.store.log import BASES, one_basis, own_days, update
-from stockcast.store.repository import answering, exclusive, open_store
 from stockcast.workspace import Workspace
 
 __all__ = ["Context", "Published", "as_known", "publish", "serving_context", "training_frame"]
