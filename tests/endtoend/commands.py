@@ -94,3 +94,11 @@ def until(happened: Callable[[], object], seconds: float = 120, pause: float = 0
     while not happened():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(pause)
+
+
+def inside(running: Path) -> bool:
+    """Whether the notebook that writes ``running`` has begun a moment ago, and has not ended."""
+    try:
+        return time.time() - running.stat().st_mtime > 0.2
+    except OSError:
+        return False

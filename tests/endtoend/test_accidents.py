@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -17,6 +16,7 @@ from tests.endtoend.commands import (
     copy_of,
     environment,
     forecast_of,
+    inside,
     marked,
     run,
     stockcast,
@@ -24,14 +24,6 @@ from tests.endtoend.commands import (
     until,
 )
 from tests.endtoend.conftest import Finished
-
-
-def cells_done(notebook: Path) -> int:
-    try:
-        cells = json.loads(notebook.read_text("utf-8"))["cells"]
-    except (OSError, ValueError):
-        return 0
-    return sum(bool(cell.get("execution_count")) for cell in cells)
 
 
 def without_child(root: Path, ticker: str) -> None:
@@ -60,7 +52,7 @@ def test_kill_9_while_a_child_trains_ends_all_and_the_next_run_makes_the_same_fo
         )
         try:
             training = root / "reports/sample/train_child/.AAPL.running.ipynb"
-            until(lambda: cells_done(training) >= 4 or runner.poll() is not None)
+            until(lambda: inside(training) or runner.poll() is not None, pause=0.005)
             assert runner.poll() is None, (tmp_path / "said").read_text()
             assert len(marked(mark)) >= 2
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import os
 import shutil
 import signal
@@ -21,6 +21,7 @@ from tests.endtoend.commands import (
     SMALL,
     command,
     environment,
+    inside,
     marked,
     run,
     stop_cache,
@@ -61,7 +62,10 @@ def test_run_that_is_killed_is_gone_on_with_and_makes_the_same(
     shutil.copytree(finished.root, root, ignore=shutil.ignore_patterns("redis", "run.lock"))
     plans = plans_of(root)
     without(root, [each for each in plans.values() if matches(each.name, TASKS[task])])
-    kill(root, inside(plans[task]) if moment == "inside" else after(plans[task]), str(tmp_path))
+    reached = after(plans[task])
+    if moment == "inside":
+        reached = functools.partial(inside, running(plans[task]))
+    kill(root, reached, str(tmp_path))
     assert moment == "after" or not after(plans[task])()
 
     resumed = run(root, "AAPL,FB", "--json")
@@ -103,18 +107,8 @@ def without(root: Path, plans: list[TaskPlan]) -> None:
         shutil.rmtree(products / memory)
 
 
-def inside(of: TaskPlan) -> Callable[[], bool]:
-    """Say whether the notebook of the task is half-way."""
-    path = of.products["nb"].with_name(f".{of.products['nb'].stem}.running.ipynb")
-
-    def reached() -> bool:
-        try:
-            cells = json.loads(path.read_text("utf-8"))["cells"]
-        except (OSError, ValueError):
-            return False
-        return sum(bool(cell.get("execution_count")) for cell in cells) >= 3
-
-    return reached
+def running(of: TaskPlan) -> Path:
+    return of.products["nb"].with_name(f".{of.products['nb'].stem}.running.ipynb")
 
 
 def after(of: TaskPlan) -> Callable[[], bool]:
