@@ -41,7 +41,7 @@ KEYS = {
     "predictions": dict,
 }
 #: Parts that came later, or that some forecasts lack.
-MORE = {"naive", "version", "events", "inputs", "risk"}
+MORE = {"naive", "version", "events", "inputs", "risk", "why"}
 PARTS = {
     "model": {"kind", "version", "strategy", "trained_through"},
     "verdict": {"skilful", "reason"},
