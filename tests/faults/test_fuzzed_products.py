@@ -29,7 +29,7 @@ pytestmark = pytest.mark.nightly
 PAGES, LEDGERS, SNAPSHOTS, MODELS = 2500, 1000, 800, 700
 #: The tiles that show each document.
 SHOWN = {
-    "forecast": {"forecast", "skill", "risk"},
+    "forecast": {"forecast", "skill", "risk", "why"},
     "record": {"skill"},
     "report": {"report"},
     "drift": {"drift", "ledger"},
