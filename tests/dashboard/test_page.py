@@ -71,7 +71,7 @@ def test_breaches_of_this_year_are_counted(placed: Settings) -> None:
             "log_return": [-0.1, -0.04, -0.06, -0.06, -0.1],
         }
     )
-    rows = rows.assign(q10=-0.02, q90=0.02)
+    rows = rows.assign(ticker="AAPL", q10=-0.02, q90=0.02)
     text = page.view(placed, dataclasses.replace(known, ledger=rows))
     assert "Breaches in 2013: <strong>2</strong> of 2 sessions lost more than the 1 in 20" in text
     assert "<strong>1</strong> of 2 sessions lost more than the 1 in 100." in text

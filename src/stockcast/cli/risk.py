@@ -128,6 +128,8 @@ def backtest(
 
 
 def _show_backtest(found: Backtest) -> None:
+    from stockcast.presentation.risk_tables import rule_cells
+
     page = console()
     page.print(
         f"{', '.join(found.tickers)} in equal parts, {found.first} to {found.last}, filled at "
@@ -136,19 +138,7 @@ def _show_backtest(found: Backtest) -> None:
         soft_wrap=True,
     )
     headings = ["rule", "forecasts", "return a year>", "95% interval>", "volatility>", "Sharpe>"]
-    rows = [
-        [
-            row.rule,
-            row.model,
-            f"{row.annual_return:.1%}",
-            "{:.0%} to {:.0%}".format(*row.annual_return_ci95),
-            f"{row.volatility:.1%}",
-            f"{row.sharpe:.2f}",
-            f"{row.drawdown:.0%}",
-            f"{row.turnover:.1f}",
-        ]
-        for row in found.rows
-    ]
+    rows = [list(rule_cells(row).values()) for row in found.rows]
     page.print(table([*headings, "drawdown>", "turnover>"], rows))
     for row in found.rows:
         if row.target_missed_by is not None and row.model != "constant":
@@ -259,16 +249,11 @@ def _losses_table(found: Portfolio | PositionRisk, form: str) -> Table:
 
 
 def _tail(test: TailTest) -> list[str]:
-    p = (test.kupiec_p, test.independence_p, test.conditional_p, test.shortfall_p)
-    share = f"{len(test.breaches)} of {test.n}, {test.share:.1%}"
-    return [
-        test.ticker,
-        test.model,
-        f"{test.level:.1%}",
-        share,
-        *(f"{each:.2g}" for each in p),
-        test.light,
-    ]
+    from stockcast.presentation.risk_tables import tail_cells
+
+    cells = tail_cells(test)
+    cells["breaches"] += f", {cells.pop('share')}"
+    return [test.ticker, *cells.values()]
 
 
 def _show_judgement(found: Judgement, file: Path) -> None:

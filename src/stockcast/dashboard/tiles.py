@@ -12,6 +12,7 @@ from stockcast.agents.state import SECTIONS
 from stockcast.contracts.forecast import Forecast
 from stockcast.dashboard.products import Dossier
 from stockcast.errors import StockcastError
+from stockcast.ledger import next_day
 from stockcast.markets import calendars
 from stockcast.markets.companies import company_of
 from stockcast.presentation import event_wording, svg_charts, tables, width_wording
@@ -160,7 +161,7 @@ def _breaches(dossier: Dossier) -> Context | None:
     rows, forecast = dossier.ledger, dossier.forecast
     if rows is None or forecast is None:
         return None
-    known = rows[(rows["horizon"] == 1) & rows["log_return"].notna()].drop_duplicates("as_of")
+    known = next_day(rows)
     known = known[known["target_date"].dt.year == forecast.as_of.year]
     losses = [(20, "q05"), (100, "q01")]
     found = [(odds, int((known["log_return"] < known[name]).sum())) for odds, name in losses]

@@ -6,7 +6,16 @@ from stockcast.ledger.record import (
     Ledger,
     LedgerBusy,
     catch_up,
+    next_day,
     write_down,
 )
 
-__all__ = ["NAIVE_QUANTILES", "QUANTILES", "Ledger", "LedgerBusy", "catch_up", "write_down"]
+__all__ = [
+    "NAIVE_QUANTILES",
+    "QUANTILES",
+    "Ledger",
+    "LedgerBusy",
+    "catch_up",
+    "next_day",
+    "write_down",
+]

@@ -51,7 +51,15 @@ from stockcast.settings import Settings
 from stockcast.storage.sqlite import keep_log
 from stockcast.workspace import Workspace
 
-__all__ = ["NAIVE_QUANTILES", "QUANTILES", "Ledger", "LedgerBusy", "catch_up", "write_down"]
+__all__ = [
+    "NAIVE_QUANTILES",
+    "QUANTILES",
+    "Ledger",
+    "LedgerBusy",
+    "catch_up",
+    "next_day",
+    "write_down",
+]
 
 #: Seconds for which a writer waits for another, and a forecast that is served does.
 PATIENCE, SERVING = 30.0, 1.0
@@ -61,6 +69,15 @@ _LOG = logging.getLogger(__name__)
 
 class LedgerBusy(StockcastError):
     """Another process held the ledger for longer than one waits."""
+
+
+def next_day(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of :meth:`Ledger.rows` whose outcome was due one day ahead, and is known.
+
+    Of several forecasts of a ticker on one day the first counts.
+    """
+    known = rows[(rows["horizon"] == 1) & rows["log_return"].notna()]
+    return known.drop_duplicates(["ticker", "as_of"])
 
 
 class Ledger:

@@ -10,15 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-import stockcast.pipeline
 from stockcast.contracts import numbers
 from stockcast.contracts.digest import Digest, Item, Kind, State
 from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.forecast import Forecast
 from stockcast.errors import BadInput
-from stockcast.ledger import Ledger
+from stockcast.ledger import Ledger, next_day
 from stockcast.presentation import event_wording, width_wording
-from stockcast.presentation.templates import environment
+from stockcast.presentation.templates import STYLE, environment
 from stockcast.redaction import mask
 from stockcast.settings import Settings
 from stockcast.storage.files import write_text
@@ -41,7 +40,6 @@ HEADINGS: dict[Kind, str] = {
 }
 #: Columns of the ledger with a value at risk, the rarer first, and in how many days it is exceeded.
 LIMITS = {"q01": 100, "q05": 20}
-STYLE = Path(stockcast.pipeline.__file__).parent / "report" / "report.css"
 
 
 def write(
@@ -164,11 +162,9 @@ def _drifted(ticker: str, drift: DriftReport | None, before: State | None) -> It
 
 def _breaches(settings: Settings, since: dt.datetime) -> Iterator[Item]:
     """Next-day losses beyond a value at risk whose outcome was written down ``since`` then."""
-    rows = Ledger(settings).rows()
-    rows = rows[rows["horizon"] == 1].drop_duplicates(["ticker", "as_of"])
-    for row in (
-        rows[rows["settled_at"] >= since].sort_values(["target_date", "ticker"]).itertuples()
-    ):
+    rows = next_day(Ledger(settings).rows())
+    new = rows[rows["settled_at"] >= since]
+    for row in new.sort_values(["target_date", "ticker"]).itertuples():
         for name, days in LIMITS.items():
             limit = getattr(row, name)
             if row.log_return < limit:

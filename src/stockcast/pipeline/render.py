@@ -156,12 +156,14 @@ def _alternative(output: Any, cell: Any, kind: str) -> str:
 def _style() -> str:
     from pygments.formatters import HtmlFormatter
 
+    from stockcast.presentation.templates import STYLE
+
     def code(style: str) -> str:
         rules = HtmlFormatter(style=style).get_style_defs(".highlight").splitlines()
         return "\n".join(rule for rule in rules if "background" not in rule)
 
     dark = f"@media (prefers-color-scheme: dark) {{\n{code('github-dark')}\n}}"
-    return "\n".join([(_HERE / "report" / "report.css").read_text("utf-8"), code("default"), dark])
+    return "\n".join([STYLE.read_text("utf-8"), code("default"), dark])
 
 
 @functools.cache

@@ -8,7 +8,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-__all__ = ["environment"]
+__all__ = ["STYLE", "environment"]
+
+#: The style of every page that is one file: executed notebooks, reviews of runs, the digest.
+STYLE = Path(__file__).with_name("page.css")
 
 
 def environment(folder: Path, **filters: Callable[..., Any]) -> Environment:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import stockcast.pipeline
 from stockcast.contracts import numbers
 from stockcast.presentation import comparison_charts
 from stockcast.review import figures
@@ -23,7 +22,6 @@ __all__ = ["comparison", "index"]
 
 
 _HERE = Path(__file__).parent / "templates"
-_STYLES = (Path(stockcast.pipeline.__file__).parent / "report" / "report.css", _HERE / "review.css")
 
 #: Models that a comparison draws, the largest differences first; and lines of one file's diff.
 _DRAWN, _DIFF_LINES = 6, 150
@@ -121,7 +119,9 @@ def _render(template: str, **values: Any) -> str:
 
 @functools.cache
 def _css() -> str:
-    return "\n".join(path.read_text("utf-8") for path in _STYLES)
+    from stockcast.presentation.templates import STYLE
+
+    return "\n".join(path.read_text("utf-8") for path in (STYLE, _HERE / "review.css"))
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from stockcast.contracts.forecast import QUANTILES, Forecast, TailRisk
 from stockcast.contracts.risk import LiveTails, PositionRisk, TailTest
 from stockcast.errors import BadInput
-from stockcast.ledger import Ledger
+from stockcast.ledger import Ledger, next_day
 from stockcast.models.tails import USUAL
 from stockcast.risk.tail_tests import FEWEST, TESTED, tail_tests
 from stockcast.settings import Settings
@@ -68,11 +68,10 @@ def _times(loss: TailRisk, position: float) -> TailRisk:
 def live_tails(settings: Settings, ticker: str) -> LiveTails:
     """Test the tails of the next-day forecasts of ``ticker`` that the ledger holds.
 
-    Of several forecasts of one day the first counts.
+    Of several forecasts of one day the first with tails counts.
     """
     rows = Ledger(settings).rows(ticker)
-    rows = rows[(rows["horizon"] == 1) & rows[["log_return", "q01"]].notna().all(axis=1)]
-    rows = rows.drop_duplicates("as_of").sort_values("as_of")
+    rows = next_day(rows[rows["q01"].notna()]).sort_values("as_of")
     days, y = pd.DatetimeIndex(rows["target_date"]), rows["log_return"].to_numpy(float)
     levels = {"5%": "q05", "2.5%": "q025", "1%": "q01"}
     breaches = {
