@@ -79,7 +79,7 @@ def forecast(settings: Settings, ticker: str) -> Forecast:
         cache.put_forecast(ticker, data_hash, model, kept, ttl)
         return made
 
-    found = recall() or cache.forecast_once(ticker, make, recall)
+    found = recall() or cache.once(f"forecast:{ticker}", make, recall)
     seconds = time.perf_counter() - begun
     metrics.forecast_answered(settings, found, seconds, without_cache=cache.resting)
     # not cached with the rest: the same prices are a session older after each close

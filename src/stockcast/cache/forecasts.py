@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+import redis
+from redis.exceptions import LockError
+from redis.lock import Lock
 
 from stockcast.cache.connection import Connection, Health
 from stockcast.cache.server import EmbeddedServer
-from stockcast.cache.single_flight import single_flight
 from stockcast.contracts.forecast import Forecast
 from stockcast.errors import Unavailable
 from stockcast.settings import Settings
@@ -21,7 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Cache", "connect", "forecast_ttl", "running", "seconds_to_live", "stop"]
 
-Document = dict[str, Any]
+#: Seconds between two attempts to claim what another process computes.
+LOOK = 0.05
+
+Result = TypeVar("Result")
 
 _open: dict[tuple[object, ...], Cache] = {}
 _opening = threading.Lock()
@@ -86,44 +94,42 @@ class Cache:
     def once(
         self,
         key: str,
-        compute: Callable[[], Document],
-        recall: Callable[[], Document | None] = lambda: None,
+        compute: Callable[[], Result],
+        recall: Callable[[], Result | None],
         *,
-        lease: float = 15.0,
-        patience: float = 3600.0,
-    ) -> Document:
-        """Compute the document of ``key`` in one process; let the others wait for it.
+        lease: float = 30.0,
+    ) -> Result:
+        """Return what ``recall`` finds, else what ``compute`` gives, in one process at a time.
 
         Args:
             key: what is computed, such as ``forecast:AAPL``. Not to be used within its own
                 ``compute``.
-            compute: gives the document (JSON), and keeps it wherever ``recall`` looks.
-            recall: gives the document if it is known by now; asked before anything is computed.
-            lease: seconds after which a dead process loses its claim; one at work renews it.
-            patience: seconds to wait for another process.
-
-        Raises:
-            StockcastError: the computation failed in another process, with its sentence. It is
-                not repeated for those who waited, nor kept for those who come later.
-            Unavailable: another process is still at work after ``patience`` seconds.
+            compute: makes the result, and keeps it wherever ``recall`` looks.
+            recall: returns the result if it is known by now.
+            lease: seconds after which a claim ends; whoever has waited so long computes unguarded.
         """
-        full = f"{self._prefix}:once:{self._scope}:{key}"
-        return single_flight(self.connection, full, compute, recall, lease=lease, patience=patience)
-
-    def forecast_once(
-        self,
-        ticker: str,
-        compute: Callable[[], Forecast],
-        recall: Callable[[], Forecast | None],
-    ) -> Forecast:
-        """:meth:`once` for the forecast of ``ticker``."""
-
-        def known() -> Document | None:
+        with self._claimed(f"{self._prefix}:once:{self._scope}:{key}", lease):
             found = recall()
-            return found.model_dump(mode="json") if found else None
+            return compute() if found is None else found
 
-        made = self.once(f"forecast:{ticker}", lambda: compute().model_dump(mode="json"), known)
-        return Forecast.model_validate(made)
+    @contextlib.contextmanager
+    def _claimed(self, name: str, lease: float) -> Iterator[None]:
+        """Hold the lock ``name``, or nothing: computing twice is better than never."""
+
+        def claim(client: redis.Redis) -> Lock | None:
+            lock = client.lock(name, timeout=lease, thread_local=False)
+            return lock if lock.acquire(blocking=False) else None
+
+        held, deadline = None, time.monotonic() + lease
+        with contextlib.suppress(Unavailable):
+            while not (held := self.connection.ask(claim)) and time.monotonic() < deadline:
+                time.sleep(LOOK)
+        try:
+            yield
+        finally:
+            if held is not None:
+                with contextlib.suppress(Unavailable):  # the claim then runs out by itself
+                    self.connection.ask(lambda _: _release(held))
 
     @property
     def resting(self) -> bool:
@@ -133,6 +139,11 @@ class Cache:
     def health(self) -> Health:
         """Say where Redis is, whether it answers now, and which version."""
         return self.connection.health()
+
+
+def _release(held: Lock) -> None:
+    with contextlib.suppress(LockError):  # it ran out, and may be another's by now
+        held.release()
 
 
 def connect(settings: Settings) -> Cache:
