@@ -13,6 +13,10 @@ import pytest
 
 from stockcast.settings import WELL_KNOWN, Settings, load_settings
 
+#: One thread a process, as the kernels of a run have: on shared cores, a fit of two threads waits
+#: for the one that does not run, and takes ten times as long. Set before torch is imported.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
 #: In continuous integration everything that a test needs is installed, so a skip hides a fault.
 SKIPS_FAIL = bool(os.environ.get("CI"))
 

@@ -72,6 +72,7 @@ def test_a_notebook_has_the_runs_settings_and_one_thread(
     }
     project.write([stage])
     monkeypatch.setenv("STOCKCAST_AS_OF", "2010-01-01")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     overrides = {"as_of": "2012-03-01", "horizon": "3", "tickers": "FB,IBM", "start": "2001-01-02"}
     result = project.run(overrides=overrides)
     told = json.loads((project.root / "products/sample/told.json").read_text())
