@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
-
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stockcast.api.auth import Refused, caller_of, require
+from stockcast.api.auth import caller_of, require
+from stockcast.api.error_handlers import answer
 from stockcast.api.keys import KeyRing, keys_file
 from stockcast.api.policy import policy_of
 from stockcast.api.rate_limits import Allowance
 from stockcast.api.service import Service
 
-__all__ = ["Access", "answer"]
+__all__ = ["Access"]
 
 
 class Access:
@@ -30,8 +31,8 @@ class Access:
             return
         try:
             allowance = await self._admit(scope)
-        except Refused as refused:
-            await answer(send, refused.status, {"detail": refused.detail}, refused.headers)
+        except HTTPException as refused:
+            await answer(refused)(scope, receive, send)
             return
         await self._app(scope, receive, send if allowance is None else _telling(send, allowance))
 
@@ -48,7 +49,7 @@ class Access:
             return None
         allowance = await self._service.limits.count(endpoint, caller.name, per_hour)
         if not allowance.granted:
-            raise Refused(
+            raise HTTPException(
                 429,
                 f"Expected at most {per_hour} requests an hour to /{endpoint}, got one more; "
                 f"ask again in {allowance.reset} s.",
@@ -60,21 +61,7 @@ class Access:
 def _telling(send: Send, allowance: Allowance) -> Send:
     async def tell(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *allowance.headers()]
+            MutableHeaders(scope=message).update(allowance.headers())
         await send(message)
 
     return tell
-
-
-async def answer(
-    send: Send, status: int, document: object, headers: list[tuple[bytes, bytes]] | None = None
-) -> None:
-    """Send ``document`` as JSON."""
-    body = json.dumps(document).encode()
-    fields = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        *(headers or ()),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": body})

@@ -6,31 +6,19 @@ Where a request comes from proves nothing: a proxy on this machine makes every s
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+
+from starlette import types
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 
 from stockcast.api.keys import Key, KeyRing, Scope
 from stockcast.clients import network
 from stockcast.errors import BadInput
 
-__all__ = ["Caller", "Refused", "caller_of", "require"]
+__all__ = ["Caller", "caller_of", "require"]
 
 _LOG = logging.getLogger(__name__)
-
-ASGIScope = MutableMapping[str, Any]
-
-
-class Refused(Exception):
-    """The request is not carried out; says why, and with which status."""
-
-    def __init__(
-        self, status: int, detail: str, headers: Iterable[tuple[bytes, bytes]] = ()
-    ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
-        self.headers = list(headers)
 
 
 @dataclass(frozen=True)
@@ -50,22 +38,23 @@ class Caller:
         return self.key is not None and self.key.allows(scope)
 
 
-def caller_of(scope: ASGIScope, keys: KeyRing) -> Caller:
+def caller_of(scope: types.Scope, keys: KeyRing) -> Caller:
     """Return who sends the request of an ASGI ``scope``.
 
     Raises:
-        Refused: its key is none of ours, has expired, or cannot be looked up.
+        HTTPException: its key is none of ours, has expired, or cannot be looked up.
     """
-    headers = dict(scope["headers"])
     address = (scope.get("client") or ("127.0.0.1", 0))[0]
-    secret = _secret(headers)
+    secret = _secret(Headers(scope=scope))
     if secret is None:
         return Caller(network(address), None)
     try:
         key = keys.find(secret)
     except BadInput as error:
         _LOG.error("%s", error)
-        raise Refused(503, "The keys of this service cannot be read; its log says why.") from None
+        raise HTTPException(
+            503, "The keys of this service cannot be read; its log says why."
+        ) from None
     if key is None:
         raise _unknown("Expected a key of this service, got another one.")
     if key.expired():
@@ -74,20 +63,22 @@ def caller_of(scope: ASGIScope, keys: KeyRing) -> Caller:
 
 
 def require(caller: Caller, scope: Scope, what: str) -> None:
-    """Raise Refused unless ``caller`` may do ``what``, which needs a key for ``scope``."""
+    """Raise HTTPException unless ``caller`` may do ``what``, which needs a key for ``scope``."""
     if caller.may(scope):
         return
     if caller.key is None:
         raise _unknown(f"Expected a key for {scope} to {what}, got none (X-API-Key: ...).")
-    raise Refused(403, f"Expected a key for {scope} to {what}, got one for {caller.key.scope}.")
+    raise HTTPException(
+        403, f"Expected a key for {scope} to {what}, got one for {caller.key.scope}."
+    )
 
 
-def _unknown(detail: str) -> Refused:
-    return Refused(401, detail, [(b"www-authenticate", b'Bearer realm="stockcast"')])
+def _unknown(detail: str) -> HTTPException:
+    return HTTPException(401, detail, {"WWW-Authenticate": 'Bearer realm="stockcast"'})
 
 
-def _secret(headers: dict[bytes, bytes]) -> str | None:
-    if b"x-api-key" in headers:
-        return headers[b"x-api-key"].decode("latin-1")
-    kind, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+def _secret(headers: Headers) -> str | None:
+    if "x-api-key" in headers:
+        return headers["x-api-key"]
+    kind, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else None

@@ -10,13 +10,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from stockcast.api.auth import Refused
 from stockcast.errors import BadInput, StockcastError, Unavailable
 from stockcast.pipeline.lock import Locked
 from stockcast.redaction import mask
 from stockcast.settings import Settings
 
-__all__ = ["install"]
+__all__ = ["answer", "install"]
 
 #: Seconds after which a client may try again what is not available now.
 RETRY = "5"
@@ -29,13 +28,13 @@ _STATUS: dict[type[StockcastError], int] = {
 }
 
 
+def answer(refused: HTTPException) -> JSONResponse:
+    """Return the answer to a request that is not carried out."""
+    return JSONResponse({"detail": refused.detail}, refused.status_code, refused.headers)
+
+
 def install(app: FastAPI, settings: Settings) -> None:
     """Have ``app`` answer every error as a :class:`~stockcast.api.schemas.Problem`."""
-
-    @app.exception_handler(Refused)
-    async def refused(_: Request, error: Refused) -> JSONResponse:
-        headers = {name.decode(): value.decode() for name, value in error.headers}
-        return JSONResponse({"detail": error.detail}, error.status, headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -45,7 +44,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     async def http(_: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 400:  # FastAPI's word for a body that breaks its parser
             return JSONResponse({"detail": "Expected JSON in the body, got something else."}, 422)
-        return JSONResponse({"detail": str(error.detail)}, error.status_code, error.headers)
+        return answer(error)
 
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> JSONResponse:

@@ -22,50 +22,37 @@ LONGEST = 5000
 def listing(settings: Settings, ticker: str | None = None) -> Outputs:
     """Return the files of products and reports, by path below the root; those of one ticker."""
     workspace = Workspace.of(settings)
-    roots = [workspace.state / name for name in PRODUCTS]
+    roots = [*(workspace.state / name for name in PRODUCTS), workspace.reports]
     found = [
-        _entry(settings.root, entry)
-        for root in (*roots, workspace.reports)
-        for entry in _files(root)
-        if ticker is None or ticker in _names(entry)
+        path for root in roots for path in _files(root) if ticker is None or ticker in _words(path)
     ]
-    found.sort(key=lambda entry: entry.path)
+    found.sort(key=str)
     return Outputs(
         profile=settings.profile,
         total=len(found),
         truncated=len(found) > LONGEST,
-        files=found[:LONGEST],
+        files=[_output(settings.root, path) for path in found[:LONGEST]],
     )
 
 
-def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the files below ``folder``; a link is not followed, since it may lead elsewhere."""
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:  # none was made, or it went meanwhile
-        return
-    for entry in entries:
-        if entry.is_symlink():
-            continue
-        if entry.is_dir():
-            yield from _files(Path(entry.path))
-        else:
-            yield entry
+def _files(root: Path) -> Iterator[Path]:
+    """Yield the files below ``root``; a link is not followed, since it may lead elsewhere."""
+    for folder, _, names in os.walk(root):
+        paths = (Path(folder, name) for name in names)
+        yield from (path for path in paths if not path.is_symlink())
 
 
-def _entry(root: Path, entry: os.DirEntry[str]) -> Output:
+def _output(root: Path, path: Path) -> Output:
     try:
-        stat = entry.stat(follow_symlinks=False)
+        stat = path.lstat()
         size, at = stat.st_size, stat.st_mtime
     except OSError:  # it went meanwhile
         size, at = 0, 0.0
     modified = dt.datetime.fromtimestamp(at, dt.UTC).isoformat(timespec="seconds")
-    path = Path(entry.path).relative_to(root).as_posix()
-    return Output(path=path, bytes=size, modified=modified)
+    return Output(path=path.relative_to(root).as_posix(), bytes=size, modified=modified)
 
 
-def _names(entry: os.DirEntry[str]) -> set[str]:
+def _words(path: Path) -> set[str]:
     """Return the words of a path that may be a ticker's."""
-    path = Path(entry.path)
     stems = {path.name.partition(suffix)[0] for suffix in (".json", ".html", ".ipynb")}
     return {word.removeprefix("child-") for word in (*path.parts, *stems)}

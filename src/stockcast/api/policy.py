@@ -31,12 +31,10 @@ class Policy:
 
     def per_hour(self, settings: Settings) -> int:
         """Return how many requests an hour are granted; 0: any number."""
-        by_limit = {
-            "forecasts": settings.forecasts_per_hour,
-            "trainings": settings.trainings_per_hour,
-            None: 0,
-        }
-        return by_limit[self.limit]
+        if self.limit is None:
+            return 0
+        forecasts = self.limit == "forecasts"
+        return settings.forecasts_per_hour if forecasts else settings.trainings_per_hour
 
 
 #: A path that is not listed here has no route either.

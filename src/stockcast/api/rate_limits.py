@@ -19,8 +19,6 @@ from stockcast.errors import Unavailable
 
 __all__ = ["Allowance", "RateLimits"]
 
-Header = tuple[bytes, bytes]
-
 
 @dataclass(frozen=True)
 class Allowance:
@@ -38,17 +36,15 @@ class Allowance:
     remaining: int
     reset: int
 
-    def headers(self) -> list[Header]:
+    def headers(self) -> dict[str, str]:
         """Return the header fields of the IETF's RateLimit draft, and Retry-After on a refusal."""
         fields = {
-            b"ratelimit-limit": self.limit,
-            b"ratelimit-remaining": self.remaining,
-            b"ratelimit-reset": self.reset,
+            "RateLimit-Policy": f"{self.limit};w=3600",
+            "RateLimit-Limit": str(self.limit),
+            "RateLimit-Remaining": str(self.remaining),
+            "RateLimit-Reset": str(self.reset),
         }
-        if not self.granted:
-            fields[b"retry-after"] = self.reset
-        policy = (b"ratelimit-policy", f"{self.limit};w=3600".encode())
-        return [policy, *((name, str(value).encode()) for name, value in fields.items())]
+        return fields if self.granted else {**fields, "Retry-After": str(self.reset)}
 
 
 class RateLimits:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stockcast.api.access import answer
-from stockcast.api.auth import Refused
+from stockcast.api.error_handlers import answer
 
 __all__ = ["LARGEST", "PATIENCE", "RequestBodies"]
 
@@ -32,9 +32,10 @@ class RequestBodies:
             async with asyncio.timeout(PATIENCE):
                 body = await _read(receive)
         except TimeoutError:
-            await _refuse(send, 408, f"Expected the body within {PATIENCE:g} s, got a part of it.")
-        except Refused as refused:
-            await _refuse(send, refused.status, refused.detail)
+            late = _refused(408, f"Expected the body within {PATIENCE:g} s, got a part of it.")
+            await answer(late)(scope, receive, send)
+        except HTTPException as refused:
+            await answer(refused)(scope, receive, send)
         else:
             scope.setdefault("state", {})["body"] = body
             await self._app(scope, _replaying(body, receive), send)
@@ -47,7 +48,7 @@ async def _read(receive: Receive) -> bytes:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > LARGEST:
-            raise Refused(413, f"Expected a body of at most {LARGEST} bytes, got more.")
+            raise _refused(413, f"Expected a body of at most {LARGEST} bytes, got more.")
         if not message.get("more_body"):
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -65,6 +66,6 @@ def _replaying(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _refuse(send: Send, status: int, detail: str) -> None:
+def _refused(status: int, detail: str) -> HTTPException:
     # what is left of the body is not waited for
-    await answer(send, status, {"detail": detail}, [(b"connection", b"close")])
+    return HTTPException(status, detail, {"Connection": "close"})

@@ -11,10 +11,11 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from stockcast.api.access import answer
-from stockcast.api.auth import Refused
+from stockcast.api.error_handlers import answer
 from stockcast.settings import Settings
 
 __all__ = ["TrustedHosts"]
@@ -38,33 +39,30 @@ class TrustedHosts:
         if scope["type"] == "http":
             try:
                 self._check(scope)
-            except Refused as refused:
-                await answer(send, refused.status, {"detail": refused.detail})
+            except HTTPException as refused:
+                await answer(refused)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
-        hosts = _values(scope, b"host")
+        headers = Headers(scope=scope)
+        hosts = headers.getlist("host")
         host = hosts[0].lower() if len(hosts) == 1 else ""
         name = _name(host)
         probed = scope["path"] in PROBED and _is_address(name)
         if not (name in self._hosts or _is_loopback(name) or probed):
-            raise Refused(
+            raise HTTPException(
                 421,
                 "Expected a Host of this service (localhost, 127.0.0.1, or a name of the setting "
                 f"hosts), got {_shown(hosts)}.",
             )
-        for origin in _values(scope, b"origin"):
+        for origin in headers.getlist("origin"):
             if not _is_own(origin, host, self._origins):
-                raise Refused(
+                raise HTTPException(
                     403,
                     "Expected a page of this service or of an origin in the setting cors_origins, "
                     f"got one of {_shown([origin])}.",
                 )
-
-
-def _values(scope: Scope, name: bytes) -> list[str]:
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
 
 
 def _shown(values: list[str]) -> str:

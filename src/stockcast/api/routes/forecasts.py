@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
 from stockcast import forecasting
 from stockcast.api import reports
-from stockcast.api.auth import Refused
 from stockcast.api.routes.training import accepted
 from stockcast.api.schemas import Accepted, Answer, Problem, ReportAnswer, Responses, TickerRequest
 from stockcast.api.service import Service
@@ -61,10 +60,10 @@ async def _forecast(service: Service, request: Request, ticker: str) -> Response
 
 async def _heal(service: Service, request: Request, ticker: str, missing: NoModel) -> Response:
     if not request.state.caller.may("train"):
-        raise Refused(404, f"{missing} So does this request with a key for train.")
+        raise HTTPException(404, f"{missing} So does this request with a key for train.")
     parent = forecasting.from_parent(service.settings, ticker)
     try:
         task = await service.start_task(ticker, "train-parent" if parent else "forecast")
     except BadInput as error:  # the source does not have it
-        raise Refused(404, str(error)) from None
+        raise HTTPException(404, str(error)) from None
     return accepted(f"There is no up-to-date model of {ticker} yet; it is being trained.", task)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, HTTPException, Path
 
 from stockcast.api import reports
-from stockcast.api.auth import Refused
 from stockcast.api.schemas import Monitored, NotMade, Problem, ReportCheck, Responses, Ticker
 from stockcast.api.service import Service
 from stockcast.contracts.drift import DriftReport
@@ -58,9 +57,9 @@ def router(service: Service) -> APIRouter:
     return routes
 
 
-def _none(ticker: str, what: str) -> Refused:
+def _none(ticker: str, what: str) -> HTTPException:
     asks = f"POST /monitor/{ticker}" if what == "check" else "POST /analyze"
-    return Refused(404, f"Expected a {what} of {ticker}, got none yet; {asks} makes one.")
+    return HTTPException(404, f"Expected a {what} of {ticker}, got none yet; {asks} makes one.")
 
 
 def _monitor(settings: Settings, ticker: str) -> Monitored:

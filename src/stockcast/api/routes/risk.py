@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, HTTPException, Path, Query
 
-from stockcast.api.auth import Refused
 from stockcast.api.schemas import PortfolioRequest, Problem, Responses, Ticker
 from stockcast.api.service import Service
 from stockcast.contracts.forecast import Forecast
@@ -51,4 +50,4 @@ async def _forecast(service: Service, ticker: str) -> Forecast:
     try:
         return Forecast.model_validate_json(await service.forecast(ticker))
     except NoModel as missing:
-        raise Refused(404, str(missing)) from None
+        raise HTTPException(404, str(missing)) from None

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, HTTPException, Path, Query, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from stockcast import __version__
-from stockcast.api.auth import Refused
 from stockcast.api.outputs import listing
 from stockcast.api.schemas import Health, Info, Outputs, Problem, Removed, Responses, Ticker
 from stockcast.api.service import Service
@@ -86,14 +85,14 @@ def router(service: Service) -> APIRouter:
     ) -> Removed:
         """Remove the profile's products and reports, and move the ledger aside."""
         if not settings.allow_reset:
-            raise Refused(
+            raise HTTPException(
                 403,
                 "Expected reset over HTTP to be switched on (allow_reset=true), got it off; "
                 "`stockcast reset --yes` does it where the service runs.",
             )
         if confirm != settings.profile:
             workspace = Workspace.of(settings)
-            raise Refused(
+            raise HTTPException(
                 428,
                 f"This removes {workspace.state} and {workspace.reports} and moves the "
                 f"ledger aside. Ask again with ?confirm={settings.profile} if that is meant.",

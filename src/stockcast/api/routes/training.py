@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, HTTPException, Path
 from fastapi.responses import JSONResponse
 
 from stockcast import jobs
-from stockcast.api.auth import Refused
 from stockcast.api.schemas import Accepted, Problem, Responses, TaskState, TickerRequest
 from stockcast.api.service import Service
 from stockcast.errors import BadInput
@@ -34,7 +33,7 @@ def router(service: Service) -> APIRouter:
         try:
             task = await service.start_task(asked.ticker)
         except BadInput as error:  # the source does not have it
-            raise Refused(404, str(error)) from None
+            raise HTTPException(404, str(error)) from None
         return accepted(f"The model of {task.ticker} is being brought up to date.", task)
 
     @routes.get("/status/{task_id}", responses=_MISSING)
@@ -44,7 +43,9 @@ def router(service: Service) -> APIRouter:
         """Say how a task is. Once it is completed, its forecast is in Redis."""
         task = await service.work(lambda: jobs.status(service.settings, task_id))
         if task is None:
-            raise Refused(404, f"Expected the id of a task that was started here, got {task_id!r}.")
+            raise HTTPException(
+                404, f"Expected the id of a task that was started here, got {task_id!r}."
+            )
         return TaskState.model_validate(task.model_dump(mode="json"))
 
     return routes
