@@ -25,7 +25,7 @@ from pathlib import Path
 from stockcast import tracking
 from stockcast.errors import Unavailable
 from stockcast.settings import load_settings
-from stockcast.tracking import store, sync_queue
+from stockcast.tracking import store, upload
 
 folder, database = Path(sys.argv[1]), sys.argv[2]
 bundle = folder / "bundle"
@@ -105,18 +105,18 @@ story["champion"] = champion()
 for number in range(6):
     record(here, f"late {number}")
 own = store.local(here)
-mark = sync_queue._mark(here.mlflow_tracking_uri)
-send = sync_queue._send
+mark = upload._mark(here.mlflow_tracking_uri)
+send = upload._send
 def send_and_die(*words):
     send(*words)
     if words[-1].runs[2:] and server.poll() is None:
         kill(server)
-sync_queue._send = send_and_die
+upload._send = send_and_die
 try:
     tracking.sync(here)
 except Unavailable as error:
     story["died"] = str(error)
-sync_queue._send = send
+upload._send = send
 server, _ = serve(port)
 story["rest"] = tracking.sync(here).runs
 story["all"] = seen(client())

@@ -294,7 +294,7 @@ def _ledger(settings: Settings) -> Observation:
 
 
 def _products(settings: Settings) -> Observation:
-    from stockcast.operation.verification import verify
+    from stockcast.verification import verify
 
     found = verify(settings)
     if not found.ok:

@@ -6,9 +6,10 @@ import contextlib
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
-__all__ = ["homes", "without"]
+__all__ = ["homes", "without", "without_iri_grammar"]
 
 
 def homes(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
@@ -39,3 +40,9 @@ def without(module: str) -> Iterator[None]:
     finally:
         if absent:
             del sys.modules[module]
+
+
+def without_iri_grammar() -> AbstractContextManager[None]:
+    """Import Ploomber or Papermill in two thirds of the time: jsonschema, which reads notebooks,
+    would build a grammar for one kind of internationalised address, which no notebook has."""
+    return without("rfc3987_syntax")

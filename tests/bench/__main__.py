@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from stockcast.pipeline.kernels import FIXED
+from stockcast.pipeline.kernels.local import FIXED
 
 if not FIXED.items() <= os.environ.items():
     # as the pipeline's notebooks have it: the allocator, numpy and torch read it when they start

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 
 from stockcast.pipeline.import_graph import ImportGraph
-from stockcast.pipeline.kernels import Kernels
+from stockcast.pipeline.kernels.local import Kernels
 from stockcast.pipeline.notebook import execute
 from stockcast.pipeline.plans import read_pipeline
 from stockcast.settings import HOME, Settings

@@ -36,9 +36,9 @@ def given_in_lab(settings: Settings, stage: str, **changes: Any) -> dict[str, An
 
 def given_by_the_pipeline(settings: Settings) -> dict[str, dict[str, Any]]:
     from stockcast.pipeline import dag as dags
-    from stockcast.pipeline.machine import Machine
+    from stockcast.pipeline.backend import LocalBackend
 
-    dag = dags.build(settings, Machine(settings, "", ""))
+    dag = dags.build(settings, LocalBackend(settings, "", ""))
     dag.render(show_progress=False)
     first = {dag[name].plan.stage: dag[name] for name in reversed(list(dag))}
     first["ingest"] = dag["ingest-AAPL"]

@@ -19,8 +19,8 @@ from rich.console import Console
 
 import stockcast
 from stockcast.errors import BadInput, Unavailable
+from stockcast.pipeline.backend import Refused
 from stockcast.pipeline.cluster import scheduler as dask
-from stockcast.pipeline.host import Refused
 from stockcast.settings import HOME
 from tests.pipeline.dask_cluster import Cluster, until
 from tests.pipeline.project import STAGES, Project

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stockcast.errors import BadInput
-from stockcast.pipeline.integrity import file_sizes, first_damaged
+from stockcast.pipeline.staleness import file_sizes, first_damaged
 from tests.pipeline.project import STAGES, Project
 
 CHILDREN = {"child-AAPL", "child-FB"}

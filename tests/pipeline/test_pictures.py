@@ -13,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from stockcast.pipeline import pictures
+from stockcast.pipeline import render
 from stockcast.presentation import plots
 
 
@@ -25,7 +25,7 @@ def notebook_showing(png: str) -> Any:
 
 def packed(png: str) -> str:
     notebook = notebook_showing(png)
-    pictures.pack(notebook)
+    render.pack(notebook)
     return str(notebook.cells[0].outputs[0].data["image/png"])
 
 

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from stockcast.pipeline import RunResult
-from stockcast.pipeline.kernels import Kernels, manager_class
-from stockcast.pipeline.provisioner import ForkPool
+from stockcast.pipeline.kernels.local import Kernels, manager_class
+from stockcast.pipeline.kernels.provisioner import ForkPool
 from stockcast.settings import HOME
 from tests.pipeline.project import Project
 

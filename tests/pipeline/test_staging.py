@@ -12,7 +12,7 @@ import pytest
 
 from stockcast.errors import BadInput, Unavailable
 from stockcast.pipeline.cluster import records
-from stockcast.pipeline.cluster.files import Files, SharedStore, covered, moved
+from stockcast.pipeline.cluster.shared_store import Files, SharedStore, covered, moved
 from stockcast.pipeline.cluster.staging import Staging, stage_in, stage_out
 from stockcast.pipeline.plans import plan
 from stockcast.settings import Settings

@@ -122,7 +122,7 @@ def ledger(profile: Profile = None, assignments: Overrides = None, as_json: AsJs
 @app.command()
 def settle(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> int:
     """Write down what became of every forecast whose day has come."""
-    from stockcast.operation import settlement
+    from stockcast.ledger import settlement
 
     settings = settings_for(profile, assignments)
     with results_only():

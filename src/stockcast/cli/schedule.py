@@ -22,7 +22,7 @@ def daily(
     as_json: AsJson = False,
 ) -> int:
     """Settle, forecast and report every session that is due: what a schedule starts."""
-    from stockcast.operation.daily import run_due
+    from stockcast.daily.run import run_due
 
     settings = settings_for(profile, assignments, jobs=jobs)
     with results_only():
@@ -44,7 +44,7 @@ def schedule(
     as_json: AsJson = False,
 ) -> None:
     """Print what starts the daily run after each close of the exchange."""
-    from stockcast.operation import schedules
+    from stockcast.daily import schedules
 
     if cron + systemd + github != 1:
         raise BadInput("Expected one of --cron, --systemd and --github.")

@@ -96,7 +96,7 @@ def doctor(profile: Profile = None, assignments: Overrides = None, as_json: AsJs
 @app.command()
 def verify(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> int:
     """Compare ledger, cache, records, snapshots and pages, and say what does not agree."""
-    from stockcast.operation.verification import verify as compare
+    from stockcast.verification import verify as compare
 
     settings = settings_for(profile, assignments)
     with results_only():

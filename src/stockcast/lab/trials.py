@@ -33,7 +33,7 @@ def try_out(
     """
     import jupytext
 
-    from stockcast.pipeline.kernels import Kernels
+    from stockcast.pipeline.kernels.local import Kernels
     from stockcast.pipeline.notebook import NotebookFailed, execute
 
     source = HOME / "notebooks" / f"{stage}.py"

@@ -20,8 +20,8 @@ from pydantic import JsonValue
 
 import stockcast
 from stockcast.contracts.run import RunRecord, StageRecord, TaskRecord, TaskState
-from stockcast.pipeline.execution import failed_paths
 from stockcast.pipeline.import_graph import digest
+from stockcast.pipeline.notebook import failed_paths
 from stockcast.redaction import mask
 from stockcast.settings import HOME, Settings
 from stockcast.storage.files import keep, share

@@ -11,10 +11,9 @@ from collections.abc import Iterable
 from ploomber import DAG
 
 from stockcast.errors import BadInput
-from stockcast.pipeline.host import Host
+from stockcast.pipeline.backend import Backend, LocalBackend
 from stockcast.pipeline.import_graph import ImportGraph, digest
-from stockcast.pipeline.kernels import new_run_id
-from stockcast.pipeline.machine import Machine
+from stockcast.pipeline.kernels.local import new_run_id
 from stockcast.pipeline.plans import Pipeline, TaskPlan, plan, read_pipeline
 from stockcast.pipeline.stage import Notebook, Stage
 from stockcast.settings import Settings, load_settings
@@ -22,7 +21,7 @@ from stockcast.settings import Settings, load_settings
 __all__ = ["build", "default", "only"]
 
 
-def build(settings: Settings, host: Host, pipeline: Pipeline | None = None) -> DAG:
+def build(settings: Settings, backend: Backend, pipeline: Pipeline | None = None) -> DAG:
     """Return the DAG of every task of ``settings``; nothing is rendered yet.
 
     Raises:
@@ -40,7 +39,7 @@ def build(settings: Settings, host: Host, pipeline: Pipeline | None = None) -> D
     for task in plans:
         files = used[task.notebook]
         modules = {name: hashes[path] for name, path in files.items()}
-        stage = Stage(task, sources[task.notebook], modules, files, host, dag)
+        stage = Stage(task, sources[task.notebook], modules, files, backend, dag)
         stage.imports = imports[task.notebook]
     _connect(dag, plans)
     return dag
@@ -78,7 +77,7 @@ def default() -> DAG:
     from stockcast.pipeline.executor import Notebooks
 
     settings = load_settings()
-    machine = Machine(settings, new_run_id(), "ploomber build")
-    dag = build(settings, machine)
-    dag.executor = Notebooks(machine)
+    kernels = LocalBackend(settings, new_run_id(), "ploomber build")
+    dag = build(settings, kernels)
+    dag.executor = Notebooks(kernels)
     return dag

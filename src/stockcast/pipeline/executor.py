@@ -20,7 +20,7 @@ from ploomber.exceptions import DAGBuildError
 from ploomber.executors.abc import Executor
 
 from stockcast.errors import Unavailable
-from stockcast.pipeline.host import Host, Refused
+from stockcast.pipeline.backend import Backend, Refused
 from stockcast.pipeline.lock import held
 from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.progress import Progress
@@ -39,23 +39,23 @@ _TICK = 0.5
 
 
 class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
-    """Ploomber's executor for notebooks: a thread for each that runs at ``host``.
+    """Ploomber's executor for notebooks: a thread for each that runs at ``backend``.
 
     Args:
-        host: runs one notebook, and can stop all; knows the settings.
-        jobs: notebooks at a time (default: as many as the host has places).
+        backend: runs one notebook, and can stop all; knows the settings.
+        jobs: notebooks at a time (default: as many as the backend has places).
         progress: told of each start and end (default: one for stderr).
         locked: whether the caller holds the root's lock already.
     """
 
     def __init__(
         self,
-        host: Host,
+        backend: Backend,
         jobs: int | None = None,
         progress: Progress | None = None,
         locked: bool = False,
     ) -> None:
-        self._host = host
+        self._backend = backend
         self._jobs = jobs
         self._progress = progress
         self._locked = locked
@@ -68,18 +68,20 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
 
         Raises:
             DAGBuildError: some task failed; the others have run as far as they could.
-            Refused, Unavailable: nothing more can run at the host; what finished is kept.
+            Refused, Unavailable: nothing more can run at the backend; what finished is kept.
             Locked: another run holds the root.
         """
         super().__call__(dag)
-        settings = self._host.settings
-        lock = contextlib.nullcontext() if self._locked else held(settings.root, self._host.command)
+        settings = self._backend.settings
+        lock = (
+            contextlib.nullcontext() if self._locked else held(settings.root, self._backend.command)
+        )
         waiting = [task for task in dag.values() if task.exec_status in _WAITING]
         progress = self._progress or Progress()
-        metrics.run_started(settings, self._host.run_id, len(waiting))
-        shown = progress.over([task.name for task in waiting], self._host.places(self._jobs))
+        metrics.run_started(settings, self._backend.run_id, len(waiting))
+        shown = progress.over([task.name for task in waiting], self._backend.places(self._jobs))
         with lock, _quiet("papermill", "traitlets", "ploomber"), shown:
-            self._host.prepare(task.plan for task in dag.values())
+            self._backend.prepare(task.plan for task in dag.values())
             self._warm_up(waiting, progress)
             reports = self._run(dag, waiting, progress)
         if self.failed:
@@ -88,10 +90,10 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
 
     def _warm_up(self, waiting: list[Stage], progress: Progress) -> None:
         """Have the kernels forked, when that is wanted and there are enough to gain by it."""
-        if self._host.settings.warm_kernels and len(waiting) > 1:
+        if self._backend.settings.warm_kernels and len(waiting) > 1:
             files = {name: path for task in waiting for name, path in task.imports[0].items()}
             more = dict.fromkeys(package for task in waiting for package in task.imports[1])
-            self._host.warm_up(files, more, progress.note)
+            self._backend.warm_up(files, more, progress.note)
 
     def _run(self, dag: DAG, waiting: list[Stage], progress: Progress) -> list[Any]:
         # what most others wait for comes first: the parent's model before the last ticker's prices
@@ -100,14 +102,14 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
         running: dict[Future[Any], Stage] = {}
         reports: list[Any] = []
         pool = ThreadPoolExecutor(_MOST, thread_name_prefix="notebook")  # made as they are needed
-        events = logs.Relay(self._host.events())
+        events = logs.Relay(self._backend.events())
         try:
             while todo or running:
-                for task in self._ready(todo, self._host.places(self._jobs) - len(running)):
+                for task in self._ready(todo, self._backend.places(self._jobs) - len(running)):
                     todo.remove(task)
                     progress.started(task.name)
                     metrics.stage_started(
-                        self._host.run_id, task.plan.stage, task.plan.ticker, task.name
+                        self._backend.run_id, task.plan.stage, task.plan.ticker, task.name
                     )
                     running[pool.submit(task._build, catch_exceptions=False)] = task
                 if not running:
@@ -116,12 +118,12 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
                     events.tell()
                     reports += self._settle(running.pop(done), done, progress)
         except BaseException:  # ctrl-C above all
-            self._host.stop()
+            self._backend.stop()
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
             events.close()
-            self._host.close()
+            self._backend.close()
         self._note_blocked(todo)
         return reports
 
@@ -152,11 +154,11 @@ class Notebooks(Executor):  # type: ignore[misc]  # ploomber is not typed
         self, task: Stage, outcome: str, seconds: float | None = None, reason: str | None = None
     ) -> None:
         metrics.stage_ended(
-            self._host.settings,
+            self._backend.settings,
             task.plan.stage,
             outcome,
             seconds,
-            run_id=self._host.run_id,
+            run_id=self._backend.run_id,
             ticker=task.plan.ticker,
             reason=reason,
         )

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from stockcast.pipeline.imports import quickly
+from stockcast.lazy import without_iri_grammar
 from stockcast.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,17 +38,17 @@ def status(settings: Settings, pipeline: Pipeline | None = None) -> list[TaskSta
     Raises:
         BadInput: pipeline.yaml or a notebook is not usable.
     """
-    with quickly():
+    with without_iri_grammar():
         from stockcast.pipeline import dag as dags
-        from stockcast.pipeline.machine import Machine
+        from stockcast.pipeline.backend import LocalBackend
 
-    dag = dags.build(settings, Machine(settings, run_id="", command=""), pipeline)
+    dag = dags.build(settings, LocalBackend(settings, run_id="", command=""), pipeline)
     dag.render(show_progress=False)
     return [_status(dag[name]) for name in dag]
 
 
 def _status(task: Stage) -> TaskStatus:
-    from stockcast.pipeline.execution import last_failure
+    from stockcast.pipeline.notebook import last_failure
 
     plan, recorded = task.plan, task.recorded or {}
     last = last_failure(plan) if task.reasons else None

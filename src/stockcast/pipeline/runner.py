@@ -8,25 +8,25 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stockcast.pipeline.imports import quickly
+from stockcast.errors import BadInput
+from stockcast.lazy import without_iri_grammar
 from stockcast.pipeline.lock import held
 from stockcast.pipeline.result import RunResult
-from stockcast.pipeline.run_metrics import run_metrics
 from stockcast.redaction import mask
 from stockcast.settings import Settings
 from stockcast.storage.files import check_folder
-from stockcast.telemetry import logs
+from stockcast.telemetry import logs, metrics
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
     from ploomber import DAG
     from rich.console import Console
 
-    from stockcast.pipeline.host import Host
+    from stockcast.pipeline.backend import Backend
     from stockcast.pipeline.plans import Pipeline
     from stockcast.pipeline.progress import Progress
 
@@ -73,14 +73,14 @@ def run(
     console = console or stderr()
     progress = progress or Progress(console)
     command = _command(settings)
-    counted = run_metrics(settings) if targets is None else contextlib.nullcontext(lambda _: None)
+    counted = _counted(settings) if targets is None else contextlib.nullcontext(lambda _: None)
     with held(settings.root, command), _stoppable(command), counted as account:
         check_folder(Workspace.of(settings).reports)
         console.print("Looking for what has to run ...", style="dim")
-        with _host(settings, command, cluster, jobs) as host:
+        with _backend(settings, command, cluster, jobs) as backend:
             if targets and cluster is None and settings.warm_kernels:
-                _warm_up(host, list(targets), pipeline, progress)
-            dag, result = _run(host, list(targets or ()), force, jobs, progress, pipeline)
+                _warm_up(backend, list(targets), pipeline, progress)
+            dag, result = _run(backend, list(targets or ()), force, jobs, progress, pipeline)
         if result.ran or result.failed:
             from stockcast import tracking
             from stockcast.pipeline import archive  # it would bring ploomber along
@@ -103,25 +103,27 @@ def _write_down(settings: Settings, console: Console) -> None:
 
 
 @contextlib.contextmanager
-def _host(
+def _backend(
     settings: Settings, command: str, cluster: str | None, jobs: int | None
-) -> Iterator[Host]:
+) -> Iterator[Backend]:
     """Provide what runs the notebooks: this machine, or a cluster that can be reached."""
-    from stockcast.pipeline.kernels import new_run_id
-    from stockcast.pipeline.machine import Machine
+    from stockcast.pipeline.backend import LocalBackend
+    from stockcast.pipeline.kernels.local import new_run_id
 
     run_id = new_run_id()
     if cluster is None:
-        with contextlib.closing(Machine(settings, run_id, command)) as machine:
-            yield machine
+        with contextlib.closing(LocalBackend(settings, run_id, command)) as kernels:
+            yield kernels
         return
-    from stockcast.pipeline.cluster.workers import Workers
+    from stockcast.pipeline.cluster.backend import Workers
 
     with contextlib.closing(Workers(settings, run_id, command, cluster, jobs)) as workers:
         yield workers
 
 
-def _warm_up(host: Host, targets: list[str], pipeline: Pipeline | None, progress: Progress) -> None:
+def _warm_up(
+    backend: Backend, targets: list[str], pipeline: Pipeline | None, progress: Progress
+) -> None:
     """Start what kernels are forked from, with the imports of the stages up to the ``targets``.
 
     Whoever names targets misses them; so this need not wait until Ploomber, which takes seconds to
@@ -142,11 +144,11 @@ def _warm_up(host: Host, targets: list[str], pipeline: Pipeline | None, progress
         files |= modules
         more |= dict.fromkeys(late)
     if files:
-        host.warm_up(files, more, progress.note)
+        backend.warm_up(files, more, progress.note)
 
 
 def _run(
-    host: Host,
+    backend: Backend,
     targets: list[str],
     force: bool,
     jobs: int | None,
@@ -154,38 +156,38 @@ def _run(
     pipeline: Pipeline | None,
 ) -> tuple[DAG, RunResult]:
     # Ploomber takes seconds to import; a refusal because of another run must not wait for it
-    with quickly():
+    with without_iri_grammar():
         from ploomber.exceptions import DAGBuildError
 
         from stockcast.pipeline.executor import Notebooks
 
     begun = time.monotonic()
-    dag = _prepared(host, pipeline, targets, force)
-    dag.executor = executor = Notebooks(host, jobs, progress, locked=True)
+    dag = _prepared(backend, pipeline, targets, force)
+    dag.executor = executor = Notebooks(backend, jobs, progress, locked=True)
     with contextlib.suppress(DAGBuildError):  # the executor knows more of it
         dag.build(show_progress=False)
     touched = executor.ran.keys() | executor.failed.keys() | executor.blocked.keys()
     return dag, RunResult(
-        run_id=host.run_id,
-        profile=host.settings.profile,
+        run_id=backend.run_id,
+        profile=backend.settings.profile,
         seconds=round(time.monotonic() - begun, 1),
         ran=executor.ran,
         skipped=[name for name in dag if name not in touched],
         failed=executor.failed,
         blocked=executor.blocked,
-        command=host.command,
+        command=backend.command,
     )
 
 
 def _prepared(
-    host: Host,
+    backend: Backend,
     pipeline: Pipeline | None,
     targets: list[str],
     force: bool,
 ) -> DAG:
     from stockcast.pipeline import dag as dags
 
-    dag = dags.build(host.settings, host, pipeline)
+    dag = dags.build(backend.settings, backend, pipeline)
     if targets:
         dags.only(dag, targets)
     if force:
@@ -232,3 +234,28 @@ def _command(settings: Settings) -> str:
     if Path(program).name != "stockcast":
         return f"stockcast run -p {settings.profile}"
     return shlex.join(["stockcast", *(mask(text, settings) for text in arguments)])
+
+
+@contextlib.contextmanager
+def _counted(settings: Settings) -> Iterator[Callable[[RunResult], None]]:
+    """Account for the run that takes place meanwhile; it hands its result to what this yields."""
+    begun = time.monotonic()
+    results: list[RunResult] = []
+    outcome = "failed"
+    try:
+        yield results.append
+        outcome = ("done", "failed", "bad_input")[results[0].exit_code]
+    except BadInput:
+        outcome = "bad_input"
+        raise
+    except (KeyboardInterrupt, SystemExit):
+        outcome = "stopped"
+        raise
+    finally:
+        from stockcast.telemetry.metrics.exposition import publish
+
+        seconds = round(time.monotonic() - begun, 3)
+        tasks = results[0].tasks if results else {}
+        run_id = results[0].run_id if results else None
+        metrics.run_ended(settings, outcome, seconds, tasks, run_id=run_id)
+        publish(settings)

@@ -28,10 +28,9 @@ from ploomber.tasks import NotebookRunner
 from pydantic import JsonValue
 
 from stockcast.errors import BadInput, StockcastError
-from stockcast.pipeline.changes import Reason, Recipe, differences
-from stockcast.pipeline.host import Host
-from stockcast.pipeline.integrity import file_sizes, first_damaged
+from stockcast.pipeline.backend import Backend
 from stockcast.pipeline.plans import TaskPlan
+from stockcast.pipeline.staleness import Reason, Recipe, differences, file_sizes, first_damaged
 from stockcast.storage.documents import write_json
 from stockcast.storage.files import share
 
@@ -242,12 +241,12 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
         source: Notebook,
         modules: Mapping[str, str],
         files: Mapping[str, Path],
-        host: Host,
+        backend: Backend,
         dag: DAG,
     ) -> None:
         self.plan = plan
         self.files = files  #: where each of the modules lies
-        self.host = host
+        self.backend = backend
         self.seconds: float | None = None
         #: what a warm process is to import for the notebook: modules and where they lie, packages
         self.imports: tuple[dict[str, Path], list[str]] = ({}, [])
@@ -335,14 +334,14 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
         self.withdraw()
         for product in self.products.values():
             product.sweep()
-        self.host.perform(self.plan, self.source.nb_str_rendered, self._inputs())
+        self.backend.perform(self.plan, self.source.nb_str_rendered, self._inputs())
         self.seconds = round(time.time() - begun, 2)
         self._record = {
             "timestamp": time.time(),
             "params": {**recipe.params, "resources_": dict(recipe.modules)},
             "upstream": dict(recipe.upstream),
             "seconds": self.seconds,
-            "run_id": self.host.run_id,
+            "run_id": self.backend.run_id,
         }
 
     def _inputs(self) -> list[Path]:

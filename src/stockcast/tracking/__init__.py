@@ -8,7 +8,7 @@ asks. MLflow takes seconds to import, so it is imported when something is record
 from stockcast.tracking.registry import ModelVersion, champion, promote, register
 from stockcast.tracking.runs import Figure, Run, recent, run
 from stockcast.tracking.store import remote_uri
-from stockcast.tracking.sync_queue import Synced, ship, sync
+from stockcast.tracking.upload import Synced, ship, sync
 
 __all__ = [
     "Figure",

@@ -21,8 +21,8 @@ from stockcast.contracts.base import replaced
 from stockcast.errors import BadInput, Unavailable
 from stockcast.events.files import FileEvents
 from stockcast.pipeline.cluster import records
-from stockcast.pipeline.cluster.files import Files, SharedStore, covered, moved
-from stockcast.pipeline.execution import failed_paths
+from stockcast.pipeline.cluster.shared_store import Files, SharedStore, covered, moved
+from stockcast.pipeline.notebook import failed_paths
 from stockcast.pipeline.plans import TaskPlan
 from stockcast.prices import accepted
 from stockcast.prices.files import FileSource

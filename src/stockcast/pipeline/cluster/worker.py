@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from stockcast.errors import BadInput, StockcastError
+from stockcast.lazy import without_iri_grammar
+from stockcast.pipeline.backend import LocalBackend
 from stockcast.pipeline.cluster import scheduler
-from stockcast.pipeline.cluster.files import Files, SharedStore, moved
 from stockcast.pipeline.cluster.identity import difference, identity
-from stockcast.pipeline.imports import quickly
-from stockcast.pipeline.kernels import Kernels, Stopped
-from stockcast.pipeline.machine import Machine
+from stockcast.pipeline.cluster.shared_store import Files, SharedStore, moved
+from stockcast.pipeline.kernels.local import Kernels, Stopped
+from stockcast.pipeline.kernels.provisioner import ForkPool
 from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.plans import TaskPlan
-from stockcast.pipeline.provisioner import ForkPool
 from stockcast.settings import HOME, Settings, load_settings
 from stockcast.storage.locks import open_lock, take
 
@@ -45,7 +45,7 @@ def introduce(text: str) -> str:
 
 
 def perform(text: str) -> str:
-    """Run one notebook: ``text`` is what :class:`..workers.Workers` asks for.
+    """Run one notebook: ``text`` is what :class:`..backend.Workers` asks for.
 
     Returns JSON with ``refused``, a worker's identity; or else ``failure`` (None when it went
     well), ``stopped``, ``notes`` on the run as a whole and ``events`` to be logged.
@@ -90,7 +90,7 @@ class _Slot:
     """Where one thread of the worker runs notebooks of a run."""
 
     def __init__(self, settings: Settings, run_id: str, command: str, claim: int = -1) -> None:
-        self.kernels = Machine(settings, run_id, command)
+        self.kernels = LocalBackend(settings, run_id, command)
         self.files: Files | None = None  #: of a folder of its own
         self._claim = claim  #: the lock that is held on it
         self._told = 0
@@ -158,7 +158,7 @@ class _RunState:
 
     def _make(self) -> _Slot:
         asked = self._asked
-        with quickly():
+        with without_iri_grammar():
             import papermill  # noqa: F401  # the first notebook would import it, and take longer
         values, claim = asked["settings"], -1
         if self._own:

@@ -12,8 +12,8 @@ import pytest
 from stockcast import cache, forecasting
 from stockcast.cli import main
 from stockcast.ledger import Ledger, catch_up
-from stockcast.operation.verification import verify
 from stockcast.settings import Settings
+from stockcast.verification import verify
 from stockcast.workspace import Workspace
 from tests.api.servers import furnish, write_record
 from tests.documents import rewrite

@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypedDict
 
 from stockcast.errors import BadInput
-from stockcast.pipeline.launcher import RUNNER
+from stockcast.pipeline.kernels.launcher import RUNNER
 from stockcast.settings import HOME, Settings, environment
 from stockcast.storage.locks import open_lock, take
 from stockcast.telemetry.logs import RELAY
 
 if TYPE_CHECKING:
-    from stockcast.pipeline.provisioner import ForkPool
+    from stockcast.pipeline.kernels.provisioner import ForkPool
 
 __all__ = ["FIXED", "Kernels", "Stopped", "manager_class", "new_run_id"]
 
@@ -59,7 +59,7 @@ FIXED = {
 }
 
 _COMMAND = [
-    *(sys.executable, "-P", "-m", "stockcast.pipeline.launcher"),
+    *(sys.executable, "-P", "-m", "stockcast.pipeline.kernels.launcher"),
     *("-f", "{connection_file}"),
     # nothing for the box that is printed: charts fill their figure by themselves, and to look for
     # their margins would lay them out once more
@@ -111,7 +111,7 @@ class Kernels:
     ) -> None:
         """From now on fork kernels from a process that has imported the modules ``files``, by
         name, and ``more``; where that is not possible ``say`` shows why. The first call counts."""
-        from stockcast.pipeline.provisioner import ForkPool
+        from stockcast.pipeline.kernels.provisioner import ForkPool
 
         if self.fork_pool is None:
             self.fork_pool = ForkPool(files, more, self._env, say)
@@ -210,7 +210,7 @@ def manager_class(kernels: Kernels, log: IO[bytes]) -> type:
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
-    from stockcast.pipeline.provisioner import ForkProvisioner
+    from stockcast.pipeline.kernels.provisioner import ForkProvisioner
 
     class Manager(AsyncKernelManager):  # type: ignore[misc]  # jupyter_client is not typed
         """Starts and ends one kernel."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from stockcast.operation import notification
-from stockcast.operation.notification import notify
+from stockcast.daily import notification
+from stockcast.daily.notification import notify
 from stockcast.settings import Settings
 from tests.standins.loopback import Handler, running
 

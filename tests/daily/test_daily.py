@@ -17,13 +17,13 @@ import pytest
 
 from stockcast import cache, prices
 from stockcast.contracts.forecast import Forecast
+from stockcast.daily import due as sessions
+from stockcast.daily.run import Busy, Daily, run_due
 from stockcast.errors import StockcastError
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.forecasting import price_fan
 from stockcast.ledger import Ledger
 from stockcast.markets import calendars
-from stockcast.operation import sessions
-from stockcast.operation.daily import Busy, Daily, run_due
 from stockcast.pipeline.notebook import Failure
 from stockcast.pipeline.result import RunResult
 from stockcast.prices import PriceHistory, snapshot
@@ -170,8 +170,8 @@ def test_what_lies_too_far_back_is_not_made_up_for(
 ) -> None:
     start("2013-01-02")
     assert [
-        f"{due.session:%Y-%m-%d}"
-        for due in sessions.due(on("2013-02-08", catch_up="3"), pd.Timestamp("2013-02-08"))
+        f"{each.session:%Y-%m-%d}"
+        for each in sessions.due(on("2013-02-08", catch_up="3"), pd.Timestamp("2013-02-08"))
     ] == WEEK[2:5]
 
 

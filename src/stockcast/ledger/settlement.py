@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from stockcast import prices
 from stockcast.errors import StockcastError
+from stockcast.ledger.record import Ledger
 from stockcast.settings import Settings
 
 __all__ = ["settle"]
@@ -14,9 +16,6 @@ def settle(settings: Settings) -> tuple[dict[str, int], dict[str, StockcastError
     Returns:
         How many outcomes were written down, and why some tickers could not be settled.
     """
-    from stockcast import prices
-    from stockcast.ledger import Ledger
-
     book = Ledger(settings)
     settled: dict[str, int] = {}
     failed: dict[str, StockcastError] = {}

@@ -16,13 +16,13 @@ from stockcast import prices
 from stockcast.contracts.digest import Digest
 from stockcast.contracts.drift import Health
 from stockcast.contracts.forecast import Forecast, ForecastEvent, Verdict
+from stockcast.daily import digest
+from stockcast.daily.run import run_due
 from stockcast.evaluation.fan import price_fan
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.ledger import Ledger
 from stockcast.markets import calendars
 from stockcast.models.tails import USUAL
-from stockcast.operation import digest
-from stockcast.operation.daily import run_due
 from stockcast.pipeline.notebook import Failure
 from stockcast.pipeline.result import RunResult
 from stockcast.prices import PriceHistory, snapshot

@@ -1,6 +1,6 @@
 """A warm process that becomes a kernel by forking. Runs outside of the runner's process.
 
-    python -P -m stockcast.pipeline.forkserver SOCKET
+    python -P -m stockcast.pipeline.kernels.forkserver SOCKET
 
 It imports what the run's notebooks import, once, and then forks at every request: a kernel so
 started has all of it from its first moment, and shares the memory until it writes there. What must
@@ -36,7 +36,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn, TypedDict
 
-from stockcast.pipeline.launcher import die_with, die_with_runner
+from stockcast.pipeline.kernels.launcher import die_with, die_with_runner
 
 __all__ = ["LONGEST", "main"]
 

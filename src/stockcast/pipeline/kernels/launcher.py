@@ -1,6 +1,6 @@
 """Starts a notebook's kernel so that it cannot outlive the run. Runs in the kernel's process.
 
-    python -m stockcast.pipeline.launcher -f CONNECTION_FILE
+    python -m stockcast.pipeline.kernels.launcher -f CONNECTION_FILE
 
 The parent-death signal follows the thread that started this process, which waits until the kernel
 has ended; so it comes just when the runner is gone.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stockcast.pipeline.changes import Recipe, differences
+from stockcast.pipeline.staleness import Recipe, differences
 
 RECIPE = Recipe({"seed": 7, "as_of": None}, "code", {"lib.a": "1"}, {"ingest": 1.0})
 

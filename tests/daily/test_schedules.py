@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from stockcast.cli import main
-from stockcast.operation import schedules
-from stockcast.operation.schedules import Start, starts
+from stockcast.daily import schedules
+from stockcast.daily.schedules import Start, starts
 from stockcast.settings import Settings
 
 NEW_YORK = ZoneInfo("America/New_York")

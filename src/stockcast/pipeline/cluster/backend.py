@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stockcast.contracts.run import FailureRecord
+from stockcast.pipeline.backend import Refused
 from stockcast.pipeline.cluster import worker
 from stockcast.pipeline.cluster.identity import difference, identity
 from stockcast.pipeline.cluster.scheduler import Lost, connect
-from stockcast.pipeline.host import Refused
-from stockcast.pipeline.kernels import Stopped
+from stockcast.pipeline.kernels.local import Stopped
 from stockcast.pipeline.notebook import Failure, NotebookFailed
 from stockcast.pipeline.plans import TaskPlan
 from stockcast.settings import HOME, Settings, is_secret
@@ -32,7 +32,7 @@ __all__ = ["Workers"]
 
 
 class Workers:
-    """Runs the notebooks of one run on a cluster; a :class:`~stockcast.pipeline.host.Host`.
+    """Runs the notebooks of one run on a cluster; a :class:`~stockcast.pipeline.backend.Backend`.
 
     Args:
         settings: of the run; each worker gets them, but for the secrets, which are its own.

@@ -25,7 +25,7 @@ from typing import IO, Any
 
 from jupyter_client.provisioning import LocalProvisioner
 
-from stockcast.pipeline.forkserver import LONGEST
+from stockcast.pipeline.kernels.forkserver import LONGEST
 from stockcast.settings import HOME
 
 __all__ = ["ForkPool", "ForkProvisioner", "ForkServer", "ForkedKernel", "Unfit"]
@@ -111,7 +111,13 @@ class ForkServer:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process = subprocess.Popen(  # noqa: S603  # our own program
-            [sys.executable, "-P", "-m", "stockcast.pipeline.forkserver", str(theirs.fileno())],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "stockcast.pipeline.kernels.forkserver",
+                str(theirs.fileno()),
+            ],
             env=self._env,
             cwd=HOME,
             stdin=subprocess.DEVNULL,

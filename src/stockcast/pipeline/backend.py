@@ -1,7 +1,6 @@
 """Where notebooks run: on this machine, or on the workers of a cluster.
 
-:class:`.machine.Machine` and :class:`.cluster.workers.Workers` are the two; the order of the tasks,
-what the console shows of them and how a failure ends are the same for both.
+The order of the tasks, what the console shows of them and how a failure ends are the same for both.
 """
 
 from __future__ import annotations
@@ -11,19 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from stockcast.errors import BadInput
+from stockcast.pipeline.kernels.local import Kernels
+from stockcast.pipeline.notebook import run
 
 if TYPE_CHECKING:
     from stockcast.pipeline.plans import TaskPlan
     from stockcast.settings import Settings
 
-__all__ = ["Host", "Refused"]
+__all__ = ["Backend", "LocalBackend", "Refused"]
 
 
 class Refused(BadInput):
     """A worker is not to run anything: it runs another program, or cannot get at the files."""
 
 
-class Host(Protocol):
+class Backend(Protocol):
     """Runs the notebooks of one run, several at a time, each called from a thread of its own."""
 
     settings: Settings
@@ -59,3 +60,23 @@ class Host(Protocol):
 
     def close(self) -> None:
         """Let go of all that the run held; no notebook runs any more."""
+
+
+class LocalBackend(Kernels):
+    """Runs the notebooks of one run on this machine, each in a kernel of its own."""
+
+    def prepare(self, plans: Iterable[TaskPlan]) -> None:
+        """Do nothing: what one notebook leaves, the others see."""
+
+    def places(self, jobs: int | None) -> int:
+        """Return how many notebooks may run at a time: ``jobs``, by default the setting."""
+        return jobs or self.settings.jobs
+
+    def perform(self, plan: TaskPlan, notebook: str, inputs: Iterable[Path]) -> None:
+        """Execute ``notebook`` (JSON, with its parameters) in a kernel and publish it.
+
+        Raises:
+            NotebookFailed: it failed; what it got to is kept.
+            Stopped: the run was stopped.
+        """
+        run(plan, notebook, self, inputs)

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from stockcast.contracts.digest import Digest
+from stockcast.daily import digest, notification
+from stockcast.daily.due import Due, due, latest, reached
 from stockcast.errors import StockcastError
+from stockcast.ledger.settlement import settle
 from stockcast.markets import calendars
-from stockcast.operation import digest, notification, sessions
-from stockcast.operation.settlement import settle
 from stockcast.prices.notices import aged
 from stockcast.settings import Settings
 from stockcast.storage.locks import open_lock, take
@@ -154,9 +155,9 @@ def _tell(settings: Settings, found: Digest | None, failed: list[str]) -> None:
 
 
 def _run_due(settings: Settings, run: Runner) -> Daily:
-    last = sessions.latest(settings)
+    last = latest(settings)
     result = Daily(settings.profile, f"{last:%Y-%m-%d}")
-    todo = sessions.due(settings, last)
+    todo = due(settings, last)
     if not todo:
         result.note = _nothing(settings, last)
         metrics.run_ended(settings, "done", 0.0, {})  # or a holiday would look like a run missed
@@ -183,8 +184,8 @@ def _catch_up(
 ) -> None:
     """Forecast ``session`` as of its own day, for those tickers that have a bar of it by now."""
     then = settings.model_copy(update={"as_of": session.date()})
-    ready = tuple(ticker for ticker in tickers if sessions.reached(then, ticker))
-    if not ready or not sessions.reached(then, settings.parent_ticker):
+    ready = tuple(ticker for ticker in tickers if reached(then, ticker))
+    if not ready or not reached(then, settings.parent_ticker):
         return
     told = run(
         then.model_copy(update={"tickers": ready}),
@@ -195,11 +196,9 @@ def _catch_up(
     result.failed += [f"{day}: {failure}" for failure in told.failed.values()]
 
 
-def _account(
-    settings: Settings, last: pd.Timestamp, todo: list[sessions.Due], result: Daily
-) -> None:
+def _account(settings: Settings, last: pd.Timestamp, todo: list[Due], result: Daily) -> None:
     """Say of everything that was due whether it is done now."""
-    left = {due.session: set(due.tickers) for due in sessions.due(settings, last)}
+    left = {each.session: set(each.tickers) for each in due(settings, last)}
     for session, tickers in todo:
         undone = left.get(session, set())
         done = [ticker for ticker in tickers if ticker not in undone]

@@ -176,7 +176,7 @@ def _cache(settings: Settings, ledger: Ledger | None) -> Iterator[Difference | N
 def _pages(settings: Settings) -> Iterator[Difference | None]:
     """Executed notebooks and pages beside what their tasks recorded of them."""
     from stockcast import pipeline
-    from stockcast.pipeline.integrity import first_damaged
+    from stockcast.pipeline.staleness import first_damaged
 
     for task in pipeline.plan(settings):
         for key, path in task.products.items():
