@@ -32,20 +32,16 @@ def inject(
     the profile cannot be used, the cell says why.
 
     Args:
-        node: as nbformat has it.
-        path: of the file that it comes from.
-        settings: whose parameters.
+        node: as nbformat has it, from the file at ``path``.
         ticker: whose notebook, where there is one for each (default: the first).
         changes: parameters that are to be others.
     """
     import nbformat
 
     node.metadata.setdefault("kernelspec", _KERNEL)
-    place = _place(node, "parameters")
-    if place is None:
-        return node
-    code = _code(path, settings, ticker, changes)
-    if code is not None:
+    place = next((i for i, each in enumerate(node.cells) if "parameters" in _tags(each)), None)
+    code = None if place is None else _code(path, settings, ticker, changes)
+    if place is not None and code is not None:
         made = nbformat.v4.new_code_cell(code, metadata={"tags": [TAG]})
         if "id" not in node.cells[place]:  # nbformat before 4.5
             made.pop("id", None)
@@ -59,12 +55,13 @@ def _code(
     ticker: str | None,
     changes: Mapping[str, Any] | None,
 ) -> str | None:
-    if settings is not None:
-        task = task_of(settings, path, ticker)
-        return cell(settings, task, changes) if task else None
     try:
-        return _code(path, load_settings(), ticker, changes)
+        known = settings or load_settings()
+        task = task_of(known, path, ticker)
+        return cell(known, task, changes) if task else None
     except StockcastError as error:
+        if settings is not None:
+            raise
         return f"# No parameters were put in: {error}"
 
 
@@ -72,10 +69,6 @@ def remove(node: Any) -> Any:
     """Return the notebook without the cell that :func:`inject` put in."""
     node["cells"] = [each for each in node["cells"] if TAG not in _tags(each)]
     return node
-
-
-def _place(node: Any, tag: str) -> int | None:
-    return next((i for i, each in enumerate(node.cells) if tag in _tags(each)), None)
 
 
 def _tags(each: Any) -> list[str]:

@@ -14,16 +14,11 @@ from typing import Any
 from pydantic import JsonValue
 
 from stockcast.errors import BadInput
-from stockcast.pipeline.plans import PIPELINE, Pipeline, StageSpec, TaskPlan, plan, read_pipeline
+from stockcast.pipeline.plans import PIPELINE, TaskPlan, plan, read_pipeline
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["FOLDER", "cell", "parameters", "products", "task_of"]
-
-#: Where a trial's products lie, below the profile's state.
-FOLDER = "lab"
-
-_WIDTH = 99
+__all__ = ["cell", "parameters", "products", "task_of"]
 
 
 def task_of(settings: Settings, notebook: Path, ticker: str | None = None) -> TaskPlan | None:
@@ -33,25 +28,17 @@ def task_of(settings: Settings, notebook: Path, ticker: str | None = None) -> Ta
     Raises:
         BadInput: pipeline.yaml is not usable, or it has no such ticker.
     """
-    pipeline = read_pipeline(PIPELINE)
-    stage = _stage(pipeline, notebook)
-    if stage is None:
+    pipeline, notebook = read_pipeline(PIPELINE), notebook.resolve()
+    sources = {(pipeline.path.parent / stage.source).resolve(): stage for stage in pipeline.stages}
+    if notebook not in sources:
         return None
     wanted = ticker or settings.tickers[0]
-    if not stage.each:
-        found = plan(settings, pipeline)
-    elif wanted in settings.all_tickers:
-        found = plan(settings.model_copy(update={"tickers": (wanted,)}), pipeline)
-    else:
-        raise BadInput(f"Expected a ticker of the profile {settings.profile}, got {wanted!r}.")
-    mine = [task for task in found if task.notebook == notebook.resolve()]
+    if sources[notebook].each:
+        if wanted not in settings.all_tickers:
+            raise BadInput(f"Expected a ticker of the profile {settings.profile}, got {wanted!r}.")
+        settings = settings.model_copy(update={"tickers": (wanted,)})
+    mine = [task for task in plan(settings, pipeline) if task.notebook == notebook]
     return next((task for task in mine if task.ticker == wanted), mine[0])
-
-
-def _stage(pipeline: Pipeline, notebook: Path) -> StageSpec | None:
-    here = pipeline.path.parent
-    own = (s for s in pipeline.stages if (here / s.source).resolve() == notebook.resolve())
-    return next(own, None)
 
 
 def products(settings: Settings, task: TaskPlan) -> dict[str, str]:
@@ -70,8 +57,9 @@ def _declared(task: TaskPlan) -> dict[str, str]:
 
 def parameters(settings: Settings, task: TaskPlan) -> dict[str, JsonValue]:
     """Return all that the pipeline gives the notebook of ``task``, with products of its own."""
-    alone = settings if task.ticker is None else _of_ticker(settings, task.ticker)
-    every = {other.name: other for other in plan(alone)}
+    if task.ticker is not None:
+        settings = settings.model_copy(update={"tickers": (task.ticker,)})
+    every = {other.name: other for other in plan(settings)}
     single: dict[str, JsonValue] = {}
     matched: dict[str, dict[str, JsonValue]] = {}
     for name, pattern in task.upstream.items():
@@ -88,10 +76,6 @@ def parameters(settings: Settings, task: TaskPlan) -> dict[str, JsonValue]:
     }
 
 
-def _of_ticker(settings: Settings, ticker: str) -> Settings:
-    return settings.model_copy(update={"tickers": (ticker,)})
-
-
 def cell(settings: Settings, task: TaskPlan, changes: Mapping[str, Any] | None = None) -> str:
     """Return the code of the cell; ``changes`` take the place of some parameters.
 
@@ -103,10 +87,10 @@ def cell(settings: Settings, task: TaskPlan, changes: Mapping[str, Any] | None =
         raise BadInput(f"Expected a parameter of {task.notebook.name}, got {key!r}.")
     lines = [
         f"# Parameters of the profile {settings.profile}, as the pipeline gives them; not saved.",
-        f"# Products go to {FOLDER}/, and the pipeline's stay as they are.",
+        "# Products go to lab/, and the pipeline's stay as they are.",
     ]
     if task.ticker:
         lines.append("# Another ticker: stockcast lab -t TICKER")
     for key, value in {**given, **(changes or {})}.items():
-        lines.append(f"{key} = {pprint.pformat(value, width=_WIDTH, sort_dicts=False)}")
+        lines.append(f"{key} = {pprint.pformat(value, width=99, sort_dicts=False)}")
     return "\n".join(lines)

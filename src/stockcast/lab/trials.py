@@ -17,6 +17,8 @@ from stockcast.workspace import Workspace
 if TYPE_CHECKING:
     import pandas as pd
 
+    from stockcast.pipeline.plans import TaskPlan
+
 __all__ = ["compare", "pipeline_products", "try_out"]
 
 
@@ -36,11 +38,8 @@ def try_out(
     from stockcast.pipeline.kernels.local import Kernels
     from stockcast.pipeline.notebook import NotebookFailed, execute
 
-    source = HOME / "notebooks" / f"{stage}.py"
-    task = task_of(settings, source, ticker)
-    if task is None:
-        raise BadInput(f"Expected a stage of pipeline.yaml, got {stage!r}.")
-    node = inject(jupytext.read(source), source, settings, ticker, changes)
+    task = _task(settings, stage, ticker)
+    node = inject(jupytext.read(task.notebook), task.notebook, settings, ticker, changes)
     output = Workspace.of(settings).lab / f"{task.name}.ipynb"
     kernels = Kernels(settings, "", "")  # a run of its own has an id; this is none
     try:
@@ -54,10 +53,14 @@ def try_out(
 
 def pipeline_products(settings: Settings, stage: str, ticker: str | None = None) -> dict[str, Path]:
     """Return what the pipeline made of the same stage."""
+    return dict(_task(settings, stage, ticker).products)
+
+
+def _task(settings: Settings, stage: str, ticker: str | None) -> TaskPlan:
     task = task_of(settings, HOME / "notebooks" / f"{stage}.py", ticker)
     if task is None:
         raise BadInput(f"Expected a stage of pipeline.yaml, got {stage!r}.")
-    return dict(task.products)
+    return task
 
 
 def compare(before: Path, after: Path, horizon: int) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, get_args
 
 from pydantic import JsonValue
 
@@ -17,13 +17,21 @@ if TYPE_CHECKING:
 
 __all__ = ["CodeDifference", "Comparison", "Difference", "Figure", "compare", "sentence"]
 
+Value = TypeVar("Value")
+Document = dict[str, JsonValue]
 
-class Difference(TypedDict):
-    """A value that differs; ``-`` where a run has none."""
+
+class Changed(TypedDict, Generic[Value]):
+    """What the first run had and what the second has; ``-`` where a run has none."""
+
+    a: Value
+    b: Value
+
+
+class Difference(Changed[JsonValue]):
+    """A setting or the version of a package."""
 
     key: str
-    a: JsonValue
-    b: JsonValue
 
 
 class ParameterDifference(Difference):
@@ -33,57 +41,30 @@ class ParameterDifference(Difference):
     tasks: list[str]
 
 
-class Prices(TypedDict):
-    """The prices of a ticker in one run."""
-
-    data_hash: JsonValue
-    as_of: JsonValue
-    rows: JsonValue
-    source: JsonValue
-
-
-class DataDifference(TypedDict):
-    """A ticker whose prices are others."""
+class DataDifference(Changed[Document]):
+    """Prices of a ticker: data_hash, as_of, rows and source."""
 
     ticker: str
-    a: Prices
-    b: Prices
 
 
-class CodeDifference(TypedDict):
-    """A notebook or module that changed, and the stages that use it."""
+class CodeDifference(Changed[str]):
+    """The hash of a notebook or module, and the stages that use it."""
 
     name: str
-    a: str
-    b: str
     stages: list[str]
 
 
-class Decision(TypedDict):
-    """What a training decided."""
-
-    candidate: str
-    serves: str
-    version: str
-    skilful: bool
-    reason: str
-
-
-class ModelDifference(TypedDict):
-    """A training whose decision is another one."""
+class ModelDifference(Changed[Document]):
+    """What a training decided: candidate, serves, version, skilful and reason."""
 
     task: str
     ticker: str
-    a: Decision
-    b: Decision
 
 
-class TaskDifference(TypedDict):
-    """A task that ended otherwise."""
+class TaskDifference(Changed[str]):
+    """How a task ended."""
 
     task: str
-    a: str
-    b: str
 
 
 class Figure(Judged):
@@ -94,25 +75,12 @@ class Figure(Judged):
     model: str
 
 
-class About(TypedDict):
-    """Which run, of when and of what program."""
-
-    run_id: str
-    profile: str
-    started_at: str
-    finished_at: str
-    version: str
-    commit: str | None
-    modified: bool
-    command: str
-
-
 class Comparison(TypedDict):
     """What differs from run ``a`` to run ``b``."""
 
     verdict: str
-    a: About
-    b: About
+    a: Document
+    b: Document
     pooled: Judged | None
     counts: dict[Judgement, int]
     settings: list[Difference]
@@ -134,12 +102,10 @@ _MISSING = "-"
 def compare(a: Run, b: Run, metrics: Sequence[Metric] = METRICS) -> Comparison:
     """Return what differs from run ``a`` to run ``b``, as ``stockcast compare --json`` has it.
 
-    Keys: a, b, verdict, pooled, counts, settings, packages, parameters, data, code, models,
-    metrics, tasks. Each part lists differences only, but ``metrics``, which has every one of
-    ``metrics`` that both runs have; judging one takes some 40 ms per model.
+    Each part lists differences only, but ``metrics``, which has every one of ``metrics`` that both
+    runs have; judging one takes some 40 ms per model.
     """
-    judged = [row for name in _common(a, b) for row in _metrics(a, b, name, metrics)]
-    overall = _pooled(a, b)
+    judged, overall = _judged(a, b, metrics)
     counts: dict[Judgement, int] = dict.fromkeys(get_args(Judgement), 0)
     for row in judged:
         counts[row["judgement"]] += 1
@@ -154,7 +120,7 @@ def compare(a: Run, b: Run, metrics: Sequence[Metric] = METRICS) -> Comparison:
         "parameters": _parameters(a, b),
         "data": _data(a, b),
         "code": _code(a, b),
-        "models": [row for name in _common(a, b) for row in _model(a, b, name)],
+        "models": _models(a, b),
         "metrics": judged,
         "tasks": list(_tasks(a, b)),
     }
@@ -173,18 +139,9 @@ def sentence(overall: Judged | None) -> str:
     )
 
 
-def _about(run: Run) -> About:
-    about = run.document
-    return {
-        "run_id": about.run_id,
-        "profile": about.profile,
-        "started_at": about.started_at,
-        "finished_at": about.finished_at,
-        "version": about.program,
-        "commit": about.commit,
-        "modified": about.modified,
-        "command": about.command,
-    }
+def _about(run: Run) -> Document:
+    fields = {"run_id", "profile", "started_at", "finished_at", "commit", "modified", "command"}
+    return {**run.document.model_dump(include=fields), "version": run.document.program}
 
 
 def _common(a: Run, b: Run) -> list[str]:
@@ -212,7 +169,6 @@ def _parameters(a: Run, b: Run) -> list[ParameterDifference]:
 
 
 def _data(a: Run, b: Run) -> list[DataDifference]:
-    """Tickers whose prices are others: hash and last day in both runs."""
     before, after = _prices(a), _prices(b)
     return [
         {"ticker": ticker, "a": before[ticker], "b": after[ticker]}
@@ -221,22 +177,16 @@ def _data(a: Run, b: Run) -> list[DataDifference]:
     ]
 
 
-def _prices(run: Run) -> dict[str, Prices]:
-    found: dict[str, Prices] = {}
-    for task in run.tasks.values():
-        about = run.product(task, "prices")
-        if about.get("data_hash"):
-            found[str(task.ticker)] = {
-                "data_hash": about["data_hash"],
-                "as_of": about.get("as_of"),
-                "rows": about.get("rows"),
-                "source": about.get("source"),
-            }
-    return found
+def _prices(run: Run) -> dict[str, Document]:
+    every = ((task.ticker, run.product(task, "prices")) for task in run.tasks.values())
+    return {
+        str(ticker): {key: about.get(key) for key in ("data_hash", "as_of", "rows", "source")}
+        for ticker, about in every
+        if about.get("data_hash")
+    }
 
 
 def _code(a: Run, b: Run) -> list[CodeDifference]:
-    """Notebooks and modules that changed, with the stages of b that use them."""
     stages = [name for name in b.document.stages if name in a.document.stages]
     used = {stage: b.document.stages[stage].code for stage in stages}
     before = _merged(a.document.stages[stage].code for stage in stages)
@@ -257,17 +207,23 @@ def _merged(every: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {name: digest for each in every for name, digest in each.items()}
 
 
-def _model(a: Run, b: Run, name: str) -> Iterator[ModelDifference]:
-    """Yield the decision of a training task, if it is another one."""
-    before, after = a.record(a.tasks[name]), b.record(b.tasks[name])
-    if before is None or after is None:
-        return
-    old, new = _decision(before), _decision(after)
-    if old != new:
-        yield {"task": name, "ticker": after.ticker, "a": old, "b": new}
+def _trained(a: Run, b: Run) -> Iterator[tuple[str, ModelRecord, ModelRecord]]:
+    """Yield each training task of both runs, and the decision of each."""
+    for name in _common(a, b):
+        before, after = a.record(a.tasks[name]), b.record(b.tasks[name])
+        if before is not None and after is not None:
+            yield name, before, after
 
 
-def _decision(record: ModelRecord) -> Decision:
+def _models(a: Run, b: Run) -> list[ModelDifference]:
+    return [
+        {"task": name, "ticker": after.ticker, "a": _decision(before), "b": _decision(after)}
+        for name, before, after in _trained(a, b)
+        if _decision(before) != _decision(after)
+    ]
+
+
+def _decision(record: ModelRecord) -> Document:
     return {
         "candidate": record.candidate,
         "serves": f"{record.served.kind} ({record.served.strategy})",
@@ -277,20 +233,22 @@ def _decision(record: ModelRecord) -> Decision:
     }
 
 
-def _metrics(a: Run, b: Run, name: str, metrics: Sequence[Metric]) -> list[Figure]:
-    before, after = a.record(a.tasks[name]), b.record(b.tasks[name])
-    if before is None or after is None:
-        return []
-    judged = judge(
-        a.origins(a.tasks[name]),
-        b.origins(b.tasks[name]),
-        _row(before),
-        _row(after),
-        _horizon(before, after),
-        metrics,
-    )
-    ticker, model = after.ticker, _candidate(after)
-    return [{"task": name, "ticker": ticker, "model": model, **row} for row in judged]
+def _judged(a: Run, b: Run, metrics: Sequence[Metric]) -> tuple[list[Figure], Judged | None]:
+    """Return the figures of every model, and the loss of all children at once, or of the parent
+    where there is no child."""
+    figures: list[Figure] = []
+    losses: dict[str, list[tuple[pd.DataFrame, pd.DataFrame]]] = {"child": [], "parent": []}
+    horizons = set()
+    for name, before, after in _trained(a, b):
+        old, new = a.origins(a.tasks[name]), b.origins(b.tasks[name])
+        horizon, model = _horizon(before, after), _candidate(after)
+        rows = judge(old, new, _row(before), _row(after), horizon, metrics)
+        figures += [{"task": name, "ticker": after.ticker, "model": model, **row} for row in rows]
+        if old is not None and new is not None:
+            horizons.add(horizon)
+            losses[model].append((old[["pinball"]], new[["pinball"]]))
+    horizon = horizons.pop() if len(horizons) == 1 else None
+    return figures, pooled(losses["child"] or losses["parent"], horizon) if horizon else None
 
 
 def _candidate(record: ModelRecord) -> str:
@@ -310,21 +268,6 @@ def _horizon(a: ModelRecord, b: ModelRecord) -> int | None:
         for each in (a, b)
     }
     return ahead.pop() if len(ahead) == 1 else None
-
-
-def _pooled(a: Run, b: Run) -> Judged | None:
-    """Judge all children at once, or the parent where there is no child."""
-    pairs: dict[str, list[tuple[pd.DataFrame, pd.DataFrame]]] = {"child": [], "parent": []}
-    horizons = set()
-    for name in _common(a, b):
-        before, after = a.record(a.tasks[name]), b.record(b.tasks[name])
-        old, new = a.origins(a.tasks[name]), b.origins(b.tasks[name])
-        if before is None or after is None or old is None or new is None:
-            continue
-        horizons.add(_horizon(before, after))
-        pairs[_candidate(after)].append((old, new))
-    horizon = horizons.pop() if len(horizons) == 1 else None
-    return pooled(pairs["child"] or pairs["parent"], horizon) if horizon else None
 
 
 def _tasks(a: Run, b: Run) -> Iterator[TaskDifference]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from stockcast.contracts.run import RunRecord, TaskRecord
@@ -36,27 +36,22 @@ def tickers(run: Run) -> list[Document]:
     """One row per ticker that has a task of its own; those that failed come first."""
     found: dict[str, list[TaskRecord]] = {}
     for task in run.tasks.values():
-        ticker = task.ticker or _ticker_of(run, task)
+        # the parent's training has no ticker in its name; its record says whose prices it took
+        record = None if task.ticker else run.record(task)
+        ticker = task.ticker or (record.ticker if record else None)
         if ticker:
-            found.setdefault(str(ticker), []).append(task)
+            found.setdefault(ticker, []).append(task)
     rows = [_ticker(run, ticker, tasks) for ticker, tasks in found.items()]
     return sorted(rows, key=lambda row: (_ORDER[row["state"]] > 1, row["ticker"]))
 
 
-def _ticker_of(run: Run, task: TaskRecord) -> str | None:
-    """Whose prices a task without a ticker in its name was for: the parent's training."""
-    record = run.record(task)
-    return record.ticker if record else None
-
-
 def _ticker(run: Run, ticker: str, tasks: Sequence[TaskRecord]) -> Document:
+    state = _worst(task.state for task in tasks)
     row: Document = dict.fromkeys(_COLUMNS)
-    row |= {"ticker": ticker, "state": _worst(task.state for task in tasks), "tasks": []}
+    row |= {"ticker": ticker, "state": state, "word": _WORDS[state]}
     for task in tasks:
-        row["tasks"].append(_task_of(task))
         row |= _price_figures(run, task) | _model_figures(run, task) | _forecast_figures(run, task)
-    row["word"] = _WORDS[row["state"]]
-    return row
+    return row | {"tasks": [_task_of(task) for task in tasks]}
 
 
 def stages(run: Run) -> list[Document]:
@@ -70,12 +65,11 @@ def stages(run: Run) -> list[Document]:
 
 def _stage(stage: str, rows: list[Document]) -> Document:
     counts = {state: sum(row["state"] == state for row in rows) for state in _ORDER}
-    told = [f"{count} {_WORDS[state]}" for state, count in counts.items() if count]
     seconds = sum(row["seconds"] or 0 for row in rows if row["state"] == "ran")
     return {
         "stage": stage,
         "state": _worst(row["state"] for row in rows),
-        "counts": ", ".join(told),
+        "counts": ", ".join(f"{n} {_WORDS[state]}" for state, n in counts.items() if n),
         "duration": duration(seconds) if seconds else "",
         "rows": sorted(rows, key=lambda row: (_ORDER[row["state"]] > 1, row["name"])),
     }
@@ -83,11 +77,8 @@ def _stage(stage: str, rows: list[Document]) -> Document:
 
 def _task_of(task: TaskRecord) -> Document:
     return {
-        "stage": task.stage,
-        "ticker": task.ticker,
-        "state": task.state,
+        **task.model_dump(include={"stage", "ticker", "state", "seconds"}),
         "word": _WORDS[task.state],
-        "seconds": task.seconds,
         "duration": duration(task.seconds),
         "finished": (task.finished_at or "")[:16].replace("T", " "),
         "page": task.page if task.state != "blocked" else None,
@@ -156,19 +147,19 @@ def _forecast_figures(run: Run, task: TaskRecord) -> Document:
 def lists(run: Run) -> Document:
     """The page's headline, facts and failures."""
     document = run.document
-    failed, blocked = document.failed, document.blocked
+    failures = [
+        {
+            **failure.model_dump(),
+            "task": name,
+            "page": run.tasks[name].page,
+            "blocks": [task for task, needed in document.blocked.items() if needed == name],
+        }
+        for name, failure in document.failed.items()
+    ]
     return {
         "headline": _headline(document),
         "facts": _facts(document),
-        "failures": [
-            {
-                **failure.model_dump(),
-                "task": name,
-                "page": run.tasks[name].page,
-                "blocks": _blocked(blocked, name),
-            }
-            for name, failure in failed.items()
-        ],
+        "failures": failures,
         "command": mask(document.command),
     }
 
@@ -184,18 +175,12 @@ def _headline(document: RunRecord) -> str:
 
 def _facts(document: RunRecord) -> list[tuple[str, str]]:
     commit = document.commit
-    code = f"{commit[:10]}{' with changes' if document.modified else ''}" if commit else ""
-    stamp = document.finished_at
-    facts = [
-        ("Profile", document.profile),
-        ("Run", document.run_id),
-        ("Finished", f"{stamp[:10]} {stamp[11:16]} UTC"),
-        ("Up to date", f"{len(document.skipped)} tasks" if document.skipped else ""),
-        ("Version", document.program),
-        ("Commit", code),
-    ]
-    return [(title, str(value)) for title, value in facts if value]
-
-
-def _blocked(blocked: Mapping[str, str], cause: str) -> list[str]:
-    return [name for name, needed in blocked.items() if needed == cause]
+    facts = {
+        "Profile": document.profile,
+        "Run": document.run_id,
+        "Finished": f"{document.finished_at[:16].replace('T', ' ')} UTC",
+        "Up to date": f"{len(document.skipped)} tasks" if document.skipped else "",
+        "Version": document.program,
+        "Commit": f"{commit[:10]}{' with changes' * document.modified}" if commit else "",
+    }
+    return [(title, value) for title, value in facts.items() if value]

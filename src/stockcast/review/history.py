@@ -19,7 +19,7 @@ from stockcast.workspace import Workspace
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LATEST", "PREVIOUS", "Earlier", "Run", "find", "load", "recent"]
+__all__ = ["LATEST", "PREVIOUS", "Run", "find", "load", "recent"]
 
 Some = TypeVar("Some", bound=Contract)
 
@@ -29,12 +29,7 @@ LATEST, PREVIOUS = "latest", "previous"
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One run, as its record tells it.
-
-    Attributes:
-        path: the record, ``products/<profile>/runs/<run id>.json``.
-        document: what is in it.
-    """
+    """One run: its record, ``products/<profile>/runs/<run id>.json``, and what is in it."""
 
     path: Path
     document: RunRecord
@@ -43,11 +38,6 @@ class Run:
     def id(self) -> str:
         """The run's identifier, which sorts by time."""
         return self.document.run_id
-
-    @property
-    def profile(self) -> str:
-        """The profile that it ran."""
-        return self.document.profile
 
     @property
     def tasks(self) -> dict[str, TaskRecord]:
@@ -106,14 +96,6 @@ class Run:
     def _copy(self, task: TaskRecord, key: str) -> Path | None:
         place = task.products.get(key)
         return self.path.parent / place if place else None
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """A run as another one's page lists it, and the place of its own page if that is kept."""
-
-    run: Run
-    page: str | None
 
 
 def load(path: Path) -> Run:

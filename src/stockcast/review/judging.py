@@ -31,20 +31,24 @@ class Metric:
 
     name: str  #: as the scorecard has it
     title: str
-    promise: float | None = None  #: the value it should have; None: the lower the better
+    target: float | None = None  #: the value it should have; None: the lower the better
 
     def per_origin(self, origins: pd.DataFrame) -> Floats:
         """(n,) the figure's terms, whose mean it is (or the square of it, for rmse)."""
         columns = {"rmse": "squared_error", "mae": "absolute_error"}
-        if self.promise is None:
+        if self.target is None:
             return np.asarray(origins[columns.get(self.name, self.name)], float)
-        tail = round(50 * (1 - self.promise))
+        tail = round(50 * (1 - self.target))
         return np.asarray(origins[f"below_{100 - tail:02}"] - origins[f"below_{tail:02}"], float)
 
     def of(self, terms: Floats) -> float:
         """The figure itself."""
         mean = float(terms.mean())
         return mean**0.5 if self.name == "rmse" else mean
+
+    def error(self, value: float) -> float:
+        """How far ``value`` is from what is good."""
+        return value if self.target is None else abs(value - self.target)
 
 
 METRICS = (
@@ -64,13 +68,10 @@ class Judged(TypedDict):
 
     Attributes:
         metric: its name in the scorecard.
-        title: what people call it.
         a, b: its values, over the same days where the runs could be paired.
-        ratio: b over a.
-        ci95: the ratio's 95% interval; None when days could not be paired.
+        ratio: b over a, with its 95% interval ``ci95`` where days could be paired.
         basis: ``paired`` losses of the same days, each run's ``recorded`` interval, or None.
         n: days compared; 0 when they could not be paired.
-        judgement: of b.
     """
 
     metric: str
@@ -102,7 +103,8 @@ def judge(
     if a is not None and b is not None and horizon is not None:
         days = a.index.intersection(b.index)
         if len(days) >= MIN_ORIGINS:
-            return [_paired(metric, a.loc[days], b.loc[days], horizon) for metric in metrics]
+            terms = [(m, m.per_origin(a.loc[days]), m.per_origin(b.loc[days])) for m in metrics]
+            return [_paired(metric, old, new, horizon) for metric, old, new in terms]
     return [_recorded(row_a, row_b)]
 
 
@@ -116,14 +118,10 @@ def pooled(pairs: Sequence[tuple[pd.DataFrame, pd.DataFrame]], horizon: int) -> 
     if not losses:
         return None
     new, old = pool_by_date(losses)
-    return _judged(METRICS[0], old, new, horizon)
+    return _paired(METRICS[0], old, new, horizon)
 
 
-def _paired(metric: Metric, a: pd.DataFrame, b: pd.DataFrame, horizon: int) -> Judged:
-    return _judged(metric, metric.per_origin(a), metric.per_origin(b), horizon)
-
-
-def _judged(metric: Metric, a: Floats, b: Floats, horizon: int) -> Judged:
+def _paired(metric: Metric, a: Floats, b: Floats, horizon: int) -> Judged:
     before, after = metric.of(a), metric.of(b)
     ratio = after / before if before > 0 else None
     ci95: tuple[float, float] | None = None
@@ -134,7 +132,7 @@ def _judged(metric: Metric, a: Floats, b: Floats, horizon: int) -> Judged:
         low, high = ratio_interval(b, a, horizon)
         ci95 = (low**0.5, high**0.5) if metric.name == "rmse" else (low, high)
         if not low <= 1 <= high:
-            judgement = "better" if _good(metric, before, after) else "worse"
+            judgement = "better" if metric.error(after) < metric.error(before) else "worse"
     return {
         "metric": metric.name,
         "title": metric.title,
@@ -146,12 +144,6 @@ def _judged(metric: Metric, a: Floats, b: Floats, horizon: int) -> Judged:
         "n": len(a),
         "judgement": judgement,
     }
-
-
-def _good(metric: Metric, before: float, after: float) -> bool:
-    if metric.promise is None:
-        return after < before
-    return abs(after - metric.promise) < abs(before - metric.promise)
 
 
 def _recorded(row_a: Mapping[str, Any], row_b: Mapping[str, Any]) -> Judged:

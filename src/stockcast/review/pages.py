@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from stockcast.contracts import numbers
+from stockcast.contracts.run import RunRecord
 from stockcast.presentation import comparison_charts
 from stockcast.review import figures
 from stockcast.review.comparison import CodeDifference, Comparison, Figure
-from stockcast.review.history import Earlier, Run
+from stockcast.review.history import Run
 
 __all__ = ["comparison", "index"]
 
@@ -33,17 +34,16 @@ def index(
     up: str,
     since: Comparison | None,
     compared: str | None,
-    earlier: Sequence[Earlier],
+    earlier: Sequence[tuple[str, RunRecord, str | None]],
 ) -> str:
     """Return the page of one run.
 
     Args:
-        run: the run.
         prefix: where its notebooks lie, seen from the page.
         up: where the profile's reports lie, seen from the page.
         since: the comparison with the run before, if there was one.
         compared: where the page of that comparison lies among the profile's reports.
-        earlier: other runs, the newest first, each with the place of its page if it is kept.
+        earlier: other runs, the newest first: id, record, and the place of the page if it is kept.
     """
     return _render(
         "index.html.j2",

@@ -10,7 +10,7 @@ from pathlib import Path
 from stockcast.errors import BadInput
 from stockcast.review import pages
 from stockcast.review.comparison import Comparison, compare
-from stockcast.review.history import Earlier, Run, load, recent
+from stockcast.review.history import Run, load, recent
 from stockcast.review.judging import METRICS, Metric
 from stockcast.settings import Settings
 from stockcast.storage.files import share, write_text
@@ -42,7 +42,11 @@ def publish(settings: Settings) -> Path | None:
         (Workspace.of(settings).index, f"runs/{last.id}/"),
     ):
         up = "" if prefix else "../../"
-        earlier = [_line(settings, run, up) for run in runs[1:]]
+        kept = {run.id: Workspace.of(settings).run_page(run.id).is_file() for run in runs[1:]}
+        earlier = [
+            (run.id, run.document, f"{up}runs/{run.id}/index.html" if kept[run.id] else None)
+            for run in runs[1:]
+        ]
         write_text(path, pages.index(last, prefix, up, since, comparison, earlier))
     _forget(settings, runs)
     return Workspace.of(settings).index
@@ -85,11 +89,6 @@ def _keep_notebooks(settings: Settings, run: Run, folder: Path) -> None:
         page, copy = Workspace.of(settings).reports / task.page, folder / task.page
         if page.is_file():
             share(page, copy)
-
-
-def _line(settings: Settings, run: Run, up: str) -> Earlier:
-    kept = Workspace.of(settings).run_page(run.id).is_file()
-    return Earlier(run, f"{up}runs/{run.id}/index.html" if kept else None)
 
 
 def _forget(settings: Settings, runs: list[Run]) -> None:
