@@ -210,11 +210,13 @@ def manager_class(kernels: Kernels, log: IO[bytes]) -> type:
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
-    from stockcast.pipeline.kernels.provisioner import ForkProvisioner
+    from stockcast.pipeline.kernels.client import PromptClient
+    from stockcast.pipeline.kernels.provisioner import ForkedKernel, ForkProvisioner
 
     class Manager(AsyncKernelManager):  # type: ignore[misc]  # jupyter_client is not typed
         """Starts and ends one kernel."""
 
+        client_factory = PromptClient
         _group: int | None = None
 
         def __init__(self, **options: Any) -> None:
@@ -232,6 +234,13 @@ def manager_class(kernels: Kernels, log: IO[bytes]) -> type:
             self._group = self.provisioner.pgid
             if self._group is not None:
                 kernels.started(self._group)
+
+        async def _async_wait(self, pollinterval: float = 0.1) -> None:
+            process = self.provisioner.process
+            if isinstance(process, ForkedKernel):
+                await process.ended()
+            else:
+                await super()._async_wait(pollinterval)
 
         async def cleanup_resources(self, restart: bool = False) -> None:
             await super().cleanup_resources(restart=restart)

@@ -8,6 +8,7 @@ as ordinary processes, and the reason is shown once.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -75,6 +76,16 @@ class ForkedKernel:
         if self.returncode is None and not self._readable(timeout):
             raise subprocess.TimeoutExpired(f"kernel {self.pid}", timeout or 0)
         return int(self.poll() or 0)
+
+    async def ended(self) -> None:
+        """Wait for the kernel's end without looking again and again."""
+        if self.poll() is None:
+            loop, end = asyncio.get_running_loop(), asyncio.Event()
+            loop.add_reader(self._pipe, end.set)
+            try:
+                await end.wait()
+            finally:
+                loop.remove_reader(self._pipe)
 
     def _readable(self, timeout: float | None) -> bool:
         poll = select.poll()  # select.select() refuses descriptors from 1024 on
