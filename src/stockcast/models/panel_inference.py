@@ -83,12 +83,13 @@ def ask_context(
 
 
 def _answer(fitted: FittedPanel, contexts: torch.Tensor) -> NDArray[np.float64]:
-    """(n, horizon, all levels) in units of scaled return."""
-    mean, std = torch.from_numpy(fitted.scaler.mean), torch.from_numpy(fitted.scaler.std)
-    inputs = standardised(contexts, mean, std)
+    """(n, horizon, all levels) in units of scaled return, made where the network's weights are."""
     network = fitted.network.eval()
+    device = next(network.parameters()).device
+    mean, std = torch.from_numpy(fitted.scaler.mean), torch.from_numpy(fitted.scaler.std)
+    inputs = standardised(contexts.to(device), mean.to(device), std.to(device))
     last = network.head(network.trunk(inputs)[:, -1], inputs[:, -1])
-    quantiles: NDArray[np.float64] = last.double().numpy()
+    quantiles: NDArray[np.float64] = last.double().cpu().numpy()
     return quantiles
 
 

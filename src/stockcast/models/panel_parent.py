@@ -18,7 +18,7 @@ from stockcast.evaluation.walkforward import outcomes
 from stockcast.models.baselines import garch_events, naive
 from stockcast.models.calibration import CalibrationState, near_events, panel_state
 from stockcast.models.combination import PARTNER, combine
-from stockcast.models.device import Device
+from stockcast.models.device import Device, chosen_device
 from stockcast.models.panel import PanelStock
 from stockcast.models.panel_inference import walk_panel
 from stockcast.models.panel_training import (
@@ -122,8 +122,21 @@ def learn(
     fitted = fit(list(known.values()))
     weight, state = _served(fitted, known, made, start)
     learned = Learned(fitted, start, weight, state, (), tuple(known))
-    if not figures:
-        return learned
+    rows: list[ParentFigures] = []
+    if figures:
+        rows = _compared(learned, known, made, index, fit)
+    fitted.network.cpu()
+    return replace(learned, figures=tuple(rows))
+
+
+def _compared(
+    learned: Learned,
+    known: dict[str, PanelStock],
+    made: dict[str, QuantileForecasts],
+    index: str | None,
+    fit: _Fit,
+) -> list[ParentFigures]:
+    """How good it is on those it learned from, on the index, and on stocks left out of a fit."""
     rows = _figures(learned, known, made, "panel", ((),))
     if index in known:
         rows += _figures(learned, {index: known[index]}, made, "index", ((), ("market",)))
@@ -134,7 +147,7 @@ def learn(
         again = fit(list(others.values()))
         second = replace(learned, fitted=again, tickers=tuple(others))
         rows += _figures(second, {t: known[t] for t in apart}, made, "left out", COMBINATIONS)
-    return replace(learned, figures=tuple(rows))
+    return rows
 
 
 def data_hash(panel: Mapping[str, PanelStock], cut: pd.Timestamp) -> str:
@@ -157,7 +170,8 @@ class _Fit:
     progress: Progress | None
 
     def __call__(self, stocks: Sequence[PanelStock]) -> FittedPanel:
-        return fit_panel(
+        """Fit to ``stocks``; the network is left on the device, to be asked there."""
+        fitted = fit_panel(
             [stock.series for stock in stocks],
             self.start,
             self.cut,
@@ -165,6 +179,8 @@ class _Fit:
             device=self.device,
             progress=self.progress,
         )
+        fitted.network.to(chosen_device(self.device))
+        return fitted
 
 
 def _until(stock: PanelStock, cut: pd.Timestamp) -> PanelStock:
