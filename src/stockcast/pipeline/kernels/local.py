@@ -49,6 +49,9 @@ FIXED = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYTHONHASHSEED": "0",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what torch needs to repeat itself on a GPU
+    # torch asks the driver's library whether there is a card: asking CUDA itself would keep every
+    # process that is forked afterwards from using it
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or each kernel warns about frozen modules
     "PYTHONUNBUFFERED": "1",
     # glibc would give large arrays back to the system at once and fetch their pages anew each time,
