@@ -10,12 +10,12 @@ import pandas as pd
 
 from stockcast import feature_store
 from stockcast.contracts.model_record import ModelRecord
-from stockcast.models import publishing
-from stockcast.models.assessment import assess
 from stockcast.models.bundle import load_bundle
 from stockcast.models.children import make_child, try_strategies
-from stockcast.models.panel_training import PanelHyperparameters
+from stockcast.models.panel.training import PanelHyperparameters
 from stockcast.models.samples import make_samples
+from stockcast.models.selection import publishing
+from stockcast.models.selection.assessment import assess
 from stockcast.presentation import plots, tables
 from stockcast.prices import snapshot
 from stockcast.settings import load_settings

@@ -10,12 +10,12 @@ from pathlib import Path
 import pandas as pd
 
 from stockcast import feature_store
-from stockcast.models import publishing
-from stockcast.models.assessment import assess
-from stockcast.models.panel_inference import walk_panel
-from stockcast.models.panel_training import PanelHyperparameters
-from stockcast.models.parent_choice import choose_parent
+from stockcast.models.panel.inference import walk_panel
+from stockcast.models.panel.training import PanelHyperparameters
+from stockcast.models.parents.choice import choose_parent
 from stockcast.models.samples import make_samples
+from stockcast.models.selection import publishing
+from stockcast.models.selection.assessment import assess
 from stockcast.models.splits import split_days
 from stockcast.presentation import plots, tables
 from stockcast.prices import snapshot

@@ -21,7 +21,7 @@ from stockcast.evaluation.quantiles import LEVELS
 from stockcast.ledger import Ledger
 from stockcast.ledger.tables import FORECASTS, additions
 from stockcast.models import serving
-from stockcast.models.basis import Basis, NoModel
+from stockcast.models.serving import Basis, NoModel
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 from tests.api.servers import furnish

@@ -12,13 +12,13 @@ from stockcast import events, feature_store, features, forecasting
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.model_record import ModelRecord, child_name
 from stockcast.feature_store.covariates import covariates
-from stockcast.models import publishing
-from stockcast.models.assessment import assess
 from stockcast.models.bundle import Bundle, load_bundle, make_bundle
 from stockcast.models.children import make_child, try_strategies
-from stockcast.models.panel_inference import walk_panel
-from stockcast.models.panel_training import FittedPanel, PanelHyperparameters, fit
+from stockcast.models.panel.inference import walk_panel
+from stockcast.models.panel.training import FittedPanel, PanelHyperparameters, fit
 from stockcast.models.samples import Samples, make_samples
+from stockcast.models.selection import publishing
+from stockcast.models.selection.assessment import assess
 from stockcast.models.splits import Split, split_days
 from stockcast.prices import PriceHistory, read, snapshot
 from stockcast.settings import Settings

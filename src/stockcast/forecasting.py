@@ -25,9 +25,8 @@ from stockcast.evaluation.fan import price_fan
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.events import calendar as answers
 from stockcast.markets.calendars import next_sessions
-from stockcast.models.basis import Basis, NoModel, from_parent
-from stockcast.models.basis import files as basis_files
-from stockcast.models.serving import Serving
+from stockcast.models.serving import Basis, NoModel, Serving, from_parent
+from stockcast.models.serving import files as basis_files
 from stockcast.settings import Settings
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace

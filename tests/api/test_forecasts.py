@@ -15,7 +15,7 @@ from stockcast.api.schemas import Answer
 from stockcast.contracts.model_record import child_name
 from stockcast.errors import StockcastError
 from stockcast.ledger import Ledger
-from stockcast.models.basis import Basis
+from stockcast.models.serving import Basis
 from stockcast.prices import snapshot
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace

@@ -25,11 +25,10 @@ import torch
 from stockcast.evaluation.metrics import pinball_losses
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.models.device import Device
-from stockcast.models.panel import PanelSeries, PanelStock
-from stockcast.models.panel_inference import walk_panel
-from stockcast.models.panel_parent import learn, partner_forecasts
-from stockcast.models.panel_training import FittedPanel, PanelHyperparameters, fit_panel
+from stockcast.models.panel.inference import walk_panel
+from stockcast.models.panel.parent import learn, partner_forecasts
+from stockcast.models.panel.stock import PanelSeries, PanelStock
+from stockcast.models.panel.training import Device, FittedPanel, PanelHyperparameters, fit_panel
 from tests.bench.universe_data import HORIZON, INDEX, read
 
 CUT = pd.Timestamp("2013-12-31")

@@ -27,14 +27,14 @@ from stockcast.evaluation.metrics import pinball_losses
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.significance import pooled_diebold_mariano
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.models import gate
 from stockcast.models.baselines import climate, garch, naive
-from stockcast.models.calibration import CalibrationState, near_events, recalibrate
-from stockcast.models.combination import combine
-from stockcast.models.panel import PanelStock
-from stockcast.models.panel_inference import walk_panel
-from stockcast.models.panel_parent import COMBINATIONS, Learned, learn, partner_forecasts
-from stockcast.models.panel_training import PANEL_LEVELS, PanelHyperparameters
+from stockcast.models.panel.inference import walk_panel
+from stockcast.models.panel.parent import COMBINATIONS, Learned, learn, partner_forecasts
+from stockcast.models.panel.stock import PanelStock
+from stockcast.models.panel.training import PANEL_LEVELS, PanelHyperparameters
+from stockcast.models.postprocessing.calibration import CalibrationState, near_events, recalibrate
+from stockcast.models.postprocessing.combination import combine
+from stockcast.models.selection import gate
 from tests.bench.universe_data import HORIZON, INDEX, Distortion, read
 
 __all__ = ["Baselines", "main"]

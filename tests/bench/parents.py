@@ -15,8 +15,8 @@ import pandas as pd
 import torch
 
 import stockcast
-from stockcast.models.panel_parent import data_hash, learn
-from stockcast.models.panel_training import PanelHyperparameters
+from stockcast.models.panel.parent import data_hash, learn
+from stockcast.models.panel.training import PanelHyperparameters
 from stockcast.models.parents import FOLDER, save_parent
 from tests.bench.panel import Baselines, say
 from tests.bench.universe_data import INDEX, read

@@ -29,9 +29,9 @@ from stockcast.evaluation.metrics import pinball_losses
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.evaluation.walkforward import outcomes
 from stockcast.models.baselines import garch, naive
-from stockcast.models.panel import PanelStock
-from stockcast.models.panel_parent import partner_forecasts
-from stockcast.models.panel_training import PANEL_LEVELS
+from stockcast.models.panel.parent import partner_forecasts
+from stockcast.models.panel.stock import PanelStock
+from stockcast.models.panel.training import PANEL_LEVELS
 from stockcast.models.splits import Split
 from stockcast.settings import HOME
 from tests.bench import peer_models

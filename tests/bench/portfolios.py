@@ -17,9 +17,9 @@ import pandas as pd
 
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.models.panel import PanelStock
+from stockcast.models.panel.stock import PanelStock
 from stockcast.models.parents import Parent, load_parent
-from stockcast.models.tails import USUAL
+from stockcast.models.postprocessing.tails import USUAL
 from stockcast.risk.joint_tails import joint_tails
 from stockcast.risk.past import Past
 from stockcast.risk.portfolio import scaled_returns

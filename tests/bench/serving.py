@@ -9,8 +9,8 @@ from pathlib import Path
 from stockcast import cache, forecasting
 from stockcast.contracts.model_record import ModelRecord, child_name
 from stockcast.models.bundle import load_bundle
-from stockcast.models.calibration import recalibrate
-from stockcast.models.panel_inference import walk_panel
+from stockcast.models.panel.inference import walk_panel
+from stockcast.models.postprocessing.calibration import recalibrate
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace
 from tests.bench.processes import command, watched

@@ -23,13 +23,13 @@ from stockcast.contracts.risk import TailTest
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.significance import ratio_interval
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.models.calibration import near_events, recalibrate
-from stockcast.models.combination import combine
-from stockcast.models.panel import PanelStock
-from stockcast.models.panel_inference import walk_panel
-from stockcast.models.panel_training import PANEL_LEVELS
+from stockcast.models.panel.inference import walk_panel
+from stockcast.models.panel.stock import PanelStock
+from stockcast.models.panel.training import PANEL_LEVELS
 from stockcast.models.parents import Parent, load_parent, starting_state
-from stockcast.models.tails import GRID, USUAL, Tails
+from stockcast.models.postprocessing.calibration import near_events, recalibrate
+from stockcast.models.postprocessing.combination import combine
+from stockcast.models.postprocessing.tails import GRID, USUAL, Tails
 from stockcast.risk.tail_tests import TESTED, tail_test, tail_tests
 from tests.bench.panel import Baselines
 from tests.bench.universe_data import HORIZON, read

@@ -12,9 +12,9 @@ import torch
 from stockcast import features, prices
 from stockcast.errors import BadInput
 from stockcast.evaluation.walkforward import losses
-from stockcast.models import gjr
-from stockcast.models.panel_inference import ask_context, walk_panel
-from stockcast.models.panel_training import FittedPanel, PanelHyperparameters, fit
+from stockcast.models.baselines import gjr
+from stockcast.models.panel.inference import ask_context, walk_panel
+from stockcast.models.panel.training import FittedPanel, PanelHyperparameters, fit
 from stockcast.models.samples import Samples, make_samples
 from stockcast.models.splits import Split, split_days
 from stockcast.settings import Settings

@@ -18,7 +18,7 @@ from stockcast.contracts.event import Event
 from stockcast.events.calendar import ahead, answering, resolve
 from stockcast.features import compute
 from stockcast.ingestion import bars as columns
-from stockcast.models.panel import PanelStock, panel_stock
+from stockcast.models.panel.stock import PanelStock, panel_stock
 
 __all__ = ["HORIZON", "INDEX", "Distortion", "read"]
 

@@ -22,7 +22,7 @@ from stockcast.evaluation.fan import price_fan
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.ledger import Ledger
 from stockcast.markets import calendars
-from stockcast.models.tails import USUAL
+from stockcast.models.postprocessing.tails import USUAL
 from stockcast.pipeline.notebook import Failure
 from stockcast.pipeline.result import RunResult
 from stockcast.prices import PriceHistory, snapshot

@@ -10,9 +10,9 @@ import pandas as pd
 import torch
 
 from stockcast.features import PANEL_INPUTS
-from stockcast.models.panel import PanelStock, panel_stock
-from stockcast.models.panel_network import PanelNetwork
-from stockcast.models.panel_training import FittedPanel, PanelHyperparameters, fit_panel
+from stockcast.models.panel.network import PanelNetwork
+from stockcast.models.panel.stock import PanelStock, panel_stock
+from stockcast.models.panel.training import FittedPanel, PanelHyperparameters, fit_panel
 from stockcast.models.samples import Scaler
 
 HORIZON, DAYS, EVERY, MOVE = 5, 1100, 63, 4.0

@@ -11,7 +11,6 @@ import pytest
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.walkforward import losses
-from stockcast.models import gjr
 from stockcast.models.baselines import (
     _quieted,
     climate,
@@ -19,6 +18,7 @@ from stockcast.models.baselines import (
     first_origin,
     garch,
     garch_events,
+    gjr,
     naive,
 )
 from tests.evaluation.histories import VALIDATION, by_row, noise, sample_close

@@ -10,7 +10,7 @@ import pytest
 
 from stockcast.errors import BadInput
 from stockcast.models.bundle import Bundle, load_bundle, make_bundle, save_bundle
-from stockcast.models.panel_inference import walk_panel
+from stockcast.models.panel.inference import walk_panel
 from tests.models.worlds import SMALL, bars, fitted, samples_of, split_of
 
 

@@ -14,7 +14,7 @@ from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.scorecard import yearly_coverage
 from stockcast.evaluation.walkforward import losses, outcomes
 from stockcast.models.baselines import climate, ewma, first_origin, garch, naive
-from stockcast.models.calibration import (
+from stockcast.models.postprocessing.calibration import (
     LIMIT,
     CalibrationState,
     near_events,

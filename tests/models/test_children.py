@@ -12,8 +12,8 @@ import torch
 from stockcast.errors import BadInput
 from stockcast.models.bundle import Bundle, make_bundle
 from stockcast.models.children import Children, make_child, try_strategies
-from stockcast.models.panel_inference import walk_panel
-from stockcast.models.panel_training import fit
+from stockcast.models.panel.inference import walk_panel
+from stockcast.models.panel.training import fit
 from stockcast.settings import STRATEGIES
 from tests.models.worlds import SMALL, bars, fitted, samples_of, split_of, wilder_samples
 

@@ -10,7 +10,7 @@ import pytest
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import paired_losses
 from stockcast.models.baselines import climate, ewma, garch, naive
-from stockcast.models.gate import decide, not_worse_than_champion
+from stockcast.models.selection.gate import decide, not_worse_than_champion
 from tests.evaluation.histories import VALIDATION, forecasts, noise, sample_close
 
 DAYS, TESTED, WORLDS, MODELS = 2000, 600, 10, 10

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stockcast.models import gjr
-from stockcast.models.gjr_fit import Likelihood, maximum
+from stockcast.models.baselines import gjr
+from stockcast.models.baselines.gjr_likelihood import Likelihood, maximum
 from tests.evaluation.histories import sample_close
 
 Floats = NDArray[np.float64]

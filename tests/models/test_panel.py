@@ -14,12 +14,11 @@ from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.evaluation.walkforward import outcomes
 from stockcast.features.panel import PANEL_INPUTS, unaware
-from stockcast.models import panel_training
-from stockcast.models.device import chosen_device
-from stockcast.models.panel import PanelStock, panel_stock
-from stockcast.models.panel_inference import ask_context, walk_panel
-from stockcast.models.panel_parent import WEIGHTS, data_hash, learn
-from stockcast.models.panel_training import PANEL_LEVELS, FittedPanel, fit_panel
+from stockcast.models.panel import training as panel_training
+from stockcast.models.panel.inference import ask_context, walk_panel
+from stockcast.models.panel.parent import WEIGHTS, data_hash, learn
+from stockcast.models.panel.stock import PanelStock, panel_stock
+from stockcast.models.panel.training import PANEL_LEVELS, FittedPanel, chosen_device, fit_panel
 from tests.models.panels import (
     CUT,
     DAYS,

@@ -20,18 +20,18 @@ from stockcast.evaluation.significance import ratio_interval
 from stockcast.evaluation.walkforward import losses
 from stockcast.features import PANEL_INPUTS, compute
 from stockcast.models import parents
-from stockcast.models.calibration import CalibrationState
-from stockcast.models.panel_inference import walk_panel
-from stockcast.models.panel_network import PanelNetwork
-from stockcast.models.panel_parent import Learned
-from stockcast.models.panel_training import EVENT_PLACES, PANEL_LEVELS
-from stockcast.models.parent_choice import (
+from stockcast.models.panel.inference import walk_panel
+from stockcast.models.panel.network import PanelNetwork
+from stockcast.models.panel.parent import Learned
+from stockcast.models.panel.training import EVENT_PLACES, PANEL_LEVELS
+from stockcast.models.parents.choice import (
     ChosenParent,
     _against,
     _of_levels,
     choose_parent,
     panel_members,
 )
+from stockcast.models.postprocessing.calibration import CalibrationState
 from stockcast.models.splits import Split
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace

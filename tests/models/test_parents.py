@@ -12,10 +12,9 @@ import torch
 
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS
-from stockcast.models.calibration import CalibrationState
-from stockcast.models.panel_inference import walk_panel
-from stockcast.models.panel_parent import Learned
-from stockcast.models.panel_training import PANEL_LEVELS
+from stockcast.models.panel.inference import walk_panel
+from stockcast.models.panel.parent import Learned
+from stockcast.models.panel.training import PANEL_LEVELS
 from stockcast.models.parents import (
     CARD,
     FOLDER,
@@ -28,6 +27,7 @@ from stockcast.models.parents import (
     shipped,
     starting_state,
 )
+from stockcast.models.postprocessing.calibration import CalibrationState
 from tests.documents import rewrite
 from tests.models.panels import CUT, HORIZON, SMALL, START, fitted, stock
 

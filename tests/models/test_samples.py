@@ -12,9 +12,9 @@ import torch
 from stockcast.errors import BadInput
 from stockcast.evaluation.walkforward import outcomes
 from stockcast.features import PANEL_INPUTS, compute
-from stockcast.models import panel_inference
-from stockcast.models.panel import fit_scaler, panel_stock, standardised, without
-from stockcast.models.panel_inference import ask_context, walk_panel
+from stockcast.models.panel import inference as panel_inference
+from stockcast.models.panel.inference import ask_context, walk_panel
+from stockcast.models.panel.stock import fit_scaler, panel_stock, standardised, without
 from stockcast.models.samples import EventFlags, Samples, Scaler, make_samples, return_scale
 from tests.models.panels import stock_bars, unfitted
 

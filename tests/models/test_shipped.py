@@ -14,11 +14,11 @@ from stockcast.evaluation.walkforward import outcomes
 from stockcast.events.calendar import ahead, answering, resolve
 from stockcast.events.sample import SampleEvents
 from stockcast.features import compute
-from stockcast.models.assessment import Assessment, assess
-from stockcast.models.panel import PanelStock, panel_stock
-from stockcast.models.panel_inference import walk_panel
+from stockcast.models.panel.inference import walk_panel
+from stockcast.models.panel.stock import PanelStock, panel_stock
 from stockcast.models.parents import choose, load_parent, starting_state
 from stockcast.models.samples import EventFlags
+from stockcast.models.selection.assessment import Assessment, assess
 from stockcast.models.splits import Split
 from stockcast.settings import load_settings
 

@@ -9,7 +9,7 @@ from scipy import stats
 
 from stockcast.contracts.forecast import QUANTILE_NAMES
 from stockcast.evaluation.quantiles import LEVELS
-from stockcast.models.tails import GRID, USUAL, Tails
+from stockcast.models.postprocessing.tails import GRID, USUAL, Tails
 
 T = stats.t(8)
 FAN = 0.01 * T.ppf(LEVELS)

@@ -13,8 +13,8 @@ from stockcast.errors import BadInput
 from stockcast.evaluation.metrics import pinball
 from stockcast.features import MODEL_INPUTS
 from stockcast.ingestion.split_detection import SUSPECT
-from stockcast.models.panel_inference import ask_context, walk_panel
-from stockcast.models.panel_training import PANEL_LEVELS, FittedPanel, fit
+from stockcast.models.panel.inference import ask_context, walk_panel
+from stockcast.models.panel.training import PANEL_LEVELS, FittedPanel, fit
 from stockcast.models.samples import Samples, Scaler
 from stockcast.models.splits import Split
 from tests.models.worlds import SMALL, bars, fitted, samples_of, split_of, wilder_samples

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from stockcast.errors import BadInput
-from stockcast.models.panel_inference import walk_panel
-from stockcast.models.panel_training import FittedPanel
-from stockcast.models.transfer import choose, compare, transfer
+from stockcast.models.children import choose, compare, transfer
+from stockcast.models.panel.inference import walk_panel
+from stockcast.models.panel.training import FittedPanel
 from stockcast.settings import STRATEGIES
 from tests.models.worlds import SMALL, bars, fitted, samples_of, split_of, wilder_samples
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stockcast import features
-from stockcast.models.panel_training import FittedPanel, PanelHyperparameters, fit
+from stockcast.models.panel.training import FittedPanel, PanelHyperparameters, fit
 from stockcast.models.samples import Samples, make_samples
 from stockcast.models.splits import Split
 

@@ -72,8 +72,8 @@ def test_what_no_test_holds_is_told(
     )
     held = tmp_path / "test_held.py"
     held.write_text(
-        "from stockcast.models.gate import MIN_ORIGINS\n"
+        "from stockcast.models.selection.gate import MIN_ORIGINS\n"
         "def test_origins(): assert MIN_ORIGINS == 60\n"
     )
-    assert not judged("gate", "models/gate.py", [str(held)], warm=False, alike=[])
+    assert not judged("gate", "models/selection/gate.py", [str(held)], warm=False, alike=[])
     assert "gate: 1 of 2 noticed" in capsys.readouterr().out

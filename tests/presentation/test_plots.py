@@ -17,7 +17,7 @@ from stockcast.contracts.forecast import QUANTILES, Forecast
 from stockcast.contracts.prices import Freshness
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.models.baselines import ewma
-from stockcast.models.training import Epoch
+from stockcast.models.panel.training import Epoch
 from stockcast.presentation import plots
 from stockcast.presentation.chart import Chart
 from tests.documents import forecast, why

@@ -23,7 +23,7 @@ class Reviewed(NamedTuple):
 def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Reviewed:
     settings = load_settings("sample", {"root": str(tmp_path_factory.mktemp("reviewed"))})
     Made("20260101T000000-aaaa", ("AAPL", "FB", "IBM")).write(settings)
-    code = {"train_child.py": "aaaa", "stockcast.models.training": "cccc"}
+    code = {"train_child.py": "aaaa", "stockcast.models.panel.training": "cccc"}
     Made(
         "20260102T000000-bbbb",
         ("AAPL", "FB", "IBM"),

@@ -21,7 +21,7 @@ from tests.documents import forecast
 
 NAIVE = 0.012
 DAYS = pd.bdate_range("2010-01-04", periods=400, name="origin")
-CODE = {"train_child.py": "aaaa", "stockcast.models.training": "bbbb"}
+CODE = {"train_child.py": "aaaa", "stockcast.models.panel.training": "bbbb"}
 STAGES = ("ingest", "train_child", "forecast", "report")
 
 

@@ -68,7 +68,7 @@ def test_losses_over_other_horizons_are_not_paired(sample_settings: Make) -> Non
 
 
 def test_what_the_runs_were_made_from_is_told_apart(sample_settings: Make) -> None:
-    code = {"train_child.py": "aaaa", "stockcast.models.training": "cccc"}
+    code = {"train_child.py": "aaaa", "stockcast.models.panel.training": "cccc"}
     document = compared(sample_settings(), epochs=4, code=code, data_hash="fedcba9876543210")
     assert document["parameters"] == [
         {
@@ -79,7 +79,7 @@ def test_what_the_runs_were_made_from_is_told_apart(sample_settings: Make) -> No
             "tasks": ["train_child-AAPL", "train_child-IBM"],
         }
     ]
-    assert [row["name"] for row in document["code"]] == ["stockcast.models.training"]
+    assert [row["name"] for row in document["code"]] == ["stockcast.models.panel.training"]
     assert {row["ticker"] for row in document["data"]} == {"AAPL", "IBM"}
     assert document["packages"] == []
 

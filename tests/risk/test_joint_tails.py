@@ -11,7 +11,7 @@ import pytest
 from stockcast.contracts.risk import Portfolio
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
-from stockcast.models.tails import USUAL
+from stockcast.models.postprocessing.tails import USUAL
 from stockcast.presentation.risk_charts import breaches, joint_fan
 from stockcast.risk import joint_tails as joint_tails_module
 from stockcast.risk.joint_tails import JointTails, joint_tails, portfolio_tails

@@ -11,7 +11,7 @@ from stockcast.contracts.forecast import Forecast, Predictions
 from stockcast.errors import BadInput
 from stockcast.evaluation.fan import price_fan
 from stockcast.evaluation.quantiles import LEVELS
-from stockcast.models.tails import USUAL
+from stockcast.models.postprocessing.tails import USUAL
 from stockcast.prices import snapshot
 from stockcast.risk.portfolio import Stock, portfolio, ranks, simulated, weights_of
 from stockcast.settings import Settings, load_settings

@@ -16,7 +16,7 @@ from stockcast.evaluation.quantiles import LEVELS
 from stockcast.ledger import Ledger
 from stockcast.ledger.rows import as_text, forecast_rows
 from stockcast.markets import calendars
-from stockcast.models.tails import USUAL
+from stockcast.models.postprocessing.tails import USUAL
 from stockcast.risk.position import live_tails, position_risk
 from stockcast.settings import Settings
 from tests import documents

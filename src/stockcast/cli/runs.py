@@ -40,7 +40,7 @@ def run(
 ) -> int:
     """Bring every notebook up to date, and show the forecasts."""
     from stockcast import pipeline
-    from stockcast.models import notices as models
+    from stockcast.models.serving import notices as models
 
     settings = settings_for(profile, assignments, tickers, jobs)
     if tickers is not None:
@@ -186,7 +186,7 @@ def status(
 ) -> None:
     """List every task: up to date, or stale and why; then what to know of its prices and dates."""
     from stockcast import events, pipeline
-    from stockcast.models import notices as models
+    from stockcast.models.serving import notices as models
     from stockcast.prices.notices import notices
 
     settings = settings_for(profile, assignments, tickers)

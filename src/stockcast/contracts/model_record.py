@@ -39,14 +39,14 @@ def child_name(ticker: str) -> str:
 
 
 class TailParameters(Contract):
-    """As :class:`stockcast.models.tails.Tails` has them: [quiet, event] of [lower, upper]."""
+    """Of a forecast's generalised Pareto tails: [quiet, event] of [lower, upper]."""
 
     shape: tuple[tuple[float, float], tuple[float, float]]
     scale: tuple[tuple[float, float], tuple[float, float]]
 
 
 class Calibration(Contract):
-    """State of the recalibration, as :class:`stockcast.models.calibration.CalibrationState` has it.
+    """State of the recalibration (:mod:`stockcast.models.postprocessing.calibration`).
 
     Attributes:
         levels: (k,) of the forecasts.

@@ -26,17 +26,17 @@ from stockcast.contracts.bundle import EpochRow, ModelDocument
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.features import PANEL_INPUTS
-from stockcast.models.calibration import CalibrationState
-from stockcast.models.panel_network import PanelNetwork
-from stockcast.models.panel_training import (
+from stockcast.models.panel.network import PanelNetwork
+from stockcast.models.panel.training import (
     EVENT_PLACES,
     PANEL_LEVELS,
+    Epoch,
     FittedPanel,
     PanelHyperparameters,
 )
+from stockcast.models.postprocessing.calibration import CalibrationState
 from stockcast.models.samples import Scaler
 from stockcast.models.splits import Split
-from stockcast.models.training import Epoch
 
 __all__ = ["Bundle", "OtherInputs", "load_bundle", "make_bundle", "save_bundle"]
 

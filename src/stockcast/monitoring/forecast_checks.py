@@ -83,7 +83,7 @@ def _rows(
     features: pd.DataFrame,
     ledger: pd.DataFrame,
 ) -> pd.DataFrame | None:
-    from stockcast.models.hindcast import hindcast
+    from stockcast.models.serving.hindcast import hindcast
 
     if record is None:
         return None

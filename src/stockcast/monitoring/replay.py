@@ -276,7 +276,7 @@ def _forecasts(
     """Next-day forecasts with their outcomes, of all the history that allows them."""
     close, horizon = history.frame["close"], settings.horizon
     if record is not None:
-        from stockcast.models.hindcast import hindcast
+        from stockcast.models.serving.hindcast import hindcast
 
         beside = covariates(settings, history, computed)[list(COVARIATES)]
         walk = hindcast(settings, record, history, computed.join(beside), sessions=len(close))

@@ -22,7 +22,7 @@ from stockcast.presentation.chart import Chart
 
 if TYPE_CHECKING:
     from stockcast.contracts.drift import DriftReport
-    from stockcast.models.training import Epoch
+    from stockcast.models.panel.training import Epoch
 
 __all__ = [
     "anomalies",

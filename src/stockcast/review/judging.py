@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from stockcast.evaluation.significance import ratio_interval
 from stockcast.evaluation.walkforward import pool_by_date
-from stockcast.models.gate import MIN_ORIGINS
+from stockcast.models.selection.gate import MIN_ORIGINS
 
 __all__ = ["METRICS", "Judged", "Judgement", "Metric", "judge", "pooled"]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stockcast.contracts.risk import Backtest, BacktestRow, Edge
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
-from stockcast.models.tails import SESSIONS_A_YEAR
+from stockcast.models.postprocessing.tails import SESSIONS_A_YEAR
 
 __all__ = ["COST", "RULES", "SLIPPAGE", "TARGET", "Case", "Trades", "report", "trade"]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from stockcast.contracts.risk import PortfolioTails
 from stockcast.errors import BadInput
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.models.tails import USUAL
+from stockcast.models.postprocessing.tails import USUAL
 from stockcast.risk.past import Past, walked
 from stockcast.risk.portfolio import FEWEST, ranks, weights_of
 from stockcast.risk.tail_tests import TESTED, tail_test

@@ -24,8 +24,8 @@ from stockcast.errors import BadInput
 from stockcast.evaluation.metrics import pinball_losses
 from stockcast.evaluation.significance import MIN_LOSSES, diebold_mariano
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.models import gate
 from stockcast.models.baselines import climate, first_origin, garch, naive
+from stockcast.models.selection import gate
 from stockcast.settings import Settings, parse_ticker
 
 __all__ = ["judge"]

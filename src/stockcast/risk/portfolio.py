@@ -23,7 +23,7 @@ from stockcast.contracts.forecast import QUANTILE_NAMES, QUANTILES, Forecast, Ta
 from stockcast.contracts.model_record import PARENT, child_name
 from stockcast.contracts.risk import Holding, Portfolio, PortfolioDay
 from stockcast.errors import BadInput
-from stockcast.models.tails import CONFIDENCE, SESSIONS_A_YEAR, Tails
+from stockcast.models.postprocessing.tails import CONFIDENCE, SESSIONS_A_YEAR, Tails
 from stockcast.prices import snapshot
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace

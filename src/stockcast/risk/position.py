@@ -10,7 +10,7 @@ from stockcast.contracts.forecast import QUANTILES, Forecast, TailRisk
 from stockcast.contracts.risk import LiveTails, PositionRisk, TailTest
 from stockcast.errors import BadInput
 from stockcast.ledger import Ledger, next_day
-from stockcast.models.tails import USUAL
+from stockcast.models.postprocessing.tails import USUAL
 from stockcast.risk.tail_tests import FEWEST, TESTED, tail_tests
 from stockcast.settings import Settings
 

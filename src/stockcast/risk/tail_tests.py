@@ -13,7 +13,7 @@ from scipy.special import xlogy
 
 from stockcast.contracts.risk import Light, TailTest
 from stockcast.errors import BadInput
-from stockcast.models.tails import GRID, Tails
+from stockcast.models.postprocessing.tails import GRID, Tails
 
 __all__ = ["acerbi_szekely", "christoffersen", "kupiec", "tail_test", "tail_tests", "traffic_light"]
 

@@ -11,7 +11,7 @@ __all__ = ["by_strategy", "epochs"]
 
 
 class Epoch(Protocol):
-    """One pass over the training days, as :mod:`stockcast.models.training` has it."""
+    """One pass over the training days, as :mod:`stockcast.models.panel.training` has it."""
 
     number: int
     train: float

@@ -22,16 +22,16 @@ from stockcast.contracts.parent import ParentCard
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.features.panel import PANEL_INPUTS
-from stockcast.models.calibration import CalibrationState
-from stockcast.models.panel_network import PanelNetwork
-from stockcast.models.panel_parent import PARTNER, Learned
-from stockcast.models.panel_training import (
+from stockcast.models.panel.network import PanelNetwork
+from stockcast.models.panel.parent import PARTNER, Learned
+from stockcast.models.panel.training import (
     EVENT_PLACES,
+    Epoch,
     FittedPanel,
     PanelHyperparameters,
 )
+from stockcast.models.postprocessing.calibration import CalibrationState
 from stockcast.models.samples import Scaler
-from stockcast.models.training import Epoch
 
 __all__ = [
     "FOLDER",

@@ -53,8 +53,8 @@ def _baseline(
     origins: pd.DatetimeIndex,
     horizon: int,
 ) -> QuantileForecasts:
-    from stockcast.models.assessment import walk_baseline
     from stockcast.models.samples import make_samples
+    from stockcast.models.selection.assessment import walk_baseline
 
     close, events = history.frame["close"], None
     if name == "garch_events":
@@ -71,12 +71,12 @@ def _network(
     sessions: int,
 ) -> QuantileForecasts:
     """As a forecast is made: the network averaged with its partner, and recalibrated."""
-    from stockcast.models.assessment import walk_baseline
     from stockcast.models.bundle import load_bundle
-    from stockcast.models.calibration import near_events, recalibrate
-    from stockcast.models.combination import PARTNER, combine
-    from stockcast.models.panel_inference import walk_panel
+    from stockcast.models.panel.inference import walk_panel
+    from stockcast.models.postprocessing.calibration import near_events, recalibrate
+    from stockcast.models.postprocessing.combination import PARTNER, combine
     from stockcast.models.samples import make_samples
+    from stockcast.models.selection.assessment import walk_baseline
 
     close, model = history.frame["close"], load_bundle(Workspace.of(settings).bundle(bundle))
     horizon = model.fitted.network.horizon

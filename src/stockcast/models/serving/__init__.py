@@ -1,23 +1,33 @@
-"""What the forecast of one ticker is made from, each product read once."""
+"""What serves a ticker: the products that its forecast is made from, and the model, asked."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from stockcast import events, prices
 from stockcast.contracts.event import EventCalendar
 from stockcast.contracts.model_record import PARENT, ModelRecord, child_name
 from stockcast.contracts.prices import SnapshotPointer
 from stockcast.errors import BadInput, StockcastError
-from stockcast.evaluation.quantiles import LEVELS
-from stockcast.prices import quarantine, snapshot
+from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
+from stockcast.prices import PriceHistory, quarantine, snapshot
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["Basis", "NoModel", "files", "from_parent"]
+if TYPE_CHECKING:
+    from stockcast.feature_store import Context
+    from stockcast.models.bundle import Bundle
+    from stockcast.models.postprocessing.tails import Tails
+
+__all__ = ["Basis", "NoModel", "Serving", "files", "from_parent"]
 
 
 class NoModel(StockcastError):
@@ -120,3 +130,105 @@ def _known(read: Callable[[], ModelRecord | None], ticker: str) -> ModelRecord:
     if record is None:
         raise NoModel(f"There is no model of {ticker} yet; `stockcast run -t {ticker}` trains one.")
     return record
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What serves a ticker, ready to be asked on the record's last day.
+
+    Attributes:
+        record: of the model.
+        history: prices up to that day.
+        bundle, context: the network and what it sees; None of a baseline, whose forecast lies in
+            the record.
+        market: ticker of the index beside the stock, where the network sees it.
+    """
+
+    record: ModelRecord
+    history: PriceHistory
+    bundle: Bundle | None = None
+    context: Context | None = None
+    market: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, basis: Basis) -> Serving:
+        """Read what serves.
+
+        Raises:
+            NoModel: the context is of another day, or the model was made for other inputs.
+            BadInput: the model cannot be read, or the history is too short for it.
+        """
+        record = basis.record
+        context = _context(settings, record) if record.bundle else None
+        history = snapshot.kept(basis.workspace.snapshot(basis.ticker, record.data_hash))
+        if context is None or record.bundle is None:
+            return cls(record, history)
+        market = settings.index_of(record.ticker) if context.has("index") else None
+        return cls(record, history, _bundle_of(basis, record.bundle), context, market)
+
+    def quantiles(self) -> NDArray[np.float64]:
+        """Log-return quantiles (horizon, levels)."""
+        known = self.record.calibration
+        baselines = {name: np.array(said) for name, said in self.record.baselines.items()}
+        if self.bundle is None or self.context is None:
+            return baselines[self.record.served.strategy]
+        from stockcast.models.panel.inference import ask_context
+        from stockcast.models.postprocessing.calibration import (
+            CalibrationState,
+            near_events,
+            recalibrate,
+        )
+        from stockcast.models.postprocessing.combination import PARTNER, average
+
+        partner, context = baselines[PARTNER], self.context
+        raw = ask_context(self.bundle.fitted, context.values, context.sigma)
+        both = average(raw, partner, self.bundle.partner_weight)
+        close = self.history.frame["close"]
+        made = QuantileForecasts(close.index[-1:], LEVELS, both[None])
+        near = near_events(context.ahead(len(partner))[None])
+        latest, _ = recalibrate(
+            made, close, state=CalibrationState.of(known) if known else None, near=near
+        )
+        found: NDArray[np.float64] = latest.values[0]
+        return found
+
+    @property
+    def tails(self) -> Tails:
+        """What lies beyond the outermost quantiles."""
+        from stockcast.models.postprocessing.tails import Tails
+
+        return Tails.of(self.record.tails)
+
+
+def _context(settings: Settings, record: ModelRecord) -> Context:
+    """The window of inputs that the record was made from."""
+    from stockcast import feature_store
+
+    context = feature_store.serving_context(settings, record.ticker, record.data_hash)
+    if context.data_hash != record.data_hash:
+        raise NoModel(
+            f"The context of {record.ticker} is of {context.as_of.date()}, its model was assessed "
+            f"on {record.as_of}; `stockcast run -t {record.ticker}` brings both up to date."
+        )
+    if not context.is_complete:
+        raise BadInput(
+            f"Expected {settings.context} days of inputs for {record.ticker}, got fewer; "
+            "its history is too short to forecast from."
+        )
+    return context
+
+
+def _bundle_of(basis: Basis, name: str) -> Bundle:
+    from stockcast.models.bundle import OtherInputs
+
+    try:
+        return _bundle(basis.workspace.bundle(name))
+    except OtherInputs as error:
+        raise basis.retired(str(error)) from None
+
+
+@lru_cache(maxsize=64)
+def _bundle(folder: Path) -> Bundle:
+    from stockcast.models.bundle import load_bundle
+
+    return load_bundle(folder)

@@ -16,18 +16,19 @@ from stockcast.evaluation.metrics import coverage, pinball_losses
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes
 from stockcast.models.baselines import garch_events, naive
-from stockcast.models.calibration import CalibrationState, near_events, panel_state
-from stockcast.models.combination import PARTNER, combine
-from stockcast.models.device import Device, chosen_device
-from stockcast.models.panel import PanelStock
-from stockcast.models.panel_inference import walk_panel
-from stockcast.models.panel_training import (
+from stockcast.models.panel.inference import walk_panel
+from stockcast.models.panel.stock import PanelStock
+from stockcast.models.panel.training import (
     PANEL_LEVELS,
+    Device,
     FittedPanel,
     PanelHyperparameters,
     Progress,
+    chosen_device,
     fit_panel,
 )
+from stockcast.models.postprocessing.calibration import CalibrationState, near_events, panel_state
+from stockcast.models.postprocessing.combination import PARTNER, combine
 
 __all__ = ["PARTNER", "Learned", "data_hash", "learn", "partner_forecasts"]
 
@@ -106,7 +107,7 @@ def learn(
             and the calibration.
         figures: whether to fit once more with a fifth of the stocks left out, to be scored.
         partner: gives the partner's forecasts; by default they are made.
-        device: where to fit, as in :func:`stockcast.models.panel_training.fit_panel`.
+        device: where to fit, as in :func:`stockcast.models.panel.training.fit_panel`.
         progress: called after each epoch.
 
     Raises:

@@ -19,7 +19,7 @@ from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.walkforward import places
 from stockcast.features.events import FEWEST, LAST, LIMIT, UNKNOWN
-from stockcast.models import gjr
+from stockcast.models.baselines import gjr
 
 __all__ = [
     "EWMA_LAMBDA",

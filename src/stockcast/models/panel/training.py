@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,18 +18,18 @@ from torch import Tensor
 from stockcast.errors import BadInput
 from stockcast.features.events import event_columns
 from stockcast.features.panel import GROUPS, PANEL_INPUTS
-from stockcast.models.device import Device, chosen_device
-from stockcast.models.network import pinball_loss
-from stockcast.models.panel import GROUP_COLUMNS, PanelSeries, fit_scaler, standardised
-from stockcast.models.panel_network import PanelNetwork
+from stockcast.models.panel.network import PanelNetwork, pinball_loss
+from stockcast.models.panel.stock import GROUP_COLUMNS, PanelSeries, fit_scaler, standardised
 from stockcast.models.samples import Samples, Scaler
 from stockcast.models.splits import Split
-from stockcast.models.training import MAX_GRADIENT, Epoch
 
 __all__ = [
     "PANEL_LEVELS",
+    "Device",
+    "Epoch",
     "FittedPanel",
     "PanelHyperparameters",
+    "chosen_device",
     "fit",
     "fit_panel",
 ]
@@ -39,6 +40,19 @@ LOG = logging.getLogger(__name__)
 PANEL_LEVELS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99)
 #: Where the network finds the events' columns.
 EVENT_PLACES = tuple(PANEL_INPUTS.index(name) for name in event_columns())
+#: Gradients are clipped to this norm: single days of 1987's or 2008's kind dominate otherwise.
+MAX_GRADIENT = 1.0
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Mean pinball loss of one epoch, in units of scaled return; number 0 is before training."""
+
+    number: int
+    train: float
+    validation: float
 
 
 @dataclass(frozen=True)
@@ -89,6 +103,21 @@ class FittedPanel:
 
 
 Progress = Callable[[Epoch], None]
+
+
+def chosen_device(device: Device) -> str:
+    """``cpu`` or ``cuda``; ``auto`` takes CUDA where there is one.
+
+    Raises:
+        BadInput: CUDA was asked for by name and there is none.
+    """
+    there = torch.cuda.is_available()
+    if device == "cuda" and not there:
+        raise BadInput(
+            "Expected a CUDA device, as the setting device asks, got a machine without one that "
+            "torch can use; set device to auto or cpu."
+        )
+    return "cuda" if device != "cpu" and there else "cpu"
 
 
 def fit_panel(

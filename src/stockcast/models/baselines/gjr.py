@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stockcast.models.gjr_fit import maximum
+from stockcast.models.baselines.gjr_likelihood import maximum
 
 __all__ = [
     "MIN_RETURNS",

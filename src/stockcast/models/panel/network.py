@@ -1,4 +1,4 @@
-"""The panel's network: a small LSTM whose head is told of known events, and ordered quantiles."""
+"""A small LSTM whose head is told of known events and gives ordered quantiles, and its loss."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 
-from stockcast.models.network import MAX_LOG_SCALE
+__all__ = ["PanelNetwork", "pinball_loss"]
 
-__all__ = ["PanelNetwork"]
+#: Log-scales beyond this (a factor of e^2 either way) are never needed and would overflow early.
+MAX_LOG_SCALE = 2.0
+
+
+def pinball_loss(targets: Tensor, quantiles: Tensor, levels: Tensor) -> Tensor:
+    """Mean pinball loss of quantiles (…, levels) against targets (…)."""
+    error = targets[..., None] - quantiles
+    return torch.maximum(levels * error, (levels - 1) * error).mean()
 
 
 class PanelNetwork(nn.Module):

@@ -21,16 +21,16 @@ from stockcast.evaluation.walkforward import losses, pool_by_date
 from stockcast.features import MODEL_INPUTS
 from stockcast.models import parents
 from stockcast.models.bundle import Bundle, make_bundle
-from stockcast.models.calibration import CalibrationState
-from stockcast.models.panel import PanelSeries, PanelStock
-from stockcast.models.panel_inference import walk_panel
-from stockcast.models.panel_parent import learn
-from stockcast.models.panel_training import (
+from stockcast.models.panel.inference import walk_panel
+from stockcast.models.panel.parent import learn
+from stockcast.models.panel.stock import PanelSeries, PanelStock
+from stockcast.models.panel.training import (
     FittedPanel,
     PanelHyperparameters,
     Progress,
     fit_panel,
 )
+from stockcast.models.postprocessing.calibration import CalibrationState
 from stockcast.models.samples import make_samples
 from stockcast.models.splits import Split
 from stockcast.prices import snapshot

@@ -20,14 +20,14 @@ from stockcast.contracts.model_record import (
 )
 from stockcast.errors import BadInput
 from stockcast.evaluation.walkforward import paired_losses
-from stockcast.models import gate
-from stockcast.models.assessment import Assessment, assess
 from stockcast.models.bundle import Bundle, load_bundle, save_bundle
 from stockcast.models.children import Children
-from stockcast.models.notices import parent_kind
-from stockcast.models.panel_inference import walk_panel
+from stockcast.models.panel.inference import walk_panel
 from stockcast.models.samples import Samples
-from stockcast.models.width import explain
+from stockcast.models.selection import gate
+from stockcast.models.selection.assessment import Assessment, assess
+from stockcast.models.selection.width import explain
+from stockcast.models.serving.notices import parent_kind
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
 from stockcast.telemetry import metrics

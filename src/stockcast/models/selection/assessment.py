@@ -23,13 +23,17 @@ from stockcast.evaluation.walkforward import (
     per_origin,
     places,
 )
-from stockcast.models import gate
 from stockcast.models.baselines import climate, ewma, first_origin, garch, garch_events, naive
-from stockcast.models.calibration import CalibrationState, near_events, recalibrate_all
-from stockcast.models.combination import PARTNER, combine
+from stockcast.models.postprocessing.calibration import (
+    CalibrationState,
+    near_events,
+    recalibrate_all,
+)
+from stockcast.models.postprocessing.combination import PARTNER, combine
+from stockcast.models.postprocessing.tails import USUAL, Tails
 from stockcast.models.samples import EventFlags
+from stockcast.models.selection import gate
 from stockcast.models.splits import Split
-from stockcast.models.tails import USUAL, Tails
 
 __all__ = ["ALONE", "BASELINES", "Assessment", "assess", "walk_baseline", "walk_baselines"]
 

@@ -12,15 +12,20 @@ from numpy.typing import NDArray
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.features.panel import unaware
-from stockcast.models.panel import standardised, without
-from stockcast.models.panel_training import FittedPanel
+from stockcast.models.panel.stock import standardised, without
+from stockcast.models.panel.training import FittedPanel
 from stockcast.models.samples import Samples, return_scale
-from stockcast.models.training import windows
 
 __all__ = ["ask_context", "walk_panel"]
 
 #: Windows per batch: bounds memory, whatever the length of the history.
 BATCH = 1024
+
+
+def _windows(inputs: NDArray[np.float32], rows: NDArray[np.intp], context: int) -> torch.Tensor:
+    """The ``context`` days up to and including each of ``rows``: (rows, context, features)."""
+    view = np.lib.stride_tricks.sliding_window_view(inputs, context, axis=0)
+    return torch.from_numpy(view[rows - context + 1].transpose(0, 2, 1).copy())
 
 
 @torch.inference_mode()
@@ -59,7 +64,7 @@ def walk_panel(
     chosen = _places(fitted, levels)
     parts = [np.zeros((0, samples.horizon, len(levels)))]
     for some in np.split(rows, range(BATCH, len(rows), BATCH)) if len(rows) else ():
-        contexts = windows(inputs, some, fitted.context)
+        contexts = _windows(inputs, some, fitted.context)
         contexts = contexts if told else torch.from_numpy(unaware(contexts.numpy()))
         parts.append(_answer(fitted, contexts)[..., chosen])
     return QuantileForecasts.rearranged(samples.days[rows], levels, np.concatenate(parts) * scale)

@@ -1,0 +1,1 @@
+"""A network that learns from many stocks at once, and what it learns from."""

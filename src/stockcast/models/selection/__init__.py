@@ -1,0 +1,1 @@
+"""Which model serves: assessed beside the baselines, let through the gate, published."""
