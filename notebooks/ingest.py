@@ -8,8 +8,8 @@
 from pathlib import Path
 
 from stockcast import events, feature_store, features
+from stockcast.contracts.prices import Revisions
 from stockcast.feature_store.covariates import covariates
-from stockcast.ingestion.revisions import account
 from stockcast.monitoring.admission import admit
 from stockcast.presentation import plots, tables
 from stockcast.prices import snapshot
@@ -95,7 +95,8 @@ tables.notes(ticker, history.notes)
 
 # %%
 models = Workspace.of(settings).learned_from(ticker, parent_ticker)
-changed = account(ticker, history.revisions, models)
+found = history.revisions
+changed = Revisions(ticker=ticker, revisions=found, models=tuple(models) if found else ())
 changed.save(Path(product["revisions"]))
 tables.revisions(changed)
 

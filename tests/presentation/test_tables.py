@@ -12,8 +12,7 @@ import pytest
 from stockcast.cli import views
 from stockcast.contracts.forecast import Forecast, Served, Skill, Verdict
 from stockcast.contracts.model_record import ModelRecord
-from stockcast.contracts.prices import Freshness, Revision
-from stockcast.ingestion.revisions import account
+from stockcast.contracts.prices import Freshness, Revision, Revisions
 from stockcast.ledger import Ledger
 from stockcast.presentation import plots, tables
 from tests.documents import forecast
@@ -150,9 +149,9 @@ def test_old_prices_are_labelled_wherever_their_forecast_is_shown() -> None:
 
 def test_revisions_name_what_changed_and_the_models_it_touches() -> None:
     changed = Revision(kind="split", date="2005-02-28", sentence="A split.")
-    table = tables.revisions(account("AAPL", [changed], ["child-AAPL"]))
+    table = tables.revisions(Revisions(ticker="AAPL", revisions=(changed,), models=("child-AAPL",)))
     assert table.loc["AAPL"].to_list() == ["split", "2005-02-28", "A split.", "child-AAPL"]
-    none = tables.revisions(account("AAPL", [], ["child-AAPL"]))
+    none = tables.revisions(Revisions(ticker="AAPL", revisions=(), models=()))
     assert none.loc["AAPL", "said"] == "No earlier day changed."
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from stockcast.contracts.forecast import Forecast, Served, Skill, Verdict
 from stockcast.contracts.model_record import ModelRecord
+from stockcast.contracts.run import RunRecord
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.review.history import Run, load
 from stockcast.settings import Settings
@@ -69,7 +70,8 @@ class Made:
             "exit_code": 0,
             "started_at": "2026-01-02T03:04:05+00:00",
             "finished_at": "2026-01-02T03:04:17+00:00",
-            "version": "0.1.0",
+            "version": RunRecord.LATEST,
+            "program": "0.1.0",
             "commit": None,
             "modified": False,
             "packages": {"torch": "2.13.0"},

@@ -30,8 +30,6 @@ class ModelDocument(Contract):
         scaler: mean and std of each input over the training days.
         partner_weight: share of ``garch_events`` in what is served.
         start: what the calibration of a stock begins with.
-        history: of the training.
-        seconds: how long that took.
     """
 
     CALLED = "model's document"

@@ -19,10 +19,7 @@ class TickerReport(Contract):
     Attributes:
         ticker: whose prices; None where nothing says it.
         rows: bars after repairs; 0 if they could not be read.
-        first: day of the first bar.
-        last: day of the last bar.
         last_close: close of that day, as it was traded.
-        repairs: made to its bars.
         verdict: ``ok``; ``note``: used, with something to know; ``held``: a run makes no forecast
             until a person decides; ``refused``: it cannot be used.
         problems: what is wrong or to be known, in sentences.

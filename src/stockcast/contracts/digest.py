@@ -24,7 +24,6 @@ class State(Contract):
     """How a stock stood at a daily run.
 
     Attributes:
-        skilful: the verdict on what serves it.
         width: of the last day's 80% interval, in log-returns.
         health: of its drift check; None without one.
         results: days of results inside the horizon.
@@ -44,7 +43,6 @@ class Digest(Product):
         made_at: in UTC.
         since: when the run before was, in UTC; None at the first.
         items: what to tell, the gravest kind first.
-        stocks: how each stock stood, by ticker.
     """
 
     CALLED = "digest"

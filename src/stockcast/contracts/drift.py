@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal
+from typing import Literal
 
 from stockcast.contracts.base import Contract, Product, absent
 from stockcast.contracts.forecast import Served
@@ -33,7 +33,6 @@ class Column(Contract):
     Attributes:
         score: distance of the last sessions from the training's days, in their deviations.
         threshold: the distance from which it counts as drifted.
-        drifted: whether it does.
         surprise: the largest surprise of the last sessions over its threshold.
         shift_in_sd: how far the mean has moved, in deviations.
     """
@@ -82,13 +81,10 @@ class LastOutcomes(Contract):
 
     Attributes:
         n: settled forecasts.
-        first: origin of the first of them.
-        last: origin of the last.
         pinball: mean pinball loss, in log-returns.
         coverage_80: share of outcomes inside the 80% interval.
         median_in_spreads: mean of the medians over the forecasts' own spread.
         residual_mean: mean of outcome less median, in spreads.
-        residual_sd: its standard deviation.
     """
 
     n: int
@@ -102,15 +98,7 @@ class LastOutcomes(Contract):
 
 
 class Replayed(Contract):
-    """A next-day forecast of the past, made again by the model that serves; log-returns.
-
-    Attributes:
-        as_of: its origin.
-        q10: lower end of the 80% interval.
-        q50: median.
-        q90: upper end.
-        outcome: what happened.
-    """
+    """A next-day forecast of the past, made again by the model that serves; log-returns."""
 
     as_of: dt.date
     q10: float
@@ -123,8 +111,6 @@ class Performance(Contract):
     """Forecasts against what was promised of them; empty where there is no model.
 
     Attributes:
-        model: what serves.
-        promised: its test figures.
         walked: figures of the last 60 outcomes.
         replayed: those forecasts; the ones that are in the ledger as they stand there.
         ledger: figures of those forecasts that were written down.
@@ -146,10 +132,6 @@ class Alarms(Contract):
         target: share of sessions that was asked for.
         rate: share of the replayed sessions that alarm.
         rate_high: upper end of its 95% interval.
-        sessions: how many were replayed.
-        first: the first of them.
-        last: the last of them.
-        thresholds: by statistic.
     """
 
     target: float
@@ -186,21 +168,11 @@ class DriftReport(Product):
     Attributes:
         model: name of the model that it is about.
         as_of: day of the last bar; None where prices were refused, as is ``data_hash``.
-        health: of the model's world.
-        cause: of the gravest finding.
-        what_to_do: in words.
-        reasons: every finding, the gravest first.
         stop: whether no forecast may be made meanwhile.
         sessions: how many of the last ones were looked at.
         score: largest surprise over its threshold; None where too little is known.
-        share_drifted: of the inputs.
-        columns: by input.
         volatility: surprise of volatility alone.
-        quality: of the bars.
-        performance: of the forecasts.
         false_alarm_rate: share of undisturbed sessions at which such a check alarms.
-        calibration: of the thresholds.
-        action: what was done.
         page: file name of Evidently's page beside the document.
     """
 
@@ -227,13 +199,3 @@ class DriftReport(Product):
     calibration: Calibrations | None
     action: Action
     page: str | None
-
-    @classmethod
-    def upgrade(cls, document: dict[str, Any], written_by: int) -> dict[str, Any]:
-        """Leave out the training to come that version 1 had."""
-        if written_by != 1:
-            return super().upgrade(document, written_by)
-        document.pop("retrain", None)
-        if "hold" not in str(document.get("action")):
-            document["action"] = {"kind": "none"}
-        return document

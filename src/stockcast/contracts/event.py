@@ -23,12 +23,9 @@ class Event(Contract):
     """One date of one stock.
 
     Attributes:
-        ticker: whose event.
         date: the calendar day of the announcement.
         when: before the open, during the session or after the close; None if unknown.
-        kind: what is announced.
         announced: the day from which the date was known; None if unknown.
-        source: where the date comes from, such as ``files`` or ``edgar``.
     """
 
     ticker: str
@@ -48,9 +45,7 @@ class EventCalendar(Product):
     """What is known of the events of one ticker.
 
     Attributes:
-        ticker: whose.
         source: where the dates come from: ``files``, ``sample``, ``edgar``, ``yahoo`` or ``none``.
-        events: by date.
         notes: sentences for people: why there is no date, what a source did not give.
     """
 

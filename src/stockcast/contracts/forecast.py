@@ -73,7 +73,6 @@ class Served(Contract):
     """The model behind a forecast.
 
     Attributes:
-        kind: a stock's own model, the parent, or a baseline.
         version: hash of a model's content; name of a baseline.
         strategy: how a child came from the parent, ``scratch``, or the baseline's name.
         trained_through: last day that the model learned from.
@@ -160,9 +159,6 @@ class ForecastEvent(Contract):
 
     Attributes:
         date: the calendar day, as announced.
-        kind: what is announced, such as ``results``.
-        when: before the open (bmo), during the session or after the close (amc).
-        source: where the date comes from.
         inside_horizon: whether a session of the forecast answers it.
         announced_assumed: nobody said since when the date was known.
         widens: by what share the 80% interval of the last day is wider for it; None outside of the
@@ -243,12 +239,7 @@ class WidthParts(Contract):
 
 
 class WidthChange(Contract):
-    """How the width compares with another one.
-
-    Attributes:
-        width: the other one.
-        parts: of the log of the ratio.
-    """
+    """How the width compares with another one."""
 
     width: float = Field(gt=0)
     parts: WidthParts
@@ -293,17 +284,10 @@ class Forecast(Product):
     Attributes:
         as_of: day of the last bar it was made from.
         last_close: the close of that day, in ``currency``.
-        source: name of the source of the prices.
-        data_hash: of the price snapshot.
-        cached: whether it came from the cache.
         model, verdict, skill: what made it, whether that earned its place, and its test figures.
-        predictions: the forecast.
-        naive: the random walk's beside it.
-        events: known events near the forecast, in order.
         inputs: what it was made from; None in a document that did not say.
         risk: tail losses, once the tails are made.
         why: why the 80% interval of the last day is as wide as it is.
-        freshness: how old the prices are, of a source that has new ones every session.
     """
 
     CALLED = "forecast"

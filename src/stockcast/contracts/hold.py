@@ -13,10 +13,8 @@ class Hold(Product):
     """Data that cannot be believed.
 
     Attributes:
-        ticker: whose.
         reason: what is wrong, a sentence.
         fingerprint: the source's content that is at fault.
-        placed: when.
         task: what the next run does anew, to see whether the data are right again.
     """
 

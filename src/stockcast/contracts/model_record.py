@@ -10,8 +10,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal
 
-from pydantic import ConfigDict
-
 from stockcast.contracts.base import Contract, Product, absent
 from stockcast.contracts.forecast import Served, Skill, Verdict, Why
 
@@ -75,7 +73,6 @@ class ScorecardRow(Contract):
     Attributes:
         model: ``child``, ``parent``, a strategy, ``network`` (without its partner) or a baseline.
         horizon: sessions ahead, or ``all`` pooled.
-        n: origins.
         mse, rmse, mae, r2_returns, directional_accuracy: of the median, in log-returns.
         pinball: mean loss over the levels, in log-returns.
         pinball_vs_naive, pinball_vs_garch, pinball_vs_garch_events: ratios of it, below 1 is
@@ -83,7 +80,6 @@ class ScorecardRow(Contract):
         pinball_vs_naive_ci95: 95% interval of the first ratio.
         dm_p_naive, dm_p_garch: Diebold-Mariano p-values.
         coverage_80, coverage_90, width_80: of the central intervals.
-        train_seconds: how long the training took.
         slice: all origins, those with a known event inside the horizon, or the others.
     """
 
@@ -131,8 +127,6 @@ class StrategyRow(Contract):
 class Details(Contract):
     """What only people read: the run in MLflow."""
 
-    model_config = ConfigDict(extra="ignore")  # of earlier versions
-
     mlflow_run: str | None = None
 
 
@@ -141,7 +135,6 @@ class ModelRecord(Product):
 
     Attributes:
         name: ``parent`` or ``child-<TICKER>``.
-        ticker: whose prices.
         data_hash: of the snapshot it was assessed on.
         as_of: that snapshot's last day.
         candidate: version of the bundle trained last, whether it serves or not.
@@ -152,9 +145,6 @@ class ModelRecord(Product):
         tails: what lies beyond the outermost quantiles of what serves, as learned up to ``as_of``.
         why: why the 80% interval of a forecast made on ``as_of`` is as wide as it is.
         baselines: log-return quantiles (horizon, levels) of each baseline, made on ``as_of``.
-        scorecard: test figures of every model beside its baselines.
-        strategies: validation figures of every way the child was trained.
-        details: what only people read.
     """
 
     CALLED = "model record"

@@ -36,31 +36,20 @@ class ParentCard(Product):
     """What lies beside the weights of a parent.
 
     Attributes:
-        name: what it is called.
         digest: 12 hex digits, a hash of the weights and of the rest of the card.
-        tickers: whose prices it learned from.
         first_day: the first session it learned from.
         validation_start: outcomes from this day on chose the epoch and fitted the calibration.
         last_day: the last session of which anything was used: fitting, stopping, scaling, slots.
         data_hash: of the inputs and outcomes up to that day.
-        code_version: of the package that trained it.
-        horizon: sessions ahead.
-        context: days of inputs it is asked with.
-        levels: of its quantiles.
         inputs: columns of a day, in order.
-        hyperparameters: of the fit.
-        scaler: mean and std of each input.
         partner: the baseline it is averaged with.
         partner_weight: its share, chosen on validation.
         factors: (horizon, levels // 2) log-factors that a stock's calibration begins with.
         event_factors: the same for outcomes with a known event on the way.
-        history: losses of each epoch.
-        seconds: of the fit.
         figures: how good it is, by slice and by what of the inputs there was.
         prices_from: where the prices came from.
         dates_from: where the dates of events came from.
         caveats: what a reader should know, such as who is missing from the panel.
-        licence: of the weights.
     """
 
     CALLED: ClassVar[str] = "parent's card"

@@ -26,10 +26,8 @@ class Freshness(Contract):
     """How old the prices of a source are that has new ones every session.
 
     Attributes:
-        last: day of the last bar.
         expected: the session whose bar should be the last.
         sessions_old: sessions after ``last`` up to ``expected``; 0 when nothing is missing.
-        why: why it is, when something is missing.
     """
 
     last: dt.date
@@ -55,13 +53,7 @@ class Freshness(Contract):
 
 
 class Revision(Contract):
-    """One thing that the source changed.
-
-    Attributes:
-        kind: what it is.
-        date: the day that it is about, the first one of several.
-        sentence: what happened, for people.
-    """
+    """One thing that the source changed."""
 
     kind: Literal["split", "dividend", "correction"]
     date: dt.date
@@ -69,13 +61,7 @@ class Revision(Contract):
 
 
 class Repair(Contract):
-    """One kind of repair.
-
-    Attributes:
-        kind: the rule.
-        count: how many rows it concerned.
-        sentence: the rule and the count, for people.
-    """
+    """One kind of repair."""
 
     kind: str
     count: int
@@ -121,13 +107,9 @@ class SnapshotPointer(Product):
     """``current.json``: which snapshot of a ticker is in use.
 
     Attributes:
-        data_hash: of the snapshot's content.
         path: the snapshot's file name, in the pointer's folder.
-        inputs: what can be made from the prices.
         rows, first, as_of: its bars, and the days of the first and the last one.
         notes: what was done to the prices besides adjusting them, in sentences.
-        freshness: how old it is, of a source that has new prices every session.
-        asked: the days that it was made for.
     """
 
     CALLED = "pointer to a price snapshot"

@@ -131,8 +131,6 @@ class Flag(Contract):
     """Words that cannot stand in a report.
 
     Attributes:
-        section: where they stand.
-        text: the words.
         sentence: the whole sentence, with its slots.
         kind: of the words, such as ``number``, ``name`` or ``slot``.
         why: they cannot stand.
@@ -218,11 +216,7 @@ class Cache(Contract):
     """Whether the report is one that was kept, and whether a new one was.
 
     Attributes:
-        hit: whether it did.
-        why: or why not.
         similarity: None; equal keys decide, and no likeness does.
-        kept: whether a new one was kept.
-        not_kept_because: why not.
     """
 
     hit: bool
@@ -256,27 +250,15 @@ class Report(Product):
         as_of: day of the forecast that it is about, whose ``last_close``, ``currency``, ``source``
             and ``data_hash`` follow.
         freshness: a sentence on the age of the prices, if anything has to be said of it.
-        model: what made the forecast.
-        headline: one line.
         sections: prose by section, the headline's too.
         templates: the same with slots such as ``{last_close}``, from which code made the sections.
         stance: of the report, one of those that the data allow.
-        confidence: in it.
-        ruling: what the data allow.
-        grounding: claims of the prose against the facts.
-        writer: who wrote it.
-        news: what there was.
-        analysis: what it was written from.
-        critique: what the critic said last.
         rounds: drafts that were written.
         calls: answers that were asked of a language model.
         prompt_version: changes with the prompts.
         facts: all that the prose may state.
-        markdown: the whole page.
         evaluation: of the page; one that was not evaluated has failed.
-        created_at: when it was written, UTC.
         seconds: what it took, or what finding it took.
-        cache: where it came from.
     """
 
     CALLED = "report"

@@ -30,10 +30,7 @@ class TailTest(Contract):
     """How the outcomes of one forecaster kept to one value at risk.
 
     Attributes:
-        ticker: whose price.
-        model: whose forecasts.
         level: probability of a breach, as forecast.
-        n: outcomes.
         breaches: the days whose outcome lay below the quantile, in order.
         share: of the outcomes that did.
         kupiec_p: p-value of that share.
@@ -68,7 +65,6 @@ class PositionRisk(Contract):
         position: the capital in it, in ``currency``.
         value_at_risk: the loss in ``currency`` that is exceeded with the remaining probability.
         expected_shortfall: the mean loss in ``currency`` beyond it.
-        volatility_annual: standard deviation of log-returns over a year.
     """
 
     ticker: str
@@ -87,7 +83,6 @@ class LiveTails(Contract):
         n: next-day forecasts whose outcome is known.
         breaches: days below the quantile, by its level in percent.
         tests: one a level; none while there are too few outcomes.
-        verdict: a sentence.
     """
 
     ticker: str
@@ -104,18 +99,14 @@ class Judgement(Contract):
 
     Attributes:
         kind: what the file forecasts.
-        tickers: whose.
         first, last: days on which forecasts were made.
         n: days with forecasts whose outcome is known; ``rows`` of the file stand behind them.
         pending: rows whose outcome is not known yet.
         horizon: sessions from the day made to the day forecast, at most.
-        loss: what is averaged.
         ratios: loss over that of each reference, below 1 is better.
         ci95: 95% interval of the first ratio.
         dm_p: Diebold-Mariano p-value of equal accuracy, by reference.
         coverage: of the central intervals that the file has, by their nominal share in percent.
-        skilful: the gate lets it through.
-        verdict: a sentence that says why or why not.
     """
 
     kind: Literal["point", "quantiles", "direction"]
@@ -183,7 +174,6 @@ class Backtest(Contract):
     """Decisions by rules over the test period.
 
     Attributes:
-        skipped: tickers left out, and why.
         cost, slippage: shares of what is traded.
         target: yearly volatility that volatility_target aims at.
         tails: whether the next day's value at risk and expected shortfall held.
@@ -228,7 +218,6 @@ class PortfolioTails(Contract):
     """Whether the next day's joint tails held over the test period.
 
     Attributes:
-        skipped: tickers left out, and why.
         tests: of what serves and of GARCH, by level.
     """
 

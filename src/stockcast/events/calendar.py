@@ -82,9 +82,6 @@ def ahead(
     Args:
         frame: of :func:`resolve`.
         days: the sessions of a price history; each is an origin.
-        horizon: sessions ahead.
-        exchange: whose sessions follow the last day.
-        kind: of the events that count.
 
     Returns:
         Boolean, (n_days, horizon): column h - 1 is the h-th session after the origin.

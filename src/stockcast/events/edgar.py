@@ -74,7 +74,6 @@ class Filing(NamedTuple):
     """One filing.
 
     Attributes:
-        form: such as ``8-K``.
         items: of an 8-K, such as ``2.02,9.01``.
         filed: the business day it counts for.
         reported: the day of what it reports, if it names one.

@@ -48,15 +48,12 @@ class FetchedDates(Product):
     """The dates of one ticker as they were fetched so far.
 
     Attributes:
-        past: of EDGAR's filings.
         coming: of Yahoo's next results, those that have passed since with them.
-        company: EDGAR's number for it.
         clock: the zone of its filings' times.
         since: the first day of filings that was asked for.
         through: the newest filing seen.
         session: at which all was asked for and answered; empty: never.
         failed: the session at which it was not, and how often.
-        notes: sentences for people.
     """
 
     CALLED = "list of fetched events"

@@ -32,8 +32,6 @@ class Published:
     """What a publish changed.
 
     Attributes:
-        rows: rows in the ticker's log now.
-        added: days that were not in it.
         restated: days whose numbers were corrected by a later snapshot.
         replaced: whether the log started anew, since it held another series.
     """
@@ -57,8 +55,6 @@ def publish(
     that of the last publish, also when its ``as_of`` is an earlier day.
 
     Args:
-        settings: profile, root and context are used.
-        history: the snapshot of prices.
         features: what ``features.compute`` gives for its frame.
         covariates: what ``covariates.covariates`` gives for the same days; None: nothing is known
             beside the bars. They take the place of those before, since each says itself from when
@@ -89,7 +85,6 @@ def training_frame(
 
     Args:
         settings: profile and root; days before ``start`` are left out.
-        ticker: whose.
         end: the last day; by default ``as_of`` of the settings, else the last one published.
 
     Returns:
@@ -144,8 +139,6 @@ def serving_context(settings: Settings, ticker: str, data_hash: str | None = Non
     """The window published last, in one read of Feast's online store.
 
     Args:
-        settings: profile, root and context are used.
-        ticker: whose, as :func:`~stockcast.settings.parse_ticker` gives it.
         data_hash: of the snapshot that is wanted. Where another one's window is served, a damaged
             one, or none, but the ticker's file has it, as when that came from another machine, it
             is served from now on.

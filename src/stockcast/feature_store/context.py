@@ -28,10 +28,8 @@ class Context:
     """What a forecast is made from.
 
     Attributes:
-        ticker: whose.
         values: float32 (days, PANEL_INPUTS), oldest day first; NaN before the history's start.
         sigma: daily volatility of log-returns known at ``as_of``.
-        last_close: the close of ``as_of``, as traded.
         as_of: the last day of the window.
         data_hash: of the prices it was published with.
     """

@@ -30,7 +30,6 @@ def covariates(settings: Settings, history: PriceHistory, computed: pd.DataFrame
 
     Args:
         settings: parent_ticker and market_ticker name what stands beside the ticker.
-        history: the ticker's prices.
         computed: of :func:`stockcast.features.compute`, for its frame.
 
     Raises:

@@ -34,12 +34,9 @@ def latest_known(
     it, and has the latest ``event`` of those and, among equals, the latest ``created``.
 
     Args:
-        entities: columns ``keys`` and ``asked``.
-        source: columns ``keys``, ``event`` and ``created``, in any order.
         keys: columns that have to be equal; without any, every source row may answer.
         asked: the moment an entity row asks about. Times without a zone are UTC.
         event: the moment a source row is about.
-        created: the moment a source row was written down.
         hide_until_created: a row is known only from ``created`` on; else from ``event`` on.
         ttl: how far back an answer may lie.
 

@@ -67,10 +67,7 @@ def update(
     that has other returns on most of the days is another series, and its log starts anew.
 
     Args:
-        log: the log so far, or None.
         features: columns :data:`FEATURES`, one row a day (naive midnights).
-        ticker: whose they are.
-        as_of: the last day of the snapshot.
     """
     new = _rows(features, ticker)
     if log is None or log.empty or _is_another_series(log, new):

@@ -21,17 +21,11 @@ class PriceHistory:
     """Prices of one ticker up to ``as_of``, on the basis of that day.
 
     Attributes:
-        ticker: whose prices.
         frame: DatetimeIndex ``date``; float64 open, high, low, close, volume (schema.py).
-        source: name of the source they came from.
-        currency: ISO code.
         data_hash: of ticker, dates and values; two histories are the same if and only if it is.
-        freshness: how old it is, of a source that has new prices every session.
-        revisions: what the source now says differently of earlier days.
         suspect: days that seem to lie on another basis than those before. Prices before have been
             put on theirs; a return over such a day is neither fitted on nor scored.
         notes: sentences on what else was done to the prices.
-        repairs: made to what the source gave.
     """
 
     ticker: str

@@ -53,7 +53,6 @@ def repair_bars(frame: pd.DataFrame, exchange: str) -> tuple[pd.DataFrame, tuple
     """The bars in the order of their days, each once, with the gaps that a rule can fill filled.
 
     Args:
-        frame: float64 columns by day, as they were read.
         exchange: its calendar says on which days it was closed.
     """
     done: tuple[Repair, ...] = ()

@@ -7,15 +7,14 @@ comparing what was kept with what came, on the days that both have.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from stockcast.contracts.prices import Revision, Revisions
+from stockcast.contracts.prices import Revision
 
-__all__ = ["account", "agree", "corrections", "differences"]
+__all__ = ["agree", "corrections", "differences"]
 
 #: Relative differences below these are the noise of a source's floats: of prices as traded, and of
 #: the adjusted close (the smallest dividends are 1e-4 of the price).
@@ -25,12 +24,6 @@ NOISE, ADJUSTED_NOISE = 1e-5, 2e-5
 _AROUND = 5
 
 _TRADED = ["open", "high", "low", "close"]
-
-
-def account(ticker: str, found: Sequence[Revision], models: Sequence[str]) -> Revisions:
-    """The revisions of ``ticker``, with the models that learned from those days."""
-    touched = tuple(models) if found else ()
-    return Revisions(ticker=ticker, revisions=tuple(found), models=touched)
 
 
 def agree(kept: pd.DataFrame, came: pd.DataFrame) -> bool:

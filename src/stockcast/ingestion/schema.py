@@ -149,10 +149,8 @@ def faults(
     """Everything that breaks the contract, by date; faults of the whole frame come first.
 
     Args:
-        frame: prices, as read or adjusted.
         ticker: whose prices they are; an index or a currency (``^…``, ``…=X``) may trade nothing,
             and so may what never did.
-        exchange: calendar that says which days there should be.
         today: days after it are in the future; by default the date at the exchange.
         policy: which suspected splits are accepted, and which of the others stop.
 

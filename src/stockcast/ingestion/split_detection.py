@@ -61,7 +61,6 @@ class Suspicion(NamedTuple):
     """A day whose prices seem to be on another basis than those before.
 
     Attributes:
-        date: that day.
         change: its close over the close before.
         level: what the prices before must be multiplied with to be on the day's basis.
     """

@@ -37,9 +37,7 @@ def usable_span(
     Args:
         bars: prices by day, as they were read; in another order than that of their days, or with
             days after ``today``, they are left for the contract to refuse.
-        exchange: its calendar says which days there should be.
         fewest: bars that a later start must leave, where it is not a gap that asks for it.
-        today: the date at the exchange.
 
     Returns:
         The bars, and what was left out.

@@ -85,7 +85,6 @@ class Market:
     """Where a ticker is traded.
 
     Attributes:
-        exchange: name of its calendar in exchange_calendars.
         currency: ISO code, or that of the hundredths that prices are quoted in (``GBp``).
         index: ticker of its index; None if it is unknown.
     """

@@ -51,10 +51,7 @@ class FaultRates:
     """How often one fault was caught on all tickers together.
 
     Attributes:
-        fault: its name.
-        planted: how often.
         caught: how often within 20 sessions.
-        share: the share of those.
         worst: the share of the ticker on which it was caught least.
         by: in words, what caught it and how often.
     """

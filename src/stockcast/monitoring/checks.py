@@ -59,7 +59,6 @@ def check_all(settings: Settings, *, pages: bool = True) -> Checks:
     """Check the prices that each ticker has at its source now, and act on what is found.
 
     Args:
-        settings: of the profile.
         pages: whether Evidently's page is written, too; it takes half a second per ticker.
     """
     checks = Checks()
@@ -88,9 +87,6 @@ def conclude(
     """Hold the ticker of ``history`` if its data are faulty, else release it; write that down.
 
     Args:
-        settings: of the profile.
-        history: what was checked.
-        found: by :func:`~stockcast.monitoring.ticker_check.examine`.
         write_page: writes Evidently's page; None: there is to be none.
         path: of the document; at another place than its own it is a trial, and nothing is done.
 

@@ -11,46 +11,28 @@ import gc
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypedDict
 
 import pandas as pd
 
+from stockcast.monitoring.distances import DRIFTED_SHARE
 from stockcast.storage.files import atomic_write
 
-__all__ = ["METHOD", "write_page"]
+__all__ = ["write_page"]
 
 #: Evidently's name of the distance.
-METHOD = "wasserstein"
-
-
-class _Config(TypedDict):
-    type: str
-    column: str
-
-
-class _Metric(TypedDict):
-    """One of the metrics of an Evidently report."""
-
-    config: _Config
-    value: float
+_METHOD = "wasserstein"
 
 
 def write_page(
-    reference: pd.DataFrame,
-    current: pd.DataFrame,
-    thresholds: pd.Series,
-    path: Path,
-    *,
-    share: float = 0.5,
-) -> dict[str, float]:
-    """Write a page that needs nothing from outside; return the score of each column.
+    reference: pd.DataFrame, current: pd.DataFrame, thresholds: pd.Series, path: Path
+) -> None:
+    """Write a page, in HTML that needs nothing from outside.
 
     Args:
         reference: model inputs of the reference days.
         current: of the days looked at, the same columns.
         thresholds: by column.
-        path: of the page, HTML.
-        share: of drifted columns from which the page says that the data have drifted.
+        path: of the page.
     """
     with _importing():
         from evidently import Report
@@ -58,21 +40,15 @@ def write_page(
 
     columns = list(reference.columns)
     limits = {name: float(thresholds[name]) for name in columns}
-    drifts = [ValueDrift(column=c, method=METHOD, threshold=limits[c]) for c in columns]
+    drifts = [ValueDrift(column=c, method=_METHOD, threshold=limits[c]) for c in columns]
     count = DriftedColumnsCount(
-        columns=columns, drift_share=share, method=METHOD, per_column_threshold=limits
+        columns=columns, drift_share=DRIFTED_SHARE, method=_METHOD, per_column_threshold=limits
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the plots' fonts and of pandas' coming changes
         snapshot = Report([count, *drifts]).run(current, reference)
         with atomic_write(path) as temporary:
             snapshot.save_html(str(temporary))
-    found: list[_Metric] = snapshot.dict()["metrics"]
-    return {
-        metric["config"]["column"]: float(metric["value"])
-        for metric in found
-        if metric["config"]["type"].endswith("ValueDrift")
-    }
 
 
 @contextlib.contextmanager

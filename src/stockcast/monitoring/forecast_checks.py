@@ -24,8 +24,6 @@ class Forecasts:
     """What was found in the forecasts of one ticker.
 
     Attributes:
-        findings: what is not as promised.
-        performance: figures promised, of late, and of the ledger.
         calibration: of the thresholds; None where too few forecasts are known.
         rows: next-day forecasts by origin, with their outcomes.
         scores: of each, over their thresholds.
@@ -49,11 +47,7 @@ def look_at_forecasts(
     """Hold the last forecasts against the same model's before.
 
     Args:
-        settings: of the profile.
         record: what serves; without a model there is nothing to look at.
-        history: prices up to the day of the check.
-        features: of the same days.
-        ledger: the ticker's rows.
         sessions: how many of the last ones to look at.
     """
     rows = _rows(settings, record, history, features, ledger)

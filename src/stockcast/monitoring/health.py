@@ -39,10 +39,8 @@ class Verdict:
     """The health of a model's world.
 
     Attributes:
-        health: Healthy, Degraded or Critical.
         cause: of the gravest finding; None when there is none.
         stop: whether no forecast may be made meanwhile.
-        what_to_do: in words.
         reasons: every finding, the gravest first.
     """
 

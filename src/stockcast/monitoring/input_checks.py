@@ -23,14 +23,11 @@ class Inputs:
     """What was found in the inputs of one ticker.
 
     Attributes:
-        findings: what is not as it should be.
         columns: by input: its distance with its limit, how surprising it is, and its mean shift.
         share_drifted: of the inputs; None where nothing can be judged, as are the next three.
         score: the largest surprise over its threshold in the sessions looked at.
         volatility: the same of volatility alone.
-        calibration: of the thresholds.
         scores: every session's surprises over their thresholds.
-        reference: inputs of the reference days.
         current: inputs of the last 20 sessions.
         limits: of the distances, by column.
     """
@@ -60,11 +57,9 @@ def look_at_inputs(
 
     Args:
         bars: adjusted prices and volume by day.
-        inputs: model inputs of the same days.
         end: the first day that the model was not trained on.
         market: bars of the market, None for the market itself.
         target: share of the reference's sessions that may alarm.
-        sessions: how many of the last ones to look at.
     """
     current = inputs[_COLUMNS].dropna().tail(WINDOW)
     reference = Reference.learn(bars, inputs, end, usable_market(market, bars))

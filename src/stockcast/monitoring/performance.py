@@ -43,8 +43,6 @@ def table(walked: QuantileForecasts, ledger: pd.DataFrame, close: pd.Series) -> 
 
     Args:
         walked: what the model that serves would have said at each origin.
-        ledger: rows of the ticker's ledger.
-        close: adjusted closes.
 
     Returns:
         The quantiles (log-returns), and ``outcome``, NaN where it is not known yet.

@@ -46,10 +46,6 @@ class Rates:
     """Shares of one ticker's undisturbed sessions with an alarm.
 
     Attributes:
-        ticker: whose sessions.
-        first: the first of them.
-        last: the last of them.
-        sessions: how many.
         alarms: share of all of them.
         alarms_reference: of those on reference days.
         alarms_after: of those after; None where there are none.
@@ -87,12 +83,7 @@ class Caught:
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """Rates of one ticker, and what was caught of each fault.
-
-    Attributes:
-        rates: share of sessions with an alarm: on reference days, after them, on all.
-        faults: one row per fault: planted, caught, and by what.
-    """
+    """Rates of one ticker, and what was caught of each fault."""
 
     ticker: str
     rates: Rates
@@ -112,10 +103,7 @@ def replay(
     """Replay the checks of ``history``; None if it is too short to be judged.
 
     Args:
-        settings: of the profile.
-        history: undisturbed prices.
         end: the first day after the reference.
-        market: bars of the market, None for the market itself.
         record: what serves; without it forecasts are those of ``ewma``.
         planted: how often each fault is planted.
         seed: of the sessions at which faults are planted.

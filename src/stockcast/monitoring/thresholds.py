@@ -32,9 +32,6 @@ class Calibration:
         target: share of sessions that was asked for.
         rate: share of the replayed sessions that alarm: at most the target.
         rate_high: upper end of its 95% interval, from a block bootstrap.
-        sessions: how many were replayed.
-        first: the first of them.
-        last: the last of them.
     """
 
     thresholds: pd.Series
@@ -68,7 +65,6 @@ def calibrate(scores: pd.DataFrame, target: float, seed: int = 7) -> Calibration
     Args:
         scores: one column per statistic; 1 is the least that may alarm.
         target: share of the sessions at which any statistic may alarm.
-        seed: of the bootstrap.
     """
     known = scores.dropna()
     thresholds = _thresholds(known, target)

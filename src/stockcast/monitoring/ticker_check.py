@@ -52,7 +52,6 @@ def examine(
     """Check the ticker of ``history``; nothing is written.
 
     Args:
-        settings: of the profile; places, markets, horizon, split and false-alarm rate are used.
         history: prices up to the day of the check.
         market: bars of the ticker's index, to tell a stock's volatility from its market's.
     """
@@ -128,9 +127,11 @@ def training_end(
 
 def _sessions_since(settings: Settings, history: PriceHistory) -> int:
     """Sessions since the last check, 1 to 5; a check that is repeated looks at the same ones."""
-    path = Workspace.of(settings).drift(history.ticker)
-    last = DriftReport.load(path) if path.exists() else None
-    if last is None or last.as_of is None or last.sessions is None:
+    try:
+        last = DriftReport.load(Workspace.of(settings).drift(history.ticker))
+    except BadInput:  # there is none that can be used
+        return LOOK_BACK
+    if last.as_of is None or last.sessions is None:
         return LOOK_BACK
     if last.as_of == history.as_of.date():
         return last.sessions

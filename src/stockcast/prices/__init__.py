@@ -54,8 +54,6 @@ def read(settings: Settings, ticker: str, *, today: pd.Timestamp | None = None) 
     """The history of ``ticker`` from ``start`` to ``as_of``, checked and adjusted to its last day.
 
     Args:
-        settings: source, prices_dir, currency, exchange, markets, start and as_of are used.
-        ticker: what to read.
         today: bars after it are in the future; by default the date at the exchange.
 
     Raises:

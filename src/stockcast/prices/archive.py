@@ -39,8 +39,6 @@ class Archive:
     """The bars of one ticker as they came.
 
     Attributes:
-        frame: columns of yahoo.COLUMNS, index ``date``.
-        currency: ISO code.
         start: the first day that was asked for.
         whole: the last session at which all of it was fetched, not only the end.
         revisions: what the source changed, by the session at which that was noticed.

@@ -31,7 +31,6 @@ def check_folder(
     """Judge every file of ``prices_dir``.
 
     Args:
-        settings: as a run on the folder would have them.
         progress: yields the files that it is given, and shows how far it is.
 
     Raises:

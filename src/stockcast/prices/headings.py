@@ -25,9 +25,7 @@ class HeadingBlock(NamedTuple):
     """Where the rows begin.
 
     Attributes:
-        headings: above each column, from top to bottom.
         lines: above the rows, all together.
-        delimiter: between the fields, in text.
     """
 
     headings: list[tuple[str, ...]]

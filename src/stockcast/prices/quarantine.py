@@ -7,19 +7,13 @@ or when an ingestion or a drift check finds nothing wrong any more.
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 
 from stockcast.contracts.hold import Hold
 from stockcast.errors import BadInput, DataFault
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["file", "place", "reason", "release", "require_none"]
-
-
-def file(settings: Settings, ticker: str) -> Path:
-    """Where the hold of ``ticker`` lies, if there is one: each past day replayed has its own."""
-    return Workspace.of(settings).hold(ticker)
+__all__ = ["place", "reason", "release", "require_none"]
 
 
 def place(settings: Settings, ticker: str, why: str, *, ingest: bool = False) -> None:
@@ -34,12 +28,12 @@ def place(settings: Settings, ticker: str, why: str, *, ingest: bool = False) ->
         placed=dt.datetime.now(dt.UTC),
         task=f"{'ingest' if ingest else 'drift'}-{ticker}",
     )
-    hold.save(file(settings, ticker))
+    hold.save(Workspace.of(settings).hold(ticker))
 
 
 def release(settings: Settings, ticker: str) -> None:
     """End the hold of ``ticker``, if there is one."""
-    file(settings, ticker).unlink(missing_ok=True)
+    Workspace.of(settings).hold(ticker).unlink(missing_ok=True)
 
 
 def reason(settings: Settings, ticker: str) -> str | None:

@@ -20,10 +20,8 @@ class RawPrices(NamedTuple):
     Attributes:
         frame: DatetimeIndex ``date`` (naive); float64 open, high, low, close, volume as traded and,
             where the source knows splits and dividends, adj_close.
-        currency: ISO code of the prices.
         freshness: how old they are, of a source that has new ones every session.
         revisions: what the source now says differently of earlier days.
-        repairs: made to what the source gave.
     """
 
     frame: pd.DataFrame

@@ -56,8 +56,6 @@ class PriceFile(NamedTuple):
     """What a file holds.
 
     Attributes:
-        layout: as in :class:`Layout`.
-        place: name of the file.
         columns: of each ticker its columns by our names, pyarrow arrays as they are written.
         rows: of each ticker which rows of the columns are its own; None for all.
         footers: lines below the last row.
@@ -91,8 +89,6 @@ class PriceFile(NamedTuple):
 
         Args:
             owner: one of :attr:`tickers`.
-            ticker: its name in sentences.
-            exchange: whose days they are.
 
         Raises:
             BadInput: there is no row with a price.

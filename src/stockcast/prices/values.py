@@ -66,8 +66,6 @@ def decimal_mark(columns: Sequence[Any], given: str, place: str) -> DecimalMark:
 
     Args:
         columns: pyarrow arrays of text.
-        given: the setting, ``auto`` or the mark.
-        place: file name, for the sentence.
 
     Raises:
         BadInput: the numbers fit both marks, and mean something else with each.

@@ -119,9 +119,6 @@ def fetch_quotes(settings: Settings, ticker: str, start: pd.Timestamp, seconds: 
     """Ask once for the bars of ``ticker`` from ``start`` on.
 
     Args:
-        settings: yahoo_url, yahoo_timeout and state are used.
-        ticker: whose.
-        start: the first day wanted.
         seconds: all that the requests of this call may take together.
 
     Raises:
@@ -158,10 +155,7 @@ def fetch_coming(settings: Settings, ticker: str, zone: str, seconds: float) -> 
     """Ask once for the day of the next results; None if Yahoo expects none.
 
     Args:
-        settings: as of :func:`fetch_quotes`.
-        ticker: whose.
         zone: where the exchange is. yfinance would give the day where this machine is.
-        seconds: all that the requests of this call may take together.
 
     Raises:
         YahooFault: there is nothing usable.
@@ -182,7 +176,6 @@ def fetch_coming(settings: Settings, ticker: str, zone: str, seconds: float) -> 
 
 
 def _symbol(ticker: str) -> str:
-    """What Yahoo calls the ticker."""
     return _CLASS.sub(r"\1-\2", ticker) if _CLASS.fullmatch(ticker) else ticker
 
 
