@@ -505,14 +505,16 @@ def test_speed_little_is_added_to_what_a_model_takes(
     worlds.place(settings)
     write_report(settings, "AAPL")
     server.delay = 0.2
-    added = []
+    own, waited = [], []
     for _ in range(2):
-        before = len(server.chats)
+        before, began = len(server.chats), time.process_time()
         seconds = write_report(settings, "AAPL", reuse=False).seconds
-        waited = server.delay * (len(server.chats) - before)
-        added.append(seconds / waited - 1)
-    # a tenth on a quiet machine; the server and the tests around it share the processors here
-    assert min(added) < 0.35
+        # what runs beside this test takes from its seconds, and not from its processor time
+        model = server.delay * (len(server.chats) - before)
+        own.append((time.process_time() - began) / model)
+        waited.append(seconds / model)
+    assert min(own) < 0.25
+    assert min(waited) < 2
 
 
 def test_nothing_expensive_is_imported_for_the_room_itself() -> None:

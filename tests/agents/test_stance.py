@@ -17,7 +17,9 @@ from tests.drift import drift_report
 def facts_with(**options: Any) -> FactTable:
     about = worlds.subject(9, days=620, price=430, horizon=5, **options)
     settled = {"forecasts": 60, "settled": 60, "coverage_80": 0.8, "coverage_90": 0.9}
-    return build(dataclasses.replace(about, ledger=settled, drift=drift_report(about.ticker)))
+    return build(
+        dataclasses.replace(about, ledger=settled, drift=drift_report(about.forecast.ticker))
+    )
 
 
 def without(table: FactTable, *names: str, **values: float | str) -> FactTable:
@@ -101,9 +103,11 @@ def test_what_the_data_forbid_becomes_what_they_say() -> None:
 def test_statements_are_read_in_their_clause_and_not_by_substring(
     text: str, says: list[str]
 ) -> None:
-    assert [statement.says for statement in statements(text)] == says
+    assert [said for _, _, said in statements(text)] == says
 
 
 def test_only_what_differs_from_the_fields_is_a_contradiction() -> None:
     text = "The stance is NEUTRAL with low confidence. We are bullish."
-    assert [said.says for said in contradictions(text, "NEUTRAL", "Low", 0.5)] == ["BULLISH"]
+    assert [words for _, words, _ in contradictions(text, "NEUTRAL", "Low", 0.5)] == [
+        "We are bullish"
+    ]

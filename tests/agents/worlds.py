@@ -12,6 +12,7 @@ from stockcast.agents import analogues, graph
 from stockcast.agents.facts import LEVELS, FactTable, build
 from stockcast.agents.inputs import EarlierReport, Inputs, Subject, measured
 from stockcast.agents.news import News, NewsItem
+from stockcast.agents.ollama import Model
 from stockcast.agents.report import document_of, start_of
 from stockcast.contracts.drift import Health
 from stockcast.contracts.forecast import Forecast
@@ -219,7 +220,7 @@ def memories(frame: pd.DataFrame, count: int) -> tuple[EarlierReport, ...]:
 
 
 def written(
-    settings: Settings, about: Subject, model: graph.Asks | None = None
+    settings: Settings, about: Subject, model: Model | None = None
 ) -> tuple[Report, FactTable]:
     """The report on a subject, and its facts; nothing is read from a disk."""
     table = build(about)

@@ -8,49 +8,41 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from stockcast.agents.facts import FactTable
+from stockcast.agents.paragraphs import trend_of
 from stockcast.agents.vocabulary import WIDER
 
-__all__ = ["Statement", "contradictions", "opposites", "statements"]
+__all__ = ["contradictions", "opposites", "statements"]
 
 Judge = Callable[[FactTable, str], bool]
+#: Where words stand, the words, and what they say or why they cannot stand.
+Claim = tuple[int, str, str]
 
 
-@dataclass(frozen=True)
-class Statement:
-    """Words of the prose that name a stance, a confidence or a direction.
-
-    ``says`` is a stance, a confidence, ``UP``, ``DOWN`` or ``CERTAIN``.
-    """
-
-    text: str
-    start: int
-    end: int
-    says: str
-
-
-def statements(text: str) -> Iterator[Statement]:
-    """Yield what ``text`` says of stance, confidence and direction; what it denies is left out."""
+def statements(text: str) -> Iterator[Claim]:
+    """Yield what ``text`` says of stance and confidence, and ``UP``, ``DOWN`` or ``CERTAIN`` of the
+    price; what it denies is left out."""
     for pattern, says in _PATTERNS:
         for found in pattern.finditer(text):
             if not _denied(text, found.start()):
                 said = next(filter(None, found.groups()), "")
-                word = says or _STANCE_WORDS[said.lower()]
-                yield Statement(found.group(), found.start(), found.end(), word)
+                yield found.start(), found.group(), says or _STANCE_WORDS[said.lower()]
 
 
-def contradictions(text: str, stance: str, confidence: str, median_move: float) -> list[Statement]:
-    """Return what ``text`` says against the fields or the forecast's direction."""
+def contradictions(text: str, stance: str, confidence: str, median_move: float) -> Iterator[Claim]:
+    """Yield what ``text`` says against the fields or the forecast's direction."""
     fine = {stance, confidence}
     if math.isfinite(median_move):
         fine.add("UP" if median_move > 0 else "DOWN")
-    return [said for said in statements(text) if said.says not in fine]
+    for start, words, says in statements(text):
+        if says not in fine:
+            why = f"says {says}, against {stance}, {confidence} confidence and the forecast"
+            yield start, words, why
 
 
-def opposites(text: str, facts: FactTable) -> Iterator[tuple[int, str, str]]:
-    """Yield place, words and reason of everything in ``text`` that says the opposite of a fact."""
+def opposites(text: str, facts: FactTable) -> Iterator[Claim]:
+    """Yield everything in ``text`` that says the opposite of a fact."""
     for pattern, holds, why in _JUDGED:
         for found in pattern.finditer(text):
             word = next(group for group in found.groups() if group).lower()
@@ -59,9 +51,7 @@ def opposites(text: str, facts: FactTable) -> Iterator[tuple[int, str, str]]:
 
 
 def _trend(facts: FactTable, word: str) -> bool:
-    gaps = [facts.number(f"gap_{days}d") for days in (20, 50, 200) if f"gap_{days}d" in facts]
-    up = word.startswith(("up", "ris"))
-    return not gaps or not all(gap < 0 if up else gap > 0 for gap in gaps)
+    return trend_of(facts) != ("down" if word.startswith(("up", "ris")) else "up")
 
 
 def _exhausted(facts: FactTable, word: str) -> bool:

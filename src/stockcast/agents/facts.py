@@ -18,7 +18,6 @@ from pydantic import TypeAdapter
 from stockcast.agents.inputs import EarlierReport, Subject
 from stockcast.contracts.forecast import QUANTILE_NAMES, QUANTILES, ForecastDay
 from stockcast.contracts.report import Fact
-from stockcast.ingestion.bars import has_range
 from stockcast.markets.companies import company_of
 from stockcast.presentation import event_wording, width_wording
 
@@ -149,7 +148,7 @@ class _Maker:
 
     def identity(self) -> None:
         model = self.forecast.model
-        ticker = self.subject.ticker
+        ticker = self.forecast.ticker
         self.add("ticker", "Ticker", ticker, "text")
         self.add("company", "Company", company_of(ticker), "text")
         self.add("as_of", "Day of the report", self.as_of, "date")
@@ -237,6 +236,8 @@ class _Maker:
         self.add("results_widening", label, _per_cent(event.widens), "%")
 
     def past(self) -> None:
+        from stockcast.ingestion.bars import has_range  # pandas, which a kept report does without
+
         bars, close = self.subject.bars, self.subject.bars["close"]
         # what reaches further back than the history is NaN, and no fact
         for days in _RETURNS:
@@ -327,9 +328,7 @@ class _Maker:
         self.add("ledger_gain", "Ledger loss below the naive forecast's by", _gain(against), "%")
 
     def surroundings(self) -> None:
-        drift = self.subject.drift
-        health = drift.health.lower() if drift else "unknown"
-        self.add("drift_health", "Health of the data and the model", health, "text")
+        self.add("drift_health", "Health of the data and the model", self.subject.health, "text")
         news = self.subject.news
         label = "News items on the day of the report or before"
         self.add("news_count", label, len(news.items), "count")

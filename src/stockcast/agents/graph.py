@@ -13,39 +13,21 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from stockcast.agents import guard, prompts, stance, writer
 from stockcast.agents.facts import FactTable
-from stockcast.agents.ollama import NoAnswer
+from stockcast.agents.ollama import Model, NoAnswer
 from stockcast.agents.page import tidy
-from stockcast.agents.state import (
-    CRITIC,
-    EXPERT,
-    GENERATOR,
-    PERFORMANCE,
-    SECTIONS,
-    Draft,
-    State,
-)
+from stockcast.agents.state import CRITIC, EXPERT, GENERATOR, PERFORMANCE, SECTIONS, Draft, State
 from stockcast.contracts.report import Critique, MarketView, Part, PerformanceAnalysis
 
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
 
-__all__ = [
-    "MOST_CALLS",
-    "ROUNDS",
-    "Asks",
-    "Context",
-    "Event",
-    "critique_of",
-    "draft_of",
-    "prose_of",
-    "run",
-]
+__all__ = ["MOST_CALLS", "ROUNDS", "Context", "Event", "critique_of", "draft_of", "prose_of", "run"]
 
 #: Drafts that are written at most, answers that are asked for at most, and steps of the graph.
 ROUNDS, MOST_CALLS, STEPS = 2, 6, 12
@@ -55,16 +37,8 @@ Answer = TypeVar("Answer", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Event:
-    """What a node does.
-
-    Attributes:
-        event: ``resumed``, ``started``, ``heard`` (its model still writes) or ``done``.
-        node: the role.
-        characters: that its model has written so far.
-        seconds: that it took.
-        by: who wrote its part.
-        why: not who should have.
-    """
+    """What a node does; ``heard`` says how many characters its model has written so far, ``done``
+    how long it took, who wrote its part, and why not who should have."""
 
     event: Literal["resumed", "started", "heard", "done"]
     node: str
@@ -77,31 +51,11 @@ class Event:
 Progress = Callable[[Event], None]
 
 
-class Asks(Protocol):
-    """A language model, as :class:`stockcast.agents.ollama.Model` is one."""
-
-    name: str
-
-    def ask(
-        self,
-        schema: type[Answer],
-        messages: prompts.Messages,
-        tries: int,
-        heard: Callable[[int], None],
-    ) -> tuple[Answer, int]:
-        """Return an answer and how many tries it took, or raise NoAnswer."""
-
-
 @dataclass(frozen=True)
 class Context:
-    """What a run is given that is no part of its state.
+    """Who is asked (None: the deterministic writer alone), and who hears what each node does."""
 
-    Attributes:
-        model: who is asked; None for the deterministic writer alone.
-        progress: is told what each node does.
-    """
-
-    model: Asks | None = None
+    model: Model | None = None
     progress: Progress = lambda event: None
 
 
@@ -141,14 +95,9 @@ def _builder() -> Any:
     from langgraph.graph import END, START, StateGraph
 
     graph = StateGraph(State, context_schema=Context)
-    graph.add_node(PERFORMANCE, _performance)
-    graph.add_node(EXPERT, _expert)
-    graph.add_node(GENERATOR, _generator)
-    graph.add_node(CRITIC, _critic)
+    nodes = ((PERFORMANCE, _performance), (EXPERT, _expert), (GENERATOR, _generator))
+    graph.add_sequence([*nodes, (CRITIC, _critic)])
     graph.add_edge(START, PERFORMANCE)
-    graph.add_edge(PERFORMANCE, EXPERT)
-    graph.add_edge(EXPERT, GENERATOR)
-    graph.add_edge(GENERATOR, CRITIC)
     graph.add_conditional_edges(CRITIC, _next, {GENERATOR: GENERATOR, END: END})
     return graph
 
@@ -274,7 +223,7 @@ class _Turn:
             "given_up": self._given_up,
         }
 
-    def _asked(self, model: Asks, schema: type[Answer], messages: prompts.Messages) -> Answer:
+    def _asked(self, model: Model, schema: type[Answer], messages: prompts.Messages) -> Answer:
         left = MOST_CALLS - self._state.get("calls", 0)
         if self._given_up:
             raise NoAnswer("unreachable", self._given_up)

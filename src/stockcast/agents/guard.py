@@ -196,22 +196,16 @@ class _Checker:
             yield start, words, "word", why
         if self._stance is not None:
             move = self._facts.number(f"median_move_{self._end}")
-            fields = f"{self._stance}, {self._confidence} confidence"
-            for said in claims.contradictions(plain, self._stance, self._confidence, move):
-                why = f"says {said.says}, against {fields} and the forecast"
-                yield said.start, said.text, "stance", why
+            chosen = (self._stance, self._confidence)
+            for start, words, why in claims.contradictions(plain, *chosen, move):
+                yield start, words, "stance", why
 
     def _outside(self, template: Template) -> Iterator[Found]:
         """Yield what only a slot may say, hiding each kind before the next is looked for."""
         text = template.without_slots()
         for found in _QUOTED.finditer(text):
             if len(found.group().replace("\x00", "")) > _SHORTEST:
-                yield (
-                    found.start(),
-                    found.group(),
-                    "quote",
-                    "a quotation that is no fact",
-                )
+                yield found.start(), found.group(), "quote", "a quotation that is no fact"
                 text = _hidden(text, found)
         for found in _ADDRESS.finditer(text):
             yield found.start(), found.group(), "address", "an address"
@@ -248,21 +242,14 @@ class _Checker:
         subject = subject_of(slot.name)
         if subject is None:
             return None
-        rules = (
-            self._unit,
-            self._role,
-            self._day,
-            self._side,
-            self._level,
-            self._range,
-            self._date,
-        )
         if not subject.words.search(template.around(slot.sentence)):
             return "the sentence is not about it"
         said = direction(template.text, slot)
         if said and round(abs(fact.number), 1) and (said > 0) != (fact.number > 0):
             return "it has the other sign"
-        return next(filter(None, (rule(template, slot, fact) for rule in rules)), None)
+        rules = (self._unit, self._role, self._day, self._side, self._level, self._range)
+        every = (rule(template, slot, fact) for rule in (*rules, _misdated))
+        return next(filter(None, every), None)
 
     def _unit(self, template: Template, slot: Slot, fact: Fact) -> str | None:
         text = template.text
@@ -331,21 +318,23 @@ class _Checker:
 
     def _level(self, template: Template, slot: Slot, fact: Fact) -> str | None:
         """An interval or a coverage is of the level that the sentence names, if it does."""
-        named = set(SLOT.findall(template.text[slice(*slot.sentence)])) & set(_LEVEL_ENDS)
+        near = set(SLOT.findall(template.text[slice(*slot.sentence)]))
         worst = re.fullmatch(r"(?:var|shortfall)_(\d)pct_\d+", slot.name)
-        if worst:
-            named = set(SLOT.findall(template.text[slice(*slot.sentence)])) & {"level_1", "level_5"}
+        named = near & ({"level_1", "level_5"} if worst else set(_LEVEL_ENDS))
         covered = worst or re.fullmatch(r"(?:ledger_)?coverage_(\d+)", slot.name)
         if covered and named:
             return None if f"level_{covered[1]}" in named else "of another level"
         quantile = re.fullmatch(r"(q\d\d)_\d+", slot.name)
-        if not (quantile and named) or not self._in_range(template, slot):
+        if not (quantile and named and any(slot in pair for pair in self._ranges(template))):
             return None
         ends = "|".join(_LEVEL_ENDS[name] for name in named)
         return None if re.fullmatch(ends, quantile[1]) else "an end of another interval"
 
-    def _in_range(self, template: Template, slot: Slot) -> bool:
-        return any(slot in pair for pair in self._ranges(template))
+    def _range(self, template: Template, slot: Slot, fact: Fact) -> str | None:
+        """A range runs upwards."""
+        first = next((self._facts[a.name] for a, b in self._ranges(template) if b == slot), fact)
+        falls = first.unit == fact.unit and fact.number < first.number
+        return "a range that ends below its begin" if falls else None
 
     def _ranges(self, template: Template) -> Iterator[tuple[Slot, Slot]]:
         for first, second in zip(template.slots, template.slots[1:], strict=False):
@@ -353,27 +342,18 @@ class _Checker:
             if figures and _RANGE.fullmatch(template.text[first.end : second.start]):
                 yield first, second
 
-    def _range(self, template: Template, slot: Slot, fact: Fact) -> str | None:
-        """A range runs upwards."""
-        first = next((a for a, b in self._ranges(template) if b == slot), None)
-        if first is None or self._facts[first.name].unit != fact.unit:
-            return None
-        return (
-            "a range that ends below its begin"
-            if fact.number < self._facts.number(first.name)
-            else None
-        )
 
-    def _date(self, template: Template, slot: Slot, fact: Fact) -> str | None:
-        if fact.unit != "date":
-            return None
-        front = template.text[max(slot.sentence[0], slot.start - 60) : slot.start]
-        if _RESULTS_ON.search(front):
-            told = slot.name.startswith(("results_", "news_"))
-            return None if told else "not the day of the results"
-        if _CLOSED_ON.search(front) and slot.name != "as_of" and slot.name[:5] != "past_":
-            return "not the day of the report"
+def _misdated(template: Template, slot: Slot, fact: Fact) -> str | None:
+    """The day of the close is the report's, and the day of results theirs."""
+    if fact.unit != "date":
         return None
+    front = template.text[max(slot.sentence[0], slot.start - 60) : slot.start]
+    if _RESULTS_ON.search(front):
+        told = slot.name.startswith(("results_", "news_"))
+        return None if told else "not the day of the results"
+    if _CLOSED_ON.search(front) and slot.name != "as_of" and slot.name[:5] != "past_":
+        return "not the day of the report"
+    return None
 
 
 def _is(unit: str, fact: Fact) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from stockcast.agents import news
@@ -35,7 +35,7 @@ __all__ = [
 Document = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inputs:
     """What is cheap to read; enough to see whether a report can be reused."""
 
@@ -51,15 +51,11 @@ class Inputs:
 
 @dataclass(frozen=True)
 class EarlierReport:
-    """An earlier report on the same ticker, and how its forecast turned out.
+    """An earlier report on the same ticker, and how its forecast turned out once it is settled.
 
     Attributes:
-        as_of: day of that report.
-        stance: its stance.
-        confidence: its confidence.
-        last_close: the close of that day.
-        settled_on: the day that the forecast ended, when its outcome is in the ledger.
-        move: what the price had done by then, per cent.
+        last_close: the close of its day.
+        move: what the price had done when the forecast ended, per cent.
         inside: whether that was inside the 80% interval.
     """
 
@@ -72,32 +68,21 @@ class EarlierReport:
     inside: bool | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """The documents that one report is written from.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Subject(Inputs):
+    """All that one report is written from.
 
     Attributes:
-        forecast: what the report is about.
         bars: open, high, low, close, volume, rsi14, macd and sigma by day, up to the forecast's.
         ledger: the ticker's row of the ledger's summary, if it has one.
-        drift: the drift document of the ticker, if there is one.
-        news: what the source had, cleaned.
         memories: earlier reports, newest first.
         analogues: past days like that of the forecast, and what followed.
     """
 
-    forecast: Forecast
     bars: pd.DataFrame
-    ledger: Document | None = None
-    drift: DriftReport | None = None
-    news: News = field(default_factory=News)
-    memories: tuple[EarlierReport, ...] = ()
-    analogues: Analogues | None = None
-
-    @property
-    def ticker(self) -> str:
-        """Whose report it is."""
-        return self.forecast.ticker
+    ledger: Document | None
+    memories: tuple[EarlierReport, ...]
+    analogues: Analogues | None
 
 
 def read_forecast(settings: Settings, ticker: str) -> Forecast:
@@ -143,11 +128,9 @@ def subject_of(settings: Settings, inputs: Inputs, earlier: Sequence[StoredRepor
     bars = measured(_bars(settings, forecast))
     index = _index(settings, forecast.ticker, bars)
     return Subject(
-        forecast=forecast,
+        **vars(inputs),
         bars=bars,
         ledger=row,
-        drift=inputs.drift,
-        news=inputs.news,
         memories=tuple(_memory(entry, rows, as_of) for entry in earlier),
         analogues=analogues.find(bars, len(forecast.days), index),
     )

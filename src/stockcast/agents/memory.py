@@ -35,16 +35,7 @@ from stockcast.workspace import Workspace
 if TYPE_CHECKING:
     from stockcast.settings import Settings
 
-__all__ = [
-    "COLLECTION",
-    "OFFLINE",
-    "Embedder",
-    "ReportKey",
-    "ReportStore",
-    "StoredReport",
-    "embedders",
-    "probe",
-]
+__all__ = ["COLLECTION", "OFFLINE", "Embedder", "ReportKey", "ReportStore", "StoredReport", "probe"]
 
 #: The collection of the offline embedder; another one's has its name behind.
 COLLECTION = "stockcast_reports"
@@ -88,7 +79,7 @@ class Embedder:
 OFFLINE = Embedder(embedding.NAME, embedding.embed)
 
 
-def embedders(settings: Settings) -> tuple[Embedder, ...]:
+def _embedders(settings: Settings) -> tuple[Embedder, ...]:
     """Return the embedders of the settings, the preferred first; the offline one is the last."""
     if not settings.ollama_base_url:
         return (OFFLINE,)
@@ -106,13 +97,8 @@ def embedders(settings: Settings) -> tuple[Embedder, ...]:
 
 @dataclass(frozen=True)
 class ReportKey:
-    """What a report is made from, known before it is written.
-
-    Attributes:
-        ticker: whose report.
-        as_of: its day.
-        parts: hashes and versions by the names of :data:`KEY_PARTS`.
-    """
+    """What a report is made from, known before it is written; ``parts`` are hashes and versions by
+    the names of :data:`KEY_PARTS`."""
 
     ticker: str
     as_of: str
@@ -126,10 +112,9 @@ class ReportKey:
 
 
 class StoredReport(BaseModel):
-    """A report as the store has it: the parts of its key, and when it expires.
+    """A report as the store has it; ``report`` is the contract's JSON behind the seal.
 
-    Times are seconds since 1970; ``report`` is the JSON of the contract behind
-    the seal of this installation.
+    Times are seconds since 1970.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -145,29 +130,24 @@ class StoredReport(BaseModel):
     headline: str = ""
     report: str = ""
 
-    def changed(self, key: ReportKey) -> list[str]:
-        """Return in words which parts of its key differ from ``key``."""
-        return [
-            words for name, words in KEY_PARTS.items() if self.parts.get(name) != key.parts[name]
-        ]
-
 
 class ReportStore:
     """The reports of one profile.
 
     Args:
         settings: where Qdrant is, and for how long a report may be reused.
-        embedders: what makes the vectors; the first that answers is used.
+        embedders: what makes the vectors, by default those of the settings; the first that answers.
         now: the time, in seconds since 1970.
     """
 
     def __init__(
         self,
         settings: Settings,
-        embedders: Sequence[Embedder] = (OFFLINE,),
+        embedders: Sequence[Embedder] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._settings, self._embedders, self._now = settings, tuple(embedders), now
+        self._settings, self._now = settings, now
+        self._embedders = tuple(embedders) or _embedders(settings)
         self._seal = Seal.kept_in(Workspace.of(settings).secret)
 
     def find(self, key: ReportKey) -> tuple[Report | None, str]:
@@ -200,7 +180,7 @@ class ReportStore:
             collection, vector = self._vector(_gist(report))
             with _connected(self._settings, key.ticker) as client:
                 client.put(collection, key.id, vector, kept)
-                client.thin(collection, key.ticker, KEPT)
+                client.thin(collection, key.ticker)
         except Unavailable as error:
             return str(error)
         return None
@@ -233,17 +213,14 @@ class ReportStore:
         return list(best.values())[:limit]
 
     def _with_key(self, client: _Client, key: ReportKey) -> StoredReport | None:
-        for embedder in self._embedders:
-            kept = client.get(embedder.collection, key.id)
-            if kept and self._young(kept):
-                return kept
-        return None
+        every = (client.get(embedder.collection, key.id) for embedder in self._embedders)
+        return next((kept for kept in every if kept and self._young(kept)), None)
 
     def _newest(self, client: _Client, ticker: str) -> list[StoredReport]:
         found = [
             kept
             for embedder in self._embedders
-            for kept in client.of(embedder.collection, ticker, KEPT)
+            for kept in client.of(embedder.collection, ticker).values()
         ]
         return sorted(found, key=lambda kept: kept.created_at, reverse=True)
 
@@ -263,8 +240,8 @@ class ReportStore:
         found = self._newest(client, key.ticker)
         if not found:
             return f"there is no earlier report on {key.ticker}"
-        nearest = min(found, key=lambda kept: len(kept.changed(key)))
-        changed = nearest.changed(key)
+        nearest = min(found, key=lambda kept: len(_changed(kept, key)))
+        changed = _changed(nearest, key)
         days = f" (the last report is as of {nearest.as_of}, this one as of {key.as_of})"
         days = days if nearest.as_of != key.as_of else ""
         if changed or days:
@@ -306,7 +283,8 @@ class _Client:
         payload = kept.model_dump()
         self.load(collection, [(name, vector, payload)])
         if self._file is not None:
-            row = (collection, name, kept.ticker, _packed(vector), json.dumps(payload))
+            packed = np.asarray(vector, np.float32).tobytes()
+            row = (collection, name, kept.ticker, packed, json.dumps(payload))
             self._file.execute("INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?)", row)
 
     def load(self, collection: str, points: Sequence[tuple[str, list[float], Any]]) -> None:
@@ -319,15 +297,20 @@ class _Client:
         made = [models.PointStruct(id=n, vector=v, payload=p) for n, v, p in points]
         self._client.upsert(collection, made, wait=True)
 
-    def of(self, collection: str, ticker: str, limit: int) -> list[StoredReport]:
-        """Return the reports on ``ticker``, without their text."""
+    def of(self, collection: str, ticker: str) -> dict[str, StoredReport]:
+        """Return the reports on ``ticker`` by the name of their point, without their text."""
+        from qdrant_client import models
+
         if not self._client.collection_exists(collection):
-            return []
-        fields = [name for name in StoredReport.model_fields if name != "report"]
+            return {}
+        match = models.FieldCondition(key="ticker", match=models.MatchValue(value=ticker))
         found, _ = self._client.scroll(
-            collection, scroll_filter=_about(ticker), limit=limit, with_payload=fields
+            collection,
+            scroll_filter=models.Filter(must=[match]),
+            limit=10 * KEPT,
+            with_payload=[name for name in StoredReport.model_fields if name != "report"],
         )
-        return [StoredReport.model_validate(point.payload) for point in found]
+        return {str(point.id): StoredReport.model_validate(point.payload) for point in found}
 
     def nearest(
         self, collection: str, vector: list[float], limit: int
@@ -341,17 +324,12 @@ class _Client:
             for point in found.points
         ]
 
-    def thin(self, collection: str, ticker: str, most: int) -> None:
+    def thin(self, collection: str, ticker: str) -> None:
         """Remove all but the newest reports on ``ticker``."""
-        count = self._client.count(collection, count_filter=_about(ticker)).count
-        if count <= most:
-            return
-        points, _ = self._client.scroll(
-            collection, scroll_filter=_about(ticker), limit=count, with_payload=["created_at"]
-        )
-        oldest = sorted(points, key=lambda point: point.payload["created_at"])[: count - most]
-        names = [point.id for point in oldest]
-        self._client.delete(collection, names)
+        found = self.of(collection, ticker)
+        names = sorted(found, key=lambda name: found[name].created_at)[:-KEPT]
+        if names:
+            self._client.delete(collection, names)
         if self._file is not None:
             self._file.executemany("DELETE FROM points WHERE id = ?", [(name,) for name in names])
 
@@ -372,6 +350,11 @@ def probe(settings: Settings) -> str:
     return f"{count} reports at {settings.qdrant_url or Workspace.of(settings).qdrant}"
 
 
+def _changed(kept: StoredReport, key: ReportKey) -> list[str]:
+    """Return in words which parts of a report's key differ from ``key``."""
+    return [words for name, words in KEY_PARTS.items() if kept.parts.get(name) != key.parts[name]]
+
+
 def _match(kept: StoredReport, similarity: float) -> ReportMatch:
     return ReportMatch(
         ticker=kept.ticker,
@@ -387,13 +370,6 @@ def _match(kept: StoredReport, similarity: float) -> ReportMatch:
 def _gist(report: Report) -> str:
     """Return the text by whose meaning the report is found."""
     return "\n".join(report.sections.get(name, "") for name in _TELLING)
-
-
-def _about(ticker: str) -> Any:
-    from qdrant_client import models
-
-    match = models.FieldCondition(key="ticker", match=models.MatchValue(value=ticker))
-    return models.Filter(must=[match])
 
 
 @contextlib.contextmanager
@@ -423,10 +399,8 @@ def _server(settings: Settings) -> Iterator[_Client]:
         timeout=PATIENCE,
         check_compatibility=False,
     )
-    try:
+    with contextlib.closing(client):
         yield _Client(client)
-    finally:
-        client.close()
 
 
 @contextlib.contextmanager
@@ -443,16 +417,12 @@ def _embedded(settings: Settings, ticker: str | None) -> Iterator[_Client]:
         # cut short by a crash; it holds nothing that cannot be written again
         path.replace(path.with_suffix(".broken"))
         file, rows = _opened(path, ticker)
-    client = QdrantLocal(":memory:")
-    try:
-        with file:  # one transaction
-            known = _Client(client, file)
-            for collection, points in rows.items():
-                known.load(collection, points)
-            yield known
-    finally:
-        file.close()
-        client.close()
+    # closed last; the file's own context is one transaction
+    with contextlib.closing(file), contextlib.closing(QdrantLocal(":memory:")) as client, file:
+        known = _Client(client, file)
+        for collection, points in rows.items():
+            known.load(collection, points)
+        yield known
 
 
 def _opened(path: Any, ticker: str | None) -> tuple[sqlite3.Connection, dict[str, list[Any]]]:
@@ -474,10 +444,6 @@ def _opened(path: Any, ticker: str | None) -> tuple[sqlite3.Connection, dict[str
         file.close()
         raise
     return file, rows
-
-
-def _packed(vector: Sequence[float]) -> bytes:
-    return np.asarray(vector, np.float32).tobytes()
 
 
 def _span(seconds: float) -> str:

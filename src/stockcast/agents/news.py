@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import html
 import json
 import re
 import unicodedata
@@ -18,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stockcast.agents.markup import without_markup, without_tags
 from stockcast.agents.prompt_injection import gives_orders
 from stockcast.errors import BadInput
 from stockcast.storage.documents import read_json
@@ -32,13 +32,8 @@ MOST, TITLE, SUMMARY, PUBLISHER = 12, 160, 400, 60
 #: Bytes of a news file that are read, and how many of its newest items are looked at.
 LARGEST, LOOKED_AT = 5_000_000, 100
 
-_TAG = re.compile(r"<[^<>]{0,2000}>|<(?:script|style|iframe|img|svg)\b[^<>]*", re.IGNORECASE)
-# a block without its end takes all that follows, as in a browser; so no start is looked at twice
-_BLOCK = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _MARKDOWN = re.compile(r"[`*_#|\[\]{}<>\\~]|\]\(|!\[")
 _LINK = re.compile(r"(?:https?|ftp|javascript|data|file):\S*|www\.\S+", re.IGNORECASE)
-#: What no character has for a number; Python refuses to read the longest of them.
-_HUGE = re.compile(r"&#x?[0-9a-f]{8,};?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -132,11 +127,9 @@ def read_news(document: Any, as_of: str) -> News:
 
 def clean(text: object, limit: int) -> str:
     """Return ``text`` as plain words: no markup, control characters or links, cut at ``limit``."""
-    found = _unescaped(_raw(text, limit), " ")
-    found = unicodedata.normalize("NFKC", found)[: 20 * limit]
-    found = "".join(_shown(c) for c in found)
-    found = _MARKDOWN.sub(" ", _LINK.sub(" ", _TAG.sub(" ", found)))
-    found = " ".join(found.split())
+    found = unicodedata.normalize("NFKC", without_markup(_raw(text, limit)))[: 20 * limit]
+    found = without_tags("".join(_shown(c) for c in found))
+    found = " ".join(_MARKDOWN.sub(" ", _LINK.sub(" ", found)).split())
     if len(found) <= limit:
         return found
     return found[:limit].rsplit(" ", 1)[0].rstrip(" ,;:-") + "…"
@@ -200,13 +193,6 @@ def _raw(text: object, limit: int) -> str:
     return str(text or "")[: 20 * limit]
 
 
-def _unescaped(text: str, gap: str) -> str:
-    """Return ``text`` with ``gap`` for its markup, which may be escaped, and escaped again."""
-    for _ in range(3):
-        text = html.unescape(_HUGE.sub(" ", _TAG.sub(gap, _BLOCK.sub(gap, text))))
-    return _TAG.sub(gap, text)
-
-
 def _shown(character: str) -> str:
     category = unicodedata.category(character)
     return "" if category == "Cf" else " " if category[0] in "CZ" else character
@@ -217,4 +203,4 @@ def _gives_orders(entry: Mapping[str, Any], item: NewsItem) -> bool:
     limits = {"title": TITLE, "summary": SUMMARY, "publisher": PUBLISHER}
     raw = " ".join(_raw(entry.get(key), limit) for key, limit in limits.items())
     shown = " ".join((item.title, item.summary, item.publisher))
-    return any(map(gives_orders, (raw, _unescaped(raw, ""), shown)))  # <b>ign</b>ore
+    return any(map(gives_orders, (raw, without_markup(raw, ""), shown)))  # <b>ign</b>ore

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import functools
 import json
 import re
 import threading
@@ -64,12 +63,8 @@ class NoAnswer(Exception):
 
 
 class Model:
-    """The language model that the settings name.
-
-    Args:
-        settings: where it is, which, how warm, and how long an answer may take.
-        deadline: ``time.monotonic()`` at which the report must be done.
-    """
+    """The language model that the settings name; at ``deadline``, a ``time.monotonic()``, the
+    report must be done."""
 
     def __init__(self, settings: Settings, deadline: float) -> None:
         self._settings, self._deadline = settings, deadline
@@ -114,39 +109,32 @@ class Model:
         seconds = min(self._settings.ollama_timeout, self._deadline - time.monotonic())
         if seconds <= 0:
             raise NoAnswer("slow", "the time for this report was used up")
-        chat = _chat(self._settings)
-        stream = _Stream(chat, schema, messages, heard, seconds)
+        chat = _open(self._settings, "chat", self._settings.ollama_model)
+        bound = chat.bind(format=schema.model_json_schema())
+        reading = _Reading(seconds, heard)
         try:
-            text = within(seconds + 0.5, stream.read)
+            text = within(seconds + 0.5, lambda: reading.whole(bound.stream(list(messages))))
         except TimeoutError:
-            stream.stopped = True
+            reading.stopped = True
             close(chat)
-            raise _slow(seconds, stream.characters) from None
+            raise _slow(seconds, reading.characters) from None
         return _parse(schema, text)
 
 
-class _Stream:
+class _Reading:
     """Reads one answer piece by piece, within limits."""
 
-    def __init__(
-        self,
-        chat: Any,
-        schema: type[BaseModel],
-        messages: Sequence[tuple[str, str]],
-        heard: Callable[[int], None],
-        seconds: float,
-    ) -> None:
-        self._chat, self._schema, self._messages = chat, schema, messages
-        self._heard, self._seconds = heard, seconds
+    def __init__(self, seconds: float, heard: Callable[[int], None]) -> None:
+        self._seconds, self._heard = seconds, heard
         self.characters = 0
         self.stopped = False
 
-    def read(self) -> str:
-        """Return the whole answer."""
+    def whole(self, stream: Generator[Any]) -> str:
+        """Return all that ``stream`` yields."""
         pieces: list[str] = []
         done: dict[str, Any] = {}
         end = time.monotonic() + self._seconds
-        with _told_apart(self._seconds), contextlib.closing(self._pieces()) as stream:
+        with _told_apart(self._seconds), contextlib.closing(stream):
             for piece in stream:
                 if self.stopped:
                     break
@@ -164,15 +152,6 @@ class _Stream:
             raise NoAnswer("cut", f"its answer was cut off at {LONGEST_ANSWER:,} tokens")
         return "".join(pieces)
 
-    def _pieces(self) -> Generator[Any]:
-        bound = self._chat.bind(format=_format(self._schema))
-        yield from bound.stream(list(self._messages))
-
-
-@functools.cache
-def _format(schema: type[BaseModel]) -> dict[str, Any]:
-    return schema.model_json_schema()
-
 
 @contextlib.contextmanager
 def _told_apart(seconds: float) -> Iterator[None]:
@@ -187,7 +166,7 @@ def _told_apart(seconds: float) -> Iterator[None]:
     except httpx.TimeoutException:
         raise _slow(seconds, 0) from None
     except ResponseError as error:
-        raise _refusal(error.status_code, str(error.error)) from None
+        raise _refusal(error.status_code) from None
     except httpx.TransportError:
         raise NoAnswer("cut", "its answer was cut off") from None
     except (json.JSONDecodeError, ValidationError, UnicodeDecodeError, KeyError, TypeError):
@@ -196,14 +175,13 @@ def _told_apart(seconds: float) -> Iterator[None]:
         raise NoAnswer("garbage", f"its answer made no sense ({type(error).__name__})") from None
 
 
-def _refusal(status: int, said: str) -> NoAnswer:
+def _refusal(status: int) -> NoAnswer:
+    """Return what a status means; what the server said is a stranger's, and in no report."""
     if status == 404:
         return NoAnswer("missing", "Ollama does not have the model")
     if status >= 500 or status < 0:
-        return NoAnswer(
-            "failed", f"Ollama failed (HTTP {status})" if status > 0 else "Ollama failed"
-        )
-    del said  # words of a stranger, which do not belong in a report
+        told = f" (HTTP {status})" if status > 0 else ""
+        return NoAnswer("failed", f"Ollama failed{told}")
     return NoAnswer("refused", f"Ollama refused the request (HTTP {status})")
 
 
@@ -222,9 +200,8 @@ def _parse(schema: type[Answer], text: str) -> Answer:
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0]) if first["loc"] else ""
-        what = (
-            f"its field {field} is wrong" if field in schema.model_fields else "it is another JSON"
-        )
+        known = field in schema.model_fields
+        what = f"its field {field} is wrong" if known else "it is another JSON"
         if first["type"] == "json_invalid":
             what = "it is not JSON"
         raise NoAnswer("schema", f"its answer breaks the schema: {what}") from None
@@ -257,10 +234,6 @@ def probe(settings: Settings) -> str:
         answer = httpx.get(f"{_base(settings)}/api/version", timeout=CONNECT, trust_env=False)
         answer.raise_for_status()
         return str(answer.json().get("version", "unknown"))
-
-
-def _chat(settings: Settings) -> Any:
-    return _open(settings, "chat", settings.ollama_model)
 
 
 def _open(settings: Settings, kind: str, model: str) -> Any:

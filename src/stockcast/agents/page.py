@@ -6,12 +6,12 @@ what is left of markdown's and HTML's own characters is made harmless when the p
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from collections.abc import Sequence
 
 from stockcast.agents.facts import FactTable
+from stockcast.agents.markup import without_markup, without_tags
 from stockcast.agents.state import ROLES, SECTIONS
 from stockcast.agents.writer import NAME
 from stockcast.contracts.report import Grounding, Report, Writer
@@ -20,8 +20,6 @@ __all__ = ["ABOUT", "page", "parts_of", "tidy"]
 
 ABOUT = "About This Report"
 
-_TAG = re.compile(r"<[^<>]{0,2000}>|<(?:script|style|iframe|img|svg|a|div)\b[^<>]*", re.IGNORECASE)
-_BLOCK = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
 _BULLET = re.compile(r"^\s*(?:[-•*–]|\d{1,2}[.)])\s+(?=\S)", re.MULTILINE)
 _TITLE = re.compile(r"^\s*#{1,6}\s*", re.MULTILINE)
@@ -33,14 +31,12 @@ def tidy(text: str) -> str:
 
     Slots stay, however many braces or formats a model gives them.
     """
-    for _ in range(3):  # markup may be escaped, and escaped again
-        text = html.unescape(_TAG.sub(" ", _BLOCK.sub(" ", text)))
-    text = unicodedata.normalize("NFC", text)
+    text = unicodedata.normalize("NFC", without_markup(text))
     text = "".join(
         " " if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Zs", "Zl", "Zp") else c
         for c in text
     )
-    text = _BULLET.sub("- ", _TITLE.sub("", _LINK.sub(r"\1", _TAG.sub(" ", text))))
+    text = _BULLET.sub("- ", _TITLE.sub("", _LINK.sub(r"\1", without_tags(text))))
     text = _SLOT.sub("\x02\\1\x03", text)
     text = re.sub(r"[`*#|<>~\\{}]|__", "", text).replace("\x02", "{").replace("\x03", "}")
     lines = (" ".join(line.split()) for line in text.split("\n"))
@@ -50,10 +46,7 @@ def tidy(text: str) -> str:
 def page(report: Report, facts: FactTable) -> str:
     """Return the whole report as markdown."""
     sections = report.sections
-    parts = [
-        f"# {_safe(sections['headline'])}",
-        _header(facts, report.stance, report.confidence),
-    ]
+    parts = [f"# {_safe(sections['headline'])}", _header(facts, report.stance, report.confidence)]
     for name, title in SECTIONS.items():
         body = _paragraphs(sections[name])
         if name == "rationale":

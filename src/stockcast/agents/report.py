@@ -12,10 +12,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from stockcast.agents import facts, graph, guard, prompts, stance, writer
 from stockcast.agents import inputs as sources
-from stockcast.agents import memory, prompts
+from stockcast.agents.evaluation import evaluate
+from stockcast.agents.facts import FactTable
+from stockcast.agents.graph import Context, Event, critique_of, draft_of, prose_of
 from stockcast.agents.inputs import Inputs
 from stockcast.agents.memory import ReportKey, ReportStore
+from stockcast.agents.ollama import Model
+from stockcast.agents.page import page
+from stockcast.agents.slots import fill
+from stockcast.agents.state import State
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.report import (
     Analysis,
@@ -35,10 +42,6 @@ from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:
-    from stockcast.agents import guard
-    from stockcast.agents.facts import FactTable
-    from stockcast.agents.graph import Context, Event
-    from stockcast.agents.state import State
     from stockcast.settings import Settings
 
 __all__ = ["document_of", "key_of", "record", "start_of", "write_report"]
@@ -78,7 +81,7 @@ def write_report(
     began = time.perf_counter()
     found = sources.gather(settings, ticker, forecast or sources.read_forecast(settings, ticker))
     key = key_of(settings, found)
-    store = ReportStore(settings, memory.embedders(settings), now)
+    store = ReportStore(settings, now=now)
     # whoever asks for the same report meanwhile waits, and then finds it
     with locked(Workspace.of(settings).agents / f"{ticker}.lock"):
         kept, why = store.find(key) if reuse else (None, "a new one was asked for")
@@ -169,9 +172,6 @@ def document_of(found: Inputs, table: FactTable, end: State, settings: Settings)
     What cannot stand is struck. The deterministic writer takes over a section that is left empty,
     and the whole text when it does not pass its evaluation.
     """
-    from stockcast.agents import guard
-    from stockcast.agents.graph import draft_of, prose_of
-
     chosen = (end["stance"], end["confidence"])
     checked = guard.ground(prose_of(draft_of(end)), table, *chosen)
     empty = [name for name, text in checked.sections.items() if not text.strip()]
@@ -197,8 +197,6 @@ def _write(
     progress: Callable[[Event], None],
     now: Callable[[], float],
 ) -> Report:
-    from stockcast.agents import facts, graph
-
     subject = sources.subject_of(settings, found, store.earlier(key))
     table = facts.build(subject)
     start = start_of(table)
@@ -214,20 +212,13 @@ def _write(
 
 
 def _context(settings: Settings, progress: Callable[[Event], None]) -> Context:
-    from stockcast.agents.graph import Context
-
     if not settings.ollama_base_url:
         return Context(None, progress)
-    from stockcast.agents.ollama import Model
-
     return Context(Model(settings, time.monotonic() + settings.report_deadline), progress)
 
 
 def _own_words(table: FactTable, end: State) -> dict[str, str]:
     """Return every section as the deterministic writer has it."""
-    from stockcast.agents import stance, writer
-    from stockcast.agents.graph import prose_of
-
     view = writer.survey(table)
     chosen = (end["stance"], end["confidence"])
     return prose_of(writer.compose(table, stance.rule(table), writer.analyse(table), view, chosen))
@@ -241,12 +232,6 @@ def _assemble(
     checked: guard.Grounded,
     replaced: Mapping[str, str],
 ) -> Report:
-    from stockcast.agents import stance
-    from stockcast.agents.evaluation import evaluate
-    from stockcast.agents.graph import critique_of
-    from stockcast.agents.page import page
-    from stockcast.agents.slots import fill
-
     forecast, parts = found.forecast, end["parts"]
     sections = {name: fill(text, table) for name, text in checked.sections.items()}
     ruling = stance.rule(table)
@@ -297,8 +282,6 @@ def _assemble(
 
 def _filled(schema: type[Part], answer: str, table: FactTable, end: State) -> Part:
     """Return a role's answer with its slots filled, without the sentences that cannot stand."""
-    from stockcast.agents import guard
-    from stockcast.agents.slots import fill
 
     def stands(text: str) -> str:
         left = guard.ground({"": text}, table, end["stance"], end["confidence"]).sections[""]
@@ -337,8 +320,6 @@ def _digest(document: Any) -> str:
 
 
 def _writer_of(settings: Settings) -> str:
-    from stockcast.agents import writer
-
     if not settings.ollama_base_url:
         return f"{writer.NAME} {writer.EDITION}"
     return f"{settings.ollama_model} at temperature {settings.temperature:g}, {writer.EDITION}"

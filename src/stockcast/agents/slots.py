@@ -85,18 +85,15 @@ def direction(text: str, slot: Slot) -> int:
     subject = subject_of(slot.name)
     if subject is None or not subject.signed:
         return 0
-    up, down = DIRECTIONS[subject.signed]
     behind = re.split(r"[,;.(){}]", text[slot.end : slot.sentence[1]][:24])[0][:_BEHIND]
     begin = max(slot.sentence[0], slot.start - _FRONT)
     front = re.split(r"[,;(){}\d]", text[begin : slot.start])[-1]
-    if not re.match(r"\s*(?:to|and|or|–|-)\b", behind):
-        places = [(found.start(), 1) for found in up.finditer(behind)]
-        places += [(found.start(), -1) for found in down.finditer(behind)]
-        if places:
-            return min(places)[1]
-    places = [(found.end(), 1) for found in up.finditer(front)]
-    places += [(found.end(), -1) for found in down.finditer(front)]
-    return max(places)[1] if places else 0
+    if re.match(r"\s*(?:to|and|or|–|-)\b", behind):
+        behind = ""
+    signs = tuple(zip(DIRECTIONS[subject.signed], (1, -1), strict=True))
+    after = [(found.start(), sign) for words, sign in signs for found in words.finditer(behind)]
+    before = [(found.end(), sign) for words, sign in signs for found in words.finditer(front)]
+    return min(after)[1] if after else max(before)[1] if before else 0
 
 
 def pieces(text: str, facts: Mapping[str, Fact]) -> list[tuple[str, str | None]]:

@@ -9,16 +9,7 @@ from pydantic import Field
 
 from stockcast.contracts.report import Answer, Confidence, Paragraph, Part, Stance
 
-__all__ = [
-    "CRITIC",
-    "EXPERT",
-    "GENERATOR",
-    "PERFORMANCE",
-    "ROLES",
-    "SECTIONS",
-    "Draft",
-    "State",
-]
+__all__ = ["CRITIC", "EXPERT", "GENERATOR", "PERFORMANCE", "ROLES", "SECTIONS", "Draft", "State"]
 
 PERFORMANCE, EXPERT = "performance_analyst", "market_expert"
 GENERATOR, CRITIC = "report_generator", "critic"

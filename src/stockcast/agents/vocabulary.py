@@ -96,8 +96,7 @@ _SUBJECTS = (
         r"naive|random walk|baseline|benchmark|garch|\bloss|skill|beat|pinball|confiden|interval",
     ),
     _subject(
-        r"(?:ledger_)?coverage_\d+",
-        r"cover|held|contain|captur|inside|within|fell in|calibrat",
+        r"(?:ledger_)?coverage_\d+", r"cover|held|contain|captur|inside|within|fell in|calibrat"
     ),
     _subject(
         r"backtest_n|ledger_(?:forecasts|settled)",

@@ -15,13 +15,7 @@ from stockcast.agents.facts import FactTable
 from stockcast.agents.paragraphs import end_of, moved, side_of
 from stockcast.agents.stance import Ruling
 from stockcast.agents.state import Draft
-from stockcast.contracts.report import (
-    Confidence,
-    Critique,
-    MarketView,
-    PerformanceAnalysis,
-    Stance,
-)
+from stockcast.contracts.report import Confidence, Critique, MarketView, PerformanceAnalysis, Stance
 
 __all__ = ["EDITION", "NAME", "analyse", "compose", "review", "survey"]
 

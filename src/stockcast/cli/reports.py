@@ -60,9 +60,9 @@ def reports(
     if not like.strip():
         raise BadInput("Expected words after --like, got none.")
     with results_only():
-        from stockcast.agents.memory import ReportStore, embedders
+        from stockcast.agents.memory import ReportStore
 
-        found = ReportStore(settings, embedders(settings)).like(like, limit)
+        found = ReportStore(settings).like(like, limit)
     if as_json:
         print_json(found)
     elif found:

@@ -50,10 +50,7 @@ def inject(
 
 
 def _code(
-    path: Path,
-    settings: Settings | None,
-    ticker: str | None,
-    changes: Mapping[str, Any] | None,
+    path: Path, settings: Settings | None, ticker: str | None, changes: Mapping[str, Any] | None
 ) -> str | None:
     try:
         known = settings or load_settings()

@@ -99,11 +99,11 @@ def server(settings: Settings) -> MCPServer[Any]:
     @tool
     def search(text: str, limit: int = 10) -> list[ReportMatch]:
         """Reports of all tickers and days that are about something like ``text``, nearest first."""
-        from stockcast.agents.memory import ReportStore, embedders
+        from stockcast.agents.memory import ReportStore
 
         if not (text.strip() and 1 <= limit <= 100):
             raise BadInput(f"Expected words and a limit of 1 to 100, got {text!r} and {limit}.")
-        return ReportStore(settings, embedders(settings)).like(text, limit)
+        return ReportStore(settings).like(text, limit)
 
     @tool
     def portfolio(tickers: list[str], weights: list[float] | None = None) -> Portfolio:
