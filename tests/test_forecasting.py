@@ -26,7 +26,7 @@ from stockcast.ledger import Ledger
 from stockcast.models import serving
 from stockcast.prices.sample import SampleSource
 from stockcast.settings import Settings, load_settings
-from stockcast.telemetry.metrics.totals import totals_of
+from stockcast.telemetry.totals import totals_of
 from stockcast.workspace import Workspace
 from tests.workshop import SHORT, Workshop
 

@@ -371,16 +371,11 @@ def _secrets(settings: Settings) -> Observation:
 
 
 def _disk(settings: Settings) -> Observation:
-    folder = _existing(Workspace.of(settings).state)
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(Workspace.of(settings).existing).free
     detail = f"{free / 1e9:,.1f} GB free at {settings.root}"
     if free < NEEDED_BYTES:
         raise StockcastError(f"Expected {NEEDED_BYTES / 1e9:g} GB free, got {detail}.")
     return Observation("", detail)
-
-
-def _existing(path: Path) -> Path:
-    return next(folder for folder in (path, *path.parents) if folder.exists())
 
 
 CHECKS: tuple[Check, ...] = (

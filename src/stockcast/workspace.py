@@ -50,6 +50,11 @@ class Workspace:
         return self.root / "products" / self.profile
 
     @property
+    def existing(self) -> Path:
+        """The same folder, or the nearest above it that was made."""
+        return next(path for path in (self.state, *self.state.parents) if path.exists())
+
+    @property
     def reports(self) -> Path:
         """Executed notebooks and pages."""
         return self.root / "reports" / self.profile

@@ -28,7 +28,7 @@ from stockcast.pipeline.notebook import Failure
 from stockcast.pipeline.result import RunResult
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
-from stockcast.telemetry.metrics import exposition
+from stockcast.telemetry import exposition
 from tests import documents
 from tests.standins.yahoo import StandIn, sample_series, serving
 

@@ -24,8 +24,7 @@ from stockcast.ledger import Ledger
 from stockcast.monitoring import admission
 from stockcast.prices import snapshot
 from stockcast.settings import HOME, Settings, load_settings
-from stockcast.telemetry import metrics
-from stockcast.telemetry.metrics import exposition
+from stockcast.telemetry import exposition, metrics
 from stockcast.workspace import Workspace
 from tests.endtoend.commands import SMALL, command, copy_of, environment, stockcast, until
 from tests.endtoend.conftest import Finished

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stockcast.api.policy import POLICIES, policy_of
 from stockcast.settings import Settings
 from stockcast.telemetry import metrics
-from stockcast.telemetry.metrics.catalogue import CATALOGUE
+from stockcast.telemetry.catalogue import CATALOGUE
 
 __all__ = ["INTERVAL", "Counter", "RequestMetrics"]
 

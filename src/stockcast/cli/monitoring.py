@@ -49,7 +49,7 @@ def show_metrics(
     as_json: AsJson = False,
 ) -> None:
     """Print what Prometheus is told, or serve it."""
-    from stockcast.telemetry.metrics import exposition
+    from stockcast.telemetry import exposition
 
     settings = settings_for(profile, assignments)
     if listen is not None:

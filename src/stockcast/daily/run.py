@@ -27,7 +27,7 @@ from stockcast.prices.notices import aged
 from stockcast.settings import Settings
 from stockcast.storage.locks import open_lock, take
 from stockcast.telemetry import metrics
-from stockcast.telemetry.metrics.exposition import publish
+from stockcast.telemetry.exposition import publish
 from stockcast.workspace import Workspace
 
 if TYPE_CHECKING:

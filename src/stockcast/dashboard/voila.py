@@ -307,7 +307,7 @@ class Metrics(JupyterHandler):  # type: ignore[misc]  # jupyter_server is not ty
 
     async def get(self) -> None:
         """Answer with Prometheus' text, made in a thread since it reads products."""
-        from stockcast.telemetry.metrics.exposition import CONTENT_TYPE, exposition
+        from stockcast.telemetry.exposition import CONTENT_TYPE, exposition
 
         made = await IOLoop.current().run_in_executor(None, exposition, self.profile)
         self.set_header("Content-Type", CONTENT_TYPE)

@@ -252,7 +252,7 @@ def _counted(settings: Settings) -> Iterator[Callable[[RunResult], None]]:
         outcome = "stopped"
         raise
     finally:
-        from stockcast.telemetry.metrics.exposition import publish
+        from stockcast.telemetry.exposition import publish
 
         seconds = round(time.monotonic() - begun, 3)
         tasks = results[0].tasks if results else {}

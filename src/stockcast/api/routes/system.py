@@ -62,7 +62,7 @@ def router(service: Service) -> APIRouter:
     @routes.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Return all metrics of the profile, as Prometheus reads them."""
-        from stockcast.telemetry.metrics.exposition import CONTENT_TYPE, exposition
+        from stockcast.telemetry.exposition import CONTENT_TYPE, exposition
 
         await service.work(service.counter.flush)
         return Response(await service.work(lambda: exposition(settings)), media_type=CONTENT_TYPE)

@@ -15,7 +15,7 @@ from typing import Any
 
 from stockcast.ledger import Ledger
 from stockcast.settings import Settings
-from stockcast.telemetry.metrics.totals import totals_of
+from stockcast.telemetry.totals import totals_of
 from stockcast.workspace import Workspace
 
 __all__ = ["begin", "bring", "brought", "elsewhere", "rows_for"]

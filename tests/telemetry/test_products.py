@@ -15,7 +15,7 @@ from stockcast.ledger import Ledger
 from stockcast.markets import calendars
 from stockcast.monitoring import admission
 from stockcast.settings import Settings
-from stockcast.telemetry.metrics import exposition
+from stockcast.telemetry import exposition
 from stockcast.workspace import Workspace
 from tests import documents
 

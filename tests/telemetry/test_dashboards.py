@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from stockcast.settings import HOME
-from stockcast.telemetry.metrics.catalogue import CATALOGUE
+from stockcast.telemetry.catalogue import CATALOGUE
 
 PROMETHEUS = HOME / "dashboards" / "prometheus"
 GRAFANA = sorted((HOME / "dashboards" / "grafana").glob("*.json"))

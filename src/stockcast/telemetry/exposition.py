@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, TypedDict
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -37,7 +37,7 @@ from stockcast.errors import BadInput, StockcastError
 from stockcast.redaction import mask
 from stockcast.settings import Settings, load_settings
 from stockcast.storage.files import atomic_write
-from stockcast.telemetry.metrics.catalogue import (
+from stockcast.telemetry.catalogue import (
     CATALOGUE,
     MACHINE,
     OTHER,
@@ -45,9 +45,9 @@ from stockcast.telemetry.metrics.catalogue import (
     TICKERS,
     Metric,
 )
-from stockcast.telemetry.metrics.products import cache_gauge, product_gauges
-from stockcast.telemetry.metrics.recording import fell_back
-from stockcast.telemetry.metrics.totals import Key, totals_of
+from stockcast.telemetry.metrics import fell_back
+from stockcast.telemetry.product_gauges import cache_gauge, product_gauges
+from stockcast.telemetry.totals import Key, totals_of
 from stockcast.workspace import Workspace
 
 __all__ = [
@@ -64,14 +64,11 @@ __all__ = [
 #: The media type of what :func:`exposition` returns.
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
-#: Routes with a series of their own; a server has fewer.
-MOST_ROUTES = 100
 #: Seconds that a Pushgateway may take.
 PUSH_TIMEOUT = 3.0
 #: Seconds over which the use of the processors is measured the first time.
 FIRST_LOOK = 0.1
 
-Samples = Mapping[Key, float]
 #: Of one metric: values by the values of its labels.
 Labelled = dict[tuple[str, ...], float]
 
@@ -113,7 +110,7 @@ class _Profile(Collector):
                 yield family
 
     def _samples(self) -> dict[Key, float]:
-        counted = _folded(self._tickers, totals_of(self._settings).read())
+        counted = _folded(frozenset(self._tickers), totals_of(self._settings).read())
         products = product_gauges(self._settings, self._tickers)
         cache = cache_gauge(self._settings, start=self._machine)
         return counted | products | cache | (_machine(self._settings) if self._machine else {})
@@ -263,7 +260,7 @@ def _machine(settings: Settings) -> dict[Key, float]:
     values = {
         "system_cpu_percent": _cpu(),
         "system_memory_mb": psutil.virtual_memory().used / 2**20,
-        "system_disk_percent": psutil.disk_usage(str(_nearest(settings.root))).percent,
+        "system_disk_percent": psutil.disk_usage(str(Workspace.of(settings).existing)).percent,
     }
     return {(metric.name, ()): values[metric.name] for metric in MACHINE}
 
@@ -278,11 +275,6 @@ def _cpu() -> float:
 _asked_before: set[bool] = set()
 
 
-def _nearest(path: Path) -> Path:
-    """The folder, or what exists above it."""
-    return next(place for place in (path, *path.parents) if place.exists())
-
-
 def _tickers(settings: Settings) -> tuple[str, ...]:
     """The profile's tickers too when a run was for some of them: the others are still there."""
     try:
@@ -292,29 +284,18 @@ def _tickers(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*settings.all_tickers, *listed)))
 
 
-def _folded(tickers: tuple[str, ...], samples: Samples) -> dict[Key, float]:
-    """Count tickers that the profile no longer lists as ``other``, and routes beyond a number."""
-    routes = sorted(
-        {
-            labels[0]
-            for (name, labels) in samples
-            if name == "stockcast_http_requests_total" and labels[0] != OTHER
-        }
-    )[:MOST_ROUTES]
+def _folded(tickers: Set[str], samples: Mapping[Key, float]) -> dict[Key, float]:
+    """Count what the catalogue does not list, and tickers not of the profile, as ``other``."""
     found: dict[Key, float] = defaultdict(float)
     for (name, labels), value in samples.items():
         metric = CATALOGUE.get(name.removesuffix("_bucket").removesuffix("_sum"))
         if metric is None:
             continue  # another version counted it
-        known = [
-            value if _told(values, value, tickers, routes) else OTHER
-            for values, value in zip(metric.labels.values(), labels, strict=False)
+        told = [
+            label
+            if allowed is ROUTES or label in (tickers if allowed is TICKERS else allowed)
+            else OTHER
+            for allowed, label in zip(metric.labels.values(), labels, strict=False)
         ]
-        found[name, (*known, *labels[len(known) :])] += value
-    return dict(found)
-
-
-def _told(values: tuple[str, ...], value: str, tickers: Iterable[str], routes: list[str]) -> bool:
-    if values is TICKERS:
-        return value in tickers
-    return value in routes if values is ROUTES else True
+        found[name, (*told, *labels[len(told) :])] += value
+    return found

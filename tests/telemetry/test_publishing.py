@@ -13,8 +13,7 @@ import pytest
 
 from stockcast.errors import BadInput
 from stockcast.settings import Settings
-from stockcast.telemetry import metrics
-from stockcast.telemetry.metrics import exposition
+from stockcast.telemetry import exposition, metrics
 from stockcast.workspace import Workspace
 
 

@@ -16,8 +16,8 @@ from stockcast.contracts.prices import SnapshotPointer
 from stockcast.contracts.report import Report
 from stockcast.errors import StockcastError
 from stockcast.settings import Settings
-from stockcast.telemetry.metrics.catalogue import HEALTH
-from stockcast.telemetry.metrics.totals import Key
+from stockcast.telemetry.catalogue import HEALTH
+from stockcast.telemetry.totals import Key
 from stockcast.workspace import Workspace
 
 __all__ = ["cache_gauge", "product_gauges"]
