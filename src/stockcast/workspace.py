@@ -25,6 +25,16 @@ __all__ = ["Workspace"]
 Some = TypeVar("Some", bound=Product)
 
 
+class _Fixed:
+    """A place that depends on the root and the profile alone."""
+
+    def __init__(self, below: str) -> None:
+        self._below = below
+
+    def __get__(self, workspace: Workspace, _: object = None) -> Path:
+        return workspace.root / self._below.format(profile=workspace.profile)
+
+
 @dataclass(frozen=True)
 class Workspace:
     """The folders and files of one profile.
@@ -67,15 +77,10 @@ class Workspace:
         """An executed notebook and its page, without their suffixes."""
         return self.reports / stage / ticker if ticker else self.reports / stage
 
-    @property
-    def index(self) -> Path:
-        """The page of the last run."""
-        return self.reports / "index.html"
-
-    @property
-    def run_pages(self) -> Path:
-        """A folder for each of the last runs, with its page."""
-        return self.reports / "runs"
+    #: The page of the last run.
+    index = _Fixed("reports/{profile}/index.html")
+    #: A folder for each of the last runs, with its page.
+    run_pages = _Fixed("reports/{profile}/runs")
 
     def run_page(self, run_id: str) -> Path:
         """The page of a run."""
@@ -99,10 +104,8 @@ class Workspace:
         """What the source changed of earlier days at the last ingest."""
         return self.price_pointer(ticker).with_name("revisions.json")
 
-    @property
-    def vendor(self) -> Path:
-        """What was fetched, as it came."""
-        return self.state / "vendor"
+    #: What was fetched, as it came.
+    vendor = _Fixed("products/{profile}/vendor")
 
     def events(self, ticker: str) -> Path:
         """The known events, as they were ingested."""
@@ -112,10 +115,8 @@ class Workspace:
         """The dates that were fetched so far."""
         return self.vendor / parse_ticker(ticker) / "events.json"
 
-    @property
-    def edgar(self) -> Path:
-        """Which company is which ticker at EDGAR, and when it was asked last."""
-        return self.vendor / "edgar"
+    #: Which company is which ticker at EDGAR, and when it was asked last.
+    edgar = _Fixed("products/{profile}/vendor/edgar")
 
     def features(self, ticker: str) -> Path:
         """The features of every day."""
@@ -129,10 +130,8 @@ class Workspace:
         """The last days of features, as the network takes them."""
         return self.state / "context" / f"{parse_ticker(ticker)}.parquet"
 
-    @property
-    def feast(self) -> Path:
-        """The feature store's registry and online store."""
-        return self.state / "feast"
+    #: The feature store's registry and online store.
+    feast = _Fixed("products/{profile}/feast")
 
     def hold(self, ticker: str) -> Path:
         """Why the ticker is held, if it is; each past day replayed has its own."""
@@ -140,10 +139,8 @@ class Workspace:
 
     # models and forecasts
 
-    @property
-    def models(self) -> Path:
-        """Records, and below them the bundles that they name."""
-        return self.state / "models"
+    #: Records, and below them the bundles that they name.
+    models = _Fixed("products/{profile}/models")
 
     def record(self, name: str) -> Path:
         """The record of a model: ``parent`` or ``child-<TICKER>``."""
@@ -157,10 +154,8 @@ class Workspace:
         """The forecast in use."""
         return self.state / "forecasts" / f"{ticker}.json"
 
-    @property
-    def ledger(self) -> Path:
-        """The embedded ledger."""
-        return self.state / "ledger.db"
+    #: The embedded ledger.
+    ledger = _Fixed("products/{profile}/ledger.db")
 
     # reports and drift
 
@@ -172,15 +167,10 @@ class Workspace:
         """The analyst's report made on request."""
         return self.state / "analyses" / f"{ticker}.json"
 
-    @property
-    def agents(self) -> Path:
-        """Checkpoints of reports in the making."""
-        return self.state / "agents"
-
-    @property
-    def qdrant(self) -> Path:
-        """The embedded store of reports."""
-        return self.state / "qdrant"
+    #: Checkpoints of reports in the making.
+    agents = _Fixed("products/{profile}/agents")
+    #: The embedded store of reports.
+    qdrant = _Fixed("products/{profile}/qdrant")
 
     def drift(self, ticker: str) -> Path:
         """The last drift check."""
@@ -192,80 +182,36 @@ class Workspace:
 
     # runs and services
 
-    @property
-    def runs(self) -> Path:
-        """Records of runs."""
-        return self.state / "runs"
-
-    @property
-    def tasks(self) -> Path:
-        """Trainings made on request."""
-        return self.state / "tasks"
-
-    @property
-    def lab(self) -> Path:
-        """What is run in JupyterLab."""
-        return self.state / "lab"
-
-    @property
-    def mlflow(self) -> Path:
-        """The embedded tracking store."""
-        return self.state / "mlflow"
-
-    @property
-    def mlflow_database(self) -> Path:
-        """The tracking store's database."""
-        return self.mlflow / "mlflow.db"
-
-    @property
-    def redis(self) -> Path:
-        """The embedded cache."""
-        return self.state / "redis"
-
-    @property
-    def metrics(self) -> Path:
-        """Counts of all processes, and the textfile for Prometheus."""
-        return self.state / "metrics"
-
-    @property
-    def daily_lock(self) -> Path:
-        """Held while a daily run goes on."""
-        return self.state / "daily.lock"
-
-    @property
-    def digest(self) -> Path:
-        """What the last daily run had to tell."""
-        return self.state / "digest.json"
-
-    @property
-    def digest_page(self) -> Path:
-        """The same as a page."""
-        return self.reports / "digest.html"
-
-    @property
-    def daily_log(self) -> Path:
-        """The log of the scheduled runs."""
-        return self.state / "daily.log"
-
-    @property
-    def keys(self) -> Path:
-        """Hashed API keys: outside the products, so that they outlive a reset."""
-        return self.root / "products" / f"{self.profile}.keys.json"
-
-    @property
-    def own_key(self) -> Path:
-        """The operator's own API key in plain text, readable by its owner alone."""
-        return self.root / "products" / f"{self.profile}.key"
-
-    @property
-    def secret(self) -> Path:
-        """What the values in Redis are sealed with, readable by its owner alone."""
-        return self.root / "products" / f"{self.profile}.secret"
-
-    @property
-    def ledger_queue(self) -> Path:
-        """Forecasts that wait for the ledger; outside the products, as it outlives a reset."""
-        return self.root / "products" / f"{self.profile}.ledger-queue"
+    #: Records of runs.
+    runs = _Fixed("products/{profile}/runs")
+    #: Trainings made on request.
+    tasks = _Fixed("products/{profile}/tasks")
+    #: What is run in JupyterLab.
+    lab = _Fixed("products/{profile}/lab")
+    #: The embedded tracking store.
+    mlflow = _Fixed("products/{profile}/mlflow")
+    #: The tracking store's database.
+    mlflow_database = _Fixed("products/{profile}/mlflow/mlflow.db")
+    #: The embedded cache.
+    redis = _Fixed("products/{profile}/redis")
+    #: Counts of all processes, and the textfile for Prometheus.
+    metrics = _Fixed("products/{profile}/metrics")
+    #: Held while a daily run goes on.
+    daily_lock = _Fixed("products/{profile}/daily.lock")
+    #: What the last daily run had to tell.
+    digest = _Fixed("products/{profile}/digest.json")
+    #: The same as a page.
+    digest_page = _Fixed("reports/{profile}/digest.html")
+    #: The log of the scheduled runs.
+    daily_log = _Fixed("products/{profile}/daily.log")
+    #: Hashed API keys: outside the products, so that they outlive a reset.
+    keys = _Fixed("products/{profile}.keys.json")
+    #: The operator's own API key in plain text, readable by its owner alone.
+    own_key = _Fixed("products/{profile}.key")
+    #: What the values in Redis are sealed with, readable by its owner alone.
+    secret = _Fixed("products/{profile}.secret")
+    #: Forecasts that wait for the ledger; outside the products, as it outlives a reset.
+    ledger_queue = _Fixed("products/{profile}.ledger-queue")
 
     def ledger_aside(self, moment: dt.datetime) -> Path:
         """Where a reset at that moment leaves the ledger."""

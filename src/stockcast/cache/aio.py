@@ -18,7 +18,7 @@ import redis.asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from stockcast.cache.connection import PAUSE
+from stockcast.cache.connection import PAUSE, TIMEOUTS, locate
 from stockcast.cache.seal import Seal
 from stockcast.cache.server import EmbeddedServer
 from stockcast.errors import Unavailable
@@ -56,8 +56,9 @@ class AsyncCache:
 
     def __init__(self, settings: Settings) -> None:
         self._seal = Seal.kept_in(Workspace.of(settings).secret)
-        self._server = _embedded(settings)
-        self._client = _client(settings, self._server)
+        place = locate(settings)
+        self._server = place.server
+        self._client = aioredis.Redis.from_url(place.url, retry=Retry(NoBackoff(), 1), **TIMEOUTS)
         self._paused_until = 0.0
         self._raising: asyncio.Task[None] | None = None
 
@@ -104,26 +105,3 @@ class AsyncCache:
         with contextlib.suppress(Unavailable):
             await asyncio.to_thread(server.ensure)
             self._paused_until = 0.0
-
-
-def _embedded(settings: Settings) -> EmbeddedServer | None:
-    if settings.redis_url or settings.redis_host:
-        return None
-    server = EmbeddedServer(Workspace.of(settings).redis)
-    with contextlib.suppress(Unavailable):
-        if not server.listens():  # one that hangs must not hold up the loop
-            server.ensure()
-    return server
-
-
-def _client(settings: Settings, server: EmbeddedServer | None) -> aioredis.Redis:
-    options: dict[str, Any] = {
-        "socket_timeout": 2.0,
-        "socket_connect_timeout": 2.0,
-        "retry": Retry(NoBackoff(), 1),
-    }
-    if server is not None:
-        return aioredis.Redis(unix_socket_path=server.address, **options)
-    if settings.redis_url:
-        return aioredis.Redis.from_url(settings.redis_url, **options)
-    return aioredis.Redis(host=settings.redis_host or "", port=settings.redis_port, **options)

@@ -6,7 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote
 
 import redis
 from redis.backoff import NoBackoff
@@ -20,7 +21,7 @@ from stockcast.redaction import mask
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["BUDGET", "PAUSE", "Connection", "Health"]
+__all__ = ["BUDGET", "PAUSE", "TIMEOUTS", "Connection", "Health", "Place", "locate"]
 
 #: Seconds that one question may keep its caller.
 BUDGET = 0.08
@@ -29,13 +30,9 @@ PAUSE = 5.0
 
 _LOG = logging.getLogger("stockcast.cache")
 _PROBE = "stockcast:probe"
-_OPTIONS: dict[str, Any] = {
-    # How long a thread that nobody waits for any more may live on; BUDGET ends first.
-    "socket_timeout": 2.0,
-    "socket_connect_timeout": 2.0,
-    # Once, at once: a pooled connection may have died unnoticed. Every question may be asked twice.
-    "retry": Retry(NoBackoff(), 1),
-}
+#: How long a thread that nobody waits for any more may live on; BUDGET ends first. A client asks
+#: once more, at once: a pooled connection may have died unnoticed. So questions may be put twice.
+TIMEOUTS: dict[str, Any] = {"socket_timeout": 2.0, "socket_connect_timeout": 2.0}
 _NO_ANSWER = (redis.RedisError, OSError, ValueError)  # ValueError: an answer that is not Redis's
 
 Answer = TypeVar("Answer")
@@ -50,6 +47,35 @@ class Health:
     where: str
     version: str = ""
     reason: str = ""
+
+
+class Place(NamedTuple):
+    """Where the Redis of a profile is: its URL, how that is shown, the embedded server if it is
+    one, and why that could not be started."""
+
+    url: str
+    where: str
+    server: EmbeddedServer | None = None
+    failure: str = ""
+
+
+def locate(settings: Settings) -> Place:
+    """Return the Redis that ``settings`` name; the embedded one is started, if it can be."""
+    if settings.redis_url:
+        return Place(settings.redis_url, mask(settings.redis_url))
+    if settings.redis_host:
+        host = settings.redis_host
+        url = f"redis://{f'[{host}]' if ':' in host else host}:{settings.redis_port}"
+        return Place(url, url)
+    server = EmbeddedServer(Workspace.of(settings).redis)
+    where, failure = str(server.folder), ""
+    try:
+        if not server.listens():  # one that hangs is noticed by who asks, within the budget
+            server.ensure()
+        address = server.address
+    except Unavailable as error:
+        address, failure = where, str(error)
+    return Place(f"unix://{quote(address)}", where, server, failure)
 
 
 class Connection:
@@ -74,26 +100,17 @@ class Connection:
         Raises:
             BadInput: ``redis_url`` is no URL of a Redis.
         """
-        seal = Seal.kept_in(Workspace.of(settings).secret)
-        if settings.redis_url:
-            return cls(_from_url(settings.redis_url), mask(settings.redis_url), seal)
-        if settings.redis_host:
-            host, port = settings.redis_host, settings.redis_port
-            return cls(redis.Redis(host, port, **_OPTIONS), f"redis://{host}:{port}", seal)
-        return cls._embedded(EmbeddedServer(Workspace.of(settings).redis), seal)
-
-    @classmethod
-    def _embedded(cls, server: EmbeddedServer, seal: Seal) -> Connection:
+        place = locate(settings)
         try:
-            if not server.listens():  # one that hangs is noticed by who asks, within the budget
-                server.ensure()
-            address, failure = server.address, None
-        except Unavailable as error:
-            address, failure = str(server.folder), error
-        client = redis.Redis(unix_socket_path=address, **_OPTIONS)
-        connection = cls(client, str(server.folder), seal, server)
-        if failure is not None:
-            connection._pause(str(failure))
+            client = redis.Redis.from_url(place.url, retry=Retry(NoBackoff(), 1), **TIMEOUTS)
+        except ValueError:
+            raise BadInput(
+                f"Expected redis_url such as redis://host:6379/0, got {place.where!r}."
+            ) from None
+        seal = Seal.kept_in(Workspace.of(settings).secret)
+        connection = cls(client, place.where, seal, place.server)
+        if place.failure:
+            connection._pause(place.failure)
         return connection
 
     def ask(self, question: Callable[[redis.Redis], Answer], budget: float | None = None) -> Answer:
@@ -165,12 +182,3 @@ class Connection:
         if self._reason:
             _LOG.info("Redis at %s answers again.", self.where)
         self._reason = ""
-
-
-def _from_url(url: str) -> redis.Redis:
-    try:
-        return redis.Redis.from_url(url, **_OPTIONS)
-    except ValueError:
-        raise BadInput(
-            f"Expected redis_url such as redis://host:6379/0, got {mask(url)!r}."
-        ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,8 +12,6 @@ from stockcast.cli.app import AsJson, Overrides, Profile, Tickers, app, settings
 from stockcast.cli.output import console, print_json, results_only, say, table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from stockcast.contracts.drift import DriftReport
     from stockcast.monitoring.alarm_rates import FaultRates
     from stockcast.monitoring.replay import Rates
@@ -83,8 +81,18 @@ def _check(settings: Settings, pages: bool, as_json: bool) -> int:
             }
         )
     elif checks.documents:
-        console().print(_health_table(checks.documents))
-        typer.echo("\n".join(_advice(document) for document in checks.documents if _ill(document)))
+        headings = [
+            "ticker",
+            "as of",
+            "health",
+            "score>",
+            "inputs drifted>",
+            "false alarms>",
+            "why",
+        ]
+        console().print(table(headings, [_health_row(document) for document in checks.documents]))
+        ill = (document for document in checks.documents if document.reasons)
+        typer.echo("\n".join(f"{document.ticker}: {document.what_to_do}" for document in ill))
     for document in checks.documents:
         if document.stop:
             say(document.reasons[0])
@@ -93,14 +101,10 @@ def _check(settings: Settings, pages: bool, as_json: bool) -> int:
     return checks.exit_code
 
 
-def _health_table(documents: Sequence[DriftReport]) -> Any:
-    headings = ["ticker", "as of", "health", "score>", "inputs drifted>", "false alarms>", "why"]
-    return table(headings, [_health_row(document) for document in documents])
-
-
 def _health_row(document: DriftReport) -> list[str]:
     reasons = document.reasons
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    calm = "-" if document.score is not None else "Too short a history to call anything drift."
     return [
         document.ticker,
         str(document.as_of or "-"),
@@ -108,20 +112,8 @@ def _health_row(document: DriftReport) -> list[str]:
         _number(document.score, ".2f"),
         _number(document.share_drifted, ".0%"),
         _number(document.false_alarm_rate, ".1%"),
-        f"{reasons[0]}{more}" if reasons else _calm(document),
+        f"{reasons[0]}{more}" if reasons else calm,
     ]
-
-
-def _calm(document: DriftReport) -> str:
-    return "-" if document.score is not None else "Too short a history to call anything drift."
-
-
-def _ill(document: DriftReport) -> bool:
-    return bool(document.reasons)
-
-
-def _advice(document: DriftReport) -> str:
-    return f"{document.ticker}: {document.what_to_do}"
 
 
 def _number(value: float | None, form: str) -> str:
@@ -144,6 +136,7 @@ def _replay(settings: Settings, as_json: bool) -> int:
     return 0
 
 
+_HEALTH = ["ticker", "as of", "health", "score>", "inputs drifted>", "false alarms>", "why"]
 _RATES = [
     *("ticker", "from", "to", "sessions>", "stated>", "alarms>"),
     *("on training days>", "after>", "weekly checks>"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import gzip
 import hashlib
 import logging
-import struct
 import time
-import zlib
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from stockcast.dashboard import page, products
 from stockcast.dashboard.rendering import Renderer, RenderingFailed
@@ -23,37 +23,26 @@ LOOK = 1.0
 #: Pages in the making, beyond which those of tickers without products are refused: nobody is to
 #: keep the kernel from the others by asking for names.
 CROWD = 32
-#: Fast: a part is packed once and sent often, but somebody waits for the first.
+#: Fast: a page is packed once and sent often, but somebody waits for the first.
 PACKING = 1
-#: Of a gzip file with nothing to say about its name, date or system.
-_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-_NO_MORE = b"\x03\x00"
 
 
 @dataclass(frozen=True)
 class Part:
-    """HTML as it is sent, plain and compressed, and a tag that changes with the content."""
+    """HTML as it is sent, and a tag that changes with the content."""
 
     html: bytes
-    tag: str = field(init=False)
-    deflated: bytes = field(init=False)
 
-    def __post_init__(self) -> None:
-        """Compress it so that others can follow in the same stream (RFC 1951)."""
-        stream = zlib.compressobj(PACKING, wbits=-zlib.MAX_WBITS)
-        deflated = stream.compress(self.html) + stream.flush(zlib.Z_FULL_FLUSH)
-        object.__setattr__(self, "deflated", deflated)
-        object.__setattr__(self, "tag", hashlib.sha256(self.html).hexdigest()[:16])
+    @functools.cached_property
+    def tag(self) -> str:
+        """Names the content."""
+        return hashlib.sha256(self.html).hexdigest()[:16]
 
 
-def packed(parts: Sequence[Part]) -> bytes:
-    """One gzip file (RFC 1952) of parts that are not compressed again for it."""
-    check = length = 0
-    for part in parts:
-        check = zlib.crc32(part.html, check)
-        length += len(part.html)
-    end = struct.pack("<II", check, length & 0xFFFFFFFF)
-    return b"".join([_HEADER, *(part.deflated for part in parts), _NO_MORE, end])
+@functools.lru_cache(maxsize=128)
+def packed(html: bytes) -> bytes:
+    """``html`` as a gzip file; the pages asked for last are not compressed again."""
+    return gzip.compress(html, PACKING, mtime=0)
 
 
 class Prepared:

@@ -125,11 +125,11 @@ class Reading(JupyterHandler):  # type: ignore[misc]  # jupyter_server is not ty
         """Send parts as one answer, compressed for who can take it."""
         self.begin()
         self.set_header("Vary", "Accept-Encoding")
+        html = b"".join(part.html for part in parts)
         if "gzip" in self.request.headers.get("Accept-Encoding", ""):
             self.set_header("Content-Encoding", "gzip")
-            self.write(packed(parts))
-        else:
-            self.write(b"".join(part.html for part in parts))
+            html = packed(html)
+        self.write(html)
 
     def send_if_new(self, part: Part) -> None:
         """Send a part to who does not have it yet."""
