@@ -13,7 +13,7 @@ from stockcast.agents.facts import LEVELS, FactTable, build
 from stockcast.agents.inputs import EarlierReport, Inputs, Subject, measured
 from stockcast.agents.news import News, NewsItem
 from stockcast.agents.ollama import Model
-from stockcast.agents.report import document_of, start_of
+from stockcast.agents.report import document_of
 from stockcast.contracts.drift import Health
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.report import Report
@@ -224,7 +224,7 @@ def written(
 ) -> tuple[Report, FactTable]:
     """The report on a subject, and its facts; nothing is read from a disk."""
     table = build(about)
-    end = graph.run(start_of(table), graph.Context(model))
+    end = graph.run(table, graph.Context(model))
     return document_of(Inputs(about.forecast, about.drift, about.news), table, end, settings), table
 
 

@@ -59,15 +59,13 @@ class Context:
     progress: Progress = lambda event: None
 
 
-def run(start: State, context: Context, checkpoints: Path | None = None, key: str = "") -> State:
+def run(
+    facts: FactTable, context: Context, checkpoints: Path | None = None, key: str = ""
+) -> State:
     """Return the state at the end.
 
-    Args:
-        start: the facts.
-        context: who writes, and who listens.
-        checkpoints: SQLite file that keeps the state; removed at the end. One that was left by a
-            run with the same ``key`` is gone on from, any other is started anew.
-        key: of what the report is made from.
+    The SQLite file ``checkpoints`` keeps the state meanwhile. A run goes on where an interrupted
+    one with the same ``key``, a hash of what the report is made from, left off.
     """
     with _saver(checkpoints) as saver:
         graph = _builder().compile(checkpointer=saver)
@@ -76,7 +74,7 @@ def run(start: State, context: Context, checkpoints: Path | None = None, key: st
         if begun:
             context.progress(Event("resumed", graph.get_state(config).next[0]))
         end = graph.invoke(
-            None if begun else start,
+            None if begun else {"facts": facts.json()},
             config,
             context=context,
             durability="sync" if saver is not None else None,
@@ -88,7 +86,7 @@ def run(start: State, context: Context, checkpoints: Path | None = None, key: st
 
 def prose_of(draft: Draft) -> dict[str, str]:
     """Return the parts of a draft that are prose."""
-    return {name: str(getattr(draft, name)) for name in ("headline", *SECTIONS)}
+    return draft.model_dump(include={"headline", *SECTIONS})
 
 
 def _builder() -> Any:
@@ -268,26 +266,15 @@ def _saver(path: Path | None) -> Iterator[Any]:
     from langgraph.checkpoint.sqlite import SqliteSaver
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(_connect(path)) as connection:
-        yield SqliteSaver(connection)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    for attempt in (1, 2):
-        connection = sqlite3.connect(path, check_same_thread=False)
-        try:
-            # enough to survive the death of the process; nobody mourns a draft lost with the power
-            connection.execute("PRAGMA synchronous = OFF")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.DatabaseError:
-            connection.close()
-            if attempt == 2:
-                raise
-            _remove(path)
-        else:
-            return connection
-    raise AssertionError("unreachable")
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as found:
+            found.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError:
+        _remove(path)
+    with SqliteSaver.from_conn_string(str(path)) as saver:
+        # enough to survive the death of the process; nobody mourns a draft lost with the power
+        saver.conn.execute("PRAGMA synchronous = OFF")
+        yield saver
 
 
 def _remove(path: Path) -> None:

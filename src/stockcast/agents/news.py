@@ -48,14 +48,8 @@ class NewsItem:
 
 @dataclass(frozen=True)
 class News:
-    """What there is to know of the news.
-
-    Attributes:
-        items: newest first.
-        withheld: items that read like instructions to the writer.
-        unusable: items without a usable date or title.
-        note: why there is nothing, when the source is at fault or there is none.
-    """
+    """The items, newest first; how many were withheld since they read like instructions; how many
+    had no usable date or title; and why there is nothing, when the source is at fault."""
 
     items: tuple[NewsItem, ...] = ()
     withheld: int = 0
@@ -76,12 +70,10 @@ def load(settings: Settings, ticker: str, as_of: str) -> News:
     path = file_of(settings, ticker)
     if path is None:
         return News()
-    document, fault = _read(path)
-    if not fault and not isinstance(document, list):
-        fault = "it is no list of items"
-    if fault:
-        return News(note=f"The news file of {ticker} could not be used: {fault}.")
-    return read_news(document, as_of)
+    found = _read(path)
+    if isinstance(found, list):
+        return read_news(found, as_of)
+    return News(note=f"The news file of {ticker} could not be used: {found}.")
 
 
 def fingerprint(settings: Settings, ticker: str) -> str:
@@ -98,14 +90,8 @@ def fingerprint(settings: Settings, ticker: str) -> str:
     return found.digest if found.items or found.withheld or found.note else "none"
 
 
-def read_news(document: Any, as_of: str) -> News:
-    """Return the items of a news document that are dated no later than ``as_of``.
-
-    Raises:
-        BadInput: it is no list.
-    """
-    if not isinstance(document, list):
-        raise BadInput(f"Expected a list of news items, got: {type(document).__name__}.")
+def read_news(document: list[Any], as_of: str) -> News:
+    """Return the items of a news document that are dated no later than ``as_of``."""
     entries = [(_day(entry.get("date")), entry) for entry in document if isinstance(entry, Mapping)]
     # nobody could have known what is dated later
     dated = [(day, entry) for day, entry in entries if day is not None and day <= as_of]
@@ -135,16 +121,17 @@ def clean(text: object, limit: int) -> str:
     return found[:limit].rsplit(" ", 1)[0].rstrip(" ,;:-") + "…"
 
 
-def _read(path: Path) -> tuple[Any, str]:
-    """Return what is in the file, and why nothing is; none of its own words is told."""
+def _read(path: Path) -> list[Any] | str:
+    """Return the items in the file, or why there are none; none of its own words is told."""
     try:
         if path.stat().st_size > LARGEST:
-            return None, "it is too large"
-        return read_json(path), ""
+            return "it is too large"
+        found = read_json(path)
     except (BadInput, RecursionError):
-        return None, "it is not JSON"
+        return "it is not JSON"
     except OSError:
-        return None, "it cannot be read"
+        return "it cannot be read"
+    return found if isinstance(found, list) else "it is no list of items"
 
 
 def file_of(settings: Settings, ticker: str) -> Path | None:

@@ -50,7 +50,8 @@ def page(report: Report, facts: FactTable) -> str:
     for name, title in SECTIONS.items():
         body = _paragraphs(sections[name])
         if name == "rationale":
-            body = f"{_labels(report.stance, report.confidence)}\n\n**Rationale:** {body}"
+            chosen = f"**Market Stance:** {report.stance}\n\n**Confidence:** {report.confidence}"
+            body = f"{chosen}\n\n**Rationale:** {body}"
         parts += [f"## {title}", body]
     return "\n\n".join([*parts, f"## {ABOUT}", _about(report, facts)]) + "\n"
 
@@ -64,11 +65,6 @@ def _header(facts: FactTable, stance: str, confidence: str) -> str:
         f"{name} · as of {facts['as_of'].text} · last close {facts['last_close'].text} · "
         f"{stance}, {confidence} confidence"
     )
-
-
-def _labels(stance: str, confidence: str) -> str:
-    """Return stance and confidence as the recommendation shows them."""
-    return f"**Market Stance:** {stance}\n\n**Confidence:** {confidence}"
 
 
 def _about(report: Report, facts: FactTable) -> str:
@@ -139,16 +135,13 @@ def _paragraphs(text: str) -> str:
     """Return lines as paragraphs; bullets stay together."""
     found: list[str] = []
     for line in filter(None, (line.strip() for line in text.split("\n"))):
-        bullet = line.startswith("- ")
+        bullet = "- " if line.startswith("- ") else ""
+        shown = bullet + _safe(line.removeprefix("- "))
         if bullet and found and found[-1].startswith("- "):
-            found[-1] += f"\n{_bullet(line)}"
+            found[-1] += f"\n{shown}"
         else:
-            found.append(_bullet(line) if bullet else _safe(line))
+            found.append(shown)
     return "\n\n".join(found)
-
-
-def _bullet(line: str) -> str:
-    return f"- {_safe(line[2:])}"
 
 
 def _safe(text: str) -> str:

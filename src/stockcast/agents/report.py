@@ -44,7 +44,7 @@ from stockcast.workspace import Workspace
 if TYPE_CHECKING:
     from stockcast.settings import Settings
 
-__all__ = ["document_of", "key_of", "record", "start_of", "write_report"]
+__all__ = ["document_of", "key_of", "record", "write_report"]
 
 #: What a report says of a forecast; a baseline's version is the same for every horizon.
 _STATED = {"model", "verdict", "skill", "predictions", "events", "inputs", "risk", "why"}
@@ -161,11 +161,6 @@ def record(settings: Settings, report: Report) -> bool:
     return True
 
 
-def start_of(table: FactTable) -> State:
-    """Return the state that the team begins with."""
-    return {"facts": table.json()}
-
-
 def document_of(found: Inputs, table: FactTable, end: State, settings: Settings) -> Report:
     """Return the report that the team's last state amounts to.
 
@@ -199,12 +194,11 @@ def _write(
 ) -> Report:
     subject = sources.subject_of(settings, found, store.earlier(key))
     table = facts.build(subject)
-    start = start_of(table)
     end = graph.run(
-        start,
+        table,
         _context(settings, progress),
         checkpoints=Workspace.of(settings).agents / f"{key.ticker}.db",
-        key=_digest([start, key.parts]),
+        key=_digest([table.json(), key.parts]),
     )
     report = document_of(found, table, end, settings)
     written = dt.datetime.fromtimestamp(now(), dt.UTC).isoformat(timespec="seconds")
