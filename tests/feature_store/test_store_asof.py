@@ -12,8 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockcast.feature_store.join import latest_known
-
 TICKERS = ["AAA", "BBB", "^CC"]
 
 
@@ -41,7 +39,7 @@ def asked(seed: int, count: int = 40) -> pd.DataFrame:
     return frame.drop_duplicates(["ticker", "event_timestamp"], ignore_index=True)
 
 
-Open = Callable[[str, pd.DataFrame, timedelta | None], Any]
+Open = Callable[[str, pd.DataFrame], Any]
 
 
 @pytest.fixture
@@ -50,7 +48,7 @@ def open_feast(tmp_path: Path) -> Open:
     from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
     from feast.types import Float64, String
 
-    def make(kind: str, rows: pd.DataFrame, ttl: timedelta | None) -> FeatureStore:
+    def make(kind: str, rows: pd.DataFrame) -> FeatureStore:
         folder = tmp_path / "rows"
         folder.mkdir(exist_ok=True)
         if kind == "dask":  # from several files it may answer with any row of the right day
@@ -81,7 +79,7 @@ def open_feast(tmp_path: Path) -> Open:
         )
         names = [Field(name="ticker", dtype=String)]
         names += [Field(name=name, dtype=Float64) for name in ("x", "y")]
-        view = FeatureView(name="view", entities=[ticker], schema=names, source=source, ttl=ttl)
+        view = FeatureView(name="view", entities=[ticker], schema=names, source=source, ttl=None)
         store.apply([ticker, view])
         return store
 
@@ -89,7 +87,6 @@ def open_feast(tmp_path: Path) -> Open:
 
 
 OURS = "stockcast.feature_store.asof.AsOfOfflineStore"
-TTLS = pytest.mark.parametrize("ttl", [None, timedelta(days=2, hours=6)], ids=["no ttl", "ttl"])
 KNOWN = pytest.mark.parametrize("by_created", [True, False], ids=["as known", "as corrected"])
 
 
@@ -112,16 +109,13 @@ def _stable_sorts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_stable_sorts")
-@TTLS
 @KNOWN
 @pytest.mark.parametrize("seed", [1, 2])
-def test_it_answers_as_feasts_own_store(
-    open_feast: Open, seed: int, by_created: bool, ttl: timedelta | None
-) -> None:
+def test_it_answers_as_feasts_own_store(open_feast: Open, seed: int, by_created: bool) -> None:
     rows, questions = restated(seed), asked(seed)
     answers = []
     for kind in (OURS, "dask"):
-        store = open_feast(kind, rows, ttl)
+        store = open_feast(kind, rows)
         job = store.get_historical_features(
             questions, ["view:x", "view:y"], filter_by_created_timestamp=by_created
         )
@@ -134,100 +128,59 @@ def test_it_answers_as_feasts_own_store(
     pd.testing.assert_frame_equal(ours.loc[theirs.index, theirs.columns], theirs)
 
 
-def by_definition(
-    rows: pd.DataFrame, ticker: str, when: pd.Timestamp, by_created: bool, ttl: timedelta | None
-) -> float:
+def by_definition(rows: pd.DataFrame, ticker: str, when: pd.Timestamp, by_created: bool) -> float:
     """The answer to one question, found by looking at every row."""
     known = rows[(rows["ticker"] == ticker) & (rows["event_timestamp"] <= when)]
     if by_created:
         known = known[known["created_timestamp"] <= when]
-    if ttl:
-        known = known[known["event_timestamp"] >= when - ttl]
     ordered = known.sort_values(["event_timestamp", "created_timestamp"])
     return float(ordered["x"].iloc[-1]) if len(ordered) else float("nan")
 
 
-@TTLS
 @KNOWN
 @pytest.mark.parametrize("seed", range(5))
-def test_the_join_is_what_its_definition_says(
-    seed: int, by_created: bool, ttl: timedelta | None
-) -> None:
+def test_the_join_is_what_its_definition_says(seed: int, by_created: bool) -> None:
+    from stockcast.feature_store.asof import latest_known
+
     rows, questions = restated(seed), asked(seed)
     position = latest_known(
         questions,
         rows,
-        ["ticker"],
+        "ticker",
         asked="event_timestamp",
         event="event_timestamp",
         created="created_timestamp",
         hide_until_created=by_created,
-        ttl=pd.Timedelta(ttl) if ttl else None,
     )
     found = np.where(position >= 0, rows["x"].to_numpy()[position], np.nan)
     pairs = zip(questions["ticker"], questions["event_timestamp"], strict=True)
-    expected = [by_definition(rows, *pair, by_created, ttl) for pair in pairs]
+    expected = [by_definition(rows, *pair, by_created) for pair in pairs]
     np.testing.assert_array_equal(found, expected)
     assert np.isfinite(found).sum() > 5
 
 
-def test_without_corrections_the_join_is_pandas_merge_asof() -> None:
-    rows, questions = restated(3), asked(3).sort_values("event_timestamp")
-    rows = rows[rows["event_timestamp"] == rows["created_timestamp"]]
-    expected = pd.merge_asof(
-        questions, rows.sort_values("event_timestamp"), on="event_timestamp", by="ticker"
-    )
-    position = latest_known(
-        questions, rows, ["ticker"], asked="event_timestamp", event="event_timestamp"
-    )
-    found = np.where(position >= 0, rows["x"].to_numpy()[position], np.nan)
-    np.testing.assert_array_equal(found, expected["x"])
-
-
-def test_a_source_without_rows_answers_nothing() -> None:
-    position = latest_known(
-        asked(1), restated(1).iloc[:0], ["ticker"], asked="event_timestamp", event="event_timestamp"
-    )
-    assert (position == -1).all()
-
-
 def test_names_are_full_when_asked_for(open_feast: Open) -> None:
-    store = open_feast(OURS, restated(1), None)
+    store = open_feast(OURS, restated(1))
     answer = store.get_historical_features(asked(1), ["view:x"], full_feature_names=True).to_df()
     assert list(answer.columns) == ["ticker", "event_timestamp", "label", "view__x"]
-
-
-def test_an_alias_of_the_entity_is_followed(open_feast: Open) -> None:
-    from feast import FeatureService
-
-    store = open_feast(OURS, restated(1), None)
-    view = store.get_feature_view("view")
-    alias = view.with_name("index").with_join_key_map({"ticker": "parent"})
-    store.apply([FeatureService(name="aliased", features=[alias])])
-    questions = asked(1).assign(parent="AAA")
-    service = store.get_feature_service("aliased")
-    answer = store.get_historical_features(questions, service, full_feature_names=True).to_df()
-    plain = store.get_historical_features(questions.assign(ticker="AAA"), ["view:x"]).to_df()
-    assert plain["x"].notna().any()
-    pd.testing.assert_series_equal(answer["index__x"], plain["x"], check_names=False)
 
 
 def test_only_the_files_of_the_tickers_asked_for_are_opened(
     open_feast: Open, tmp_path: Path
 ) -> None:
-    store = open_feast(OURS, restated(1), None)
+    store = open_feast(OURS, restated(1))
     (tmp_path / "rows" / "BBB.parquet").write_text("not Parquet")
-    questions = asked(1)
+    questions = asked(1)  # of a ticker without a file, too
     questions = questions[questions["ticker"] != "BBB"]
     assert len(store.get_historical_features(questions, ["view:x"]).to_df()) == len(questions)
 
 
 def test_retrieval_without_an_entity_frame_is_left_to_feast(open_feast: Open) -> None:
     rows = restated(1)
-    store = open_feast(OURS, rows[rows["ticker"] == "AAA"], None)
+    store = open_feast(OURS, rows[rows["ticker"] == "AAA"])
     end = pd.Timestamp("2020-02-01", tz="UTC").to_pydatetime()
     job = store.get_historical_features(
         features=["view:x"], start_date=end - timedelta(days=60), end_date=end
     )
-    expected = by_definition(rows, "AAA", pd.Timestamp(end), by_created=False, ttl=None)
+    expected = by_definition(rows, "AAA", pd.Timestamp(end), by_created=False)
     assert job.to_df()["x"].tolist() == [expected]

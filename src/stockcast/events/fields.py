@@ -134,11 +134,7 @@ def announced(text: str, day: dt.date, place: str) -> dt.date | None:
 
 
 def _possible(found: Day, place: str) -> Day:
-    """``found``, if an event may be on that day.
-
-    Raises:
-        BadInput: it may not.
-    """
+    """``found``, if an event may be on that day."""
     latest = dt.datetime.now(tz=dt.UTC).date() + _FURTHEST
     if not _FIRST <= found[0] <= latest:
         raise BadInput(f"Expected a day from {_FIRST} to {latest} in {place}, got {found[0]}.")

@@ -131,11 +131,7 @@ class LiveEvents:
         return kept.model_copy(update=update)
 
     def _past(self, ticker: str, kept: FetchedDates) -> FetchedDates:
-        """With what EDGAR has by now.
-
-        Raises:
-            EdgarFault: EDGAR gave nothing usable.
-        """
+        """With what EDGAR has by now."""
         settings = self._settings
         if not settings.edgar_contact:
             return _noted(kept, "EDGAR is not asked without an edgar_contact")
@@ -154,11 +150,7 @@ class LiveEvents:
 
     @contextlib.contextmanager
     def _unless_it_rests(self) -> Iterator[None]:
-        """Ask EDGAR, unless it refused or did not answer a moment ago.
-
-        Raises:
-            EdgarFault: it did; or it does now, which everybody is to know.
-        """
+        """Ask EDGAR, unless it refused or did not answer a moment ago."""
         mark = Workspace.of(self._settings).edgar / "outage.json"
         if is_recent(mark, OUTAGE):
             raise edgar.EdgarFault("resting")
@@ -171,11 +163,7 @@ class LiveEvents:
         mark.unlink(missing_ok=True)
 
     def _coming(self, ticker: str, kept: FetchedDates) -> FetchedDates:
-        """With the next day that Yahoo names.
-
-        Raises:
-            YahooFault: Yahoo gave nothing usable.
-        """
+        """With the next day that Yahoo names."""
         settings = self._settings
         zone = calendars.zone(settings.market(ticker).exchange)
         today = self._clock().tz_convert(zone).date()

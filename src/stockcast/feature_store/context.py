@@ -86,8 +86,8 @@ def row(
 
 
 def intact(ticker: str, fields: Mapping[str, Any]) -> bool:
-    """Whether Feast's answer is what was published; one of an earlier version has no hash."""
-    return fields["digest"] is None or fields["digest"] == _digest(ticker, fields)
+    """Whether Feast's answer is what was published."""
+    return bool(fields["digest"] == _digest(ticker, fields))
 
 
 def _digest(ticker: str, fields: Mapping[str, Any]) -> str:

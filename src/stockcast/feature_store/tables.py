@@ -116,7 +116,6 @@ def kept_context(path: Path, data_hash: str) -> pd.DataFrame | None:
         return None
     kept = _read(path).to_pandas()
     found: pd.DataFrame = kept[kept["data_hash"] == data_hash].tail(1)
-    found = found.assign(digest=found.get("digest"))  # an earlier version had none
     return None if found.empty else found
 
 

@@ -123,11 +123,7 @@ def _day(value: Any) -> pd.Timestamp:
 
 
 def _trading(exchange: str, session: Any) -> Any:
-    """The calendar of an exchange that trades on ``session``.
-
-    Raises:
-        BadInput: it is closed on that day.
-    """
+    """The calendar of an exchange that trades on ``session``."""
     day = _day(session)
     calendar = _calendar(exchange, day, day)
     if day not in calendar.sessions:

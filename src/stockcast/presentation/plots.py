@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "anomalies",
     "calibration",
+    "chart_of",
     "compared",
     "distances",
     "dress",
@@ -34,6 +35,7 @@ __all__ = [
     "expected_ranges",
     "fan_chart",
     "ledger",
+    "lines",
     "loss_curve",
     "predictions_and_actuals",
     "prices",
@@ -69,10 +71,7 @@ def _axes(title: str, ylabel: str, *, height: float, bottom: float = _BOTTOM) ->
     return axes
 
 
-def _lines(
-    title: str,
-    names: Sequence[str],
-) -> tuple[Axes, list[int]]:
+def lines(title: str, names: Sequence[str]) -> tuple[Axes, list[int]]:
     """Axes with a line for each of ``names``, from the top, and where each lies."""
     room = 0.25 + _LETTER * max(map(len, names), default=0)
     axes = _blank(0.9 + 0.32 * len(names), left=max(_LEFT, room)).subplots()
@@ -97,7 +96,8 @@ def _few_dates(axes: Axes) -> None:
     axes.xaxis.set_major_locator(AutoDateLocator(maxticks=7))  # type: ignore[no-untyped-call]
 
 
-def _chart(axes: Axes) -> Chart:
+def chart_of(axes: Axes) -> Chart:
+    """The chart that ``axes`` are on."""
     chart = axes.get_figure()
     assert isinstance(chart, Chart)  # noqa: S101 - every axes here was made on one
     return chart
@@ -124,7 +124,7 @@ def volatility(features: pd.DataFrame, ticker: str) -> Chart:
     """Daily volatility known at each close, per cent."""
     axes = _axes(f"{ticker}: daily volatility known at each close", "per cent", height=2.4)
     axes.plot(features.index, 100 * features["sigma"], color=MODEL, linewidth=0.8)
-    return _chart(axes)
+    return chart_of(axes)
 
 
 def loss_curve(history: Sequence[Epoch]) -> Chart:
@@ -143,7 +143,7 @@ def loss_curve(history: Sequence[Epoch]) -> Chart:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch", fontsize=9)
     axes.legend(fontsize=8, frameon=False)
-    return _chart(axes)
+    return chart_of(axes)
 
 
 def fan_chart(forecast: Forecast, days: int = 60) -> Chart:
@@ -169,7 +169,7 @@ def fan_chart(forecast: Forecast, days: int = 60) -> Chart:
             axes.plot(dates, np.r_[last, naive[side]], ":", color=REFERENCE, label=label)
     _mark_events(axes, forecast.days)
     axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=3)
-    return _chart(axes)
+    return chart_of(axes)
 
 
 def _mark_events(axes: Axes, days: Sequence[ForecastDay]) -> None:
@@ -216,7 +216,7 @@ def predictions_and_actuals(forecasts: QuantileForecasts, close: pd.Series) -> C
         days, 100 * q[:, 0, 1], 100 * q[:, 0, -2], color=MODEL, alpha=0.3, linewidth=0
     )
     axes.plot(days, 100 * y[:, 0], ".", color=ACTUAL, markersize=2)
-    return _chart(axes)
+    return chart_of(axes)
 
 
 def residuals(forecasts: QuantileForecasts, close: pd.Series) -> Chart:
@@ -239,11 +239,11 @@ def skill(table: pd.DataFrame) -> Chart:
     Args:
         table: index labels; columns ratio, low, high.
     """
-    axes, places = _lines("Pinball loss against naive (below 1 is better)", list(table.index))
+    axes, places = lines("Pinball loss against naive (below 1 is better)", list(table.index))
     spread = np.abs(table[["low", "high"]].to_numpy().T - table["ratio"].to_numpy())
     axes.errorbar(table["ratio"], places, xerr=spread, fmt="o", color=MODEL, markersize=4)
     axes.axvline(1, color=REFERENCE, linewidth=1)
-    return _chart(axes)
+    return chart_of(axes)
 
 
 def compared(table: pd.DataFrame) -> Chart:
@@ -252,13 +252,13 @@ def compared(table: pd.DataFrame) -> Chart:
     Args:
         table: index figure; columns ratio and ``95% interval`` (``low to high``, or ``-``).
     """
-    axes, places = _lines("Second model over first, 95% interval", list(table.index))
+    axes, places = lines("Second model over first, 95% interval", list(table.index))
     for place, interval in zip(places, table["95% interval"], strict=True):
         if interval != "-":
             axes.plot([float(end) for end in interval.split(" to ")], [place] * 2, color=MODEL)
     axes.plot(table["ratio"], places, "o", color=MODEL, markersize=4)
     axes.axvline(1, color=REFERENCE, linewidth=1)
-    return _chart(axes)
+    return chart_of(axes)
 
 
 def strategies(evidence: pd.DataFrame) -> Chart | Markdown:
@@ -268,16 +268,16 @@ def strategies(evidence: pd.DataFrame) -> Chart | Markdown:
         said = f"One way was tried, {evidence.index[0]}; the setting `strategies` names others."
         return Markdown(said)  # type: ignore[no-untyped-call]  # IPython says no types
     losses = evidence["pinball"] / evidence["pinball"].min()
-    axes, places = _lines("Validation pinball loss, best = 1", list(losses.index))
+    axes, places = lines("Validation pinball loss, best = 1", list(losses.index))
     axes.plot(losses, places, "o", color=MODEL)
     axes.axvline(1, color=FAINT, linewidth=0.8)
-    return _chart(axes)
+    return chart_of(axes)
 
 
 def expected_ranges(forecasts: Sequence[Forecast]) -> Chart:
     """The 80 and 50% interval of each ticker's last forecast day, per cent of its last close."""
     title = "Range expected by the last forecast day, per cent of the last close"
-    axes, places = _lines(title, [forecast.ticker for forecast in forecasts])
+    axes, places = lines(title, [forecast.ticker for forecast in forecasts])
     for place, forecast in zip(places, forecasts, strict=True):
         last, close = forecast.last_day, forecast.last_close
         for low, high, width in ((last.q10, last.q90, 4), (last.q25, last.q75, 9)):
@@ -285,7 +285,7 @@ def expected_ranges(forecasts: Sequence[Forecast]) -> Chart:
             axes.plot(ends, [place] * 2, color=MODEL, linewidth=width, alpha=0.4)
         axes.plot(100 * (last.q50 / close - 1), place, "o", color=MODEL, markersize=4)
     axes.axvline(0, color=FAINT, linewidth=0.8)
-    return _chart(axes)
+    return chart_of(axes)
 
 
 def width(forecast: Forecast) -> Chart | Markdown:
@@ -335,7 +335,7 @@ def anomalies(scores: pd.DataFrame, title: str, days: int = 500) -> Chart:
         axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=4)
     if scores.empty:
         axes.text(0.5, 0.5, "too short a history", transform=axes.transAxes, ha="center")
-    return _chart(axes)
+    return chart_of(axes)
 
 
 def distances(document: DriftReport) -> Chart:
@@ -353,11 +353,11 @@ def drift(documents: Sequence[DriftReport]) -> Chart:
 
 
 def _beside_one(values: Mapping[str, float], title: str) -> Chart:
-    axes, places = _lines(title, list(values))
+    axes, places = lines(title, list(values))
     colours = [REFERENCE if value >= 1 else MODEL for value in values.values()]
     axes.barh(places, list(values.values()), color=colours, height=0.6)
     axes.axvline(1, color=ACTUAL, linewidth=0.8, linestyle=":")
-    return _chart(axes)
+    return chart_of(axes)
 
 
 def ledger(rows: pd.DataFrame) -> Chart | Markdown:
@@ -396,7 +396,7 @@ def _strips(
         axes.set_xlim(days.min() - pd.Timedelta(days=7), days.max() + pd.Timedelta(days=7))
     _few_dates(axes)
     axes.legend(fontsize=8, frameon=False, ncols=2, title="80% interval", title_fontsize=8)
-    return _chart(axes)
+    return chart_of(axes)
 
 
 def _known(

@@ -10,7 +10,7 @@ import pandas as pd
 from stockcast.contracts.risk import Backtest, Portfolio, TailTest
 from stockcast.presentation import BANDS
 from stockcast.presentation.chart import Chart
-from stockcast.presentation.plots import MODEL, REFERENCE, dress
+from stockcast.presentation.plots import MODEL, REFERENCE, chart_of, dress, lines
 
 __all__ = ["breaches", "edges", "joint_fan"]
 
@@ -38,27 +38,22 @@ def joint_fan(found: Portfolio) -> Chart:
 
 def breaches(tests: Sequence[TailTest], title: str) -> Chart:
     """The days on which losses were larger than each value at risk, a line a test."""
-    chart = Chart(figsize=(8, 1 + 0.3 * len(tests)), dpi=100, layout="constrained")
-    axes = chart.subplots()
-    dress(axes, title)
-    for place, test in enumerate(reversed(tests)):
+    names = [f"{test.ticker}, {test.model}, {test.level:.1%}: {test.share:.1%}" for test in tests]
+    axes, places = lines(title, names)
+    for place, test in zip(places, tests, strict=True):
         days = pd.DatetimeIndex(test.breaches)
         colour = MODEL if test.model == "stockcast" else REFERENCE
         axes.plot(days, np.full(len(days), place), "|", color=colour, markersize=10)
-    names = [f"{test.ticker}, {test.model}, {test.level:.1%}: {test.share:.1%}" for test in tests]
-    axes.set_yticks(range(len(tests)), names[::-1], fontsize=8)
-    return chart
+    return chart_of(axes)
 
 
 def edges(found: Backtest) -> Chart:
     """What each rule made above a constant weight of its volatility, with its 95% interval."""
-    chart = Chart(figsize=(8, 1 + 0.35 * len(found.edges)), dpi=100, layout="constrained")
-    axes = chart.subplots()
-    dress(axes, f"Per cent a year above a constant weight, {found.first} to {found.last}")
-    for place, edge in enumerate(reversed(found.edges)):
+    title = f"Per cent a year above a constant weight, {found.first} to {found.last}"
+    axes, places = lines(title, [edge.rule for edge in found.edges])
+    for place, edge in zip(places, found.edges, strict=True):
         colour = MODEL if edge.found else REFERENCE
         axes.plot([100 * end for end in edge.ci95], [place, place], color=colour, linewidth=1.5)
         axes.plot(100 * edge.gain, place, "o", color=colour, markersize=5)
     axes.axvline(0, color=REFERENCE, linewidth=0.8, linestyle="--")
-    axes.set_yticks(range(len(found.edges)), [edge.rule for edge in reversed(found.edges)])
-    return chart
+    return chart_of(axes)

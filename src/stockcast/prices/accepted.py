@@ -42,11 +42,7 @@ def accepted_file(settings: Settings) -> Path | None:
 
 
 def _lines(settings: Settings, ticker: str) -> list[str]:
-    """The entries of the file that are about ``ticker``, as ``TICKER:DATE``, sorted.
-
-    Raises:
-        BadInput: the file cannot be read, or a line of it understood.
-    """
+    """The entries of the file that are about ``ticker``, as ``TICKER:DATE``, sorted."""
     path = accepted_file(settings)
     if path is None:
         return []

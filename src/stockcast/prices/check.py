@@ -6,7 +6,7 @@ Every ticker goes through the calls that a run's ingestion makes, so the verdict
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from stockcast import prices
@@ -41,7 +41,7 @@ def check_folder(
     if not entries:
         raise BadInput(f"Expected price files in {settings.prices_dir}, got an empty folder.")
     files = [_judged_file(source, settings, path) for path in progress(entries)]
-    files = list(_beside_each_other(files, source))
+    files = _beside_each_other(files, source)
     return FolderReport(files=tuple(_beside_the_index(files, settings)))
 
 
@@ -111,7 +111,7 @@ def _grouped(found: Sequence[Fault]) -> list[str]:
     return [f"{firsts[column]}{more.get(column, '')}." for column in counts]
 
 
-def _beside_each_other(files: Sequence[FileReport], source: FileSource) -> Iterator[FileReport]:
+def _beside_each_other(files: Sequence[FileReport], source: FileSource) -> list[FileReport]:
     """With what becomes of tickers that several files hold."""
     counts = Counter(each.ticker for file in files for each in file.tickers)
 
@@ -126,17 +126,15 @@ def _beside_each_other(files: Sequence[FileReport], source: FileSource) -> Itera
             return each
         return each.noted(f"A run takes {each.ticker} from {used} and not from here.")
 
-    for file in files:
-        found = tuple(told(each, file.file) for each in file.tickers)
-        yield file.model_copy(update={"tickers": found})
+    return _each(files, told)
 
 
-def _beside_the_index(files: Sequence[FileReport], settings: Settings) -> Iterator[FileReport]:
+def _beside_the_index(files: Sequence[FileReport], settings: Settings) -> list[FileReport]:
     """With whether the index of each ticker has its last bars."""
     every = [each for file in files for each in file.tickers if each.usable and each.last]
     last = {each.ticker: each.last for each in every}
 
-    def told(each: TickerReport) -> TickerReport:
+    def told(each: TickerReport, _: str) -> TickerReport:
         index = settings.index_of(each.ticker) if each.ticker else None
         end = last.get(index)
         if end is None or each.last is None or not each.usable or each.last <= end:
@@ -147,6 +145,14 @@ def _beside_the_index(files: Sequence[FileReport], settings: Settings) -> Iterat
         remedy = f"add the missing bars of {index}"
         return each.noted(f"The index {index} ends {many} before {each.ticker}: {remedy}.", remedy)
 
-    for file in files:
-        found = tuple(told(each) for each in file.tickers)
-        yield file.model_copy(update={"tickers": found})
+    return _each(files, told)
+
+
+def _each(
+    files: Sequence[FileReport], told: Callable[[TickerReport, str], TickerReport]
+) -> list[FileReport]:
+    """The files with each ticker's report as ``told`` makes it from that and the file's name."""
+    return [
+        file.model_copy(update={"tickers": tuple(told(each, file.file) for each in file.tickers)})
+        for file in files
+    ]

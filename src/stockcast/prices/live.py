@@ -125,12 +125,7 @@ class LiveSource:
         return kept, fault
 
     def _fetch(self, ticker: str, kept: Archive | None, session: pd.Timestamp) -> Archive:
-        """The bars up to now: the end of them, or all.
-
-        Raises:
-            YahooFault: there is nothing usable.
-            DataFault: what came breaks the contract of ingestion.schema.
-        """
+        """The bars up to now: the end of them, or all."""
         start = pd.Timestamp(self._settings.start)
         if kept is not None and kept.start <= start and not self._is_due(ticker, kept, session):
             window = self._ask(ticker, kept.frame.index[-WINDOW:][0])
@@ -195,11 +190,7 @@ class LiveSource:
         return answer
 
     def _checked(self, ticker: str, frame: pd.DataFrame) -> pd.DataFrame:
-        """``frame``, if a forecast could be made from it.
-
-        Raises:
-            DataFault: what is wrong with it.
-        """
+        """``frame``, if a forecast could be made from it."""
         bars = frame[[name for name in yahoo.COLUMNS if name not in ("dividend", "split")]]
         policy, exchange = accepted.policy(self._settings, ticker), self._exchange(ticker)
         today, fewest = calendars.today(exchange), fewest_days(self._settings)
@@ -218,11 +209,7 @@ class LiveSource:
         keep_news(settings, ticker, items)
 
     def _freshness(self, ticker: str, kept: Archive, session: pd.Timestamp) -> Freshness:
-        """How old the bars are on ``session``.
-
-        Raises:
-            Unavailable: older than ``oldest_prices`` allows.
-        """
+        """How old the bars are on ``session``."""
         settings = self._settings
         days = kept.frame.index[kept.frame.index <= session]
         last = days[-1] if len(days) else kept.frame.index[0]

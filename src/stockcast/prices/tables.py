@@ -264,11 +264,7 @@ def _of_one_column_each(headings: list[str], date: int) -> dict[str, dict[str, i
 def _once(
     found: Mapping[str, list[int]], headings: list[str], path: Path, *, whole: bool = True
 ) -> dict[str, int]:
-    """Where each column stands.
-
-    Raises:
-        BadInput: one that is needed is missing, or one is there twice.
-    """
+    """Where each column stands."""
     if whole and "date" not in found:
         raise _missing("date", headings, path)
     if "close" not in found and "adj_close" not in found:
