@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from stockcast import prices
-from stockcast.contracts.forecast import quantile_name
+from stockcast.contracts.forecast import QUANTILE_NAMES
 from stockcast.contracts.risk import Judgement
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS
@@ -83,7 +83,7 @@ def test_a_fan_and_its_shifted_copy_get_a_verdict_with_an_interval(
 
     def columns(by: int) -> dict[str, object]:
         moved = np.exp(np.roll(fan, by, axis=0)) * traded[made].to_numpy()[:, None]
-        return {quantile_name(p): moved[:, k] for k, p in enumerate(LEVELS)}
+        return {QUANTILE_NAMES[p]: moved[:, k] for k, p in enumerate(LEVELS)}
 
     ours = judged(settings, tmp_path, made, 1, close, **columns(0))
     shifted = judged(settings, tmp_path, made, 1, close, **columns(60))

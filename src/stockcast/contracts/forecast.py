@@ -34,7 +34,6 @@ __all__ = [
     "Why",
     "WidthChange",
     "WidthParts",
-    "quantile_name",
 ]
 
 #: The field of each level, in order. The outer four are None until the tails are made.
@@ -55,15 +54,6 @@ QUANTILE_NAMES: dict[float, str] = {
 TAILS = ("q01", "q025", "q975", "q99")
 #: Quantiles of every forecast.
 QUANTILES = tuple(name for name in QUANTILE_NAMES.values() if name not in TAILS)
-
-
-def quantile_name(level: float) -> str:
-    """The field that holds the quantile of ``level``.
-
-    Raises:
-        KeyError: no forecast has that level.
-    """
-    return QUANTILE_NAMES[level]
 
 
 Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]

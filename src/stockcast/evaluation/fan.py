@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stockcast.contracts.forecast import ForecastDay, quantile_name
+from stockcast.contracts.forecast import QUANTILE_NAMES, ForecastDay
 from stockcast.evaluation.quantiles import LEVELS
 
 __all__ = ["price_fan"]
@@ -25,7 +25,7 @@ def price_fan(
 
     ``kinds`` names the kind of event that a day's session answers.
     """
-    names = [quantile_name(level) for level in levels]
+    names = [QUANTILE_NAMES[level] for level in levels]
     prices = last_close * np.exp(np.sort(quantiles, axis=1))
     made = [dict(zip(names, row.tolist(), strict=True)) for row in prices]
     return tuple(

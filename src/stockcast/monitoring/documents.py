@@ -6,12 +6,7 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
-from stockcast.contracts.drift import (
-    Action,
-    DriftReport,
-    Performance,
-    Quality,
-)
+from stockcast.contracts.drift import Action, DriftReport, Performance, Quality
 from stockcast.contracts.model_record import child_name
 from stockcast.monitoring.health import Finding, judge
 from stockcast.settings import Settings
@@ -42,18 +37,16 @@ def identity(
 def refusal(settings: Settings, ticker: str, reason: str) -> DriftReport:
     """The document of a ticker whose prices were refused: there is nothing to look at."""
     verdict = judge([Finding("data", True, reason.rstrip("."))])
+    unknown: dict[str, Any] = dict.fromkeys(
+        ("sessions", "score", "share_drifted", "volatility", "false_alarm_rate", "calibration")
+    )
     return DriftReport(
         **identity(settings, ticker, None, None),
         **vars(verdict),
-        sessions=None,
-        score=None,
-        share_drifted=None,
+        **unknown,
         columns={},
-        volatility=None,
         quality=Quality(faults=(reason,), sessions_behind=None, stored_otherwise=()),
         performance=Performance(),
-        false_alarm_rate=None,
-        calibration=None,
         action=Action(kind="hold"),
         page=None,
     )

@@ -92,14 +92,8 @@ def _promised(record: ModelRecord) -> Promised:
     """Test figures for the next day of what serves, as they were when it was trained."""
     kind = record.served.kind
     row = record.figures(record.served.strategy if kind == "baseline" else kind, 1)
-    if row is None:
-        return Promised()
-    return Promised(
-        n=row.n,
-        pinball=row.pinball,
-        pinball_vs_naive=row.pinball_vs_naive,
-        coverage_80=row.coverage_80,
-    )
+    fields = set(Promised.model_fields)
+    return Promised(**row.model_dump(include=fields)) if row else Promised()
 
 
 def _ledger_figures(rows: pd.DataFrame, settled: pd.DataFrame) -> LastOutcomes:

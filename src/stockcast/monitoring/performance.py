@@ -19,7 +19,7 @@ from stockcast.contracts.forecast import QUANTILES
 from stockcast.evaluation.metrics import coverage, pinball, pit
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.monitoring.regression import YEAR
+from stockcast.monitoring.anomaly import YEAR
 
 __all__ = ["BIAS", "FEWEST", "LOCATION", "SPREAD", "figures", "replayed", "scores", "table"]
 
