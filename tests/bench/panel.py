@@ -25,7 +25,6 @@ import torch
 
 from stockcast.evaluation.metrics import pinball_losses
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
-from stockcast.evaluation.significance import pooled_diebold_mariano
 from stockcast.evaluation.walkforward import outcomes
 from stockcast.models.baselines import climate, garch, naive
 from stockcast.models.panel.inference import walk_panel
@@ -35,6 +34,7 @@ from stockcast.models.panel.training import PANEL_LEVELS, PanelHyperparameters
 from stockcast.models.postprocessing.calibration import CalibrationState, near_events, recalibrate
 from stockcast.models.postprocessing.combination import combine
 from stockcast.models.selection import gate
+from tests.bench.pooling import pooled_diebold_mariano
 from tests.bench.universe_data import HORIZON, INDEX, Distortion, read
 
 __all__ = ["Baselines", "main"]

@@ -13,14 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from stockcast.contracts.event import Event
 from stockcast.events.calendar import ahead, answering, resolve
-from stockcast.features import compute
+from stockcast.features import compute, panel_inputs
 from stockcast.ingestion import bars as columns
 from stockcast.models.panel.stock import PanelStock, panel_stock
+from stockcast.models.samples import EventFlags
 
-__all__ = ["HORIZON", "INDEX", "Distortion", "read"]
+__all__ = ["HORIZON", "INDEX", "Distortion", "read", "stock_from_bars"]
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 INDEX, EXCHANGE, HORIZON = "^GSPC", "XNYS", 5
 #: Histories that begin later than the file, because a day before is broken in it.
@@ -110,7 +115,7 @@ def _stock(
         if distortion:
             table = distortion.apply(table, days, seed=sum(map(ord, ticker)))
         answered, flags = answering(table, days), ahead(table, days, HORIZON, EXCHANGE)
-    return panel_stock(
+    return stock_from_bars(
         ticker,
         frame,
         HORIZON,
@@ -119,3 +124,48 @@ def _stock(
         index_sigma=tuple(sigma.reindex(days).to_numpy() for sigma in (market.full, market.plain)),
         market=market.vix.reindex(days).to_numpy(),
     )
+
+
+def stock_from_bars(
+    ticker: str,
+    bars: pd.DataFrame,
+    horizon: int,
+    *,
+    answered: Flags | None = None,
+    ahead: Flags | None = None,
+    index_sigma: tuple[Floats, Floats] | None = None,
+    market: Floats | None = None,
+) -> PanelStock:
+    """What the panel sees of adjusted bars, without the feature store between.
+
+    Args:
+        ticker: whose bars.
+        bars: columns open, high, low, close, volume, or close alone; sorted by day.
+        horizon: sessions ahead.
+        answered: (n,) sessions that answered an event; None without a calendar.
+        ahead: (n, horizon) events of the sessions ahead, as known at each close.
+        index_sigma: (n,) the index's daily volatility as known at each close, by its bars and by
+            its closes alone.
+        market: (n,) close of a volatility index in percent a year, likewise.
+    """
+    whole = columns.completed(bars)
+    by_bars, by_closes = index_sigma or (None, None)
+    views = []
+    for frame, ranged, beside in (
+        (whole, columns.has_range(whole).to_numpy(), by_bars),
+        # with its volume: a stretch may do without the one and not the other
+        (whole[["close", "volume"]], False, by_closes),
+    ):
+        computed = compute(frame)
+        inputs = panel_inputs(
+            computed,
+            has_range=ranged,
+            has_volume=columns.has_volume(whole).to_numpy(),
+            answered=answered,
+            ahead=ahead,
+            index_sigma=beside,
+            market=market,
+        )
+        views.append(inputs.assign(sigma=computed["sigma"]))
+    events = None if answered is None or ahead is None else EventFlags(answered, ahead)
+    return panel_stock(ticker, whole["close"], horizon, (views[0], views[1]), events)

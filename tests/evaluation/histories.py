@@ -40,6 +40,13 @@ def spread(made: QuantileForecasts, factor: float) -> QuantileForecasts:
     return forecasts(median + factor * (made.values - median), made.origins)
 
 
+def between(
+    made: QuantileForecasts, start: str | None = None, end: str | None = None
+) -> QuantileForecasts:
+    """The forecasts made from ``start`` through ``end``."""
+    return made.at(made.origins[made.origins.slice_indexer(start, end)])
+
+
 def by_row(made: QuantileForecasts, index: pd.DatetimeIndex) -> pd.DataFrame:
     """The quantiles as one row per session, NaN where no forecast was made."""
     table = pd.DataFrame(made.values.reshape(len(made), -1), made.origins)

@@ -14,7 +14,7 @@ from stockcast.errors import BadInput
 from stockcast.evaluation import metrics, scorecard
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes
-from tests.evaluation.histories import forecasts, noise, spread
+from tests.evaluation.histories import forecasts, noise
 
 CONTRACT = {
     "ticker", "model", "horizon", "n", "mse", "rmse", "mae", "r2_returns", "pinball",
@@ -121,18 +121,6 @@ def test_models_that_do_not_compare_are_refused() -> None:
         scorecard.rows("X", {"naive": guess(), "short": short}, CLOSE)
     with pytest.raises(BadInput, match="got 0"):
         scorecard.rows("X", {}, CLOSE)
-
-
-def test_coverage_by_year_adds_up_to_the_whole() -> None:
-    made = spread(guess(), 0.9)
-    shares = scorecard.yearly_coverage(made, CLOSE)
-    y = outcomes(CLOSE, ORIGINS, 5)
-    years = np.repeat(ORIGINS.year.to_numpy(), 5)[np.isfinite(y).ravel()]
-    weights = pd.Series(years).value_counts()
-    whole = sum(share * weights[year] for year, share in shares.items()) / weights.sum()
-    low, high = made.interval(0.8)
-    assert list(shares) == sorted(set(years.tolist()))
-    assert whole == pytest.approx(((y >= low) & (y <= high)).sum() / np.isfinite(y).sum())
 
 
 def test_a_slice_holds_its_origins_alone_and_its_ratios_are_theirs() -> None:

@@ -14,9 +14,9 @@ from stockcast.evaluation.significance import (
     block_length,
     diebold_mariano,
     long_run_variance,
-    pooled_diebold_mariano,
     ratio_interval,
 )
+from tests.bench.pooling import pooled_diebold_mariano
 
 Pair = tuple[np.ndarray, np.ndarray]
 

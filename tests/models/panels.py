@@ -11,9 +11,10 @@ import torch
 
 from stockcast.features import PANEL_INPUTS
 from stockcast.models.panel.network import PanelNetwork
-from stockcast.models.panel.stock import PanelStock, panel_stock
+from stockcast.models.panel.stock import PanelStock
 from stockcast.models.panel.training import FittedPanel, PanelHyperparameters, fit_panel
 from stockcast.models.samples import Scaler
+from tests.bench.universe_data import stock_from_bars
 
 HORIZON, DAYS, EVERY, MOVE = 5, 1100, 63, 4.0
 SMALL = PanelHyperparameters(
@@ -56,7 +57,9 @@ def stock_bars(days: int, seed: int) -> pd.DataFrame:
 def stock(seed: int, days: int = DAYS) -> PanelStock:
     """One of the panel; no index or market beside it."""
     answered, ahead = flags_of(days, 30 + seed)
-    return panel_stock(f"S{seed}", stock_bars(days, seed), HORIZON, answered=answered, ahead=ahead)
+    return stock_from_bars(
+        f"S{seed}", stock_bars(days, seed), HORIZON, answered=answered, ahead=ahead
+    )
 
 
 def panel(stocks: int = 10) -> dict[str, PanelStock]:

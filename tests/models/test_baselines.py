@@ -21,6 +21,7 @@ from stockcast.models.baselines import (
     gjr,
     naive,
 )
+from stockcast.models.samples import EventFlags
 from tests.evaluation.histories import VALIDATION, by_row, noise, sample_close
 from tests.leaks import assert_causal
 
@@ -238,13 +239,13 @@ def jumpy(days: int = 1500, seed: int = 9, move: float = 4.0) -> pd.Series:
 
 
 def with_events(close: pd.Series, origins: pd.DatetimeIndex) -> QuantileForecasts:
-    answered, ahead = due(close)
-    return garch_events(close, origins, answered=answered, ahead=ahead, every=120, paths=400)
+    events = EventFlags(*due(close))
+    return garch_events(close, origins, events=events, every=120, paths=400)
 
 
 def test_without_a_calendar_garch_events_is_garch() -> None:
     close = sample_close()[-400:]
-    made = garch_events(close, close.index[-9:], answered=None, ahead=None)
+    made = garch_events(close, close.index[-9:], events=None)
     np.testing.assert_array_equal(made.values, garch(close, close.index[-9:]).values)
 
 
@@ -310,4 +311,4 @@ def test_flags_of_other_sessions_are_refused() -> None:
     close = jumpy(400)
     answered, ahead = due(close)
     with pytest.raises(BadInput, match="Expected flags of 400 sessions and 5 ahead"):
-        garch_events(close, close.index[-3:], answered=answered[:-1], ahead=ahead)
+        garch_events(close, close.index[-3:], events=EventFlags(answered[:-1], ahead))

@@ -11,7 +11,6 @@ import pytest
 from stockcast.contracts.model_record import Calibration
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
-from stockcast.evaluation.scorecard import yearly_coverage
 from stockcast.evaluation.walkforward import losses, outcomes
 from stockcast.models.baselines import climate, ewma, first_origin, garch, naive
 from stockcast.models.postprocessing.calibration import (
@@ -21,7 +20,7 @@ from stockcast.models.postprocessing.calibration import (
     panel_state,
     recalibrate,
 )
-from tests.evaluation.histories import by_row, forecasts, noise, sample_close, spread
+from tests.evaluation.histories import between, by_row, forecasts, noise, sample_close, spread
 from tests.leaks import assert_causal
 
 
@@ -113,10 +112,11 @@ def share_inside(made: QuantileForecasts, close: pd.Series, coverage: float) -> 
 def test_intervals_of_the_wrong_width_come_right(factor: float) -> None:
     close = sample_close()
     made, _ = recalibrate(spread(base(), factor), close)
-    settled = made.restrict("2005")
+    settled = between(made, "2005")
     assert 0.78 < share_inside(settled, close, 0.8) < 0.82
     assert 0.88 < share_inside(settled, close, 0.9) < 0.92
-    assert all(0.7 < share < 0.9 for share in yearly_coverage(settled, close).values())
+    for year in map(str, range(2005, 2010)):
+        assert 0.7 < share_inside(between(settled, year, year), close, 0.8) < 0.9
 
 
 def test_mending_a_wrong_width_lowers_the_loss_and_a_right_one_costs_little() -> None:
@@ -159,7 +159,7 @@ def test_quantiles_do_not_cross_when_the_shape_changes() -> None:
 
 
 def test_the_first_forecasts_pass_as_they_are() -> None:
-    made, state = recalibrate(base().restrict(None, "2004-01-02"), sample_close())
+    made, state = recalibrate(between(base(), None, "2004-01-02"), sample_close())
     np.testing.assert_array_equal(made.values, base().values[:1])
     assert state.outcomes == 0
 
@@ -190,8 +190,8 @@ def saved(state: CalibrationState) -> CalibrationState:
 def test_going_on_from_a_saved_state_gives_what_one_walk_gives() -> None:
     close = sample_close()
     whole, end = recalibrate(base(), close)
-    _, middle = recalibrate(base().restrict(None, "2007-06-15"), close)
-    rest, after = recalibrate(base().restrict("2007-06-16"), close, state=saved(middle))
+    _, middle = recalibrate(between(base(), None, "2007-06-15"), close)
+    rest, after = recalibrate(between(base(), "2007-06-16"), close, state=saved(middle))
     np.testing.assert_array_equal(rest.values, whole.values[-len(rest) :])
     np.testing.assert_array_equal(after.factors, end.factors)
     assert after.outcomes == end.outcomes
@@ -200,8 +200,8 @@ def test_going_on_from_a_saved_state_gives_what_one_walk_gives() -> None:
 def test_serving_day_by_day_gives_what_the_walk_gives() -> None:
     close = sample_close()
     whole, _ = recalibrate(base(), close)
-    _, state = recalibrate(base().restrict(None, "2009-12-01"), close)
-    for day in base().restrict("2009-12-02").origins:
+    _, state = recalibrate(between(base(), None, "2009-12-01"), close)
+    for day in between(base(), "2009-12-02").origins:
         known = close[:day]
         served, state = recalibrate(base().at(pd.DatetimeIndex([day])), known, state=saved(state))
         np.testing.assert_array_equal(served.values[0], whole.at(served.origins).values[0])
@@ -236,7 +236,7 @@ def test_sessions_left_out_teach_nothing_and_harm_nothing() -> None:
     sparse = base().at(base().origins[::3])
     made, state = recalibrate(spread(sparse, 0.7), close)
     assert 0 < state.outcomes <= 5 * len(sparse)
-    assert 0.77 < share_inside(made.restrict("2006"), close, 0.8) < 0.83
+    assert 0.77 < share_inside(between(made, "2006"), close, 0.8) < 0.83
 
 
 def test_what_does_not_fit_the_state_is_refused() -> None:

@@ -16,9 +16,11 @@ from stockcast.evaluation.walkforward import outcomes
 from stockcast.features.panel import PANEL_INPUTS, unaware
 from stockcast.models.panel import training as panel_training
 from stockcast.models.panel.inference import ask_context, walk_panel
-from stockcast.models.panel.parent import WEIGHTS, data_hash, learn
-from stockcast.models.panel.stock import PanelStock, panel_stock
+from stockcast.models.panel.parent import WEIGHTS, learn
+from stockcast.models.panel.stock import PanelStock
 from stockcast.models.panel.training import PANEL_LEVELS, FittedPanel, chosen_device, fit_panel
+from tests.bench.parents import data_hash
+from tests.bench.universe_data import stock_from_bars
 from tests.models.panels import (
     CUT,
     DAYS,
@@ -77,7 +79,7 @@ def spoiled(each: PanelStock) -> PanelStock:
     later = bars.index >= CUT
     bars[later] = bars[later].to_numpy()[::-1] * 3
     answered, ahead = flags_of(DAYS, 30 + seed)
-    return panel_stock(each.ticker, bars, HORIZON, answered=answered, ahead=ahead)
+    return stock_from_bars(each.ticker, bars, HORIZON, answered=answered, ahead=ahead)
 
 
 def test_nothing_from_the_cut_on_changes_what_was_learned() -> None:
@@ -135,7 +137,7 @@ def test_tails_are_there_for_who_asks() -> None:
 
 def test_closes_alone_are_served_by_the_same_weights() -> None:
     bars = stock_bars(DAYS, STRANGER)[["close"]]
-    poor = panel_stock("NAV", bars, HORIZON)
+    poor = stock_from_bars("NAV", bars, HORIZON)
     flags = poor.series.full.inputs[:, [PANEL_INPUTS.index("has_range")]]
     assert not flags.any()
     made = walk_panel(fitted(), poor.series.full, CUT)

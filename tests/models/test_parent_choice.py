@@ -27,7 +27,6 @@ from stockcast.models.panel.training import EVENT_PLACES, PANEL_LEVELS
 from stockcast.models.parents.choice import (
     ChosenParent,
     _against,
-    _of_levels,
     choose_parent,
     panel_members,
 )
@@ -35,6 +34,7 @@ from stockcast.models.postprocessing.calibration import CalibrationState
 from stockcast.models.splits import Split
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace
+from tests.bench.parents import save_parent
 from tests.models.panels import CUT, HORIZON, SMALL, fitted, stock, unfitted
 from tests.models.panels import INDEX as DAYS
 from tests.workshop import SHORT, TINY, Workshop
@@ -149,7 +149,7 @@ def test_networks_are_compared_on_validation_and_an_embargo_before_the_test() ->
 def test_a_state_is_cut_to_the_levels_of_a_forecast() -> None:
     half = len(PANEL_LEVELS) // 2
     factors = np.array(PANEL_LEVELS[:half]) + np.arange(HORIZON)[:, None]
-    state = _of_levels(CalibrationState.fresh(PANEL_LEVELS, HORIZON, factors, -factors))
+    state = CalibrationState.fresh(PANEL_LEVELS, HORIZON, factors, -factors).at(LEVELS)
     expected = np.array([0.05, 0.1, 0.25]) + np.arange(HORIZON)[:, None]
     assert state.levels == LEVELS
     np.testing.assert_allclose(state.factors, expected)
@@ -196,7 +196,7 @@ def test_a_ticker_is_learned_from_as_published_and_as_closes_alone_show_it(shop:
     assert (series.plain.inputs[:, place] == 0).all()
     alone = compute(members["AAPL"].close.to_frame("close"))
     assert series.plain.sigma[-1] == pytest.approx(alone["sigma"].iloc[-1], rel=1e-3)
-    assert members["AAPL"].answered is not None
+    assert members["AAPL"].events is not None
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ def shipping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
             ("S1",),
         )
         about = dict.fromkeys(("prices_from", "dates_from", "caveats", "licence"), "made up")
-        parents.save_parent(
+        save_parent(
             tmp_path,
             "small",
             learned,

@@ -23,11 +23,11 @@ from stockcast.models.parents import (
     choose,
     load_parent,
     require_unseen,
-    save_parent,
     shipped,
     starting_state,
 )
 from stockcast.models.postprocessing.calibration import CalibrationState
+from tests.bench.parents import save_parent
 from tests.documents import rewrite
 from tests.models.panels import CUT, HORIZON, SMALL, START, fitted, stock
 

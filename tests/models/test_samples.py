@@ -14,8 +14,9 @@ from stockcast.evaluation.walkforward import outcomes
 from stockcast.features import PANEL_INPUTS, compute
 from stockcast.models.panel import inference as panel_inference
 from stockcast.models.panel.inference import ask_context, walk_panel
-from stockcast.models.panel.stock import fit_scaler, panel_stock, standardised, without
+from stockcast.models.panel.stock import fit_scaler, standardised, without
 from stockcast.models.samples import EventFlags, Samples, Scaler, make_samples, return_scale
+from tests.bench.universe_data import stock_from_bars
 from tests.models.panels import stock_bars, unfitted
 
 DAYS = pd.bdate_range("2001-01-01", periods=4)
@@ -115,7 +116,7 @@ def test_a_stock_is_seen_by_its_bars_and_by_its_closes_alone() -> None:
     answered, ahead = np.zeros(120, bool), np.zeros((120, 5), bool)
     ahead[100, 1] = True
     beside = np.full(120, 0.01), np.full(120, 0.02)
-    made = panel_stock("S", bars, 5, answered=answered, ahead=ahead, index_sigma=beside)
+    made = stock_from_bars("S", bars, 5, answered=answered, ahead=ahead, index_sigma=beside)
     views = {"full": compute(bars), "plain": compute(bars[["close", "volume"]])}
     days = made.series.full.days
     first = min(
@@ -135,9 +136,9 @@ def test_a_stock_is_seen_by_its_bars_and_by_its_closes_alone() -> None:
     flags = made.ahead_of(bars.index[[99, 100]])
     assert flags is not None
     assert flags.tolist() == [[False] * 5, [False, True, False, False, False]]
-    assert panel_stock("S", bars, 3).ahead_of(bars.index) is None
-    with pytest.raises(BadInput, match="Expected a day of S with every input, got 9 without"):
-        panel_stock("S", bars[:9], 3)
+    assert stock_from_bars("S", bars, 3).ahead_of(bars.index) is None
+    with pytest.raises(BadInput, match="Expected features of S on some day"):
+        stock_from_bars("S", bars[:9], 3)
 
 
 THREE = (0.1, 0.5, 0.9)
@@ -149,7 +150,7 @@ RANDOM = unfitted(0, THREE, 3, 10)
 def test_every_day_with_a_context_gets_the_forecast_it_would_get_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    seen = panel_stock("S", stock_bars(120, 1), 3).series.full
+    seen = stock_from_bars("S", stock_bars(120, 1), 3).series.full
     monkeypatch.setattr(panel_inference, "BATCH", 7)
     made = walk_panel(RANDOM, seen, "2000-01-01", levels=[0.1, 0.9])
     assert made.origins.equals(seen.days[9:])
@@ -168,7 +169,7 @@ def test_a_forecast_is_the_networks_of_the_contexts_last_day() -> None:
 
 
 def test_a_walk_takes_the_days_from_its_start_to_before_its_end() -> None:
-    seen = panel_stock("S", stock_bars(120, 1), 3).series.full
+    seen = stock_from_bars("S", stock_bars(120, 1), 3).series.full
     days = seen.days
     made = walk_panel(RANDOM, seen, days[20], days[30], levels=THREE)
     assert made.origins.equals(days[20:30])

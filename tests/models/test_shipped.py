@@ -15,12 +15,12 @@ from stockcast.events.calendar import ahead, answering, resolve
 from stockcast.events.sample import SampleEvents
 from stockcast.features import compute
 from stockcast.models.panel.inference import walk_panel
-from stockcast.models.panel.stock import PanelStock, panel_stock
+from stockcast.models.panel.stock import PanelStock
 from stockcast.models.parents import choose, load_parent, starting_state
-from stockcast.models.samples import EventFlags
 from stockcast.models.selection.assessment import Assessment, assess
 from stockcast.models.splits import Split
 from stockcast.settings import load_settings
+from tests.bench.universe_data import stock_from_bars
 
 VALIDATION, TEST, HORIZON = pd.Timestamp("2008-06-01"), pd.Timestamp("2010-01-01"), 5
 SPLIT = Split(VALIDATION, TEST, HORIZON)
@@ -33,7 +33,7 @@ def sample_stock(ticker: str) -> PanelStock:
     views = (compute(some)["sigma"] for some in (index, index[["close"]]))
     table = resolve(SampleEvents().read(ticker).events, settings.exchange, compute(frame))
     days = pd.DatetimeIndex(frame.index)
-    return panel_stock(
+    return stock_from_bars(
         ticker,
         frame,
         HORIZON,
@@ -48,9 +48,6 @@ def judged(stock: PanelStock, split: Split = SPLIT) -> Assessment:
     start = split.validation_start
     card = choose(start)
     assert card is not None
-    events = None
-    if stock.answered is not None and stock.ahead is not None:
-        events = EventFlags(stock.answered, stock.ahead)
     return assess(
         stock.ticker,
         {"zero_shot": walk_panel(load_parent(card.name).fitted, stock.series.full, start)},
@@ -58,7 +55,7 @@ def judged(stock: PanelStock, split: Split = SPLIT) -> Assessment:
         split,
         candidate="zero_shot",
         train_seconds={},
-        events=events,
+        events=stock.events,
         partner_weight=card.partner_weight,
         start=starting_state(card),
     )
@@ -107,6 +104,6 @@ def test_accuracy_on_the_sample_is_what_was_measured() -> None:
 
 
 def test_without_a_calendar_the_partner_is_garch() -> None:
-    plain = judged(replace(sample_stock("IBM"), answered=None, ahead=None))
+    plain = judged(replace(sample_stock("IBM"), events=None))
     np.testing.assert_array_equal(plain.test("garch_events").values, plain.test("garch").values)
-    assert not plain.calibrations["zero_shot"].near.any()
+    assert not plain.recalibrated["zero_shot"].state.near.any()

@@ -17,6 +17,7 @@ from stockcast.models.panel.inference import ask_context, walk_panel
 from stockcast.models.panel.training import PANEL_LEVELS, FittedPanel, fit
 from stockcast.models.samples import Samples, Scaler
 from stockcast.models.splits import Split
+from tests.evaluation.histories import between
 from tests.models.worlds import SMALL, bars, fitted, samples_of, split_of, wilder_samples
 
 
@@ -112,8 +113,8 @@ def test_walking_forward_sees_no_future() -> None:
     samples, split = samples_of(bars()), split_of(bars())
     cut = samples.days[-50]
     changed = with_other_days(samples, samples.days > cut)
-    one = walk_panel(fitted(), samples, split.test_start).restrict(end=cut)
-    other = walk_panel(fitted(), changed, split.test_start).restrict(end=cut)
+    one = between(walk_panel(fitted(), samples, split.test_start), end=cut)
+    other = between(walk_panel(fitted(), changed, split.test_start), end=cut)
     np.testing.assert_array_equal(one.values, other.values)
 
 

@@ -11,10 +11,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from stockcast.errors import BadInput
 
-__all__ = ["LEVELS", "QuantileForecasts"]
+__all__ = ["LEVELS", "QuantileForecasts", "level_places"]
 
 #: The levels of every forecast: the median, and intervals of 50, 80 and 90%.
 LEVELS: tuple[float, ...] = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
+
+
+def level_places(known: Sequence[float], wanted: Sequence[float]) -> list[int]:
+    """Where each of the ``wanted`` levels stands among the ``known`` ones.
+
+    Raises:
+        BadInput: one of them does not.
+    """
+    places = [int(np.argmin(np.abs(np.array(known) - level))) for level in wanted]
+    if not np.allclose(np.array(known)[places], wanted):
+        raise BadInput(f"Expected levels among {tuple(known)}, got {tuple(wanted)}.")
+    return places
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +109,7 @@ class QuantileForecasts:
         Raises:
             BadInput: it was not forecast.
         """
-        found = np.flatnonzero(np.isclose(self.levels, level))
-        if not len(found):
-            raise BadInput(f"Expected one of the levels {self.levels}, got {level}.")
-        return self.values[:, :, int(found[0])]
+        return self.values[:, :, level_places(self.levels, [level])[0]]
 
     def interval(self, coverage: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lower and upper end, (n, horizon) each, of the central interval of that coverage."""
@@ -117,14 +126,3 @@ class QuantileForecasts:
             missing = origins[int(np.argmax(places < 0))].date()
             raise BadInput(f"Expected a forecast made on {missing}, there is none.")
         return replace(self, origins=origins, values=self.values[places])
-
-    def restrict(
-        self, start: pd.Timestamp | str | None = None, end: pd.Timestamp | str | None = None
-    ) -> QuantileForecasts:
-        """Return the forecasts made from ``start`` through ``end``."""
-        keep = np.ones(len(self), bool)
-        if start is not None:
-            keep &= self.origins >= pd.Timestamp(start)
-        if end is not None:
-            keep &= self.origins <= pd.Timestamp(end)
-        return replace(self, origins=self.origins[keep], values=self.values[keep])

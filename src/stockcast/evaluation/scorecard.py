@@ -18,7 +18,7 @@ from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.significance import MIN_LOSSES, diebold_mariano, ratio_interval
 from stockcast.evaluation.walkforward import outcomes
 
-__all__ = ["REFERENCES", "rows", "yearly_coverage"]
+__all__ = ["REFERENCES", "rows"]
 
 #: The models that every other is held against.
 REFERENCES = ("naive", "garch")
@@ -103,19 +103,6 @@ def rows(
         for model in forecasts
         for horizon, view in views_of_part.items()
     ]
-
-
-def yearly_coverage(
-    forecasts: QuantileForecasts, close: pd.Series, coverage: float = 0.8
-) -> dict[int, float]:
-    """Share of known outcomes inside the interval by calendar year of the origin, all horizons."""
-    y = outcomes(close, forecasts.origins, forecasts.horizon)
-    low, high = forecasts.interval(coverage)
-    known, inside = np.isfinite(y), (y >= low) & (y <= high)
-    years = np.broadcast_to(forecasts.origins.year.to_numpy()[:, None], y.shape)
-    return {
-        int(year): float(inside[known & (years == year)].mean()) for year in np.unique(years[known])
-    }
 
 
 def _known(

@@ -7,11 +7,9 @@ sessions overlap, so neighbouring losses are alike and count for less than their
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from stockcast.errors import BadInput
@@ -20,7 +18,6 @@ __all__ = [
     "block_length",
     "diebold_mariano",
     "long_run_variance",
-    "pooled_diebold_mariano",
     "ratio_interval",
 ]
 
@@ -63,40 +60,6 @@ def diebold_mariano(
     if len(a) < MIN_LOSSES:
         return float("nan")
     return _p_value(_statistic(a - b, horizon), len(a), alternative)
-
-
-def pooled_diebold_mariano(
-    losses: Sequence[tuple[pd.Series, pd.Series]],
-    horizon: int = 1,
-    *,
-    inside: Sequence[pd.Series] | None = None,
-    alternative: Literal["two-sided", "less"] = "less",
-) -> tuple[float, float]:
-    """Test of equal accuracy over many stocks, which move together: one series of their mean.
-
-    Each stock's difference is divided by its reference's mean loss, so that none dominates, and
-    averaged over the stocks of a day. A slice keeps the calendar: a day outside it counts as 0, so
-    that the overlap of forecasts is what it is.
-
-    Args:
-        losses: of each stock, the model's and its reference's loss by origin.
-        horizon: sessions ahead.
-        inside: of each stock, whether an origin belongs to the slice; by default all do.
-        alternative: as in :func:`diebold_mariano`.
-
-    Returns:
-        The statistic, negative where the model is the more accurate, and the p-value; NaN for fewer
-        than 30 days.
-    """
-    differences = [(a - b) / b.mean() for a, b in losses]
-    if inside is not None:
-        pairs = zip(differences, inside, strict=True)
-        differences = [d.where(flags.reindex(d.index), 0.0) for d, flags in pairs]
-    daily = pd.concat(differences, axis=1).mean(axis=1).sort_index().to_numpy(float)
-    if len(daily) < MIN_LOSSES:
-        return float("nan"), float("nan")
-    statistic = _statistic(daily, horizon)
-    return statistic, _p_value(statistic, len(daily), alternative)
 
 
 def _statistic(d: Floats, horizon: int) -> float:

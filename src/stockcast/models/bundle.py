@@ -17,28 +17,31 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save, save_file
+from safetensors.torch import load_file, save
 
 from stockcast.contracts.bundle import EpochRow, ModelDocument
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.features import PANEL_INPUTS
-from stockcast.models.panel.network import PanelNetwork
 from stockcast.models.panel.training import (
-    EVENT_PLACES,
     PANEL_LEVELS,
-    Epoch,
     FittedPanel,
     PanelHyperparameters,
+    restored,
 )
 from stockcast.models.postprocessing.calibration import CalibrationState
-from stockcast.models.samples import Scaler
 from stockcast.models.splits import Split
 
-__all__ = ["Bundle", "OtherInputs", "load_bundle", "make_bundle", "save_bundle"]
+__all__ = [
+    "Bundle",
+    "OtherInputs",
+    "content_hash",
+    "load_bundle",
+    "make_bundle",
+    "save_bundle",
+    "weights_of",
+]
 
 WEIGHTS, DOCUMENT = "weights.safetensors", "model.json"
 
@@ -104,7 +107,7 @@ def save_bundle(bundle: Bundle, models: Path) -> Path:
             f"Expected a folder that can be written at {folder.parent}, got: {error.strerror}."
         ) from None
     try:
-        save_file(_tensors(bundle.fitted), temporary / WEIGHTS)
+        (temporary / WEIGHTS).write_bytes(weights_of(bundle.fitted))
         _document(bundle).save(temporary / DOCUMENT)
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
@@ -130,10 +133,11 @@ def load_bundle(folder: Path) -> Bundle:
     document = _present(folder)
     try:
         tensors = load_file(folder / WEIGHTS)
+        hyper = PanelHyperparameters(**document.origin["hyperparameters"])
         bundle = Bundle(
             document.name,
             document.version,
-            _fitted(document, tensors),
+            restored(document, hyper, tensors),
             document.origin,
             document.partner_weight,
             CalibrationState.of(document.start)
@@ -160,8 +164,16 @@ def _present(folder: Path) -> ModelDocument:
     return document
 
 
-def _tensors(fitted: FittedPanel) -> dict[str, torch.Tensor]:
-    return {name: value.contiguous() for name, value in fitted.network.state_dict().items()}
+def weights_of(fitted: FittedPanel) -> bytes:
+    """The network's weights as safetensors."""
+    tensors = fitted.network.state_dict()
+    return save({name: value.contiguous() for name, value in tensors.items()})
+
+
+def content_hash(fitted: FittedPanel, about: Mapping[str, Any]) -> str:
+    """12 hex digits of the weights and of what is said about them, in plain JSON values."""
+    text = json.dumps(about, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(weights_of(fitted) + text.encode()).hexdigest()[:12]
 
 
 def _version(
@@ -174,8 +186,7 @@ def _version(
         "partner_weight": weight,
         "start": start.contract().model_dump(mode="json"),
     }
-    text = json.dumps(identity, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(save(_tensors(fitted)) + text.encode()).hexdigest()[:12]
+    return content_hash(fitted, identity)
 
 
 def _document(bundle: Bundle) -> ModelDocument:
@@ -193,27 +204,4 @@ def _document(bundle: Bundle) -> ModelDocument:
         start=bundle.start.contract(),
         history=tuple(EpochRow(**asdict(epoch)) for epoch in fitted.history),
         seconds=fitted.seconds,
-    )
-
-
-def _fitted(document: ModelDocument, tensors: dict[str, torch.Tensor]) -> FittedPanel:
-    hyper = PanelHyperparameters(**document.origin["hyperparameters"])
-    network = PanelNetwork(
-        len(document.inputs),
-        EVENT_PLACES,
-        document.horizon,
-        document.levels,
-        hyper.hidden_size,
-        hyper.num_layers,
-        hyper.dropout,
-    )
-    network.load_state_dict(tensors)
-    return FittedPanel(
-        network.eval(),
-        Scaler.from_json(document.scaler),
-        hyper.context,
-        document.levels,
-        pd.Timestamp(document.last_day),
-        [Epoch(**epoch.model_dump()) for epoch in document.history],
-        document.seconds,
     )

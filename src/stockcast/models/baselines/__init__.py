@@ -20,6 +20,7 @@ from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.walkforward import places
 from stockcast.features.events import FEWEST, LAST, LIMIT, UNKNOWN
 from stockcast.models.baselines import gjr
+from stockcast.models.samples import EventFlags
 
 __all__ = [
     "EWMA_LAMBDA",
@@ -150,8 +151,7 @@ def garch_events(
     horizon: int = 5,
     levels: Sequence[float] = LEVELS,
     *,
-    answered: Flags | None,
-    ahead: Flags | None,
+    events: EventFlags | None,
     every: int = 60,
     paths: int = 2000,
     seed: int = 7,
@@ -169,9 +169,7 @@ def garch_events(
         origins: sessions to forecast from.
         horizon: sessions ahead.
         levels: of the quantiles.
-        answered: (len(close),) sessions that answered an event, None without a calendar.
-        ahead: (len(close), horizon) whether the h-th session after each answers an event, as known
-            at its close.
+        events: by session of ``close``, as known at each; None without a calendar.
         every: sessions between refits.
         paths: simulated at each origin.
         seed: of the draws.
@@ -180,8 +178,9 @@ def garch_events(
         BadInput: an origin has fewer than 60 returns before it, or the flags have another shape.
     """
     returns = 100 * np.diff(np.log(close.to_numpy(float)))
-    if answered is None or ahead is None:
+    if events is None:
         return _simulated(close, returns, None, origins, horizon, levels, every, paths, seed)
+    answered, ahead = events.answered, events.ahead
     if answered.shape != close.shape or ahead.shape != (len(close), horizon):
         raise BadInput(
             f"Expected flags of {len(close)} sessions and {horizon} ahead of each, "

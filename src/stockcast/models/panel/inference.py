@@ -9,8 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from stockcast.errors import BadInput
-from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
+from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts, level_places
 from stockcast.features.panel import unaware
 from stockcast.models.panel.stock import standardised, without
 from stockcast.models.panel.training import FittedPanel
@@ -61,7 +60,7 @@ def walk_panel(
     )
     inputs = without(samples.inputs, missing)
     scale = return_scale(samples.sigma[rows], samples.horizon)[..., None]
-    chosen = _places(fitted, levels)
+    chosen = level_places(fitted.levels, levels)
     parts = [np.zeros((0, samples.horizon, len(levels)))]
     for some in np.split(rows, range(BATCH, len(rows), BATCH)) if len(rows) else ():
         contexts = _windows(inputs, some, fitted.context)
@@ -82,7 +81,8 @@ def ask_context(
     Raises:
         BadInput: a level is not among those of ``fitted``.
     """
-    unit = _answer(fitted, torch.from_numpy(context[None]))[0][:, _places(fitted, levels)]
+    places = level_places(fitted.levels, levels)
+    unit = _answer(fitted, torch.from_numpy(context[None]))[0][:, places]
     scaled: NDArray[np.float64] = unit * return_scale(np.array([sigma]), len(unit))[0][:, None]
     return scaled
 
@@ -96,11 +96,3 @@ def _answer(fitted: FittedPanel, contexts: torch.Tensor) -> NDArray[np.float64]:
     last = network.head(network.trunk(inputs)[:, -1], inputs[:, -1])
     quantiles: NDArray[np.float64] = last.double().cpu().numpy()
     return quantiles
-
-
-def _places(fitted: FittedPanel, levels: Sequence[float]) -> list[int]:
-    known = np.array(fitted.levels)
-    places = [int(np.argmin(np.abs(known - level))) for level in levels]
-    if not np.allclose(known[places], levels):
-        raise BadInput(f"Expected levels among {fitted.levels}, got {tuple(levels)}.")
-    return places

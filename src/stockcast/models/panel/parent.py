@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,8 +28,9 @@ from stockcast.models.panel.training import (
 )
 from stockcast.models.postprocessing.calibration import CalibrationState, near_events, panel_state
 from stockcast.models.postprocessing.combination import PARTNER, combine
+from stockcast.models.samples import EventFlags
 
-__all__ = ["PARTNER", "Learned", "data_hash", "learn", "partner_forecasts"]
+__all__ = ["PARTNER", "Learned", "learn", "partner_forecasts", "until"]
 
 #: Shares of the partner that are tried, the simplest first where two are as good.
 WEIGHTS = (0.5, 0.25, 0.75, 0.0, 1.0)
@@ -79,9 +79,7 @@ class Learned:
 def partner_forecasts(stock: PanelStock, origins: pd.DatetimeIndex) -> QuantileForecasts:
     """The partner's forecasts of a stock at ``origins``."""
     horizon = stock.series.full.horizon
-    return garch_events(
-        stock.close, origins, horizon, PANEL_LEVELS, answered=stock.answered, ahead=stock.ahead
-    )
+    return garch_events(stock.close, origins, horizon, PANEL_LEVELS, events=stock.events)
 
 
 def learn(
@@ -114,13 +112,20 @@ def learn(
         BadInput: the panel has too few days.
     """
     start = cut - pd.Timedelta(days=validation_days)
-    known = {ticker: _until(stock, cut) for ticker, stock in panel.items()}
+    known = {ticker: until(stock, cut) for ticker, stock in panel.items()}
     known = {ticker: stock for ticker, stock in known.items() if _usable(stock, start)}
     if not known:
         raise BadInput(f"Expected stocks with days before {start.date()} to learn from, got none.")
     made = {ticker: partner(stock, _validation(stock, start)) for ticker, stock in known.items()}
-    fit = _Fit(start, cut, hyper, device, progress)
-    fitted = fit(list(known.values()))
+
+    def fit(stocks: Iterable[PanelStock]) -> FittedPanel:
+        """Fit to ``stocks``; the network is left on the device, to be asked there."""
+        series = [stock.series for stock in stocks]
+        fitted = fit_panel(series, start, cut, hyper, device=device, progress=progress)
+        fitted.network.to(chosen_device(device))
+        return fitted
+
+    fitted = fit(known.values())
     weight, state = _served(fitted, known, made, start)
     learned = Learned(fitted, start, weight, state, (), tuple(known))
     rows: list[ParentFigures] = []
@@ -135,60 +140,27 @@ def _compared(
     known: dict[str, PanelStock],
     made: dict[str, QuantileForecasts],
     index: str | None,
-    fit: _Fit,
+    fit: Callable[[Iterable[PanelStock]], FittedPanel],
 ) -> list[ParentFigures]:
     """How good it is on those it learned from, on the index, and on stocks left out of a fit."""
     rows = _figures(learned, known, made, "panel", ((),))
     if index in known:
         rows += _figures(learned, {index: known[index]}, made, "index", ((), ("market",)))
-    stocks = [ticker for ticker in known if known[ticker].answered is not None] or list(known)
+    stocks = [ticker for ticker in known if known[ticker].events is not None] or list(known)
     apart = stocks[::LEFT_OUT] if len(stocks) > LEFT_OUT else []
     if apart:
         others = {ticker: stock for ticker, stock in known.items() if ticker not in apart}
-        again = fit(list(others.values()))
+        again = fit(others.values())
         second = replace(learned, fitted=again, tickers=tuple(others))
         rows += _figures(second, {t: known[t] for t in apart}, made, "left out", COMBINATIONS)
     return rows
 
 
-def data_hash(panel: Mapping[str, PanelStock], cut: pd.Timestamp) -> str:
-    """A hash of all inputs and outcomes before ``cut``."""
-    digest = hashlib.sha256()
-    for ticker in sorted(panel):
-        stock = _until(panel[ticker], cut)
-        samples = stock.series.full
-        digest.update(ticker.encode() + samples.inputs[samples.days < cut].tobytes())
-        digest.update(stock.close.to_numpy(float).tobytes())
-    return digest.hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class _Fit:
-    start: pd.Timestamp
-    cut: pd.Timestamp
-    hyper: PanelHyperparameters
-    device: Device
-    progress: Progress | None
-
-    def __call__(self, stocks: Sequence[PanelStock]) -> FittedPanel:
-        """Fit to ``stocks``; the network is left on the device, to be asked there."""
-        fitted = fit_panel(
-            [stock.series for stock in stocks],
-            self.start,
-            self.cut,
-            self.hyper,
-            device=self.device,
-            progress=self.progress,
-        )
-        fitted.network.to(chosen_device(self.device))
-        return fitted
-
-
-def _until(stock: PanelStock, cut: pd.Timestamp) -> PanelStock:
+def until(stock: PanelStock, cut: pd.Timestamp) -> PanelStock:
     """The stock without the closes from ``cut`` on."""
     n = int(stock.close.index.searchsorted(cut))
-    cut_flags = [None if f is None else f[:n] for f in (stock.answered, stock.ahead)]
-    return replace(stock, close=stock.close[:n], answered=cut_flags[0], ahead=cut_flags[1])
+    events = stock.events and EventFlags(stock.events.answered[:n], stock.events.ahead[:n])
+    return replace(stock, close=stock.close[:n], events=events)
 
 
 def _usable(stock: PanelStock, start: pd.Timestamp) -> bool:

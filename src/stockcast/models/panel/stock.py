@@ -10,13 +10,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from stockcast.errors import BadInput
-from stockcast.evaluation.walkforward import outcomes
-from stockcast.features import compute
 from stockcast.features.events import event_columns
-from stockcast.features.panel import GROUPS, PANEL_INPUTS, flag_of, panel_inputs
-from stockcast.ingestion import bars as columns
-from stockcast.models.samples import Samples, Scaler, return_scale
+from stockcast.features.panel import GROUPS, PANEL_INPUTS, flag_of
+from stockcast.models.samples import EventFlags, Samples, Scaler, make_samples
 
 __all__ = [
     "GROUP_COLUMNS",
@@ -33,7 +29,6 @@ LIMIT = 8.0
 #: Columns that are flags, decays or logs of ratios near 1 and need no scaler.
 AS_THEY_ARE = (*event_columns(), *map(flag_of, GROUPS))
 
-Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
@@ -69,89 +64,48 @@ class PanelStock:
     Attributes:
         ticker: whose prices.
         close: adjusted closes, one a session.
-        answered: (len(close),) sessions that answered an event; None without a calendar.
-        ahead: (len(close), horizon) events of the sessions ahead, as known at each close.
+        events: by session of ``close``; None without a calendar.
         series: what the network sees.
     """
 
     ticker: str
     close: pd.Series
-    answered: Flags | None
-    ahead: Flags | None
+    events: EventFlags | None
     series: PanelSeries
 
     def ahead_of(self, origins: pd.DatetimeIndex) -> Flags | None:
         """(n, horizon) the flags at ``origins``; None without a calendar."""
-        return None if self.ahead is None else self.ahead[self.close.index.get_indexer(origins)]
+        if self.events is None:
+            return None
+        return self.events.ahead[self.close.index.get_indexer(origins)]
 
 
 def panel_stock(
     ticker: str,
-    bars: pd.DataFrame,
+    close: pd.Series,
     horizon: int,
-    *,
-    answered: Flags | None = None,
-    ahead: Flags | None = None,
-    index_sigma: tuple[Floats, Floats] | None = None,
-    market: Floats | None = None,
+    views: tuple[pd.DataFrame, pd.DataFrame],
+    events: EventFlags | None,
 ) -> PanelStock:
-    """Compute what the panel sees of a ticker.
+    """One ticker as a panel has it, from the first day on which both views are complete.
 
     Args:
-        ticker: whose bars.
-        bars: adjusted, columns open, high, low, close, volume, or close alone; sorted by day.
+        ticker: whose closes.
+        close: adjusted, one a session.
         horizon: sessions ahead.
-        answered: (n,) sessions that answered an event; None without a calendar.
-        ahead: (n, horizon) events of the sessions ahead, as known at each close.
-        index_sigma: (n,) the index's daily volatility as known at each close, by its bars and by
-            its closes alone.
-        market: (n,) close of a volatility index in percent a year, likewise.
+        views: features of its days (PANEL_INPUTS and sigma) with all that is known, and as its
+            closes alone would show them.
+        events: of the sessions of ``close``; None without a calendar.
 
     Raises:
-        BadInput: no day is complete.
+        BadInput: no day is complete, or one after the first such day is not.
     """
-    whole = columns.completed(bars)
-    volume = columns.has_volume(whole).to_numpy()
-    by_bars, by_closes = index_sigma or (None, None)
-    views = []
-    for frame, ranged, beside in (
-        (whole, columns.has_range(whole).to_numpy(), by_bars),
-        # with its volume: a stretch may do without the one and not the other
-        (whole[["close", "volume"]], False, by_closes),
-    ):
-        features = compute(frame)
-        inputs = panel_inputs(
-            features,
-            has_range=ranged,
-            has_volume=volume,
-            answered=answered,
-            ahead=ahead,
-            index_sigma=beside,
-            market=market,
-        )
-        views.append((inputs, features["sigma"]))
-    series = _series(ticker, whole["close"], horizon, views)
-    return PanelStock(ticker, whole["close"], answered, ahead, series)
-
-
-def _series(
-    ticker: str, close: pd.Series, horizon: int, views: list[tuple[pd.DataFrame, pd.Series]]
-) -> PanelSeries:
-    """Both views from the first day on which both are complete."""
-    complete = np.logical_and.reduce(
-        [np.isfinite(inputs).all(axis=1) & np.isfinite(sigma) for inputs, sigma in views]
-    )
-    if not complete.any():
-        raise BadInput(f"Expected a day of {ticker} with every input, got {len(close)} without.")
-    first = int(np.argmax(complete))
-    days = pd.DatetimeIndex(close.index[first:])
-    made = outcomes(close, days, horizon)
-    samples = []
-    for inputs, sigma in views:
-        scale = sigma.to_numpy(float)[first:]
-        targets = made / return_scale(scale, horizon)
-        samples.append(Samples(ticker, days, inputs.to_numpy(np.float32)[first:], scale, targets))
-    return PanelSeries(*samples)
+    full, plain = views
+    seen = make_samples(ticker, full, close, horizon)
+    alone = make_samples(ticker, plain.loc[seen.days[0] :], close, horizon)
+    if len(alone.days) != len(seen.days):
+        seen = make_samples(ticker, full.loc[alone.days[0] :], close, horizon)
+    return PanelStock(ticker, close, events, PanelSeries(seen, alone))
 
 
 def fit_scaler(inputs: Singles) -> Scaler:

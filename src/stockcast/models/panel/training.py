@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stockcast.contracts.bundle import ModelDocument
+from stockcast.contracts.parent import ParentCard
 from stockcast.errors import BadInput
 from stockcast.features.events import event_columns
 from stockcast.features.panel import GROUPS, PANEL_INPUTS
@@ -32,6 +34,7 @@ __all__ = [
     "chosen_device",
     "fit",
     "fit_panel",
+    "restored",
 ]
 
 LOG = logging.getLogger(__name__)
@@ -53,6 +56,11 @@ class Epoch:
     number: int
     train: float
     validation: float
+
+    @classmethod
+    def of(cls, row: Mapping[str, float]) -> Epoch:
+        """The epoch that a document's row describes."""
+        return cls(int(row["number"]), row["train"], row["validation"])
 
 
 @dataclass(frozen=True)
@@ -173,7 +181,7 @@ def _fit_on(
         panel, validation_start, cut, hyper, torch.device(device), start.scaler if start else None
     )
     horizon = panel[0].full.horizon
-    network = copy.deepcopy(start.network) if start else _fresh(horizon, hyper)
+    network = copy.deepcopy(start.network) if start else _network(horizon, hyper)
     network.to(data.device)
     network.lstm.requires_grad_(not head_only)
     history = _descend(network, data, hyper, progress)
@@ -210,7 +218,28 @@ def fit(
     )
 
 
-def _fresh(horizon: int, hyper: PanelHyperparameters) -> PanelNetwork:
+def restored(
+    document: ModelDocument | ParentCard, hyper: PanelHyperparameters, weights: dict[str, Tensor]
+) -> FittedPanel:
+    """The fitted network that a document and its ``weights`` describe.
+
+    Raises:
+        RuntimeError: the weights are those of another network.
+    """
+    network = _network(document.horizon, hyper)
+    network.load_state_dict(weights)
+    return FittedPanel(
+        network.eval(),
+        Scaler.from_json(document.scaler),
+        hyper.context,
+        document.levels,
+        pd.Timestamp(document.last_day),
+        [Epoch.of(dict(row)) for row in document.history],
+        document.seconds,
+    )
+
+
+def _network(horizon: int, hyper: PanelHyperparameters) -> PanelNetwork:
     return PanelNetwork(
         len(PANEL_INPUTS),
         EVENT_PLACES,

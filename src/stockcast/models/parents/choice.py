@@ -23,7 +23,7 @@ from stockcast.models import parents
 from stockcast.models.bundle import Bundle, make_bundle
 from stockcast.models.panel.inference import walk_panel
 from stockcast.models.panel.parent import learn
-from stockcast.models.panel.stock import PanelSeries, PanelStock
+from stockcast.models.panel.stock import PanelStock, panel_stock
 from stockcast.models.panel.training import (
     FittedPanel,
     PanelHyperparameters,
@@ -168,20 +168,11 @@ def panel_member(settings: Settings, ticker: str) -> PanelStock:
     history = snapshot.load(Workspace.of(settings).price_pointer(ticker))
     close, horizon = history.frame["close"], settings.horizon
     frame = feature_store.training_frame(settings, ticker, end=history.as_of)
-    full = make_samples(ticker, frame, close, horizon)
     alone = features.compute(frame[["close", "volume"]])
     seen = frame.assign(**{name: alone[name] for name in (*MODEL_INPUTS, "sigma")}, has_range=0.0)
-    plain = make_samples(ticker, seen.loc[full.days[0] :], close, horizon)
-    if len(plain.days) != len(full.days):
-        full = make_samples(ticker, frame.loc[plain.days[0] :], close, horizon)
+    full = make_samples(ticker, frame, close, horizon)
     events = full.event_flags(pd.DatetimeIndex(close.index))
-    return PanelStock(
-        ticker,
-        close,
-        None if events is None else events.answered,
-        None if events is None else events.ahead,
-        PanelSeries(full, plain),
-    )
+    return panel_stock(ticker, close, horizon, (frame, seen), events)
 
 
 def _shipped(card: ParentCard, split: Split) -> ChosenParent:
@@ -219,7 +210,7 @@ def _learned(
         learned.fitted,
         hyper,
         learned.weight,
-        _of_levels(learned.state),
+        learned.state.at(LEVELS),
         learned.tickers,
         learned.figures,
     )
@@ -278,10 +269,3 @@ def _against(
     own, reference = own[known], reference[known]
     low, high = ratio_interval(own, reference, horizon=split.embargo)
     return float(own.mean() / reference.mean()), low, high
-
-
-def _of_levels(state: CalibrationState) -> CalibrationState:
-    """The state for the levels of a forecast, which are among those of the network."""
-    places = [state.levels.index(level) for level in LEVELS[: len(LEVELS) // 2]]
-    factors, event = (each[:, places] for each in (state.factors, state.event_factors))
-    return CalibrationState.fresh(LEVELS, len(factors), factors, event)

@@ -20,7 +20,7 @@ The factors at an origin come from closes up to it. All that is known lies in a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -28,12 +28,11 @@ from numpy.typing import NDArray
 
 from stockcast.contracts.model_record import Calibration
 from stockcast.errors import BadInput
-from stockcast.evaluation.quantiles import QuantileForecasts
+from stockcast.evaluation.quantiles import QuantileForecasts, level_places
 from stockcast.evaluation.walkforward import outcomes, places
 
 __all__ = [
     "CalibrationState",
-    "factors",
     "near_events",
     "panel_state",
     "recalibrate",
@@ -99,6 +98,16 @@ class CalibrationState:
         nothing, nowhere = np.empty((0, horizon, len(p))), np.empty((0, horizon), bool)
         return cls(tuple(p.tolist()), quiet, event, 0, pd.DatetimeIndex([]), nothing, nowhere)
 
+    def at(self, levels: Sequence[float]) -> CalibrationState:
+        """The same factors for some of the levels, with no forecast waiting.
+
+        Raises:
+            BadInput: a level is not among them.
+        """
+        places = level_places(self.levels, levels[: len(levels) // 2])
+        factors, event = (each[:, places] for each in (self.factors, self.event_factors))
+        return CalibrationState.fresh(levels, len(factors), factors, event)
+
     def contract(self) -> Calibration:
         """Return a document that :meth:`of` reads back to the last bit."""
         return Calibration(
@@ -131,6 +140,22 @@ class CalibrationState:
                 f"Expected a saved calibration, got one without sense: {error}."
             ) from None
         return cls(levels, known, event, document.outcomes, waiting, issued, near)
+
+
+@dataclass(frozen=True, eq=False)
+class Recalibrated:
+    """One model's forecasts after a walk.
+
+    Attributes:
+        forecasts: recalibrated, not crossing.
+        state: after the last of them.
+        factors: (n, 2, horizon, k // 2) the log-factors known at each origin, of quiet outcomes and
+            of those with an event on the way.
+    """
+
+    forecasts: QuantileForecasts
+    state: CalibrationState
+    factors: Floats
 
 
 def near_events(ahead: Flags) -> Flags:
@@ -223,7 +248,8 @@ def recalibrate(
     Raises:
         BadInput: the forecasts differ in shape from the state's or lie before its last origin.
     """
-    return recalibrate_all({"": forecasts}, close, state=state, near=near)[""]
+    made = recalibrate_all({"": forecasts}, close, state=state, near=near)[""]
+    return made.forecasts, made.state
 
 
 def recalibrate_all(
@@ -232,41 +258,12 @@ def recalibrate_all(
     *,
     state: CalibrationState | None = None,
     near: Flags | None = None,
-) -> dict[str, tuple[QuantileForecasts, CalibrationState]]:
+) -> dict[str, Recalibrated]:
     """:func:`recalibrate` for several models of the same origins, each by itself, in one walk.
 
     Raises:
         BadInput: as there, or the models differ in their origins.
     """
-    walk = _walked(models, close, state, near)
-    return {
-        name: (
-            QuantileForecasts(made.origins, made.levels, walk.made(model), made.notes),
-            walk.state(model, close.index),
-        )
-        for model, (name, made) in enumerate(models.items())
-    }
-
-
-def factors(
-    forecasts: QuantileForecasts,
-    close: pd.Series,
-    *,
-    state: CalibrationState | None = None,
-    near: Flags | None = None,
-) -> Floats:
-    """(n, 2, horizon, k // 2) the log-factors known at each origin, of quiet outcomes and of those
-    with an event on the way. Arguments and errors as in :func:`recalibrate`."""
-    return _walked({"": forecasts}, close, state, near).known[:, 0]
-
-
-def _walked(
-    models: Mapping[str, QuantileForecasts],
-    close: pd.Series,
-    state: CalibrationState | None,
-    near: Flags | None,
-) -> _Walk:
-    """The walk of several models through the same origins, at its end."""
     first, *others = models.values()
     state = state or CalibrationState.fresh(first.levels, first.horizon)
     flags = np.zeros(first.values.shape[:2], bool) if near is None else np.asarray(near, bool)
@@ -274,10 +271,17 @@ def _walked(
         _check(made, state, flags)
         if not made.origins.equals(first.origins):
             raise BadInput("Expected models of the same origins to recalibrate together.")
-    both = places(close, state.waiting.append(first.origins))
-    walk = _Walk(state, both, np.stack([made.values for made in models.values()]), flags)
+    rows = places(close, state.waiting.append(first.origins))
+    walk = _Walk(state, rows, np.stack([made.values for made in models.values()]), flags)
     walk.run(np.log(close.to_numpy(float)))
-    return walk
+    return {
+        name: Recalibrated(
+            replace(made, values=walk.issued[model, walk.begun :]),
+            walk.state(model, close.index),
+            walk.known[:, model],
+        )
+        for model, (name, made) in enumerate(models.items())
+    }
 
 
 class _Walk:
@@ -349,11 +353,6 @@ class _Walk:
         factors = np.concatenate([wider, np.ones_like(median), wider[..., ::-1]], axis=-1)
         widened: Floats = np.sort(median + factors * (quantiles - median), axis=-1)
         return widened
-
-    def made(self, model: int) -> Floats:
-        """(n, horizon, k) the recalibrated quantiles of a model."""
-        quantiles: Floats = self.issued[model, self.begun :]
-        return quantiles
 
     def state(self, model: int, index: pd.DatetimeIndex) -> CalibrationState:
         """What is known of a model after the last step."""

@@ -26,6 +26,7 @@ from stockcast.evaluation.walkforward import (
 from stockcast.models.baselines import climate, ewma, first_origin, garch, garch_events, naive
 from stockcast.models.postprocessing.calibration import (
     CalibrationState,
+    Recalibrated,
     near_events,
     recalibrate_all,
 )
@@ -56,30 +57,27 @@ class Assessment:
         forecasts: by model, every origin since the start of validation that all models reach;
             networks are averaged with their partner and recalibrated, ``network`` is the
             candidate's recalibrated alone.
-        raw: by network, the same averaged with its partner and not yet recalibrated.
-        calibrations: by network, its state after the last known outcome.
+        recalibrated: by network, the recalibration's state after the last known outcome, and its
+            factors at each origin.
         scorecard: rows of the scorecard contract, test period only.
         verdict: what the gate says of the candidate.
         candidate: which network was judged.
         fallback: the baseline that serves where the candidate may not.
         partner_weight: the partner's share of each network's forecasts.
         events: known events by session of ``close``; None without a calendar.
-        start: what the recalibration began with; None for nothing.
     """
 
     ticker: str
     close: pd.Series
     split: Split
     forecasts: dict[str, QuantileForecasts]
-    raw: dict[str, QuantileForecasts]
-    calibrations: dict[str, CalibrationState]
+    recalibrated: dict[str, Recalibrated]
     scorecard: list[ScorecardRow]
     verdict: gate.Verdict
     candidate: str
     fallback: str
     partner_weight: float = 0.5
     events: EventFlags | None = None
-    start: CalibrationState | None = None
 
     def test(self, model: str) -> QuantileForecasts:
         """Forecasts of the test period."""
@@ -168,7 +166,7 @@ def assess(
     asked[ALONE] = networks[candidate].at(origins)
     near = None if events is None else near_events(events.ahead)[places(close, origins)]
     recalibrated = recalibrate_all(asked, close, state=start, near=near)
-    forecasts = {name: made for name, (made, _) in recalibrated.items()} | baselines
+    forecasts = {name: made.forecasts for name, made in recalibrated.items()} | baselines
     tested = {name: _test(made, split) for name, made in forecasts.items()}
     memory = climate(close, tested[candidate].origins, horizon)
     ours, theirs, long_run = paired_losses(close, tested[candidate], tested["naive"], memory)
@@ -181,15 +179,13 @@ def assess(
         close=close,
         split=split,
         forecasts=forecasts,
-        raw=asked,
-        calibrations={name: state for name, (_, state) in recalibrated.items()},
+        recalibrated=recalibrated,
         scorecard=rows,
         verdict=verdict,
         candidate=candidate,
         fallback=_fallback(forecasts, close, split, events),
         partner_weight=partner_weight,
         events=events,
-        start=start,
     )
 
 
@@ -211,7 +207,7 @@ def walk_baseline(
 ) -> QuantileForecasts:
     """One of :data:`BASELINES` at ``origins``."""
     if name == PARTNER and events is not None:
-        return garch_events(close, origins, horizon, answered=events.answered, ahead=events.ahead)
+        return garch_events(close, origins, horizon, events=events)
     walks: dict[str, Callable[..., QuantileForecasts]]
     walks = {"naive": naive, "ewma": ewma, "garch": garch, PARTNER: garch}
     return walks[name](close, origins, horizon)

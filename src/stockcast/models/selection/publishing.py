@@ -23,6 +23,7 @@ from stockcast.evaluation.walkforward import paired_losses
 from stockcast.models.bundle import Bundle, load_bundle, save_bundle
 from stockcast.models.children import Children
 from stockcast.models.panel.inference import walk_panel
+from stockcast.models.panel.training import FittedPanel
 from stockcast.models.samples import Samples
 from stockcast.models.selection import gate
 from stockcast.models.selection.assessment import Assessment, assess
@@ -107,7 +108,7 @@ class _Decision:
     calibration: Calibration | None
     tails: TailParameters
     why: Why | None
-    partner_weight: float | None = None
+    partner_weight: float | None
 
 
 def _word(record: ModelRecord, candidate: Bundle) -> str:
@@ -163,7 +164,7 @@ def _defend(assessment: Assessment, samples: Samples, reigning: Bundle) -> _Deci
         assessment.split,
         candidate=name,
         train_seconds={name: reigning.fitted.seconds},
-        events=samples.event_flags(pd.DatetimeIndex(assessment.close.index)),
+        events=assessment.events,
         partner_weight=reigning.partner_weight,
         start=reigning.start,
     )
@@ -178,20 +179,16 @@ def _defend(assessment: Assessment, samples: Samples, reigning: Bundle) -> _Deci
 
 
 def _serve(bundle: Bundle, assessment: Assessment, samples: Samples, reason: str) -> _Decision:
-    return _Decision(
-        bundle=f"{bundle.name}/{bundle.version}",
-        served=Served(
-            kind=bundle.origin["kind"],
-            version=bundle.version,
-            strategy=bundle.origin["strategy"],
-            trained_through=bundle.origin["trained_through"],
-        ),
-        verdict=Verdict(skilful=True, reason=reason),
-        skill=_skill(assessment, assessment.candidate),
-        calibration=assessment.calibrations[assessment.candidate].contract(),
-        tails=assessment.tails(assessment.candidate).contract(),
-        why=explain(assessment, assessment.candidate, samples, bundle.fitted),
-        partner_weight=assessment.partner_weight,
+    served = Served(
+        kind=bundle.origin["kind"],
+        version=bundle.version,
+        strategy=bundle.origin["strategy"],
+        trained_through=bundle.origin["trained_through"],
+    )
+    verdict = Verdict(skilful=True, reason=reason)
+    name = f"{bundle.name}/{bundle.version}"
+    return _decision(
+        assessment, assessment.candidate, samples, verdict, served, name, bundle.fitted
     )
 
 
@@ -200,28 +197,38 @@ def _borrow(
 ) -> _Decision:
     """Serve the parent's network: nothing can be trained or proven on so short a history."""
     why = f"{reason} This is the parent's forecast as it is, unproven for {assessment.ticker}."
-    return _Decision(
-        bundle=parent.bundle,
-        served=parent.served.model_copy(update={"strategy": "zero_shot"}),
-        verdict=Verdict(skilful=False, reason=why),
-        skill=_skill(assessment, "parent"),
-        calibration=assessment.calibrations["parent"].contract(),
-        tails=assessment.tails("parent").contract(),
-        why=explain(assessment, "parent", samples, lent.fitted),
-        partner_weight=assessment.partner_weight,
-    )
+    served = parent.served.model_copy(update={"strategy": "zero_shot"})
+    verdict = Verdict(skilful=False, reason=why)
+    return _decision(assessment, "parent", samples, verdict, served, parent.bundle, lent.fitted)
 
 
 def _fall_back(assessment: Assessment, samples: Samples, reason: str) -> _Decision:
     name = assessment.fallback
+    served = Served(kind="baseline", version=name, strategy=name, trained_through=None)
+    verdict = Verdict(skilful=False, reason=f"{reason} The {name} baseline serves instead.")
+    return _decision(assessment, name, samples, verdict, served)
+
+
+def _decision(
+    assessment: Assessment,
+    model: str,
+    samples: Samples,
+    verdict: Verdict,
+    served: Served,
+    bundle: str | None = None,
+    fitted: FittedPanel | None = None,
+) -> _Decision:
+    """That ``model`` serves: a network by its bundle, or a baseline."""
+    network = assessment.recalibrated.get(model)
     return _Decision(
-        bundle=None,
-        served=Served(kind="baseline", version=name, strategy=name, trained_through=None),
-        verdict=Verdict(skilful=False, reason=f"{reason} The {name} baseline serves instead."),
-        skill=_skill(assessment, name),
-        calibration=None,
-        tails=assessment.tails(name).contract(),
-        why=explain(assessment, name, samples),
+        bundle=bundle,
+        served=served,
+        verdict=verdict,
+        skill=_skill(assessment, model),
+        calibration=network.state.contract() if network else None,
+        tails=assessment.tails(model).contract(),
+        why=explain(assessment, model, samples, fitted),
+        partner_weight=assessment.partner_weight if network else None,
     )
 
 

@@ -22,7 +22,6 @@ from stockcast.features import PANEL_INPUTS
 from stockcast.features.market import MARKET_COLUMNS
 from stockcast.models.panel.inference import walk_panel
 from stockcast.models.panel.training import FittedPanel
-from stockcast.models.postprocessing.calibration import factors, near_events
 from stockcast.models.postprocessing.combination import PARTNER, combine
 from stockcast.models.postprocessing.tails import SESSIONS_A_YEAR
 from stockcast.models.samples import Samples
@@ -123,7 +122,8 @@ def _network(
     if assessment.events is None:
         logs["recalibration"] = told - untold  # the same, also where quantiles crossed
     else:
-        logs["recalibration"] = _quiet_factors(assessment, model, len(made))
+        learned = assessment.recalibrated[model].factors[-len(made) :]
+        logs["recalibration"] = learned[:, 0, -1, LOW]  # of quiet outcomes at the last day
         logs["events"] = told - untold - logs["recalibration"]
     return logs
 
@@ -133,17 +133,6 @@ def _level(network: Floats, sigma: Floats, partner: Floats, weight: float) -> Fl
     usual = np.exp(np.log(network / sigma).mean())
     level: Floats = np.log((1 - weight) * sigma * usual + weight * partner)
     return level
-
-
-def _quiet_factors(assessment: Assessment, model: str, last: int) -> Floats:
-    """(last,) the log-factors that quiet outcomes at the last day had, at the last origins."""
-    raw, events = assessment.raw[model], assessment.events
-    near = None
-    if events is not None:
-        near = near_events(events.ahead)[places(assessment.close, raw.origins)]
-    learned = factors(raw, assessment.close, state=assessment.start, near=near)
-    quiet: Floats = learned[-last:, 0, -1, LOW]
-    return quiet
 
 
 def _partner_untold(assessment: Assessment, origins: pd.DatetimeIndex) -> QuantileForecasts:
