@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from stockcast.evaluation.walkforward import losses
+from stockcast.models.baselines import BASELINES
 from stockcast.models.panel.inference import walk_panel
 from stockcast.models.samples import EventFlags
-from stockcast.models.selection.assessment import BASELINES, Assessment, _fallback, assess
+from stockcast.models.selection.assessment import Assessment, _fallback, assess
 from tests.models.worlds import HORIZON, bars, fitted, samples_of, split_of
 
 

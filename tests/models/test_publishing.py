@@ -16,12 +16,13 @@ import torch
 from stockcast import tracking
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.ingestion.history import PriceHistory, content_hash
+from stockcast.models.baselines import walk_baselines
 from stockcast.models.bundle import Bundle, load_bundle, make_bundle
 from stockcast.models.children import make_child, try_strategies
 from stockcast.models.panel.inference import walk_panel
 from stockcast.models.panel.training import FittedPanel
 from stockcast.models.selection import publishing
-from stockcast.models.selection.assessment import Assessment, assess, walk_baselines
+from stockcast.models.selection.assessment import Assessment, assess
 from stockcast.models.serving.notices import notices
 from stockcast.models.splits import Split
 from stockcast.settings import Settings, load_settings

@@ -15,7 +15,7 @@ from stockcast.features import MODEL_INPUTS
 from stockcast.ingestion.split_detection import SUSPECT
 from stockcast.models.panel.inference import ask_context, walk_panel
 from stockcast.models.panel.training import PANEL_LEVELS, FittedPanel, fit
-from stockcast.models.samples import Samples, Scaler
+from stockcast.models.samples import Samples, Scaler, return_scale
 from stockcast.models.splits import Split
 from tests.evaluation.histories import between
 from tests.models.worlds import SMALL, bars, fitted, samples_of, split_of, wilder_samples
@@ -30,7 +30,7 @@ def window_by_window(found: FittedPanel, samples: Samples, split: Split) -> floa
     made = walk_panel(found, samples, split.validation_start, levels=PANEL_LEVELS)
     inside = made.at(made.origins[split.validation(made.origins)])
     rows = samples.days.get_indexer(inside.origins)
-    unit = inside.values / samples.scale()[rows][..., None]
+    unit = inside.values / return_scale(samples.sigma, samples.horizon)[rows][..., None]
     return pinball(samples.targets[rows], unit, inside.levels)
 
 

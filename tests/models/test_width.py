@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from stockcast import features
 from stockcast.contracts.forecast import Why
+from stockcast.models.baselines import BASELINES
 from stockcast.models.panel.inference import walk_panel
 from stockcast.models.samples import EventFlags, Samples, make_samples
-from stockcast.models.selection.assessment import BASELINES, Assessment, assess
+from stockcast.models.selection.assessment import Assessment, assess
 from stockcast.models.selection.width import WEEK, explain
 from tests.evaluation.histories import sample_close
 from tests.models.worlds import HORIZON, bars, fitted, split_of

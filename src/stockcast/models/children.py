@@ -21,6 +21,9 @@ from stockcast.settings import STRATEGIES
 
 __all__ = ["Children", "choose", "compare", "make_child", "transfer", "try_strategies"]
 
+#: Given a strategy and its epochs, returns what is called after each of them.
+Begun = Callable[[str, int], Progress]
+
 
 @dataclass(frozen=True, eq=False)
 class Children:
@@ -69,7 +72,7 @@ def try_strategies(
     strategies: Sequence[str],
     fine_tune_lr: float,
     scratch_epochs: int,
-    progress: Callable[[str, int], Progress] | None = None,
+    progress: Begun | None = None,
 ) -> Children:
     """Train a child in each of the ways asked for, beside the parent as it is.
 
@@ -77,14 +80,13 @@ def try_strategies(
 
     Args:
         samples: the stock's days.
-        parent: the parent's bundle; its split is the children's.
-        close: adjusted closes.
-        hyper: sizes, rates, epochs and seed of a child.
-        strategies: some of STRATEGIES; the best of them on validation is chosen, and any other
-            must beat ``zero_shot`` there by more than noise if that is among them.
+        parent: whose split is the children's, too.
+        close: adjusted.
+        hyper: of a child; ``fine_tune`` and ``scratch`` have one value of their own each.
+        strategies: some of STRATEGIES, to be chosen from by :func:`choose`.
         fine_tune_lr: learning rate of ``fine_tune``.
         scratch_epochs: epochs of ``scratch``, which has more to learn.
-        progress: given a strategy and its epochs, returns what is called after each of them.
+        progress: begins to show a strategy's epochs.
 
     Raises:
         BadInput: the history does not fill one context, or there is no such strategy.
@@ -101,7 +103,7 @@ def try_strategies(
             parent=parent.fitted,
             fine_tune_lr=fine_tune_lr,
             scratch_epochs=scratch_epochs,
-            progress=_progress(progress, name, hyper.epochs, scratch_epochs),
+            progress=progress,
         )
         for name in dict.fromkeys(wanted)
     }
@@ -111,7 +113,11 @@ def try_strategies(
     allowed = table.loc[[name for name in table.index if too_short or name in strategies]]
     chosen = choose(allowed)
     forecasts = {name: walks[strategy] for name, strategy in _judged(chosen, fits).items()}
-    return Children(samples.ticker, chosen, fits, forecasts, _evidence(table, fits), too_short)
+    evidence = table.assign(
+        best_epoch=[fitted.best.number for fitted in fits.values()],
+        seconds=[fitted.seconds for fitted in fits.values()],
+    )
+    return Children(samples.ticker, chosen, fits, forecasts, evidence, too_short)
 
 
 def _too_short(samples: Samples, split: Split, hyper: PanelHyperparameters) -> str | None:
@@ -132,14 +138,6 @@ def _judged(chosen: str, fits: Iterable[str]) -> dict[str, str]:
     the strategy behind each."""
     named = {"child": chosen, "parent": "zero_shot"}
     return named | {name: name for name in fits if name not in ("zero_shot", chosen)}
-
-
-def _progress(
-    begin: Callable[[str, int], Progress] | None, strategy: str, epochs: int, scratch_epochs: int
-) -> Progress | None:
-    if begin is None or strategy == "zero_shot":  # which is not trained
-        return None
-    return begin(strategy, scratch_epochs if strategy == "scratch" else epochs)
 
 
 def make_child(
@@ -166,16 +164,6 @@ def make_child(
     )
 
 
-def _evidence(table: pd.DataFrame, fits: dict[str, FittedPanel]) -> pd.DataFrame:
-    def column(of: Callable[[FittedPanel], float]) -> pd.Series:
-        return pd.Series({name: of(fitted) for name, fitted in fits.items()})
-
-    return table.assign(
-        best_epoch=column(lambda fitted: fitted.best.number),
-        seconds=column(lambda fitted: fitted.seconds),
-    )
-
-
 def _require_context(samples: Samples, context: int) -> None:
     if len(samples.days) < context:
         raise BadInput(
@@ -193,7 +181,7 @@ def transfer(
     parent: FittedPanel,
     fine_tune_lr: float,
     scratch_epochs: int,
-    progress: Progress | None = None,
+    progress: Begun | None = None,
 ) -> FittedPanel:
     """Fit one child.
 
@@ -207,15 +195,20 @@ def transfer(
     """
     if strategy == "zero_shot":
         return replace(parent, seconds=0.0)
-    if strategy == "freeze":
-        return fit(samples, split, hyper, start=parent, head_only=True, progress=progress)
+    if strategy not in STRATEGIES:
+        raise BadInput(f"Expected a strategy of {', '.join(STRATEGIES)}, got {strategy!r}.")
     if strategy == "fine_tune":
-        gentle = replace(hyper, learning_rate=fine_tune_lr)
-        return fit(samples, split, gentle, start=parent, progress=progress)
+        hyper = replace(hyper, learning_rate=fine_tune_lr)
     if strategy == "scratch":
-        longer = replace(hyper, epochs=scratch_epochs)
-        return fit(samples, split, longer, progress=progress)
-    raise BadInput(f"Expected a strategy of {', '.join(STRATEGIES)}, got {strategy!r}.")
+        hyper = replace(hyper, epochs=scratch_epochs)
+    return fit(
+        samples,
+        split,
+        hyper,
+        start=None if strategy == "scratch" else parent,
+        head_only=strategy == "freeze",
+        progress=progress and progress(strategy, hyper.epochs),
+    )
 
 
 def compare(

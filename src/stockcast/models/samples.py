@@ -36,11 +36,6 @@ class Scaler:
         std = inputs.std(axis=0)
         return cls(inputs.mean(axis=0), np.where(std > 0, std, 1).astype(np.float32))
 
-    def apply(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Standardise (…, features)."""
-        scaled: NDArray[np.float32] = (inputs - self.mean) / self.std
-        return scaled
-
     def to_json(self) -> dict[str, list[float]]:
         """The scaler as plain values."""
         return {"mean": self.mean.tolist(), "std": self.std.tolist()}
@@ -116,10 +111,6 @@ class Samples:
         # the decay since the last answer has just begun on the session that answered
         known = EventFlags(self.inputs[:, _SINCE] == 1.0, ahead)
         return known.at(days.get_indexer(self.days), len(days))
-
-    def scale(self) -> Floats:
-        """(n, horizon) what one unit of target is, in log-return units."""
-        return return_scale(self.sigma, self.horizon)
 
 
 def return_scale(sigma: Floats, horizon: int) -> Floats:

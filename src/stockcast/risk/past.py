@@ -15,11 +15,11 @@ from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes, places
 from stockcast.feature_store.covariates import covariates
+from stockcast.models.baselines import walk_baseline
 from stockcast.models.bundle import load_bundle
 from stockcast.models.postprocessing.calibration import near_events
 from stockcast.models.postprocessing.tails import USUAL
 from stockcast.models.samples import make_samples
-from stockcast.models.selection.assessment import walk_baseline
 from stockcast.models.serving import Basis
 from stockcast.models.serving.hindcast import hindcast
 from stockcast.prices import snapshot

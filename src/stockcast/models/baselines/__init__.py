@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -23,16 +23,23 @@ from stockcast.models.baselines import gjr
 from stockcast.models.samples import EventFlags
 
 __all__ = [
+    "BASELINES",
     "EWMA_LAMBDA",
     "MIN_RETURNS",
+    "PARTNER",
     "climate",
     "ewma",
     "first_origin",
     "garch",
     "garch_events",
     "naive",
+    "walk_baseline",
+    "walk_baselines",
 ]
 
+#: The forecasters that a network has to stand beside, and the one that it is averaged with.
+BASELINES = ("naive", "ewma", "garch", "garch_events")
+PARTNER = "garch_events"
 #: Fewer past returns than this give no quantiles.
 MIN_RETURNS = 60
 #: Decay of the daily variance. Source: RiskMetrics Technical Document (1996), section 5.3.
@@ -189,6 +196,30 @@ def garch_events(
     quiet, usual = _quieted(returns, answered)
     answers = np.where(ahead, usual[:, None], 1.0)
     return _simulated(close, quiet, answers, origins, horizon, levels, every, paths, seed)
+
+
+def walk_baselines(
+    close: pd.Series, origins: pd.DatetimeIndex, horizon: int, events: EventFlags | None
+) -> dict[str, QuantileForecasts]:
+    """Every baseline's forecasts at ``origins``, by name; without events the two GARCHs are one."""
+    plain = {name: walk_baseline(name, close, origins, horizon, events) for name in BASELINES[:-1]}
+    told = walk_baseline(PARTNER, close, origins, horizon, events) if events else plain["garch"]
+    return plain | {PARTNER: told}
+
+
+def walk_baseline(
+    name: str,
+    close: pd.Series,
+    origins: pd.DatetimeIndex,
+    horizon: int,
+    events: EventFlags | None,
+) -> QuantileForecasts:
+    """One of :data:`BASELINES` at ``origins``."""
+    if name == PARTNER and events is not None:
+        return garch_events(close, origins, horizon, events=events)
+    walks: dict[str, Callable[..., QuantileForecasts]]
+    walks = {"naive": naive, "ewma": ewma, "garch": garch, PARTNER: garch}
+    return walks[name](close, origins, horizon)
 
 
 def _quieted(returns: Floats, answered: Flags) -> tuple[Floats, Floats]:

@@ -14,7 +14,7 @@ from stockcast.errors import BadInput
 from stockcast.evaluation.metrics import coverage, pinball_losses
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import outcomes
-from stockcast.models.baselines import garch_events, naive
+from stockcast.models.baselines import PARTNER, garch_events, naive
 from stockcast.models.panel.inference import walk_panel
 from stockcast.models.panel.stock import PanelStock
 from stockcast.models.panel.training import (
@@ -27,7 +27,7 @@ from stockcast.models.panel.training import (
     fit_panel,
 )
 from stockcast.models.postprocessing.calibration import CalibrationState, near_events, panel_state
-from stockcast.models.postprocessing.combination import PARTNER, combine
+from stockcast.models.postprocessing.combination import combine
 from stockcast.models.samples import EventFlags
 
 __all__ = ["PARTNER", "Learned", "learn", "partner_forecasts", "until"]

@@ -77,7 +77,8 @@ class PanelStock:
         """(n, horizon) the flags at ``origins``; None without a calendar."""
         if self.events is None:
             return None
-        return self.events.ahead[self.close.index.get_indexer(origins)]
+        flags: Flags = self.events.ahead[self.close.index.get_indexer(origins)]
+        return flags
 
 
 def panel_stock(

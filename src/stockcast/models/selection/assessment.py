@@ -6,7 +6,7 @@ only each origin's past, and the recalibration only outcomes that were known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,24 +23,26 @@ from stockcast.evaluation.walkforward import (
     per_origin,
     places,
 )
-from stockcast.models.baselines import climate, ewma, first_origin, garch, garch_events, naive
+from stockcast.models.baselines import (
+    BASELINES,
+    PARTNER,
+    climate,
+    first_origin,
+    walk_baselines,
+)
 from stockcast.models.postprocessing.calibration import (
     CalibrationState,
     Recalibrated,
     near_events,
     recalibrate_all,
 )
-from stockcast.models.postprocessing.combination import PARTNER, combine
+from stockcast.models.postprocessing.combination import combine
 from stockcast.models.postprocessing.tails import USUAL, Tails
 from stockcast.models.samples import EventFlags
 from stockcast.models.selection import gate
 from stockcast.models.splits import Split
 
-__all__ = ["ALONE", "BASELINES", "Assessment", "assess", "walk_baseline", "walk_baselines"]
-
-#: The forecasters that a network has to stand beside.
-BASELINES = ("naive", "ewma", "garch", "garch_events")
-
+__all__ = ["ALONE", "Assessment", "assess"]
 
 #: The scorecard's name for the candidate's network without its partner.
 ALONE = "network"
@@ -187,30 +189,6 @@ def assess(
         partner_weight=partner_weight,
         events=events,
     )
-
-
-def walk_baselines(
-    close: pd.Series, origins: pd.DatetimeIndex, horizon: int, events: EventFlags | None
-) -> dict[str, QuantileForecasts]:
-    """Every baseline's forecasts at ``origins``, by name; without events the two GARCHs are one."""
-    plain = {name: walk_baseline(name, close, origins, horizon, events) for name in BASELINES[:-1]}
-    told = walk_baseline(PARTNER, close, origins, horizon, events) if events else plain["garch"]
-    return plain | {PARTNER: told}
-
-
-def walk_baseline(
-    name: str,
-    close: pd.Series,
-    origins: pd.DatetimeIndex,
-    horizon: int,
-    events: EventFlags | None,
-) -> QuantileForecasts:
-    """One of :data:`BASELINES` at ``origins``."""
-    if name == PARTNER and events is not None:
-        return garch_events(close, origins, horizon, events=events)
-    walks: dict[str, Callable[..., QuantileForecasts]]
-    walks = {"naive": naive, "ewma": ewma, "garch": garch, PARTNER: garch}
-    return walks[name](close, origins, horizon)
 
 
 def _paired(inside: pd.Series, close: pd.Series, made: QuantileForecasts) -> NDArray[np.bool_]:

@@ -20,12 +20,13 @@ from stockcast.evaluation.quantiles import LEVELS, QuantileForecasts
 from stockcast.evaluation.walkforward import places
 from stockcast.features import PANEL_INPUTS
 from stockcast.features.market import MARKET_COLUMNS
+from stockcast.models.baselines import PARTNER, walk_baseline
 from stockcast.models.panel.inference import walk_panel
 from stockcast.models.panel.training import FittedPanel
-from stockcast.models.postprocessing.combination import PARTNER, combine
+from stockcast.models.postprocessing.combination import combine
 from stockcast.models.postprocessing.tails import SESSIONS_A_YEAR
 from stockcast.models.samples import Samples
-from stockcast.models.selection.assessment import Assessment, walk_baseline
+from stockcast.models.selection.assessment import Assessment
 
 __all__ = ["explain"]
 

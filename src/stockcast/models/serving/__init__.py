@@ -172,23 +172,25 @@ class Serving:
         baselines = {name: np.array(said) for name, said in self.record.baselines.items()}
         if self.bundle is None or self.context is None:
             return baselines[self.record.served.strategy]
+        from stockcast.models.baselines import PARTNER
         from stockcast.models.panel.inference import ask_context
         from stockcast.models.postprocessing.calibration import (
             CalibrationState,
             near_events,
             recalibrate,
         )
-        from stockcast.models.postprocessing.combination import PARTNER, average
+        from stockcast.models.postprocessing.combination import combine
 
-        partner, context = baselines[PARTNER], self.context
-        raw = ask_context(self.bundle.fitted, context.values, context.sigma)
-        both = average(raw, partner, self.bundle.partner_weight)
-        close = self.history.frame["close"]
-        made = QuantileForecasts(close.index[-1:], LEVELS, both[None])
-        near = near_events(context.ahead(len(partner))[None])
-        latest, _ = recalibrate(
-            made, close, state=CalibrationState.of(known) if known else None, near=near
+        context, close = self.context, self.history.frame["close"]
+        asked = ask_context(self.bundle.fitted, context.values, context.sigma)
+        raw, partner = (
+            QuantileForecasts(close.index[-1:], LEVELS, said[None])
+            for said in (asked, baselines[PARTNER])
         )
+        both = combine(raw, partner, self.bundle.partner_weight)
+        near = near_events(context.ahead(raw.horizon)[None])
+        state = CalibrationState.of(known) if known else None
+        latest, _ = recalibrate(both, close, state=state, near=near)
         found: NDArray[np.float64] = latest.values[0]
         return found
 

@@ -8,7 +8,10 @@ from stockcast.contracts.model_record import ModelRecord
 from stockcast.errors import BadInput
 from stockcast.evaluation.quantiles import QuantileForecasts
 from stockcast.evaluation.walkforward import places
-from stockcast.models import baselines
+from stockcast.models.baselines import PARTNER, first_origin, walk_baseline
+from stockcast.models.postprocessing.calibration import near_events, recalibrate
+from stockcast.models.postprocessing.combination import combine
+from stockcast.models.samples import make_samples
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
@@ -39,27 +42,14 @@ def hindcast(
         BadInput: the model cannot be read, or the history is too short for it.
     """
     close = history.frame["close"]
-    if record.bundle is None:
-        start = baselines.first_origin(close, settings.horizon + 1)
-        origins = pd.DatetimeIndex(close.index[close.index >= start][-sessions:])
-        return _baseline(record.served.strategy, history, features, origins, settings.horizon)
-    return _network(settings, record.bundle, history, features, sessions)
-
-
-def _baseline(
-    name: str,
-    history: PriceHistory,
-    features: pd.DataFrame,
-    origins: pd.DatetimeIndex,
-    horizon: int,
-) -> QuantileForecasts:
-    from stockcast.models.samples import make_samples
-    from stockcast.models.selection.assessment import walk_baseline
-
-    close, events = history.frame["close"], None
-    if name == "garch_events":
+    if record.bundle is not None:
+        return _network(settings, record.bundle, history, features, sessions)
+    name, horizon, events = record.served.strategy, settings.horizon, None
+    if name == PARTNER:
         samples = make_samples(history.ticker, features, close, horizon)
         events = samples.event_flags(pd.DatetimeIndex(close.index))
+    start = first_origin(close, horizon + 1)
+    origins = pd.DatetimeIndex(close.index[close.index >= start][-sessions:])
     return walk_baseline(name, close, origins, horizon, events)
 
 
@@ -71,19 +61,14 @@ def _network(
     sessions: int,
 ) -> QuantileForecasts:
     """As a forecast is made: the network averaged with its partner, and recalibrated."""
-    from stockcast.models.bundle import load_bundle
+    from stockcast.models.bundle import load_bundle  # torch, which a baseline does without
     from stockcast.models.panel.inference import walk_panel
-    from stockcast.models.postprocessing.calibration import near_events, recalibrate
-    from stockcast.models.postprocessing.combination import PARTNER, combine
-    from stockcast.models.samples import make_samples
-    from stockcast.models.selection.assessment import walk_baseline
 
     close, model = history.frame["close"], load_bundle(Workspace.of(settings).bundle(bundle))
     horizon = model.fitted.network.horizon
     samples = make_samples(history.ticker, features, close, horizon)
     start = max(close.index[-sessions:][0], model.split.validation_start)
-    start = max(start, baselines.first_origin(close, horizon + 1))
-    raw = walk_panel(model.fitted, samples, start)
+    raw = walk_panel(model.fitted, samples, max(start, first_origin(close, horizon + 1)))
     if not len(raw):
         raise BadInput(
             f"Expected {model.fitted.context} days of inputs for {history.ticker}, got fewer."
