@@ -29,8 +29,9 @@ YEARS = 20
 #: What the largest may take: minutes, CPU seconds per ticker, GB, MB per ticker, and seconds when
 #: nothing has changed.
 _TARGETS = (15, 3.6, 3, 2, 6)
-#: One notebook more than there are cores: while one waits for its kernel, another computes.
-JOBS = len(os.sched_getaffinity(0)) + 1
+#: Two notebooks more than there are cores: while one waits for its kernel or for the disk, another
+#: computes.
+JOBS = len(os.sched_getaffinity(0)) + 2
 
 
 @dataclass(frozen=True)

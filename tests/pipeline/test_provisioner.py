@@ -5,6 +5,8 @@ import gc
 import json
 import os
 import resource
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -290,3 +292,17 @@ def test_many_notebooks_leave_nothing(project: Project) -> None:
 @pytest.mark.usefixtures("own_temporary")
 def test_a_thousand_notebooks_leave_nothing(project: Project) -> None:
     run_many(project, 1002)
+
+
+def test_memory_joined_to_huge_pages_holds_what_it_held() -> None:
+    script = (
+        "import hashlib, os\n"
+        "from stockcast.pipeline.kernels.huge_pages import collapse\n"
+        "held = [os.urandom(1 << 20) for _ in range(32)]\n"
+        "before = hashlib.sha256(b''.join(held)).digest()\n"
+        "joined = collapse()\n"
+        "assert hashlib.sha256(b''.join(held)).digest() == before\n"
+        "print(joined)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert int(told.stdout) > 0

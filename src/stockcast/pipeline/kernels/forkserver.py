@@ -36,6 +36,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn, TypedDict
 
+from stockcast.pipeline.kernels import huge_pages
 from stockcast.pipeline.kernels.launcher import die_with, die_with_runner
 
 __all__ = ["LONGEST", "main"]
@@ -52,6 +53,9 @@ _KERNEL = (
     "ipykernel.debugger",
     "IPython.core.logger",
 )
+
+#: The fork before which this process' memory is joined. That takes as long as 30 of them save.
+_MANY = 16
 
 #: Open from the start: the terminal's three, on which nothing depends here.
 _STANDARD = {0, 1, 2}
@@ -149,6 +153,7 @@ class Server:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._kernels: dict[int, Kernel] = {}  #: by each of their descriptors
+        self._forked = 0
         self._events = select.poll()
         self._events.register(control, select.POLLIN)
 
@@ -173,6 +178,9 @@ class Server:
 
     def _fork(self, request: Request, log: int, pipe: int) -> Work | None:
         here = os.getpid()
+        self._forked += 1
+        if self._forked == _MANY:
+            huge_pages.collapse()
         try:
             pid = os.fork()
         except OSError as error:  # the runner learns it from a pipe that says nothing
