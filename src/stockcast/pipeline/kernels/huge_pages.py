@@ -15,8 +15,8 @@ def collapse() -> int:
     """Join what this process alone has written to its memory; return how many pages it now has.
 
     A fork copies one entry for each page, and a kernel's end takes each entry back: with ordinary
-    pages 160,000. Linux splits a huge page by itself where a fork writes to it. Where Linux refuses,
-    as it does before 6.1, all stays as it is.
+    pages 160,000. Linux splits a huge page by itself where a fork writes to it. Where Linux
+    refuses, as it does before 6.1, all stays as it is.
     """
     advise = ctypes.CDLL(None).madvise
     advise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
