@@ -13,9 +13,8 @@ from stockcast.contracts.digest import Digest
 from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.event import EventCalendar
 from stockcast.contracts.forecast import Forecast
-from stockcast.contracts.hold import Hold
 from stockcast.contracts.model_record import ModelRecord, child_name
-from stockcast.contracts.prices import Revisions, SnapshotPointer
+from stockcast.contracts.prices import Hold, Revisions, SnapshotPointer
 from stockcast.contracts.report import Report
 from stockcast.contracts.run import RunRecord
 from stockcast.settings import Settings, parse_ticker

@@ -13,8 +13,7 @@ from stockcast.cli.output import console, print_json, results_only, say, table
 
 if TYPE_CHECKING:
     from stockcast.contracts.drift import DriftReport
-    from stockcast.monitoring.alarm_rates import FaultRates
-    from stockcast.monitoring.replay import Rates
+    from stockcast.monitoring.replay import FaultRates, Rates
     from stockcast.settings import Settings
 
 __all__: list[str] = []
@@ -121,7 +120,7 @@ def _number(value: float | None, form: str) -> str:
 
 
 def _replay(settings: Settings, as_json: bool) -> int:
-    from stockcast.monitoring.alarm_rates import measure, pooled
+    from stockcast.monitoring.replay import measure, pooled
 
     with results_only():
         replays = measure(settings)

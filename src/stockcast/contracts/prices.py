@@ -1,4 +1,4 @@
-"""Prices of one ticker: which snapshot is in use, how old it is, and what its source revised."""
+"""Prices of one ticker: the snapshot in use, its age, what its source revised, and its hold."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 from pydantic import computed_field, model_validator
 
-from stockcast.contracts.base import Contract, Product
+from stockcast.contracts.base import Contract, Product, absent
 
 __all__ = [
     "Asked",
     "Freshness",
+    "Hold",
     "PriceInputs",
     "Repair",
     "Revision",
@@ -126,3 +127,27 @@ class SnapshotPointer(Product):
     notes: tuple[str, ...] = ()
     freshness: Freshness | None = None
     asked: Asked
+
+
+class Hold(Product):
+    """Data that cannot be believed, and so no forecast is made of the ticker.
+
+    Attributes:
+        reason: what is wrong, a sentence.
+        fingerprint: the source's content that is at fault.
+        task: what the next run does anew, to see whether the data are right again.
+    """
+
+    CALLED = "hold"
+
+    ticker: str
+    reason: str
+    fingerprint: str
+    placed: dt.datetime | None = absent()
+    task: str | None = absent()
+
+    def due(self, task: str) -> dict[str, str] | None:
+        """When and why ``task`` has to run anew because of the hold; None if it has not."""
+        if self.task != task:
+            return None
+        return {"placed": f"{self.placed:%Y-%m-%d %H:%M:%S.%f}", "reason": self.reason}

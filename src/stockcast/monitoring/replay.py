@@ -7,15 +7,16 @@ or a check says so within 20 sessions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from stockcast import features
+from stockcast import features, prices
 from stockcast.contracts.forecast import QUANTILES
 from stockcast.contracts.model_record import ModelRecord
+from stockcast.errors import BadInput
 from stockcast.feature_store.covariates import covariates
 from stockcast.features import COVARIATES, MODEL_INPUTS
 from stockcast.ingestion import quality, schema
@@ -23,12 +24,15 @@ from stockcast.models import baselines
 from stockcast.monitoring import fault_injection, performance, training_serving_skew
 from stockcast.monitoring.anomaly import WINDOW, Reference
 from stockcast.monitoring.distances import DRIFTED_SHARE, distances, limits
+from stockcast.monitoring.documents import model_name
 from stockcast.monitoring.input_checks import usable_market
 from stockcast.monitoring.thresholds import Calibration, calibrate
+from stockcast.monitoring.ticker_check import training_end
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
+from stockcast.workspace import Workspace
 
-__all__ = ["SESSIONS", "Replay", "replay"]
+__all__ = ["SESSIONS", "FaultRates", "Rates", "Replay", "measure", "pooled", "replay"]
 
 #: Sessions within which a planted fault has to be caught.
 SESSIONS = 20
@@ -37,8 +41,14 @@ ROWS = 450
 #: No check is replayed, and no fault planted, before so many sessions.
 WARM_UP = 330
 
-#: What caught a planted fault.
+#: Whether each check caught a planted fault, and what people call the checks.
 Catchers = dict[str, bool]
+_BY = {
+    "ingest": "ingestion",
+    "served": "inputs as served",
+    "inputs": "drift",
+    "forecasts": "forecasts",
+}
 
 
 @dataclass(frozen=True)
@@ -85,9 +95,55 @@ class Caught:
 class Replay:
     """Rates of one ticker, and what was caught of each fault."""
 
-    ticker: str
     rates: Rates
     faults: list[Caught]
+
+
+@dataclass(frozen=True)
+class FaultRates:
+    """How often one fault was caught on all tickers together.
+
+    Attributes:
+        caught: how often within 20 sessions.
+        worst: the share of the ticker on which it was caught least.
+        by: in words, what caught it and how often.
+    """
+
+    fault: str
+    planted: int
+    caught: int
+    share: float
+    worst: float
+    by: str
+
+
+def measure(settings: Settings, planted: int = 25) -> list[Replay]:
+    """Replay every ticker whose history is long enough.
+
+    Raises:
+        BadInput: no ticker's is.
+    """
+    found: list[Replay] = []
+    indices: dict[str, pd.DataFrame] = {}
+    for ticker in settings.all_tickers:
+        history = prices.read(settings, ticker)
+        record = Workspace.of(settings).read_record(model_name(settings, ticker))
+        end = training_end(settings, record, history)
+        market = indices.get(settings.index_of(ticker))
+        one = replay(settings, history, end=end, market=market, record=record, planted=planted)
+        indices |= {ticker: history.frame} if ticker in settings.indices else {}
+        found += [one] if one else []
+    if not found:
+        raise BadInput("Expected a ticker with four years of prices, got none to replay.")
+    return found
+
+
+def pooled(replays: Sequence[Replay]) -> list[FaultRates]:
+    """Return a row per fault that was planted."""
+    by_fault: dict[str, list[Caught]] = {}
+    for row in (row for each in replays for row in each.faults):
+        by_fault.setdefault(row.fault, []).append(row)
+    return [_pooled(name, rows) for name, rows in by_fault.items()]
 
 
 def replay(
@@ -112,7 +168,7 @@ def replay(
     if world is None:
         return None
     rng = np.random.default_rng(seed)
-    return Replay(history.ticker, world.rates(), list(world.faults(rng, planted)))
+    return Replay(world.rates(), list(world.faults(rng, planted)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,10 +332,23 @@ def _forecasts(
 
 
 def _caught(**by: bool) -> Catchers:
-    return {"ingest": False, "served": False, "inputs": False, "forecasts": False, **by}
+    return dict.fromkeys(_BY, False) | by
 
 
 def _row(name: str, injections: list[Catchers]) -> Caught:
     caught = sum(any(each.values()) for each in injections)
     by = {key: sum(each[key] for each in injections) for key in _caught()}
     return Caught(name, len(injections), caught, by)
+
+
+def _pooled(name: str, rows: Sequence[Caught]) -> FaultRates:
+    planted, caught = sum(row.planted for row in rows), sum(row.caught for row in rows)
+    by = {word: sum(row.by[key] for row in rows) for key, word in _BY.items()}
+    return FaultRates(
+        fault=name,
+        planted=planted,
+        caught=caught,
+        share=caught / planted,
+        worst=min(row.share for row in rows),
+        by=", ".join(f"{word} {count}" for word, count in by.items() if count),
+    )

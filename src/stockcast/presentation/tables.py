@@ -39,8 +39,6 @@ __all__ = [
     "verdict",
 ]
 
-Document = Mapping[str, Any]
-
 #: What figures are called where people read them.
 HEADINGS = {
     "pinball_vs_naive": "vs naive",
@@ -157,22 +155,26 @@ def revisions(found: Revisions) -> pd.DataFrame:
         {"what": each.kind, "since": str(each.date), "said": each.sentence, "models": models}
         for each in found.revisions
     ]
-    none = [{"what": "nothing", "since": "-", "said": "No earlier day changed.", "models": "-"}]
-    return pd.DataFrame(rows or none, index=[found.ticker] * max(len(rows), 1))
+    none = {"what": "nothing", "since": "-", "said": "No earlier day changed.", "models": "-"}
+    return _of_one(found.ticker, rows, none)
 
 
 def notes(ticker: str, found: Sequence[str]) -> pd.DataFrame:
     """What was done to the prices besides adjusting them, a sentence each."""
-    shown = list(found) or ["Nothing."]
-    return pd.DataFrame({"said": shown}, index=[ticker] * len(shown))
+    return _of_one(ticker, [{"said": note} for note in found], {"said": "Nothing."})
 
 
 def repairs(ticker: str, found: Sequence[Repair]) -> pd.DataFrame:
     """What was put right in what the source gave: one row for each rule, with its count."""
     rows = [{"rows": each.count, "what": each.sentence} for each in found]
-    return pd.DataFrame(
-        rows or [{"rows": 0, "what": "Nothing."}], index=[ticker] * max(len(rows), 1)
-    )
+    return _of_one(ticker, rows, {"rows": 0, "what": "Nothing."})
+
+
+def _of_one(
+    ticker: str, rows: Sequence[Mapping[str, object]], none: Mapping[str, object]
+) -> pd.DataFrame:
+    """Rows about one ticker, or the one that says that there are none."""
+    return pd.DataFrame(rows or [none], index=[ticker] * max(len(rows), 1))
 
 
 def ratios(records: Iterable[ModelRecord]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from stockcast.contracts.hold import Hold
+from stockcast.contracts.prices import Hold
 from stockcast.errors import BadInput, DataFault
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
