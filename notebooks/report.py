@@ -26,7 +26,7 @@ temperature = 0.3
 # %%
 settings = load_settings(profile, {"ollama_model": ollama_model, "temperature": temperature})
 forecast = Forecast.load(Path(upstream[f"forecast-{ticker}"]["forecast"]))
-report = agents.write_report(settings, ticker, forecast=forecast)
+report = agents.write_report(settings, forecast)
 display.headline(report)
 
 # %%

@@ -82,7 +82,7 @@ def test_days_side_by_side_are_one_case(bars: pd.DataFrame) -> None:
 
 
 def times_like_these(settings: Settings, forecast: Forecast) -> Analogues | None:
-    return subject_of(settings, gather(settings, forecast.ticker, forecast)).analogues
+    return subject_of(settings, gather(settings, forecast)).analogues
 
 
 def test_the_index_beside_a_stock_has_a_say_and_its_later_days_have_none(

@@ -9,7 +9,6 @@ import pytest
 
 from stockcast.agents import memory
 from stockcast.agents.ollama import Model, NoAnswer, embed, probe
-from stockcast.agents.report import write_report
 from stockcast.contracts.report import Critique
 from stockcast.errors import BadInput
 from stockcast.settings import Settings
@@ -163,7 +162,7 @@ def test_with_every_fault_the_report_is_written_and_says_so(
     server.fault = fault
     worlds.place(settings)
     began = time.monotonic()
-    report = write_report(settings, "AAPL")
+    report = worlds.report(settings)
     assert time.monotonic() - began < 8
     assert report.evaluation.status == "Pass"
     assert report.writer.degraded
@@ -181,7 +180,7 @@ def test_what_was_written_without_the_model_is_not_reused_when_it_is_well_again(
     settings = asking()
     worlds.place(settings)
     server.fault = "error"
-    assert write_report(settings, "AAPL").writer.degraded
+    assert worlds.report(settings).writer.degraded
     server.fault = None
-    report = write_report(settings, "AAPL")
+    report = worlds.report(settings)
     assert (report.cache.hit, report.writer.degraded) == (False, False)

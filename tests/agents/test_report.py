@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stockcast.agents import record, write_report
+from stockcast.agents import record
 from stockcast.agents.facts import FactTable
 from stockcast.agents.graph import Event
 from stockcast.agents.inputs import gather, subject_of
@@ -24,7 +24,6 @@ from stockcast.settings import Settings
 from stockcast.storage.documents import read_json, write_json
 from stockcast.workspace import Workspace
 from tests.agents import worlds
-from tests.documents import read
 from tests.standins import ollama as standin
 
 Asking = Callable[..., Settings]
@@ -64,7 +63,7 @@ def prose(report: Report) -> str:
 
 
 def test_a_report_gives_what_was_promised_as_json(settings: Settings) -> None:
-    report = write_report(settings, "AAPL")
+    report = worlds.report(settings)
     promised = {
         "markdown",
         "stance",
@@ -85,7 +84,7 @@ def test_a_report_gives_what_was_promised_as_json(settings: Settings) -> None:
 
 
 def test_the_facts_cover_what_a_report_is_about(settings: Settings) -> None:
-    facts = FactTable(write_report(settings, "AAPL").facts)
+    facts = FactTable(worlds.report(settings).facts)
     wanted = (
         *("last_close", "q05_1", "q50_3", "q95_5", "expected_move_5", "low_move_5", "p_rise_5"),
         *("vol_20d", "rsi14", "macd", "skill_vs_naive", "coverage_80", "ledger_settled"),
@@ -96,12 +95,12 @@ def test_the_facts_cover_what_a_report_is_about(settings: Settings) -> None:
 
 
 def test_the_same_documents_give_the_same_words(settings: Settings) -> None:
-    one, two = (write_report(settings, "AAPL", reuse=False) for _ in range(2))
+    one, two = (worlds.report(settings, reuse=False) for _ in range(2))
     assert one.markdown == two.markdown
 
 
 def test_the_text_tells_trend_volatility_levels_risks_and_record(settings: Settings) -> None:
-    report = write_report(settings, "AAPL")
+    report = worlds.report(settings)
     for words in (
         "trend",
         "Realised volatility",
@@ -127,20 +126,20 @@ def test_drift_that_nobody_looked_at_is_said_to_be_unknown(
 ) -> None:
     settings = sample_settings()
     worlds.place(settings, health=None)
-    assert "is unknown" in write_report(settings, "AAPL").sections["risks"]
+    assert "is unknown" in worlds.report(settings).sections["risks"]
 
 
 # when it is written anew
 
 
 def test_the_second_call_is_a_hit_and_a_new_bar_a_miss_that_says_why(settings: Settings) -> None:
-    first = write_report(settings, "AAPL")
+    first = worlds.report(settings)
     assert not first.cache.hit
-    second = write_report(settings, "AAPL")
+    second = worlds.report(settings)
     assert second.cache.hit
     assert second.markdown == first.markdown
     worlds.place(settings, end="2013-03-04")
-    third = write_report(settings, "AAPL")
+    third = worlds.report(settings)
     assert not third.cache.hit
     assert "as of 2013-03-01, this one as of 2013-03-04" in third.cache.why
     assert "2013-03-04" in third.markdown
@@ -155,19 +154,19 @@ def test_the_second_call_is_a_hit_and_a_new_bar_a_miss_that_says_why(settings: S
     ],
 )
 def test_what_changed_since_is_told(settings: Settings, change: dict[str, Any], why: str) -> None:
-    write_report(settings, "AAPL")
+    worlds.report(settings)
     worlds.place(settings, **change)
-    assert write_report(settings, "AAPL").cache.why.startswith(why)
+    assert worlds.report(settings).cache.why.startswith(why)
 
 
 def test_other_news_and_another_writer_are_another_report(
     with_news: Callable[..., Settings], server: standin.StandIn
 ) -> None:
-    write_report(with_news([item("Apple holds its meeting")]), "AAPL")
+    worlds.report(with_news([item("Apple holds its meeting")]))
     changed = with_news([item("Apple sells a division")])
-    assert write_report(changed, "AAPL").cache.why.startswith("the news has changed")
+    assert worlds.report(changed).cache.why.startswith("the news has changed")
     asking = with_news([item("Apple sells a division")], ollama_base_url=server.url)
-    assert write_report(asking, "AAPL").cache.hit is False
+    assert worlds.report(asking).cache.hit is False
 
 
 def test_who_asks_at_the_same_time_gets_the_one_report_that_is_written(
@@ -178,8 +177,7 @@ def test_who_asks_at_the_same_time_gets_the_one_report_that_is_written(
     server.delay = 0.05
     found: list[Report] = []
     threads = [
-        threading.Thread(target=lambda: found.append(write_report(settings, "AAPL")))
-        for _ in range(3)
+        threading.Thread(target=lambda: found.append(worlds.report(settings))) for _ in range(3)
     ]
     for thread in threads:
         thread.start()
@@ -198,24 +196,24 @@ def test_an_interrupted_report_is_gone_on_with(asking: Asking, server: standin.S
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_report(settings, "AAPL", progress=stop)
+        worlds.report(settings, progress=stop)
     assert len(server.chats) == 3
-    assert write_report(settings, "AAPL").evaluation.status == "Pass"
+    assert worlds.report(settings).evaluation.status == "Pass"
     assert len(server.chats) == 4
 
 
 def test_earlier_reports_are_told_with_how_they_turned_out(settings: Settings) -> None:
-    write_report(settings, "AAPL")
+    worlds.report(settings)
     worlds.place(settings, end="2013-03-08")
     worlds.settle(settings, "AAPL", end="2013-03-08")
-    text = write_report(settings, "AAPL").sections["track_record"]
+    text = worlds.report(settings).sections["track_record"]
     assert "The report of 2013-03-01 took the neutral side" in text
     assert "by 2013-03-08 the price had" in text
     assert "its interval" in text
 
 
 def test_an_outcome_that_was_not_known_yet_is_not_told(settings: Settings) -> None:
-    write_report(settings, "AAPL")
+    worlds.report(settings)
     later = worlds.place(settings, end="2013-03-08")
     worlds.settle(settings, "AAPL", end="2013-03-08")
     earlier = [
@@ -225,7 +223,7 @@ def test_an_outcome_that_was_not_known_yet_is_not_told(settings: Settings) -> No
         )
     ]
     forecast = later.model_copy(update={"as_of": dt.date(2013, 3, 7)})
-    memory = subject_of(settings, gather(settings, "AAPL", forecast), earlier).memories[0]
+    memory = subject_of(settings, gather(settings, forecast), earlier).memories[0]
     assert memory.settled_on is None
 
 
@@ -235,12 +233,12 @@ def test_an_outcome_that_was_not_known_yet_is_not_told(settings: Settings) -> No
 def test_a_models_text_is_shown_and_grounded(asking: Asking, server: standin.StandIn) -> None:
     settings = asking()
     worlds.place(settings)
-    report = write_report(settings, "AAPL")
+    report = worlds.report(settings)
     assert "Buyers and sellers look evenly matched" in report.markdown
     assert "Written by gpt-oss:20b-cloud" in report.markdown
     assert report.grounding.struck == ()
     assert report.cache.kept
-    assert write_report(settings, "AAPL").cache.hit
+    assert worlds.report(settings).cache.hit
     assert len(server.chats) == 4
 
 
@@ -256,7 +254,7 @@ def test_what_no_fact_bears_out_is_struck_listed_and_not_shown(
     server.reply = inventive
     settings = asking()
     worlds.place(settings)
-    report = write_report(settings, "AAPL")
+    report = worlds.report(settings)
     assert {flag.text for flag in report.grounding.struck} == {
         "Tesla",
         "12.5%",
@@ -280,7 +278,7 @@ def test_a_section_that_is_all_wrong_is_written_without_the_model(
     server.reply = wrong
     settings = asking()
     worlds.place(settings)
-    report = write_report(settings, "AAPL")
+    report = worlds.report(settings)
     assert "Forecast range:" in report.sections["key_levels"]
     assert report.writer.replaced.keys() == {"key_levels"}
     assert "Written without a language model: Key Levels" in report.markdown
@@ -301,7 +299,7 @@ def test_html_of_a_model_or_a_headline_never_reaches_the_page(
     server.reply = marked
     news = [item("<b>Apple</b> <iframe src=//x>rises</iframe>", "<script>steal()</script>")]
     for settings in (with_news(news), with_news(news, ollama_base_url=server.url)):
-        report = write_report(settings, "AAPL")
+        report = worlds.report(settings)
         assert not {"<", "onerror", "alert"} & set(report.markdown.replace(">", " ").split())
         assert "<" not in report.markdown
         assert report.evaluation.checks["no_injection"]
@@ -313,8 +311,8 @@ def test_orders_in_the_news_change_neither_stance_nor_text(
 ) -> None:
     given = {"ollama_base_url": server.url} if model else {}
     good = item("Apple opens a store")
-    clean = write_report(with_news([good], **given), "AAPL")
-    loud = write_report(with_news([good, item(ORDER), item("Fine", ORDER)], **given), "AAPL")
+    clean = worlds.report(with_news([good], **given))
+    loud = worlds.report(with_news([good, item(ORDER), item("Fine", ORDER)], **given))
     assert loud.news.withheld == 2
     assert (loud.stance, loud.confidence) == (clean.stance, clean.confidence)
     assert loud.sections == clean.sections
@@ -335,7 +333,7 @@ def test_a_model_that_obeys_a_headline_is_not_followed(
     server.reply = obedient
     settings = asking()
     worlds.place(settings)
-    report = write_report(settings, "AAPL")
+    report = worlds.report(settings)
     assert (report.stance, report.confidence) == ("NEUTRAL", "Low")
     assert "BULLISH" not in report.markdown
     assert "gnore" not in prose(report)
@@ -345,13 +343,13 @@ def test_news_is_quoted_with_its_day_and_later_news_is_not(
     with_news: Callable[..., Settings],
 ) -> None:
     settings = with_news([item("Apple opens a store"), item("Apple wins", date="2013-03-02")])
-    text = write_report(settings, "AAPL").sections["market_sentiment"]
+    text = worlds.report(settings).sections["market_sentiment"]
     assert "“Apple opens a store” (Reuters, 2013-02-27)." in text
     assert "wins" not in text
 
 
 def test_no_news_is_said_plainly(with_news: Callable[..., Settings]) -> None:
-    text = write_report(with_news([]), "AAPL").sections["market_sentiment"]
+    text = worlds.report(with_news([])).sections["market_sentiment"]
     assert text == "There is no news of Apple (AAPL) up to 2013-03-01."
 
 
@@ -360,7 +358,7 @@ def test_malformed_news_is_one_clear_note(
 ) -> None:
     settings = with_news([])
     (tmp_path / "in" / "news" / "AAPL.json").write_text("{broken", "utf-8")
-    report = write_report(settings, "AAPL")
+    report = worlds.report(settings)
     assert report.evaluation.status == "Pass"
     assert "The news file of AAPL could not be used: " in report.sections["market_sentiment"]
 
@@ -380,7 +378,7 @@ def test_flaw_13_stance_is_a_field_and_no_substring_of_the_text(
     server.reply = worded
     settings = asking()
     worlds.place(settings, lean=-0.6)
-    report = write_report(settings, "AAPL")
+    report = worlds.report(settings)
     assert "bullish case is weak" in report.markdown
     assert report.stance == "NEUTRAL"
 
@@ -404,7 +402,7 @@ def test_flaw_14_the_stance_follows_when_the_critic_turns_a_report_round(
     server.reply = turning
     settings = asking()
     worlds.place(settings, lean=0.6)
-    report = write_report(settings, "AAPL")
+    report = worlds.report(settings)
     assert report.ruling.allowed == ("BULLISH", "NEUTRAL")
     assert (report.stance, report.rounds) == ("NEUTRAL", 2)
     assert "bullish" not in prose(report).lower()
@@ -413,35 +411,25 @@ def test_flaw_14_the_stance_follows_when_the_critic_turns_a_report_round(
 
 def test_flaw_15_old_news_is_not_told_about_new_prices(with_news: Callable[..., Settings]) -> None:
     settings = with_news([item("Apple opens a store")])
-    write_report(settings, "AAPL")
+    worlds.report(settings)
     worlds.place(settings, end="2013-03-04")
-    report = write_report(settings, "AAPL")
+    report = worlds.report(settings)
     assert not report.cache.hit
     assert report.last_close == read_json(Workspace.of(settings).forecast("AAPL"))["last_close"]
 
 
-def test_flaw_15_without_a_forecast_there_is_no_report(
-    sample_settings: Callable[..., Settings],
-) -> None:
-    settings = sample_settings()
-    with pytest.raises(BadInput, match="Expected a forecast of AAPL"):
-        write_report(settings, "AAPL")
-    assert not (Workspace.of(settings).qdrant).exists()
-
-
-@pytest.mark.parametrize("broken", [{}, {"ticker": "AAPL"}, "of another"])
-def test_flaw_15_nor_one_about_what_is_no_forecast(settings: Settings, broken: Any) -> None:
-    path = Workspace.of(settings).forecast("AAPL")
-    write_json(path, {**read(path), "ticker": "MSFT"} if broken == "of another" else broken)
+@pytest.mark.parametrize("broken", [{}, {"ticker": "AAPL"}])
+def test_flaw_15_there_is_no_report_on_what_is_no_forecast(settings: Settings, broken: Any) -> None:
+    write_json(Workspace.of(settings).forecast("AAPL"), broken)
     with pytest.raises(BadInput, match="Expected a forecast"):
-        write_report(settings, "AAPL")
+        worlds.report(settings)
 
 
 def test_flaw_16_news_is_in_no_system_prompt(
     with_news: Callable[..., Settings], server: standin.StandIn
 ) -> None:
     title = "Apple opens a store in the rain"
-    write_report(with_news([item(title)], ollama_base_url=server.url), "AAPL")
+    worlds.report(with_news([item(title)], ollama_base_url=server.url))
     prompts = [(m["role"], m["content"]) for body in server.chats for m in body["messages"]]
     assert any(title in text for role, text in prompts if role == "user")
     assert not any(title in text for role, text in prompts if role == "system")
@@ -463,7 +451,7 @@ def test_flaw_17_trust_is_not_a_digit_and_the_word_data(
     server.reply = vague
     settings = asking()
     worlds.place(settings)
-    report = write_report(settings, "AAPL")
+    report = worlds.report(settings)
     assert "experts" not in report.markdown
     assert report.writer.degraded
     assert report.evaluation.status == "Pass"
@@ -477,7 +465,7 @@ def test_the_score_is_kept_in_mlflow_with_the_report(
 ) -> None:
     settings = sample_settings(mlflow_tracking_uri=mlflow_uri)
     worlds.place(settings)
-    report = write_report(settings, "AAPL")
+    report = worlds.report(settings)
     assert record(settings, report)
     from mlflow import MlflowClient
 
@@ -491,9 +479,9 @@ def test_the_score_is_kept_in_mlflow_with_the_report(
 
 
 def test_speed_a_report_without_a_model_and_one_from_memory(settings: Settings) -> None:
-    write_report(settings, "AAPL")
-    anew = [write_report(settings, "AAPL", reuse=False).seconds for _ in range(3)]
-    again = [write_report(settings, "AAPL").seconds for _ in range(5)]
+    worlds.report(settings)
+    anew = [worlds.report(settings, reuse=False).seconds for _ in range(3)]
+    again = [worlds.report(settings).seconds for _ in range(5)]
     assert min(anew) < 1.0
     assert min(again) < 0.05
 
@@ -503,12 +491,12 @@ def test_speed_little_is_added_to_what_a_model_takes(
 ) -> None:
     settings = asking()
     worlds.place(settings)
-    write_report(settings, "AAPL")
+    worlds.report(settings)
     server.delay = 0.2
     own, waited = [], []
     for _ in range(2):
         before, began = len(server.chats), time.process_time()
-        seconds = write_report(settings, "AAPL", reuse=False).seconds
+        seconds = worlds.report(settings, reuse=False).seconds
         # what runs beside this test takes from its seconds, and not from its processor time
         model = server.delay * (len(server.chats) - before)
         own.append((time.process_time() - began) / model)
@@ -535,7 +523,7 @@ def test_nothing_expensive_is_imported_for_the_room_itself() -> None:
 def test_a_key_names_all_that_a_report_was_made_from(settings: Settings) -> None:
     forecast = Workspace.of(settings).read_forecast("AAPL")
     assert forecast is not None
-    parts = key_of(settings, gather(settings, "AAPL", forecast)).parts
+    parts = key_of(settings, gather(settings, forecast)).parts
     assert parts["data_hash"] == forecast.data_hash
     assert set(parts) == {
         *(

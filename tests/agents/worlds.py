@@ -13,7 +13,7 @@ from stockcast.agents.facts import LEVELS, FactTable, build
 from stockcast.agents.inputs import EarlierReport, Inputs, Subject, measured
 from stockcast.agents.news import News, NewsItem
 from stockcast.agents.ollama import Model
-from stockcast.agents.report import document_of
+from stockcast.agents.report import document_of, write_report
 from stockcast.contracts.drift import Health
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.report import Report
@@ -226,6 +226,13 @@ def written(
     table = build(about)
     end = graph.run(table, graph.Context(model))
     return document_of(Inputs(about.forecast, about.drift, about.news), table, end, settings), table
+
+
+def report(settings: Settings, ticker: str = "AAPL", **options: Any) -> Report:
+    """The report on the ticker's last forecast."""
+    made = Workspace.of(settings).read_forecast(ticker)
+    assert made is not None
+    return write_report(settings, made, **options)
 
 
 def place(

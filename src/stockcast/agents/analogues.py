@@ -51,13 +51,11 @@ class Analogues:
     """The nearest past days, nearest first, beside what followed any day.
 
     Attributes:
-        horizon: trading days that were followed.
         days: the nearest.
         usual_rises: share of all days compared after which the price was higher, per cent.
         usual_median: median move after all of them, per cent.
     """
 
-    horizon: int
     days: tuple[Analogue, ...]
     usual_rises: float
     usual_median: float
@@ -125,7 +123,7 @@ def find(
         Analogue(dates[days[at]], dates[days[at] + horizon], float(distance[at]), float(moves[at]))
         for at in _apart(days, np.argsort(distance, kind="stable"), count)
     )
-    return Analogues(horizon, nearest, float(100 * np.mean(moves > 0)), float(np.median(moves)))
+    return Analogues(nearest, float(100 * np.mean(moves > 0)), float(np.median(moves)))
 
 
 def _apart(days: NDArray[np.int64], order: NDArray[np.int64], count: int) -> list[int]:

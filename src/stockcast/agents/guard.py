@@ -15,7 +15,7 @@ from stockcast.agents import claims
 from stockcast.agents.facts import FactTable
 from stockcast.agents.names import Found, names_in
 from stockcast.agents.prompt_injection import gives_orders
-from stockcast.agents.slots import SLOT, Slot, Template, direction, pieces
+from stockcast.agents.slots import RANGE, SLOT, Slot, Template, direction, pieces
 from stockcast.agents.vocabulary import AFTER, ROLES, subject_of
 from stockcast.contracts.report import Fact, Flag, Grounding, Reference, Repair
 from stockcast.markets.companies import own_names
@@ -89,7 +89,6 @@ _SAME = {
     "EUR": "euros?",
     "GBp": "pence",
 }
-_RANGE = re.compile(r"\s*(?:to|and|through|–|—|-)\s*")
 _SIDE = re.compile(r"(?:^[\s\-•]*|[;,]\s+)(?P<side>support|resistance)\b", re.IGNORECASE)
 _TOMORROW = re.compile(
     r"\b(?:next|following|coming)\s+(?:trading\s+)?(?:session|day)\b|\btomorrow", re.IGNORECASE
@@ -284,7 +283,7 @@ class _Checker:
         if re.search(r"[;:]|,\s(?:and|while|with|but)\b", rest):
             return False
         taken = [f for f in SLOT.finditer(rest) if f[1] in self._facts and self._figure(f[1])]
-        return not taken or (len(taken) == 1 and bool(_RANGE.fullmatch(rest[taken[0].end() :])))
+        return not taken or (len(taken) == 1 and bool(RANGE.fullmatch(rest[taken[0].end() :])))
 
     def _figure(self, name: str) -> bool:
         return self._facts[name].is_number and self._facts[name].unit != "days"
@@ -325,22 +324,16 @@ class _Checker:
         if covered and named:
             return None if f"level_{covered[1]}" in named else "of another level"
         quantile = re.fullmatch(r"(q\d\d)_\d+", slot.name)
-        if not (quantile and named and any(slot in pair for pair in self._ranges(template))):
+        if not (quantile and named and any(slot in pair for pair in template.ranges)):
             return None
         ends = "|".join(_LEVEL_ENDS[name] for name in named)
         return None if re.fullmatch(ends, quantile[1]) else "an end of another interval"
 
     def _range(self, template: Template, slot: Slot, fact: Fact) -> str | None:
         """A range runs upwards."""
-        first = next((self._facts[a.name] for a, b in self._ranges(template) if b == slot), fact)
-        falls = first.unit == fact.unit and fact.number < first.number
+        first = next((self._facts.get(a.name) for a, b in template.ranges if b == slot), None)
+        falls = first and first.unit == fact.unit and fact.number < first.number
         return "a range that ends below its begin" if falls else None
-
-    def _ranges(self, template: Template) -> Iterator[tuple[Slot, Slot]]:
-        for first, second in zip(template.slots, template.slots[1:], strict=False):
-            figures = all(s.name in self._facts and self._figure(s.name) for s in (first, second))
-            if figures and _RANGE.fullmatch(template.text[first.end : second.start]):
-                yield first, second
 
 
 def _misdated(template: Template, slot: Slot, fact: Fact) -> str | None:

@@ -28,7 +28,6 @@ __all__ = [
     "gather",
     "index_hash",
     "measured",
-    "read_forecast",
     "subject_of",
 ]
 
@@ -85,33 +84,10 @@ class Subject(Inputs):
     analogues: Analogues | None
 
 
-def read_forecast(settings: Settings, ticker: str) -> Forecast:
-    """Return the forecast that a report of ``ticker`` is to be written about.
-
-    Raises:
-        BadInput: there is none; a report needs one.
-    """
-    workspace = Workspace.of(settings)
-    found = workspace.read_forecast(ticker)
-    if found is None:
-        raise BadInput(
-            f"Expected a forecast of {ticker} at {workspace.forecast(ticker)}, got none; "
-            f"stockcast forecast {ticker} makes one."
-        )
-    return found
-
-
-def gather(settings: Settings, ticker: str, forecast: Forecast) -> Inputs:
-    """Return the forecast with drift and news beside it.
-
-    Raises:
-        BadInput: it is no forecast of ``ticker``.
-    """
-    if not forecast.days or forecast.ticker != ticker:
-        what = forecast.ticker if forecast.days else "no days"
-        raise BadInput(f"Expected a forecast of {ticker}, got one with {what}.")
-    told = news.load(settings, ticker, str(forecast.as_of))
-    return Inputs(forecast, _drift(settings, ticker), told)
+def gather(settings: Settings, forecast: Forecast) -> Inputs:
+    """Return the forecast with drift and news beside it."""
+    told = news.load(settings, forecast.ticker, str(forecast.as_of))
+    return Inputs(forecast, _drift(settings, forecast.ticker), told)
 
 
 def subject_of(settings: Settings, inputs: Inputs, earlier: Sequence[StoredReport] = ()) -> Subject:

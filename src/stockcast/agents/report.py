@@ -55,33 +55,22 @@ Part = TypeVar("Part", bound=Answer)
 
 def write_report(
     settings: Settings,
-    ticker: str,
+    forecast: Forecast,
     *,
-    forecast: Forecast | None = None,
     reuse: bool = True,
     progress: Callable[[Event], None] = lambda event: None,
-    now: Callable[[], float] = time.time,
 ) -> Report:
-    """Return the report of ``ticker``: one that was kept and still holds, else a new one.
+    """Return the report on ``forecast``: one that was kept and still holds, else a new one.
 
-    Args:
-        settings: of the profile.
-        ticker: whose report.
-        forecast: what it is about; by default the one of the ticker's last forecast.
-        reuse: whether a kept report will do.
-        progress: hears what each role does.
-        now: the time, in seconds since 1970.
-
-    Returns:
-        The report; its ``cache`` says where it came from.
+    Its ``cache`` says where it came from. ``progress`` hears what each role does.
 
     Raises:
-        BadInput: there is no forecast, or the prices it was made from are gone.
+        BadInput: the prices that the forecast was made from are gone.
     """
-    began = time.perf_counter()
-    found = sources.gather(settings, ticker, forecast or sources.read_forecast(settings, ticker))
+    began, ticker = time.perf_counter(), forecast.ticker
+    found = sources.gather(settings, forecast)
     key = key_of(settings, found)
-    store = ReportStore(settings, now=now)
+    store = ReportStore(settings)
     # whoever asks for the same report meanwhile waits, and then finds it
     with locked(Workspace.of(settings).agents / f"{ticker}.lock"):
         kept, why = store.find(key) if reuse else (None, "a new one was asked for")
@@ -89,7 +78,7 @@ def write_report(
             metrics.report_written(settings, "memory", ticker=ticker)
             hit = Cache(hit=True, why=why)
             return kept.model_copy(update={"cache": hit, "seconds": _since(began)})
-        report = _write(settings, found, key, store, progress, now)
+        report = _write(settings, found, key, store, progress)
         report = report.model_copy(update={"seconds": _since(began)})
         not_kept = _keep(settings, store, key, report)
         _count(settings, report)
@@ -190,7 +179,6 @@ def _write(
     key: ReportKey,
     store: ReportStore,
     progress: Callable[[Event], None],
-    now: Callable[[], float],
 ) -> Report:
     subject = sources.subject_of(settings, found, store.earlier(key))
     table = facts.build(subject)
@@ -200,9 +188,8 @@ def _write(
         checkpoints=Workspace.of(settings).agents / f"{key.ticker}.db",
         key=_digest([table.json(), key.parts]),
     )
-    report = document_of(found, table, end, settings)
-    written = dt.datetime.fromtimestamp(now(), dt.UTC).isoformat(timespec="seconds")
-    return report.model_copy(update={"created_at": written})
+    written = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    return document_of(found, table, end, settings).model_copy(update={"created_at": written})
 
 
 def _context(settings: Settings, progress: Callable[[Event], None]) -> Context:

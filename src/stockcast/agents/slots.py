@@ -8,6 +8,7 @@ it where words give the direction: ``fell {return_1d}`` becomes ``fell 2.5%``.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,9 +16,11 @@ from dataclasses import dataclass
 from stockcast.agents.vocabulary import DIRECTIONS, subject_of
 from stockcast.contracts.report import Fact
 
-__all__ = ["SLOT", "Slot", "Template", "direction", "fill", "pieces"]
+__all__ = ["RANGE", "SLOT", "Slot", "Template", "direction", "fill", "pieces"]
 
 SLOT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+#: What stands between the two ends of a range.
+RANGE = re.compile(r"\s*(?:to|and|through|–|—|-)\s*")
 
 _END = re.compile(
     r"(?<!\b[A-Z])(?<!\bvs)(?<!\bNo)(?<!\bInc)(?<!\bCorp)(?<!\bLtd)(?<!\bCo)(?<!\bapprox)"
@@ -46,6 +49,11 @@ class Template:
         self.slots = [
             Slot(found[1], found.start(), found.end(), self.span_at(found.start()))
             for found in SLOT.finditer(text)
+        ]
+        self.ranges = [
+            (first, second)
+            for first, second in itertools.pairwise(self.slots)
+            if RANGE.fullmatch(text[first.end : second.start])
         ]
 
     def span_at(self, place: int) -> tuple[int, int]:

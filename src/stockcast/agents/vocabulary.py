@@ -165,14 +165,14 @@ ROLES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
             for n in (20, 50, 200)
         ),
         *(
-            (rf"\b{side}\s+of\s+the\s+(?:last|past)\s+{n}\s+(?:sessions|days)", f"{side}_{n}d")
+            (
+                rf"\b(?:{n}-day|{n}-session{also})\s+{side}"
+                rf"|\b{side}\s+of\s+the\s+(?:last|past)\s+{n}\s+(?:sessions|days)",
+                f"{side}_{n}d|from_{side}",
+            )
             for side in ("high", "low")
-            for n in (20, 250)
+            for n, also in ((20, ""), (250, "|52-week|one-year|year's"))
         ),
-        (r"\b20-(?:day|session)\s+high", r"high_20d"),
-        (r"\b20-(?:day|session)\s+low", r"low_20d"),
-        (r"\b(?:52-week|250-day|250-session|one-year|year's)\s+high", r"high_250d|from_high"),
-        (r"\b(?:52-week|250-day|250-session|one-year|year's)\s+low", r"low_250d"),
         (rf"{_ODDS}\b(?:fall|drop|loss|lower|declin|below)\w*", r"p_fall_\d+"),
         (rf"{_ODDS}\b(?:ris|gain|higher|increas|above|up)\w*", r"p_rise_\d+"),
         (

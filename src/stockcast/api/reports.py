@@ -21,7 +21,7 @@ def write(settings: Settings, ticker: str, forecast: Forecast) -> Report:
     """
     from stockcast import agents
 
-    report = agents.write_report(settings, ticker, forecast=forecast)
+    report = agents.write_report(settings, forecast)
     if report.cache is None or not report.cache.hit:
         agents.record(settings, report)
     report.save(_asked_for(settings, ticker))

@@ -89,9 +89,7 @@ def _report(settings: Settings, ticker: str, *, reuse: bool) -> Report:
     from stockcast import agents
 
     forecast = current_forecast(settings, ticker)
-    written = agents.write_report(
-        settings, ticker, forecast=forecast, reuse=reuse, progress=_Progress().tell
-    )
+    written = agents.write_report(settings, forecast, reuse=reuse, progress=_Progress().tell)
     if written.cache is None or not written.cache.hit:
         agents.record(settings, written)
     return written
