@@ -18,7 +18,7 @@ INSTALL = $(BIN)/uv pip install -qq --python $(BIN)/python --constraint requirem
 TORCH_ARGS ?=
 COMMA := ,
 ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 3
 FITS := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p $(FITS) 2>/dev/null && echo $$p && break; done)
 
@@ -29,7 +29,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:
 	@echo "make run     the whole pipeline on the sample prices, then a table"
-	@echo "make test    every test, two files at a time (WORKERS=4 for four)"
+	@echo "make test    every test, three files at a time (WORKERS=4 for four)"
 	@echo "make nightly the tests that take minutes each"
 	@echo "make mutate  small changes to the code, and whether its tests notice (ARGS=gate for one module)"
 	@echo "make reliability  every fault of docs/reliability.md, which it writes anew"
@@ -48,7 +48,7 @@ run: $(STAMP)
 	@$(BIN)/stockcast run $(ARGS)
 
 test: $(ALL)
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 nightly: $(ALL)
 	@$(BIN)/pytest -m nightly $(ARGS)

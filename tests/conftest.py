@@ -21,6 +21,17 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 SKIPS_FAIL = bool(os.environ.get("CI"))
 
 
+#: Folders whose tests wait for whole runs, kernels, servers and browsers. Workers begin with them,
+#: so that none is still at one of them when nothing is left for the others.
+LONGEST = ("endtoend", "lab", "api", "dashboard", "pipeline", "docs", "faults")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring the folders of :data:`LONGEST` to the front."""
+    rank = {Path(__file__).parent / name: -number for number, name in enumerate(LONGEST[::-1], 1)}
+    items.sort(key=lambda item: rank.get(item.path.parent, 0))
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings and servers of whoever runs the tests out of them."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST
+
 REPOSITORY = Path(__file__).parents[1]
 #: Where files may lie. A new place is named here, and in the tree that the README shows.
 PLACES = {
@@ -61,6 +63,10 @@ def tracked() -> list[Path]:
 
 def test_every_file_has_a_place_in_the_tree(tracked: list[Path]) -> None:
     assert {path.parts[0] for path in tracked if len(path.parts) > 1} <= PLACES
+
+
+def test_folders_that_workers_begin_with_are_there() -> None:
+    assert [name for name in LONGEST if not (REPOSITORY / "tests" / name).is_dir()] == []
 
 
 def test_nothing_of_others_is_kept(tracked: list[Path]) -> None:

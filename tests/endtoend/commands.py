@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from stockcast import cache
+from stockcast.cli import main
 from stockcast.settings import WELL_KNOWN, load_settings
 from tests.documents import read
 
@@ -23,6 +25,17 @@ MARK = "END_TO_END_TEST"
 SMALL = ("--set", "parent_epochs=3", "--set", "child_epochs=2")
 
 Document = dict[str, Any]
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    [
+        "tests.endtoend.commands",
+        "stockcast.pipeline.executor",
+        "mlflow.tracking",
+        "torch",
+        "scipy.stats",
+    ]
+)
 
 
 class Answer(NamedTuple):
@@ -50,10 +63,27 @@ def environment(mark: str = "") -> dict[str, str]:
 
 
 def stockcast(*arguments: str, cwd: Path | None = None) -> Answer:
-    done = subprocess.run(
-        command(*arguments), cwd=cwd, env=environment(), capture_output=True, text=True
-    )
-    return Answer(done.returncode, done.stdout, done.stderr)
+    """Give a command in a process of its own, forked from one that imported what is slow."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        process = _FORKS.Process(
+            target=_give, args=(arguments, cwd or Path.cwd(), environment(), out, err)
+        )
+        process.start()
+        process.join()
+        assert process.exitcode is not None
+        return Answer(process.exitcode, out.read_text("utf-8"), err.read_text("utf-8"))
+
+
+def _give(
+    arguments: tuple[str, ...], cwd: Path, variables: dict[str, str], out: Path, err: Path
+) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
+    os.chdir(cwd)
+    for number, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    sys.exit(main(arguments))
 
 
 def run(root: Path, tickers: str, *more: str) -> Answer:

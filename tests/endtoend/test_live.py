@@ -53,7 +53,7 @@ def test_a_second_run_asks_yahoo_nothing_and_ingests_nothing(ran: Live) -> None:
 def test_without_a_network_and_prices_each_ticker_has_its_sentence(
     ran: Live, tmp_path: Path
 ) -> None:
-    nowhere = {"yahoo_url": "http://127.0.0.1:9", "yahoo_budget": "1"}
+    nowhere = {"yahoo_url": "http://127.0.0.1:9", "yahoo_budget": "1", "warm_kernels": "false"}
     answer = live("run", ran.standin, tmp_path / "root", "-t", "IBM", "--json", **nowhere)
     stop_cache(tmp_path / "root", "live")
     assert answer.code == 1

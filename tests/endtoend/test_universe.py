@@ -1,21 +1,22 @@
-"""Twenty tickers at once: everything of each, nothing twice, and the same as one at a time."""
+"""Eight tickers at once: everything of each, nothing twice, and the same as one at a time."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 import pytest
 
-from stockcast import pipeline, tracking
+from stockcast import cache, pipeline, tracking
 from stockcast.ledger import Ledger
 from stockcast.settings import Settings, load_settings
 from stockcast.storage.documents import read_json
 from tests.bench.universe import INDEX, names, write
 from tests.endtoend.commands import Answer, stockcast
 
-TICKERS = names(20)
+TICKERS = names(8)
 #: Figures mean nothing with these; that they are the same ones does.
 TINY = {"hidden_size": "8", "parent_epochs": "2", "child_epochs": "1"}
 
@@ -37,12 +38,14 @@ def run(prices: Path, root: Path) -> Answer:
 
 
 @pytest.fixture(scope="module")
-def universe(tmp_path_factory: pytest.TempPathFactory) -> Universe:
+def universe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Universe]:
     folder = tmp_path_factory.mktemp("universe")
     write(folder / "prices", len(TICKERS), years=4)
     first = run(folder / "prices", folder / "root")
     assert first.code == 0, first.err
-    return Universe(folder / "prices", folder / "root", first)
+    made = Universe(folder / "prices", folder / "root", first)
+    yield made
+    cache.stop(made.settings(made.root))
 
 
 def forecast_of(root: Path, ticker: str) -> dict[str, object]:
@@ -69,6 +72,7 @@ def test_forked_and_at_once_is_as_started_anew_and_one_by_one(
     ticker = TICKERS[7]
     alone = universe.settings(tmp_path, tickers=ticker, warm_kernels="false")
     result = pipeline.run(alone, targets=[f"forecast-{ticker}"], jobs=1)
+    cache.stop(alone)
     assert result.exit_code == 0
     one, other = (forecast_of(root, ticker) for root in (universe.root, tmp_path))
     assert one["predictions"] == other["predictions"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +14,32 @@ import pytest
 from stockcast.contracts.model_record import ModelRecord
 from stockcast.settings import HOME, load_settings
 from stockcast.workspace import Workspace
-
-#: Networks that learn nothing, quickly.
-SMALL = {"parent_epochs": 2, "child_epochs": 2, "hidden_size": 8, "num_layers": 1}
+from tests.endtoend.commands import copy_of, stop_cache
+from tests.endtoend.conftest import Finished
+from tests.endtoend.test_accidents import without_child
 
 
 @pytest.fixture(scope="module")
-def toured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
-    root = tmp_path_factory.mktemp("tour")
-    source = jupytext.read(HOME / "notebooks" / "tour.py")
-    changes = {**SMALL, "root": str(root / "root")}
+def toured(
+    finished: Finished, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, Any]]:
+    """The tour on a root where all is made but FB's model."""
+    folder = tmp_path_factory.mktemp("tour")
+    root = copy_of(finished.root, folder / "root")
+    without_child(root, "FB")
+    changes = {"root": str(root), "tickers": "AAPL,FB", "parent_epochs": 3, "child_epochs": 2}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("IPYTHONDIR", str(root / "ipython"))
+        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
         papermill.execute_notebook(
-            source,
-            str(root / "tour.ipynb"),
+            jupytext.read(HOME / "notebooks" / "tour.py"),
+            str(folder / "tour.ipynb"),
             {"ticker": "FB", "key": "seed", "value": 8, "changes": changes},
             kernel_name="python3",
             language="python",
             progress_bar=False,
         )
-    return root / "root", nbformat.read(root / "tour.ipynb", as_version=4)
+    yield root, nbformat.read(folder / "tour.ipynb", as_version=4)
+    stop_cache(root)
 
 
 def shown(node: Any) -> str:

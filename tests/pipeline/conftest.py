@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.project import Project
+from tests.sharing import made_once
 
 
 @pytest.fixture
@@ -22,12 +23,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 @pytest.fixture(scope="session")
 def finished_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one run of the small project leaves."""
-    folder = tmp_path_factory.mktemp("finished")
-    made = Project.make(folder / "project", folder / "root")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(made.folder), prepend=os.pathsep)
-        assert made.run(jobs=3).exit_code == 0
-    return made.root
+
+    def make(folder: Path) -> None:
+        made = Project.make(folder / "project", folder / "root")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", str(made.folder), prepend=os.pathsep)
+            assert made.run(jobs=3).exit_code == 0
+
+    return made_once(tmp_path_factory, "finished_project", make) / "root"
 
 
 @pytest.fixture

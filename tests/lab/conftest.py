@@ -1,0 +1,5 @@
+"""The finished run that the tests of whole runs share."""
+
+from tests.endtoend.conftest import finished
+
+__all__ = ["finished"]
