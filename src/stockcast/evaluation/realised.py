@@ -20,6 +20,8 @@ NAIVE_QUANTILES = tuple(f"naive_{name}" for name in QUANTILES)
 #: What names a forecast, all its horizons together.
 FORECAST = ("ticker", "as_of", "model_version", "data_hash")
 
+_SCORES = ("coverage_80", "coverage_90", "pinball", "pinball_naive", "pinball_vs_naive")
+
 
 def summarise(rows: pd.DataFrame, today: pd.Timestamp) -> dict[str, Any]:
     """Return the figures of the ledger's ``rows`` (one per forecast and horizon) on ``today``."""
@@ -27,7 +29,8 @@ def summarise(rows: pd.DataFrame, today: pd.Timestamp) -> dict[str, Any]:
     due = rows.loc[rows["log_return"].isna(), "target_date"]
     late = (today - due.min()).days if len(due) else 0
     return {
-        "forecasts": len(rows[list(FORECAST)].drop_duplicates()),
+        # a set: pandas' duplicates take longer, for the few rows of a ticker
+        "forecasts": len(set(zip(*(rows[name] for name in FORECAST), strict=True))),
         "rows": len(rows),
         "settled": len(settled),
         **_scores(settled),
@@ -37,6 +40,8 @@ def summarise(rows: pd.DataFrame, today: pd.Timestamp) -> dict[str, Any]:
 
 
 def _scores(settled: pd.DataFrame) -> dict[str, float]:
+    if settled.empty:
+        return dict.fromkeys(_SCORES, math.nan)
     beside = settled.dropna(subset=list(NAIVE_QUANTILES))
     ours, naive = _pinball(beside, QUANTILES), _pinball(beside, NAIVE_QUANTILES)
     return {
@@ -49,8 +54,6 @@ def _scores(settled: pd.DataFrame) -> dict[str, float]:
 
 
 def _coverage(settled: pd.DataFrame, low: str, high: str) -> float:
-    if settled.empty:
-        return math.nan
     y, low_end, high_end = (settled[name].to_numpy() for name in ("log_return", low, high))
     return metrics.coverage(y, low_end, high_end)
 

@@ -16,7 +16,7 @@ import datetime as dt
 import functools
 import logging
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +109,12 @@ class Ledger:
 
     def holds(self, forecast: Forecast) -> bool:
         """Whether every horizon of ``forecast`` is in the ledger."""
-        row = common(forecast)
-        same = (FORECASTS.c[name] == row[name] for name in FORECAST)
-        query = sa.select(sa.func.count()).select_from(FORECASTS).where(*same)
+        return not self.lacking([forecast])
+
+    def lacking(self, forecasts: Iterable[Forecast]) -> list[Forecast]:
+        """Return those of ``forecasts`` of which a horizon is not in the ledger."""
         with self._transaction() as connection:
-            return int(connection.execute(query).scalar_one()) >= len(forecast.days)
+            return [each for each in forecasts if _count(connection, each) < len(each.days)]
 
     def export(self, ticker: str | None = None) -> list[dict[str, Any]]:
         """Return every row, or those of ``ticker``, as JSON has it: for :meth:`merge` elsewhere."""
@@ -325,13 +326,23 @@ def catch_up(settings: Settings) -> int:
     Raises:
         StockcastError: the ledger cannot be read or written.
     """
-    workspace, made = Workspace.of(settings), {}
+    workspace, made = Workspace.of(settings), []
     for ticker in workspace.forecast_tickers():
         with contextlib.suppress(BadInput):  # it is made again
-            made[workspace.forecast(ticker)] = Forecast.load(workspace.forecast(ticker))
-    ledger = Ledger(settings) if made else None
-    missing = {path: each for path, each in made.items() if ledger and not ledger.holds(each)}
-    return sum(ledger.append(each, _written(path)) > 0 for path, each in missing.items() if ledger)
+            made.append(Forecast.load(workspace.forecast(ticker)))
+    if not made:
+        return 0
+    ledger = Ledger(settings)
+    written = ((each, _written(workspace.forecast(each.ticker))) for each in ledger.lacking(made))
+    return sum(ledger.append(each, at) > 0 for each, at in written)
+
+
+def _count(connection: sa.Connection, forecast: Forecast) -> int:
+    """How many horizons of ``forecast`` the ledger has."""
+    row = common(forecast)
+    same = (FORECASTS.c[name] == row[name] for name in FORECAST)
+    query = sa.select(sa.func.count()).select_from(FORECASTS).where(*same)
+    return int(connection.execute(query).scalar_one())
 
 
 def _written(path: Path) -> dt.datetime:
