@@ -34,7 +34,6 @@ class Analogue:
     """A past day like today.
 
     Attributes:
-        day: its date.
         end: the day on which its horizon ended.
         distance: of its state from today's, in standard deviations (root of the mean square).
         move: from its close to the close of ``end``, per cent.
@@ -48,13 +47,7 @@ class Analogue:
 
 @dataclass(frozen=True)
 class Analogues:
-    """The nearest past days, nearest first, beside what followed any day.
-
-    Attributes:
-        days: the nearest.
-        usual_rises: share of all days compared after which the price was higher, per cent.
-        usual_median: median move after all of them, per cent.
-    """
+    """The nearest past days, nearest first, beside what followed any day, per cent."""
 
     days: tuple[Analogue, ...]
     usual_rises: float
@@ -96,15 +89,10 @@ def states(bars: pd.DataFrame, index: pd.DataFrame | None = None) -> pd.DataFram
     return pd.DataFrame(found)
 
 
-def find(
-    bars: pd.DataFrame, horizon: int, index: pd.DataFrame | None = None, count: int = COUNT
-) -> Analogues | None:
+def find(bars: pd.DataFrame, horizon: int, index: pd.DataFrame | None = None) -> Analogues | None:
     """Return the days most like the last of ``bars``, or None when there are too few to compare.
 
-    Args:
-        bars, index: as for :func:`states`.
-        horizon: trading days to follow, one or more.
-        count: days to name.
+    ``horizon`` trading days are followed; ``bars`` and ``index`` are as for :func:`states`.
     """
     known = states(bars, index).to_numpy(float)
     logs = np.log(bars["close"].to_numpy(float))
@@ -121,18 +109,18 @@ def find(
     dates = [stamp.date() for stamp in bars.index]
     nearest = tuple(
         Analogue(dates[days[at]], dates[days[at] + horizon], float(distance[at]), float(moves[at]))
-        for at in _apart(days, np.argsort(distance, kind="stable"), count)
+        for at in _apart(days, np.argsort(distance, kind="stable"))
     )
     return Analogues(nearest, float(100 * np.mean(moves > 0)), float(np.median(moves)))
 
 
-def _apart(days: NDArray[np.int64], order: NDArray[np.int64], count: int) -> list[int]:
+def _apart(days: NDArray[np.int64], order: NDArray[np.int64]) -> list[int]:
     """Return the first of ``order`` whose days lie apart: neighbouring days are one case."""
     chosen: list[int] = []
     for at in order:
         if all(abs(int(days[at] - days[other])) >= APART for other in chosen):
             chosen.append(int(at))
-        if len(chosen) == count:
+        if len(chosen) == COUNT:
             break
     return chosen
 

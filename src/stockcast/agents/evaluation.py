@@ -28,12 +28,7 @@ _STANCE, _INJECTED = {"stance"}, {"order", "address"}
 
 
 def evaluate(report: Report, facts: FactTable | None = None) -> Evaluation:
-    """Return what holds of ``report``.
-
-    Args:
-        report: as it would reach a reader.
-        facts: the truth; the report's own table when it is not given.
-    """
+    """Return what holds of ``report``; the truth is ``facts``, by default the report's own."""
     own = FactTable(report.facts)
     truth = own if facts is None else facts
     whole = "ticker" in truth and set(report.templates) == set(_PARTS)

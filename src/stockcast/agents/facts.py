@@ -49,6 +49,11 @@ class FactTable(dict[str, Fact]):
         """Return the figure of ``name``; NaN when there is none."""
         return self[name].number if name in self else math.nan
 
+    @property
+    def end(self) -> str:
+        """What the ids of the last forecast day end in."""
+        return f"{self.number('horizon'):.0f}"
+
     @functools.cached_property
     def rows(self) -> tuple[Fact, ...]:
         """The facts, in order."""

@@ -166,7 +166,6 @@ class _Checker:
 
     def __init__(self, facts: FactTable, stance: str | None, confidence: str) -> None:
         self._facts, self._stance, self._confidence = facts, stance, confidence
-        self._end = f"{facts.number('horizon'):.0f}"
         windows = {found for name in facts for found in re.findall(r"_(\d+)d$", name)} | {"14"}
         # 7203.T is a name, and so is 3M
         own = "|".join(re.escape(name) for name in own_names(facts["ticker"].text))
@@ -194,7 +193,7 @@ class _Checker:
         for start, words, why in claims.opposites(plain, self._facts):
             yield start, words, "word", why
         if self._stance is not None:
-            move = self._facts.number(f"median_move_{self._end}")
+            move = self._facts.number(f"median_move_{self._facts.end}")
             chosen = (self._stance, self._confidence)
             for start, words, why in claims.contradictions(plain, *chosen, move):
                 yield start, words, "stance", why
@@ -303,7 +302,7 @@ class _Checker:
         days = days or set(re.findall(r"\{target_(\d+)\}", around))
         if _TOMORROW.search(around):
             days.add("1")
-        return None if ahead[1] in (days or {self._end}) else "of another day"
+        return None if ahead[1] in (days or {self._facts.end}) else "of another day"
 
     def _side(self, template: Template, slot: Slot, fact: Fact) -> str | None:
         """Support lies below the last close, resistance above."""

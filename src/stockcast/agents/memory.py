@@ -134,10 +134,8 @@ class StoredReport(BaseModel):
 class ReportStore:
     """The reports of one profile.
 
-    Args:
-        settings: where Qdrant is, and for how long a report may be reused.
-        embedders: what makes the vectors, by default those of the settings; the first that answers.
-        now: the time, in seconds since 1970.
+    The first of ``embedders`` that answers makes the vectors; by default they are the settings'.
+    ``now`` is the time, in seconds since 1970.
     """
 
     def __init__(

@@ -77,13 +77,10 @@ class Model:
         tries: int = 2,
         heard: Callable[[int], None] = lambda characters: None,
     ) -> tuple[Answer, int]:
-        """Return an answer of ``schema``, and how many tries it took (one, or two).
+        """Return an answer of ``schema``, and how many tries it took, of ``tries`` at most.
 
-        Args:
-            schema: what is asked for; it goes to the model as the format of its answer.
-            messages: role and text of each.
-            tries: at most this many.
-            heard: called with the number of characters that have come so far.
+        ``messages`` are role and text of each; ``heard`` is called with the number of characters
+        that have come so far.
 
         Raises:
             NoAnswer: no try gave one; its ``tries`` says how many there were.

@@ -11,7 +11,6 @@ from stockcast.agents.facts import FactTable
 
 __all__ = [
     "REGIMES",
-    "end_of",
     "levels",
     "momentum",
     "moved",
@@ -54,11 +53,6 @@ _REGIME_RISKS = {
     "normal": "Regime: volatility is ordinary now; the intervals widen only after it has risen.",
     "high": "Regime: in turbulence gaps between sessions are common, and stops may not hold.",
 }
-
-
-def end_of(facts: FactTable) -> str:
-    """Return what the ids of the last forecast day end in."""
-    return f"{facts.number('horizon'):.0f}"
 
 
 def moved(facts: FactTable, name: str, up: str, down: str, flat: str = "was unchanged at") -> str:
@@ -138,7 +132,7 @@ def volatility(facts: FactTable) -> Iterable[str]:
 
 def outlook(facts: FactTable) -> Iterable[str]:
     """Say what the forecast's distribution is, at its end and for the next session."""
-    end = end_of(facts)
+    end = facts.end
     yield (
         f"For {{target_{end}}} the median is {{q50_{end}}}, the {{level_50}} interval runs from"
         f" {{q25_{end}}} to {{q75_{end}}} and the {{level_90}} interval from {{q05_{end}}} to"
@@ -164,7 +158,7 @@ def levels(facts: FactTable) -> Iterable[str]:
         if found:
             places = _listed(f"{_LEVELS[name]} at {{{name}}}" for _, name in found)
             yield f"{title}: {places}."
-    end = end_of(facts)
+    end = facts.end
     yield (
         f"Forecast range: the {{level_80}} interval for {{target_{end}}} runs from {{q10_{end}}} to"
         f" {{q90_{end}}}."
@@ -176,7 +170,7 @@ def levels(facts: FactTable) -> Iterable[str]:
 
 def risks(facts: FactTable) -> Iterable[str]:
     """Name what could make the forecast wrong."""
-    end = end_of(facts)
+    end = facts.end
     yield (
         f"Tail: the {{level_5}} quantile for {{target_{end}}} is {{q05_{end}}}, which is"
         f" {side_of(facts, f'tail_low_move_{end}')} the last close; worse outcomes should be rare."
@@ -238,7 +232,7 @@ def _averages(facts: FactTable) -> list[int]:
 
 def _width(facts: FactTable) -> Iterable[str]:
     """Say how wide the interval is beside others, and the largest reasons since a week ago."""
-    what = f"The {{level_80}} interval for {{target_{end_of(facts)}}}"
+    what = f"The {{level_80}} interval for {{target_{facts.end}}}"
     for name, than in (("wider_week", "a week ago"), ("wider_usual", "usual")):
         if round(abs(facts.number(name)), 1) > 0:
             why = _reasons(facts) if name == "wider_week" else ""

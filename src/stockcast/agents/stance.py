@@ -61,11 +61,10 @@ class Ruling:
 
 def rule(facts: FactTable) -> Ruling:
     """Apply the rule above to a fact table."""
-    end = f"{facts.number('horizon'):.0f}"
     if facts["skilful"].value != "yes":
         why = "the model has shown no skill out of sample, so the data allow no direction"
         return Ruling(("NEUTRAL",), "Low", "NEUTRAL", why)
-    rise, median = facts.number(f"p_rise_{end}"), facts.number(f"median_move_{end}")
+    rise, median = facts.number(f"p_rise_{facts.end}"), facts.number(f"median_move_{facts.end}")
     if rise >= LEAN and median > 0:
         own: Stance = "BULLISH"
         why = "the probability of a rise is at least {rule_rise}, and the median is a gain"

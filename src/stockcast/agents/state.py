@@ -43,11 +43,8 @@ class Draft(Answer):
 
 
 class State(TypedDict, total=False):
-    """What the graph knows; plain JSON, so that a checkpoint needs no class to be read.
-
-    What is a document is kept as its JSON: ``facts`` is a list, ``analysis``,
-    ``view``, ``draft`` and ``critique`` the last answer of each role.
-    """
+    """What the graph knows: ``facts`` and the last answer of each role are kept as JSON, so that a
+    checkpoint needs no class to be read."""
 
     facts: str
     analysis: str

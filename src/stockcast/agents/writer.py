@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stockcast.agents import paragraphs
 from stockcast.agents.facts import FactTable
-from stockcast.agents.paragraphs import end_of, moved, side_of
+from stockcast.agents.paragraphs import moved, side_of
 from stockcast.agents.stance import Ruling
 from stockcast.agents.state import Draft
 from stockcast.contracts.report import Confidence, Critique, MarketView, PerformanceAnalysis, Stance
@@ -108,7 +108,7 @@ def _name(facts: FactTable) -> str:
 def _summary(
     facts: FactTable, stance: str, confidence: str, analysis: PerformanceAnalysis
 ) -> Iterable[str]:
-    end = end_of(facts)
+    end = facts.end
     day = ""
     if "return_1d" in facts:
         day = f", {moved(facts, 'return_1d', 'a gain of', 'a loss of', 'a change of')} on the day"
@@ -135,7 +135,7 @@ def _rationale(facts: FactTable, ruling: Ruling, stance: str) -> Iterable[str]:
         yield f"The stance follows from the forecast and from nothing else: {ruling.reason}."
     else:
         yield "The forecast would allow a direction, and the reviewers preferred to take none."
-    yield f"The probability of a rise over the next {{horizon}} is {{p_rise_{end_of(facts)}}}."
+    yield f"The probability of a rise over the next {{horizon}} is {{p_rise_{facts.end}}}."
     if facts["skilful"].value != "yes":
         yield "Use the interval as a measure of risk, and take no direction from it."
     elif stance == "NEUTRAL":
@@ -145,7 +145,7 @@ def _rationale(facts: FactTable, ruling: Ruling, stance: str) -> Iterable[str]:
 
 
 def _headline(facts: FactTable, stance: str, analysis: PerformanceAnalysis) -> str:
-    end = end_of(facts)
+    end = facts.end
     band = f"{{level_80}} of outcomes between {{q10_{end}}} and {{q90_{end}}}"
     if facts["skilful"].value != "yes":
         return f"{{ticker}}: no edge over a naive forecast; {band}"

@@ -39,10 +39,9 @@ def index(
     """Return the page of one run.
 
     Args:
-        prefix: where its notebooks lie, seen from the page.
-        up: where the profile's reports lie, seen from the page.
-        since: the comparison with the run before, if there was one.
-        compared: where the page of that comparison lies among the profile's reports.
+        prefix, up: where its notebooks and the profile's reports lie, seen from the page.
+        since, compared: the comparison with the run before, and where its page lies among the
+            profile's reports, if there was one.
         earlier: other runs, the newest first: id, record, and the place of the page if it is kept.
     """
     return _render(
