@@ -7,7 +7,7 @@
 # %%
 from pathlib import Path
 
-from stockcast.monitoring.checks import conclude, page_if_ill
+from stockcast.monitoring.checks import conclude, page_if_unhealthy
 from stockcast.monitoring.ticker_check import examine
 from stockcast.presentation import plots, tables
 from stockcast.prices import quarantine, snapshot
@@ -69,7 +69,7 @@ tables.realised_figures(found.document)
 # ## What to do
 
 # %%
-document = conclude(settings, history, found, page_if_ill(found), Path(product["drift"]))
+document = conclude(settings, history, found, page_if_unhealthy(found), Path(product["drift"]))
 tables.health([document])
 
 # %%

@@ -13,7 +13,7 @@ import pytest
 from stockcast import cache, feature_store
 from stockcast.contracts.forecast import Inputs
 from stockcast.features import MODEL_INPUTS, compute
-from stockcast.monitoring.input_checks import look_at_inputs
+from stockcast.monitoring.input_checks import check_inputs
 from stockcast.monitoring.ticker_check import examine
 from stockcast.prices import snapshot
 from stockcast.prices.sample import SampleSource
@@ -81,7 +81,7 @@ def test_volume_that_comes_to_a_series_without_is_surprising(shop: Workshop) -> 
     bars = shop.ingest("ZERO").frame
     bars.iloc[-3:, bars.columns.get_loc("volume")] = [1e6, 5e6, 1e4]
     end = pd.Timestamp("2010-01-01")
-    found = look_at_inputs(bars, compute(bars), end=end, market=None, target=0.005, sessions=5)
+    found = check_inputs(bars, compute(bars), end=end, market=None, target=0.005, sessions=5)
     assert found.columns["volume_ratio"].surprise > 1
     columns = {name: column.model_dump() for name, column in found.columns.items()}
     json.dumps(columns, allow_nan=False)

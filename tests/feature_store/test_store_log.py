@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from stockcast.feature_store.log import Update, own_days, recompute, update
+from stockcast.feature_store.log import Update, point_in_time, recompute, update
 from stockcast.features import FEATURES, MODEL_INPUTS, compute
 from tests.feature_store.histories import PRICES, bars, corrected, rebased
 
@@ -24,7 +24,7 @@ def test_a_first_snapshot_is_known_day_by_day() -> None:
     news = put(None, bars())
     assert (news.added, news.restated, news.replaced) == (200, 0, False)
     assert (news.log["created_timestamp"] == news.log["event_timestamp"]).all()
-    pd.testing.assert_frame_equal(own_days(news.log), compute(bars()), check_freq=False)
+    pd.testing.assert_frame_equal(point_in_time(news.log), compute(bars()), check_freq=False)
 
 
 def test_the_same_snapshot_again_adds_nothing() -> None:
@@ -53,8 +53,8 @@ def test_a_correction_is_known_from_the_snapshot_that_brought_it() -> None:
 
 def test_a_correction_does_not_change_a_day_as_it_was_known() -> None:
     frame = bars()
-    before = own_days(put(None, frame.iloc[:150]).log)
-    after = own_days(put(put(None, frame.iloc[:150]).log, corrected(frame, 140)).log)
+    before = point_in_time(put(None, frame.iloc[:150]).log)
+    after = point_in_time(put(put(None, frame.iloc[:150]).log, corrected(frame, 140)).log)
     pd.testing.assert_frame_equal(after.iloc[:150][FREE], before[FREE])
 
 
@@ -98,7 +98,7 @@ def test_the_last_word_on_the_last_day_counts_when_it_has_one_more() -> None:
     assert news.restated == 1
     assert len(news.log) == 200
     fresh = compute(corrected(frame, 199))
-    pd.testing.assert_series_equal(own_days(news.log)[FREE].iloc[-1], fresh[FREE].iloc[-1])
+    pd.testing.assert_series_equal(point_in_time(news.log)[FREE].iloc[-1], fresh[FREE].iloc[-1])
 
 
 @pytest.mark.parametrize(("factor", "split"), [(0.987, 1.0), (0.5, 0.5), (10.0, 10.0)])
@@ -108,7 +108,7 @@ def test_a_new_basis_is_no_correction(factor: float, split: float) -> None:
     news = put(log, rebased(frame, factor, split))
     assert (news.added, news.restated) == (50, 0)
     expected = compute(rebased(frame, factor, split))
-    pd.testing.assert_frame_equal(own_days(news.log), expected, check_freq=False, rtol=1e-9)
+    pd.testing.assert_frame_equal(point_in_time(news.log), expected, check_freq=False, rtol=1e-9)
 
 
 def test_a_dividend_told_late_corrects_its_day_and_not_all_before_it() -> None:
@@ -123,7 +123,7 @@ def test_a_dividend_told_late_corrects_its_day_and_not_all_before_it() -> None:
 def test_returns_across_snapshots_are_those_of_the_later_snapshot() -> None:
     frame = bars()
     later = rebased(corrected(frame, 149), 0.5, 0.5)
-    known = own_days(put(put(None, frame.iloc[:150]).log, later).log)["close"]
+    known = point_in_time(put(put(None, frame.iloc[:150]).log, later).log)["close"]
     expected = later["close"].iloc[150] / later["close"].iloc[149]
     assert known.iloc[150] / known.iloc[149] == pytest.approx(expected, rel=1e-12)
     assert known.iloc[-1] == later["close"].iloc[-1]
@@ -140,7 +140,7 @@ def test_an_older_snapshot_changes_nothing() -> None:
 def test_a_snapshot_that_starts_earlier_extends_the_log_without_a_hole() -> None:
     frame = bars(300)
     for longer in (frame, frame.iloc[:250]):
-        known = own_days(put(put(None, frame.iloc[100:]).log, longer).log)
+        known = point_in_time(put(put(None, frame.iloc[100:]).log, longer).log)
         assert len(known) == 300
         incomplete = known.isna().any(axis=1).to_numpy()
         assert not incomplete[40:].any()
@@ -150,7 +150,7 @@ def test_a_snapshot_that_starts_later_corrects_no_early_day() -> None:
     frame = bars(300)
     news = put(put(None, frame.iloc[:250]).log, frame.iloc[100:])
     assert news.added == 50
-    assert own_days(news.log).notna().all(axis=1).iloc[40:].all()
+    assert point_in_time(news.log).notna().all(axis=1).iloc[40:].all()
 
 
 def test_another_series_starts_its_own_log() -> None:
@@ -188,7 +188,7 @@ def test_new_formulas_keep_what_was_known_when(monkeypatch: pytest.MonkeyPatch) 
     assert old is not None
     assert expected is not None
     found = recompute(old)
-    pd.testing.assert_frame_equal(own_days(found), own_days(expected), rtol=1e-9)
+    pd.testing.assert_frame_equal(point_in_time(found), point_in_time(expected), rtol=1e-9)
     keys = ["event_timestamp", "created_timestamp"]
     pd.testing.assert_frame_equal(found[keys], expected[keys])
 

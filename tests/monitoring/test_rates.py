@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from stockcast import prices
-from stockcast.monitoring.distances import distances, limits
 from stockcast.monitoring.replay import Replay, replay
 from stockcast.settings import load_settings
 
@@ -35,12 +34,3 @@ def test_faults_are_caught_within_twenty_sessions(replayed: Replay) -> None:
     assert len(caught) == 8
     assert min(caught.values()) >= 0.87, caught  # 7 of 8 plants of a kind
     assert sum(caught.values()) / len(caught) >= 0.95
-
-
-def test_no_window_of_the_reference_is_beyond_the_limits_of_the_reference() -> None:
-    days = pd.date_range("2001-01-01", periods=600)
-    wave = pd.Series(range(600)).map(lambda n: (n // 50) % 3).to_numpy(float)
-    inputs = pd.DataFrame({"a": wave, "b": wave[::-1]}, days)
-    limit = limits(inputs, 20)
-    ends = range(20, 601, 20)
-    assert all((distances(inputs, inputs.iloc[end - 20 : end]) <= limit).all() for end in ends)

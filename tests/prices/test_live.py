@@ -13,8 +13,8 @@ import pytest
 
 from stockcast import prices
 from stockcast.agents import news
+from stockcast.contracts.prices import Revisions
 from stockcast.errors import BadInput, Unavailable
-from stockcast.ingestion.revisions import account
 from stockcast.markets.calendars import close_time
 from stockcast.markets.exchanges import Market, find
 from stockcast.prices import PriceHistory, snapshot
@@ -154,7 +154,7 @@ def test_revisions_are_told_with_the_models_they_touch(get: Get, on: Make) -> No
     get("2005-02-25")
     settings, history = on("2005-02-28", tickers="AAPL"), get("2005-02-28")
     pointer = snapshot.save(history, settings)
-    told = account("AAPL", history.revisions, ["child-AAPL"])
+    told = Revisions(ticker="AAPL", revisions=history.revisions, models=("child-AAPL",))
     told.save(pointer.with_name("revisions.json"))
     assert notices(settings) == [
         "AAPL: A split, 2 for 1, on 2005-02-28 changes the basis of all prices before. "

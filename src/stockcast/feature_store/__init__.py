@@ -17,7 +17,7 @@ import pandas as pd
 from stockcast.errors import BadInput
 from stockcast.feature_store import tables
 from stockcast.feature_store.context import FIELDS, Context, from_fields, intact, row
-from stockcast.feature_store.log import BASES, one_basis, own_days, update
+from stockcast.feature_store.log import BASES, one_basis, point_in_time, update
 from stockcast.feature_store.repository import answering, exclusive, open_store
 from stockcast.features import COVARIATES, FEATURES
 from stockcast.prices import PriceHistory
@@ -128,11 +128,8 @@ def as_known(settings: Settings, ticker: str) -> pd.DataFrame | None:
         BadInput: what was published cannot be read.
     """
     log = tables.current_log(Workspace.of(settings).features(ticker))
-    return None if log is None else own_days(log, _last_day(settings))
-
-
-def _last_day(settings: Settings) -> pd.Timestamp | None:
-    return pd.Timestamp(settings.as_of) if settings.as_of else None
+    last = pd.Timestamp(settings.as_of) if settings.as_of else None
+    return None if log is None else point_in_time(log, last)
 
 
 def serving_context(settings: Settings, ticker: str, data_hash: str | None = None) -> Context:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from stockcast.errors import BadInput
-from stockcast.feature_store.log import own_days
+from stockcast.feature_store.log import point_in_time
 from stockcast.features import COVARIATES, MODEL_INPUTS, PANEL_INPUTS
 from stockcast.features.panel import AHEAD_PLACES, flag_of
 from stockcast.prices import PriceHistory
@@ -65,7 +65,7 @@ def row(
 
     Its days are taken from the log, each as it was known on that day: what a model was trained on.
     """
-    known = own_days(log, history.as_of).tail(days)
+    known = point_in_time(log, history.as_of).tail(days)
     beside = covariates[list(COVARIATES)].reindex(known.index)
     values = np.full((days, len(PANEL_INPUTS)), np.nan, np.float32)
     values[days - len(known) :] = known[list(MODEL_INPUTS)].join(beside)[list(PANEL_INPUTS)]

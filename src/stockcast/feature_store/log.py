@@ -27,9 +27,9 @@ __all__ = [
     "BASES",
     "COLUMNS",
     "Update",
-    "last_words",
+    "as_corrected",
     "one_basis",
-    "own_days",
+    "point_in_time",
     "recompute",
     "update",
 ]
@@ -86,7 +86,7 @@ def update(
     return Update(_ordered(merged), added=int(first.sum()), restated=len(restated))
 
 
-def own_days(log: pd.DataFrame, end: pd.Timestamp | None = None) -> pd.DataFrame:
+def point_in_time(log: pd.DataFrame, end: pd.Timestamp | None = None) -> pd.DataFrame:
     """Each day's row as it was known on that very day, up to ``end``: columns :data:`FEATURES`.
 
     The same as asking Feast for each day as of itself; used where a window is written.
@@ -96,7 +96,7 @@ def own_days(log: pd.DataFrame, end: pd.Timestamp | None = None) -> pd.DataFrame
     return one_basis(rows.loc[:end])
 
 
-def last_words(log: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+def as_corrected(log: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     """Each day's row as ``as_of`` knew it, corrections included: columns :data:`FEATURES`."""
     known = log[log["created_timestamp"] <= as_of.tz_localize("UTC")]
     rows = _latest(known)

@@ -22,7 +22,7 @@ from stockcast.prices import PriceHistory, quarantine
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
 
-__all__ = ["Checks", "check_all", "conclude", "page_if_ill"]
+__all__ = ["Checks", "check_all", "conclude", "page_if_unhealthy"]
 
 WritePage = Callable[..., Any]  #: of reference, current, limits and path
 
@@ -106,7 +106,7 @@ def conclude(
     return document
 
 
-def page_if_ill(found: TickerCheck) -> WritePage | None:
+def page_if_unhealthy(found: TickerCheck) -> WritePage | None:
     """What writes Evidently's page if something is not healthy, else None.
 
     A stage of its own per ticker cannot have a page of each: to import Evidently takes longer than

@@ -16,7 +16,7 @@ from stockcast.monitoring.thresholds import Calibration, calibrate
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
 
-__all__ = ["Forecasts", "look_at_forecasts"]
+__all__ = ["Forecasts", "check_forecasts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Forecasts:
     scores: pd.DataFrame
 
 
-def look_at_forecasts(
+def check_forecasts(
     settings: Settings,
     record: ModelRecord | None,
     history: PriceHistory,

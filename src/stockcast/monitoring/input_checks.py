@@ -13,7 +13,7 @@ from stockcast.monitoring.distances import DRIFTED_SHARE, FLOOR, distances, limi
 from stockcast.monitoring.health import GRAVE, Finding
 from stockcast.monitoring.thresholds import Calibration, calibrate
 
-__all__ = ["Inputs", "look_at_inputs", "usable_market"]
+__all__ = ["Inputs", "check_inputs", "usable_market"]
 
 _COLUMNS = list(MODEL_INPUTS)
 
@@ -44,7 +44,7 @@ class Inputs:
     limits: pd.Series
 
 
-def look_at_inputs(
+def check_inputs(
     bars: pd.DataFrame,
     inputs: pd.DataFrame,
     *,

@@ -23,7 +23,7 @@ from stockcast.models.splits import split_days
 from stockcast.monitoring import forecast_checks, training_serving_skew
 from stockcast.monitoring.documents import identity, model_name
 from stockcast.monitoring.health import Finding, judge
-from stockcast.monitoring.input_checks import Inputs, look_at_inputs
+from stockcast.monitoring.input_checks import Inputs, check_inputs
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
@@ -67,7 +67,7 @@ def examine(
     behind = _behind(settings, history, market)
     stored = _stored_otherwise(history, computed, kept)
     faults = [*_faults(settings, history, behind), *stored]
-    inputs = look_at_inputs(
+    inputs = check_inputs(
         history.frame,
         seen,
         end=training_end(settings, record, history),
@@ -76,7 +76,7 @@ def examine(
         sessions=sessions,
     )
     beside = covariates(settings, history, computed)[list(COVARIATES)]
-    forecasts = forecast_checks.look_at_forecasts(
+    forecasts = forecast_checks.check_forecasts(
         settings, record, history, seen.join(beside), Ledger(settings).rows(ticker), sessions
     )
     verdict = judge([*map(_finding, faults), *inputs.findings, *forecasts.findings])

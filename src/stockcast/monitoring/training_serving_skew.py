@@ -37,7 +37,7 @@ class Stored:
 def stored(settings: Settings, ticker: str, as_of: pd.Timestamp) -> Stored | None:
     """Every day's features as the store has them; None if there are none to be compared."""
     from stockcast.feature_store import tables
-    from stockcast.feature_store.log import last_words, own_days
+    from stockcast.feature_store.log import as_corrected, point_in_time
 
     path = Workspace.of(settings).features(ticker)
     try:
@@ -47,7 +47,7 @@ def stored(settings: Settings, ticker: str, as_of: pd.Timestamp) -> Stored | Non
         return None
     if log is None:
         return None
-    return Stored(own_days(log), last_words(log, as_of))
+    return Stored(point_in_time(log), as_corrected(log, as_of))
 
 
 def mismatches(now: pd.DataFrame, computed: pd.DataFrame, ticker: str, recent: int) -> list[Fault]:

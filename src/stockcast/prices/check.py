@@ -16,7 +16,7 @@ from stockcast.ingestion import quality
 from stockcast.ingestion.schema import Fault
 from stockcast.markets import calendars
 from stockcast.prices import RawPrices
-from stockcast.prices.files import FileSource
+from stockcast.prices.files import FileSource, named
 from stockcast.prices.notices import NEWER, ended
 from stockcast.settings import Settings
 
@@ -52,7 +52,7 @@ def _judged_file(source: FileSource, settings: Settings, path: Path) -> FileRepo
     try:
         layout, held = source.layout(path).layout, source.held(path)
     except BadInput as error:
-        owner = TickerReport(ticker=next(iter(source.named(path)), None))
+        owner = TickerReport(ticker=next(iter(named(path.name)), None))
         return FileReport(file=path.name, layout="unknown", tickers=(_refused(owner, error),))
     found = tuple(_judged(source, settings, path, ticker) for ticker in held)
     return FileReport(file=path.name, layout=layout, tickers=found)

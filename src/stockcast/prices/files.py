@@ -31,7 +31,7 @@ from stockcast.prices.tables import (
 )
 from stockcast.settings import Settings, parse_ticker
 
-__all__ = ["NO_PRICES", "FileSource"]
+__all__ = ["NO_PRICES", "FileSource", "named"]
 
 #: Files of the folder that hold something else.
 NO_PRICES = {
@@ -112,7 +112,7 @@ class FileSource:
             BadInput: the folder or file cannot be read, or has no such ticker, or two have it.
         """
         # a file of its own goes before others, so that those need not be opened
-        own = [self._folder / name for name in self._names() if ticker in _named(name)]
+        own = [self._folder / name for name in self._names() if ticker in named(name)]
         own = [path for path in own if self.passed_over(path) is None]
         found = [path for path in own if ticker in self._held(path)]
         found = found or [path for path in self.files() if ticker in self._held(path)]
@@ -193,10 +193,9 @@ class FileSource:
         Raises:
             BadInput: it cannot be read, or nothing in it says whose prices they are.
         """
-        named = self.layout(path).tickers
-        if named == ():
-            named = (OWN,)
-        found = tuple(_owners(path, self._price_file(path).tickers if named is None else named))
+        headed = self.layout(path).tickers
+        theirs = self._price_file(path).tickers if headed is None else headed or (OWN,)
+        found = tuple(_owners(path, theirs))
         if not found:
             raise BadInput.to_mend(
                 f"Expected {path.name} to be named after its ticker (such as AAPL.csv) or to name "
@@ -205,15 +204,11 @@ class FileSource:
             )
         return found
 
-    def named(self, path: Path) -> tuple[str, ...]:
-        """The ticker that a file is named after, if its name is one."""
-        return _named(path.name)
-
     def _held(self, path: Path) -> tuple[str, ...]:
         try:
             return self.held(path)
         except BadInput:
-            return self.named(path)
+            return named(path.name)
 
     def _price_file(self, path: Path) -> PriceFile:
         return _price_file(path, _stamp(path), self._notation)
@@ -223,7 +218,7 @@ def _owners(path: Path, theirs: list[str] | tuple[str, ...]) -> Mapping[str, str
     """What the file calls each ticker; if that can be none, it is the one of the file's name."""
     found = {ticker: owner for owner in theirs for ticker in _parsed(owner)}
     if not found and len(theirs) == 1:
-        return dict.fromkeys(_named(path.name), theirs[0])
+        return dict.fromkeys(named(path.name), theirs[0])
     return found
 
 
@@ -235,7 +230,7 @@ def _parsed(text: str) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=65536)  # every file's name is looked at for every ticker
-def _named(name: str) -> tuple[str, ...]:
+def named(name: str) -> tuple[str, ...]:
     """The ticker that a file is named after, if its name is one."""
     return _parsed(file_ticker(name))
 

@@ -72,8 +72,7 @@ class LiveSource:
         if as_of is None or pd.Timestamp(as_of) >= closed:
             return closed
         day = pd.Timestamp(as_of)
-        found = calendars.sessions(exchange, day - pd.Timedelta(days=30), day)
-        return found[-1]
+        return calendars.sessions(exchange, day - pd.Timedelta(days=30), day)[-1]
 
     def history(self, ticker: str) -> RawPrices:
         """All bars of ``ticker``, fetched if the last one wanted is not there.
@@ -160,10 +159,8 @@ class LiveSource:
         """The answer to ``ask``, with growing waits of random length between the attempts."""
         import tenacity
 
-        budget, outage = (
-            self._settings.yahoo_budget,
-            Workspace.of(self._settings).vendor / "outage.json",
-        )
+        budget, vendor = self._settings.yahoo_budget, Workspace.of(self._settings).vendor
+        outage = vendor / "outage.json"
         once = is_recent(outage, OUTAGE)
         end = time.monotonic() + budget
         policy = tenacity.Retrying(
@@ -175,12 +172,8 @@ class LiveSource:
             reraise=True,
         )
         try:
-            vendor = Workspace.of(self._settings).vendor
             for attempt in policy:
-                with (
-                    attempt,
-                    slot(vendor, self._settings.yahoo_parallel),
-                ):
+                with attempt, slot(vendor, self._settings.yahoo_parallel):
                     answer = ask(max(end - time.monotonic(), self._settings.yahoo_timeout))
         except YahooFault as fault:
             if fault.transient and not once:
