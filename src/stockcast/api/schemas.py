@@ -10,6 +10,7 @@ from stockcast.contracts.base import absent
 from stockcast.contracts.drift import DriftReport
 from stockcast.contracts.forecast import Forecast
 from stockcast.contracts.report import Report
+from stockcast.jobs import Task
 from stockcast.settings import parse_ticker
 
 #: What FastAPI takes for the other answers of an endpoint.
@@ -106,20 +107,10 @@ class ReportAnswer(BaseModel):
     result: Report
 
 
-class TaskState(BaseModel):
+class TaskState(Task):
     """A task. When it is completed, the forecast is in Redis, unless ``reason`` says why not."""
 
-    task_id: str
-    kind: str
-    ticker: str
-    status: Literal["running", "completed", "failed"]
-    stage: str
-    done: int
-    total: int
-    started_at: str
-    elapsed_seconds: float
-    finished_at: str | None
-    reason: str | None
+    bad_input: bool = Field(default=False, exclude=True)
 
 
 class Component(BaseModel):

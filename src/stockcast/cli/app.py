@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from inspect import Parameter
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
+from stockcast.cli.output import print_json, results_only
 from stockcast.errors import BadInput
 from stockcast.telemetry import logs
 
 if TYPE_CHECKING:
     from stockcast.settings import Settings
 
-__all__ = ["AsJson", "Jobs", "Overrides", "Profile", "Tickers", "app", "assigned", "settings_for"]
+__all__ = [
+    "AsJson",
+    "Jobs",
+    "Overrides",
+    "Profile",
+    "Result",
+    "Tickers",
+    "app",
+    "assigned",
+    "settings_for",
+    "with_settings",
+]
 
 app = typer.Typer(
     name="stockcast",
@@ -55,6 +70,55 @@ def _stockcast(
     ] = False,
 ) -> None:
     """Daily prices in; calibrated forecasts, with what they are worth, out."""
+
+
+class Result(NamedTuple):
+    """What a command found.
+
+    Attributes:
+        document: what ``--json`` prints.
+        show: prints the same for people.
+        code: the exit code.
+    """
+
+    document: Any
+    show: Callable[[], object]
+    code: int = 0
+
+
+def with_settings(function: Callable[..., Result]) -> Callable[..., int]:
+    """Give ``function`` the settings that were asked for, and print its result.
+
+    It takes the settings and then its own arguments and options; ``tickers`` and ``jobs`` among
+    them count for the settings. What is printed while it works goes to stderr.
+    """
+
+    @functools.wraps(function)
+    def run(profile: Profile, assignments: Overrides, as_json: AsJson, **given: Any) -> int:
+        settings = settings_for(profile, assignments, given.get("tickers"), given.get("jobs"))
+        with results_only():
+            found = function(settings, **given)
+        if as_json:
+            print_json(found.document)
+        else:
+            found.show()
+        return found.code
+
+    # a command line is read by the signature, which holds the options of both
+    hints = get_type_hints(function, localns={"Settings": object}, include_extras=True)
+    _, *own = inspect.signature(function).parameters.values()
+    hints |= {"profile": Profile, "assignments": Overrides, "as_json": AsJson, "return": int}
+    defaults = {each.name: each.default for each in own}
+    defaults |= {"profile": None, "assignments": None, "as_json": False}
+    del hints["settings"]
+    run.__annotations__ = hints
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # as inspect has it
+        [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=hints[name])
+            for name, default in defaults.items()
+        ]
+    )
+    return run
 
 
 def settings_for(

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stockcast.cli import views
-from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
-from stockcast.cli.output import console, print_json, results_only, table
+from stockcast.cli.app import Result, app, with_settings
+from stockcast.cli.output import console, table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stockcast.review.comparison import Comparison, Difference, Figure
+    from stockcast.settings import Settings
 
 __all__: list[str] = []
 
@@ -22,24 +25,18 @@ Word = Annotated[
 
 
 @app.command()
-def compare(
-    run_a: Word,
-    run_b: Word,
-    profile: Profile = None,
-    assignments: Overrides = None,
-    as_json: AsJson = False,
-) -> None:
+@with_settings
+def compare(settings: Settings, run_a: Word, run_b: Word) -> Result:
     """Say what differs from one run to another, and whether it is better, worse or noise."""
     from stockcast.review.history import find
     from stockcast.review.publishing import publish_comparison
 
-    settings = settings_for(profile, assignments)
-    with results_only():
-        a, b = (find(settings, word) for word in (run_a, run_b))
-        document, page = publish_comparison(settings, a, b)
-    if as_json:
-        print_json({**document, "page": str(page)})
-        return
+    a, b = (find(settings, word) for word in (run_a, run_b))
+    document, page = publish_comparison(settings, a, b)
+    return Result({**document, "page": page}, lambda: _show(document, page))
+
+
+def _show(document: Comparison, page: Path) -> None:
     changed = _changes(document)
     if changed:
         console().print(table(["what", "where", "first", "second"], changed))

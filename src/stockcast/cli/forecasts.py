@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stockcast.cli import views
-from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
-from stockcast.cli.output import console, print_json, results_only, say
+from stockcast.cli.app import Result, app, with_settings
+from stockcast.cli.output import console, say, show_table
 from stockcast.cli.runs import require_known
 from stockcast.errors import BadInput, StockcastError
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from stockcast.contracts.forecast import Forecast
-    from stockcast.contracts.model_record import ScorecardRow
     from stockcast.settings import Settings
 
 __all__ = ["Ticker", "current_forecast"]
@@ -27,19 +26,18 @@ Ticker = Annotated[str, typer.Argument(metavar="TICKER", show_default=False)]
 
 
 @app.command()
-def forecast(
-    ticker: Ticker, profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False
-) -> None:
+@with_settings
+def forecast(settings: Settings, ticker: Ticker) -> Result:
     """Forecast one ticker: from the cache, else its model, which is trained when there is none."""
-    from stockcast.presentation import event_wording, width_wording
     from stockcast.settings import parse_ticker
 
-    settings = settings_for(profile, assignments)
-    with results_only():
-        found = current_forecast(settings, parse_ticker(ticker))
-    if as_json:
-        print_json(found.model_dump(mode="json"))
-        return
+    found = current_forecast(settings, parse_ticker(ticker))
+    return Result(found, lambda: _show_forecast(found))
+
+
+def _show_forecast(found: Forecast) -> None:
+    from stockcast.presentation import event_wording, width_wording
+
     console().print(views.fan(found))
     lines = (
         *(event_wording.sentence, width_wording.sentence),
@@ -68,73 +66,56 @@ def current_forecast(settings: Settings, ticker: str) -> Forecast:
 
 
 @app.command()
-def tasks(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> None:
+@with_settings
+def tasks(settings: Settings) -> Result:
     """Show the forecasts and models that are being made, and what became of earlier ones."""
     from stockcast import jobs
 
-    settings = settings_for(profile, assignments)
-    with results_only():
-        documents = jobs.tasks(settings)
-    if as_json:
-        print_json(documents)
-    elif documents:
-        console().print(views.long_work(documents))
-    else:
-        typer.echo("Nothing was asked for yet; stockcast forecast TICKER does.")
+    found = jobs.tasks(settings)
+    none = "Nothing was asked for yet; stockcast forecast TICKER does."
+    return Result(found, lambda: show_table(found, views.long_work, none))
 
 
 @app.command()
-def scorecard(
-    profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False
-) -> None:
+@with_settings
+def scorecard(settings: Settings) -> Result:
     """Show the test figures of every model beside its baselines."""
-    settings = settings_for(profile, assignments)
-    rows = _scores(settings)
-    if as_json:
-        print_json([row.model_dump(mode="json") for row in rows])
-    elif rows:
-        console().print(views.scorecard(rows))
-    else:
-        typer.echo(f"No model was trained yet; stockcast run -p {settings.profile} does.")
-
-
-def _scores(settings: Settings) -> list[ScorecardRow]:
     from stockcast.workspace import Workspace
 
-    return [row for record in Workspace.of(settings).read_records() for row in record.scorecard]
+    records = Workspace.of(settings).read_records()
+    rows = [row for record in records for row in record.scorecard]
+    none = f"No model was trained yet; stockcast run -p {settings.profile} does."
+    return Result(rows, lambda: show_table(rows, views.scorecard, none))
 
 
 @app.command()
-def ledger(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> None:
+@with_settings
+def ledger(settings: Settings) -> Result:
     """Show how the forecasts made so far turned out."""
     from stockcast.ledger import Ledger
 
-    book = Ledger(settings_for(profile, assignments))
+    book = Ledger(settings)
     summary = _records(book.summary())
-    if as_json:
-        print_json({"summary": summary, "rows": _records(book.rows())})
-    elif summary:
-        console().print(views.ledger(summary))
-    else:
-        typer.echo("No forecast was written down yet.")
+    document = {"summary": summary, "rows": _records(book.rows())}
+    none = "No forecast was written down yet."
+    return Result(document, lambda: show_table(summary, views.ledger, none))
 
 
 @app.command()
-def settle(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> int:
+@with_settings
+def settle(settings: Settings) -> Result:
     """Write down what became of every forecast whose day has come."""
     from stockcast.ledger import settlement
 
-    settings = settings_for(profile, assignments)
-    with results_only():
-        settled, failed = settlement.settle(settings)
-    if as_json:
-        print_json({"settled": settled, "failed": {t: str(e) for t, e in failed.items()}})
-    else:
-        each = ", ".join(f"{ticker} {number}" for ticker, number in settled.items())
-        typer.echo(f"Outcomes written down: {each or 'none, the ledger is empty'}.")
+    settled, failed = settlement.settle(settings)
     for error in failed.values():
         say(str(error))
-    return min((error.exit_code for error in failed.values()), default=0)
+    each = ", ".join(f"{ticker} {number}" for ticker, number in settled.items())
+    return Result(
+        {"settled": settled, "failed": {ticker: str(error) for ticker, error in failed.items()}},
+        lambda: typer.echo(f"Outcomes written down: {each or 'none, the ledger is empty'}."),
+        min((error.exit_code for error in failed.values()), default=0),
+    )
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

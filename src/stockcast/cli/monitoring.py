@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stockcast.cli.app import AsJson, Overrides, Profile, Tickers, app, settings_for
-from stockcast.cli.output import console, print_json, results_only, say, table
+from stockcast.cli.app import Result, Tickers, app, with_settings
+from stockcast.cli.output import console, say, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stockcast.contracts.drift import DriftReport
     from stockcast.monitoring.replay import FaultRates, Rates
     from stockcast.settings import Settings
@@ -20,84 +21,63 @@ __all__: list[str] = []
 
 
 @app.command()
+@with_settings
 def drift(
-    profile: Profile = None,
+    settings: Settings,
     tickers: Tickers = None,
-    assignments: Overrides = None,
     pages: Annotated[bool, typer.Option(help="Write Evidently's pages, too.")] = True,
     replay: Annotated[
         bool, typer.Option("--replay", help="Measure the alarms on the past, with planted faults.")
     ] = False,
-    as_json: AsJson = False,
-) -> int:
+) -> Result:
     """Check bars, inputs and forecasts of every ticker, and say what to do."""
-    settings = settings_for(profile, assignments, tickers)
-    return _replay(settings, as_json) if replay else _check(settings, pages, as_json)
+    return _replay(settings) if replay else _check(settings, pages)
 
 
 @app.command("metrics")
+@with_settings
 def show_metrics(
-    profile: Profile = None,
-    assignments: Overrides = None,
+    settings: Settings,
     listen: Annotated[
         str | None,
         typer.Option("--listen", metavar="HOST:PORT", help="Serve them at /metrics until stopped."),
     ] = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Result:
     """Print what Prometheus is told, or serve it."""
     from stockcast.telemetry import exposition
 
-    settings = settings_for(profile, assignments)
     if listen is not None:
         host, port = exposition.serve(settings, listen)
         say(f"metrics are at http://{host}:{port}/metrics; ctrl-C stops this.")
         threading.Event().wait()
-    elif as_json:
-        with results_only():
-            found = exposition.samples(settings)
-        print_json(found)
-    else:
-        with results_only():
-            text = exposition.exposition(settings).decode()
-        typer.echo(text, nl=False)
+    found = exposition.samples(settings)
+    text = exposition.exposition(settings).decode()
+    return Result(found, lambda: typer.echo(text, nl=False))
 
 
-def _check(settings: Settings, pages: bool, as_json: bool) -> int:
+def _check(settings: Settings, pages: bool) -> Result:
     from stockcast.monitoring.checks import check_all
 
-    with results_only():
-        checks = check_all(settings, pages=pages)
+    checks = check_all(settings, pages=pages)
     failed = {ticker: str(error) for ticker, error in checks.failed.items()}
-    if as_json:
-        print_json(
-            {
-                "profile": settings.profile,
-                "health": checks.health,
-                "false_alarm_rate": checks.false_alarm_rate,
-                "tickers": checks.documents,
-                "failed": failed,
-            }
-        )
-    elif checks.documents:
-        headings = [
-            "ticker",
-            "as of",
-            "health",
-            "score>",
-            "inputs drifted>",
-            "false alarms>",
-            "why",
-        ]
-        console().print(table(headings, [_health_row(document) for document in checks.documents]))
-        ill = (document for document in checks.documents if document.reasons)
+    stops = [document.reasons[0] for document in checks.documents if document.stop]
+    for sentence in (*stops, *failed.values()):
+        say(sentence)
+    document = {
+        "profile": settings.profile,
+        "health": checks.health,
+        "false_alarm_rate": checks.false_alarm_rate,
+        "tickers": checks.documents,
+        "failed": failed,
+    }
+    return Result(document, lambda: _show_health(checks.documents), checks.exit_code)
+
+
+def _show_health(documents: Sequence[DriftReport]) -> None:
+    if documents:
+        console().print(table(_HEALTH, [_health_row(document) for document in documents]))
+        ill = (document for document in documents if document.reasons)
         typer.echo("\n".join(f"{document.ticker}: {document.what_to_do}" for document in ill))
-    for document in checks.documents:
-        if document.stop:
-            say(document.reasons[0])
-    for error in failed.values():
-        say(error)
-    return checks.exit_code
 
 
 def _health_row(document: DriftReport) -> list[str]:
@@ -119,20 +99,19 @@ def _number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def _replay(settings: Settings, as_json: bool) -> int:
+def _replay(settings: Settings) -> Result:
     from stockcast.monitoring.replay import measure, pooled
 
-    with results_only():
-        replays = measure(settings)
+    replays = measure(settings)
     rates, faults = [each.rates for each in replays], pooled(replays)
-    if as_json:
-        rows = {"undisturbed": [*map(asdict, rates)], "planted": [*map(asdict, faults)]}
-        print_json({"profile": settings.profile, **rows})
-        return 0
-    page = console()
-    page.print(table(_RATES, [_rates_row(row) for row in rates]))
-    page.print(table(_FAULTS, [_fault_row(row) for row in faults]))
-    return 0
+
+    def show() -> None:
+        page = console()
+        page.print(table(_RATES, [_rates_row(row) for row in rates]))
+        page.print(table(_FAULTS, [_fault_row(row) for row in faults]))
+
+    document = {"profile": settings.profile, "undisturbed": rates, "planted": faults}
+    return Result(document, show)
 
 
 _HEALTH = ["ticker", "as of", "health", "score>", "inputs drifted>", "false alarms>", "why"]

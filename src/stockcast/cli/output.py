@@ -10,9 +10,9 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -23,7 +23,18 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["console", "fits", "print_json", "results_only", "say", "show_error", "table"]
+__all__ = [
+    "console",
+    "fits",
+    "print_json",
+    "results_only",
+    "say",
+    "show_error",
+    "show_table",
+    "table",
+]
+
+Row = TypeVar("Row")
 
 #: What a disk says that is full or not to be written.
 _CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -107,6 +118,14 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str 
     for row in rows:
         shown.add_row(*row)
     return shown
+
+
+def show_table(found: Sequence[Row], view: Callable[[Sequence[Row]], Table], none: str) -> None:
+    """Print the table that ``view`` makes of what was found; the sentence ``none`` for nothing."""
+    if found:
+        console().print(view(found))
+    else:
+        typer.echo(none)
 
 
 def say(message: str, level: int = logging.INFO) -> None:

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
+from stockcast.cli.app import Result, app, with_settings
 from stockcast.cli.forecasts import Ticker, current_forecast
-from stockcast.cli.output import console, print_json, results_only, say, table
+from stockcast.cli.output import console, say, table
 from stockcast.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stockcast.agents.graph import Event
-    from stockcast.contracts.report import Report
+    from stockcast.contracts.report import Report, ReportMatch
     from stockcast.settings import Settings
 
 __all__: list[str] = []
@@ -23,49 +25,39 @@ STEP = 1000
 
 
 @app.command()
+@with_settings
 def report(
+    settings: Settings,
     ticker: Ticker,
-    profile: Profile = None,
-    assignments: Overrides = None,
     force: Annotated[
         bool, typer.Option("--force", help="Write it anew, even if the last one still holds.")
     ] = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Result:
     """Show the analyst's report on one ticker: the last one while it holds, else a new one."""
     from stockcast.settings import parse_ticker
 
-    settings = settings_for(profile, assignments)
-    with results_only():
-        document = _report(settings, parse_ticker(ticker), reuse=not force)
-    if as_json:
-        print_json(document)
-        return
-    _show(document)
-    if document.cache is not None:
-        kept = "from memory" if document.cache.hit else "new"
-        say(f"the report is {kept}: {document.cache.why}.")
+    document = _report(settings, parse_ticker(ticker), reuse=not force)
+    return Result(document, lambda: _show(document))
 
 
 @app.command()
+@with_settings
 def reports(
+    settings: Settings,
     like: Annotated[str, typer.Option("--like", help="What the reports should be about.")],
-    profile: Profile = None,
-    assignments: Overrides = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100, help="Reports at most.")] = 10,
-    as_json: AsJson = False,
-) -> None:
+) -> Result:
     """Search the reports of all tickers and days by meaning, nearest first."""
-    settings = settings_for(profile, assignments)
     if not like.strip():
         raise BadInput("Expected words after --like, got none.")
-    with results_only():
-        from stockcast.agents.memory import ReportStore
+    from stockcast.agents.memory import ReportStore
 
-        found = ReportStore(settings).like(like, limit)
-    if as_json:
-        print_json(found)
-    elif found:
+    found = ReportStore(settings).like(like, limit)
+    return Result(found, lambda: _show_found(found))
+
+
+def _show_found(found: Sequence[ReportMatch]) -> None:
+    if found:
         rows = [
             (f"{r.similarity:.2f}", r.ticker, str(r.as_of), r.stance, r.headline) for r in found
         ]
@@ -79,10 +71,13 @@ def _show(document: Report) -> None:
     shown = console()
     if not shown.is_terminal:
         typer.echo(document.markdown, nl=False)
-        return
-    from rich.markdown import Markdown
+    else:
+        from rich.markdown import Markdown
 
-    shown.print(Markdown(document.markdown))
+        shown.print(Markdown(document.markdown))
+    if document.cache is not None:
+        kept = "from memory" if document.cache.hit else "new"
+        say(f"the report is {kept}: {document.cache.why}.")
 
 
 def _report(settings: Settings, ticker: str, *, reuse: bool) -> Report:

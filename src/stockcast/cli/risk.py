@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stockcast.cli.app import AsJson, Overrides, Profile, Tickers, app, settings_for
+from stockcast.cli.app import Overrides, Profile, Result, Tickers, app, settings_for, with_settings
 from stockcast.cli.forecasts import Ticker, current_forecast
-from stockcast.cli.output import console, print_json, results_only, table
+from stockcast.cli.output import console, table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         PositionRisk,
         TailTest,
     )
+    from stockcast.settings import Settings
 
 __all__: list[str] = []
 
@@ -32,33 +33,26 @@ TAILS_HEAD = (
 
 
 @app.command()
+@with_settings
 def risk(
+    settings: Settings,
     ticker: Ticker,
     position: Annotated[float, typer.Option(help="Capital in it, in its currency.")] = 10_000.0,
     horizon: Annotated[int | None, typer.Option(help="Days ahead (default: all).")] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Test the tails of the forecasts in the ledger instead.")
     ] = False,
-    profile: Profile = None,
-    assignments: Overrides = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Result:
     """Show what a position in one stock may lose, or whether the ledger's forecasts of it held."""
     from stockcast.risk.position import live_tails, position_risk
     from stockcast.settings import parse_ticker
 
-    settings, ticker = settings_for(profile, assignments), parse_ticker(ticker)
-    with results_only():
-        tails = live_tails(settings, ticker) if live else None
-        losses = (
-            None if live else position_risk(current_forecast(settings, ticker), position, horizon)
-        )
-    if as_json:
-        print_json(tails or losses)
-    elif tails:
-        _show_live(tails)
-    elif losses:
-        _show_position(losses)
+    ticker = parse_ticker(ticker)
+    if live:
+        tails = live_tails(settings, ticker)
+        return Result(tails, lambda: _show_live(tails))
+    losses = position_risk(current_forecast(settings, ticker), position, horizon)
+    return Result(losses, lambda: _show_position(losses))
 
 
 def _show_position(found: PositionRisk) -> None:
@@ -81,36 +75,29 @@ def _show_live(found: LiveTails) -> None:
 
 
 @app.command()
+@with_settings
 def judge(
+    settings: Settings,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV of somebody's forecasts.")],
-    profile: Profile = None,
-    assignments: Overrides = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Result:
     """Judge somebody else's forecasts by the same baselines, gate and significance as our own.
 
     Columns: made_on, ticker, for_date, and a point, a direction or quantiles (q01 to q99).
     """
     from stockcast.risk.judge import judge as judged
 
-    settings = settings_for(profile, assignments)
-    with results_only():
-        found = judged(settings, file)
-    if as_json:
-        print_json(found)
-    else:
-        _show_judgement(found, file)
+    found = judged(settings, file)
+    return Result(found, lambda: _show_judgement(found, file))
 
 
 @app.command()
+@with_settings
 def backtest(
-    profile: Profile = None,
+    settings: Settings,
     tickers: Tickers = None,
     cost: Annotated[float, typer.Option(help="Fees, in basis points of what is traded.")] = 5.0,
     slippage: Annotated[float, typer.Option(help="By how much fills are worse, likewise.")] = 5.0,
-    assignments: Overrides = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Result:
     """Trade the test period by named rules on the forecasts, after costs, and test their tails."""
     from stockcast.errors import BadInput
     from stockcast.risk.past import run
@@ -118,13 +105,8 @@ def backtest(
     for name, given in (("cost", cost), ("slippage", slippage)):
         if not 0 <= given < 1000:
             raise BadInput(f"Expected a {name} of 0 to 1000 basis points, got {given:g}.")
-    settings = settings_for(profile, assignments, tickers)
-    with results_only():
-        found = run(settings, settings.tickers, cost / 10_000, slippage / 10_000)
-    if as_json:
-        print_json(found)
-    else:
-        _show_backtest(found)
+    found = run(settings, settings.tickers, cost / 10_000, slippage / 10_000)
+    return Result(found, lambda: _show_backtest(found))
 
 
 def _show_backtest(found: Backtest) -> None:
@@ -158,7 +140,9 @@ def _show_skipped(skipped: dict[str, str]) -> None:
 
 
 @app.command()
+@with_settings
 def portfolio(
+    settings: Settings,
     tickers: Tickers = None,
     weights: Annotated[
         str | None, typer.Option(metavar="W,W", help="Shares of the capital (default: equal).")
@@ -169,30 +153,22 @@ def portfolio(
     chart: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the scenarios into this PNG.")
     ] = None,
-    profile: Profile = None,
-    assignments: Overrides = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Result:
     """Show the joint risk of several stocks, and each one's share of it."""
     from stockcast.errors import BadInput
     from stockcast.risk.portfolio import portfolio as joint
 
     if chart is not None and chart.suffix.lower() != ".png":
         raise BadInput(f"Expected a chart that is called .png, got {chart}.")
-    settings = settings_for(profile, assignments, tickers)
-    with results_only():
-        found = joint(settings, settings.tickers, _numbers(weights))
-        if backtest:
-            from stockcast.risk.joint_tails import portfolio_tails
+    found = joint(settings, settings.tickers, _numbers(weights))
+    if backtest:
+        from stockcast.risk.joint_tails import portfolio_tails
 
-            tails = portfolio_tails(settings, settings.tickers, _numbers(weights))
-            found = found.model_copy(update={"tails": tails})
-        if chart is not None:
-            _draw(found, chart)
-    if as_json:
-        print_json(found)
-    else:
-        _show_portfolio(found)
+        tails = portfolio_tails(settings, settings.tickers, _numbers(weights))
+        found = found.model_copy(update={"tails": tails})
+    if chart is not None:
+        _draw(found, chart)
+    return Result(found, lambda: _show_portfolio(found))
 
 
 def _draw(found: Portfolio, path: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stockcast.cli import views
-from stockcast.cli.app import AsJson, Jobs, Overrides, Profile, Tickers, app, settings_for
-from stockcast.cli.output import console, fits, print_json, results_only, say
+from stockcast.cli.app import Jobs, Result, Tickers, app, with_settings
+from stockcast.cli.output import console, fits, say
 from stockcast.errors import BadInput
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ __all__ = ["require_known", "show_forecasts"]
 
 
 @app.command()
+@with_settings
 def run(
-    profile: Profile = None,
+    settings: Settings,
     tickers: Tickers = None,
-    assignments: Overrides = None,
     jobs: Jobs = None,
     cluster: Annotated[
         str | None,
@@ -36,29 +36,32 @@ def run(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run what is up to date, too.")] = False,
-    as_json: AsJson = False,
-) -> int:
+) -> Result:
     """Bring every notebook up to date, and show the forecasts."""
     from stockcast import pipeline
     from stockcast.models.serving import notices as models
 
-    settings = settings_for(profile, assignments, tickers, jobs)
     if tickers is not None:
         require_known(settings)
     check_events(settings)
-    with results_only():
-        result = pipeline.run(settings, force=force, jobs=jobs, cluster=cluster)
-        page = _review(settings, result)
+    result = pipeline.run(settings, force=force, jobs=jobs, cluster=cluster)
+    page = _review(settings, result)
     forecasts, checks = _forecasts(settings, result), _checks(settings)
     told = models.notices(settings)
-    if as_json:
-        more = {"drift": checks, "notices": told, "review": str(page) if page else None}
-        print_json({**_run_document(result, forecasts), **more})
-    else:
+
+    def show() -> None:
         show_forecasts(settings, forecasts)
         lines = [*told, *map(views.drift_line, checks)]
         typer.echo("".join(f"{line}\n" for line in lines), nl=False)
-    return result.exit_code
+
+    document = {
+        **result.document(),
+        "ran": list(result.ran),
+        "seconds_by_task": result.ran,
+        "forecasts": forecasts,
+        **{"drift": checks, "notices": told, "review": str(page) if page else None},
+    }
+    return Result(document, show, result.exit_code)
 
 
 def _review(settings: Settings, result: RunResult) -> Path | None:
@@ -131,15 +134,6 @@ def _checks(settings: Settings) -> list[DriftReport]:
     return [document for document in documents if document.health != HEALTHY]
 
 
-def _run_document(result: RunResult, forecasts: Sequence[Forecast]) -> dict[str, Any]:
-    return {
-        **result.document(),
-        "ran": list(result.ran),
-        "seconds_by_task": result.ran,
-        "forecasts": [forecast.model_dump(mode="json") for forecast in forecasts],
-    }
-
-
 def show_forecasts(settings: Settings, forecasts: Sequence[Forecast]) -> None:
     """Print the table of a run, and name the tickers that have no forecast."""
     from stockcast.prices import quarantine
@@ -178,55 +172,45 @@ def _show_table(settings: Settings, forecasts: Sequence[Forecast]) -> None:
 
 
 @app.command()
-def status(
-    profile: Profile = None,
-    tickers: Tickers = None,
-    assignments: Overrides = None,
-    as_json: AsJson = False,
-) -> None:
+@with_settings
+def status(settings: Settings, tickers: Tickers = None) -> Result:
     """List every task: up to date, or stale and why; then what to know of its prices and dates."""
     from stockcast import events, pipeline
     from stockcast.models.serving import notices as models
     from stockcast.prices.notices import notices
 
-    settings = settings_for(profile, assignments, tickers)
-    with results_only():
-        tasks = pipeline.status(settings)
-        told = [*notices(settings), *events.notices(settings), *models.notices(settings)]
-    if as_json:
-        document = {"profile": settings.profile, "root": str(settings.root)}
-        print_json({**document, "tasks": tasks, "notices": told})
-        return
-    console().print(views.tasks(tasks))
-    stale = sum(task.state != "fresh" for task in tasks)
-    typer.echo(f"{stale} of {len(tasks)} tasks would run." if stale else "All is up to date.")
-    typer.echo("\n".join(told), nl=bool(told))
+    tasks = pipeline.status(settings)
+    told = [*notices(settings), *events.notices(settings), *models.notices(settings)]
+
+    def show() -> None:
+        console().print(views.tasks(tasks))
+        stale = sum(task.state != "fresh" for task in tasks)
+        typer.echo(f"{stale} of {len(tasks)} tasks would run." if stale else "All is up to date.")
+        typer.echo("\n".join(told), nl=bool(told))
+
+    about = {"profile": settings.profile, "root": str(settings.root)}
+    return Result({**about, "tasks": tasks, "notices": told}, show)
 
 
 @app.command()
+@with_settings
 def reset(
-    profile: Profile = None,
-    assignments: Overrides = None,
+    settings: Settings,
     yes: Annotated[bool, typer.Option("--yes", help="Yes, remove them.")] = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Result:
     """Remove the products and reports of a profile; its ledger of forecasts is moved aside."""
     from stockcast import cache, pipeline
     from stockcast.workspace import Workspace
 
-    settings = settings_for(profile, assignments)
     workspace = Workspace.of(settings)
     if not yes:
         raise BadInput(
             f"Expected --yes to remove {workspace.state} and {workspace.reports}, got none."
         )
-    with results_only():
-        cache.stop(settings)  # or its server would live on in a folder that is gone
-        done = pipeline.reset(settings)
-    if as_json:
-        ledger = str(done.ledger) if done.ledger else None
-        print_json({"removed": [str(path) for path in done.removed], "ledger": ledger})
-        return
-    typer.echo("\n".join(f"Removed {path}." for path in done.removed) or "There was nothing.")
+    cache.stop(settings)  # or its server would live on in a folder that is gone
+    done = pipeline.reset(settings)
+    lines = [f"Removed {path}." for path in done.removed] or ["There was nothing."]
     if done.ledger:
-        typer.echo(f"The ledger of forecasts lies at {done.ledger} now.")
+        lines.append(f"The ledger of forecasts lies at {done.ledger} now.")
+    document = {"removed": done.removed, "ledger": done.ledger}
+    return Result(document, lambda: typer.echo("\n".join(lines)))

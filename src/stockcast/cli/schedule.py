@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stockcast.cli.app import AsJson, Jobs, Overrides, Profile, app, settings_for
-from stockcast.cli.output import print_json, results_only
+from stockcast.cli.app import (
+    AsJson,
+    Jobs,
+    Overrides,
+    Profile,
+    Result,
+    app,
+    settings_for,
+    with_settings,
+)
+from stockcast.cli.output import print_json
 from stockcast.errors import BadInput
+
+if TYPE_CHECKING:
+    from stockcast.settings import Settings
 
 __all__: list[str] = []
 
 
 @app.command()
-def daily(
-    profile: Profile = None,
-    assignments: Overrides = None,
-    jobs: Jobs = None,
-    as_json: AsJson = False,
-) -> int:
+@with_settings
+def daily(settings: Settings, jobs: Jobs = None) -> Result:
     """Settle, forecast and report every session that is due: what a schedule starts."""
     from stockcast.daily.run import run_due
 
-    settings = settings_for(profile, assignments, jobs=jobs)
-    with results_only():
-        result = run_due(settings)
-    if as_json:
-        print_json({**asdict(result), "exit_code": result.exit_code})
-    else:
-        typer.echo("\n".join(result.lines()))
-    return result.exit_code
+    result = run_due(settings)
+    document = {**asdict(result), "exit_code": result.exit_code}
+    return Result(document, lambda: typer.echo("\n".join(result.lines())), result.exit_code)
 
 
 @app.command()

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stockcast.cli.app import AsJson, Overrides, Profile, app, settings_for
-from stockcast.cli.output import console, print_json, say, table
+from stockcast.cli.app import Overrides, Profile, Result, app, settings_for, with_settings
+from stockcast.cli.output import say, show_table, table
 from stockcast.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
     from stockcast.api.keys import Key
     from stockcast.settings import Settings
 
@@ -53,63 +57,58 @@ def serve(
 
 
 @keys_app.command()
+@with_settings
 def add(
+    settings: Settings,
     name: Name,
-    profile: Profile = None,
-    assignments: Overrides = None,
     scope: Annotated[str, typer.Option(help="read, train or admin.")] = "read",
     days: Annotated[
         float | None, typer.Option(min=0, help="Days until it expires (default: never).")
     ] = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Result:
     """Make a key and print it; it is not shown again."""
     from stockcast.api import keys
 
     found = next((known for known in keys.SCOPES if known == scope), None)
     if found is None:
         raise BadInput(f"Expected a scope of {', '.join(keys.SCOPES)}, got {scope!r}.")
-    key, secret = keys.add(settings_for(profile, assignments), name, found, days)
-    if as_json:
-        print_json({**key.shown(), "key": secret})
-        return
-    typer.echo(secret)
-    say(f"a key for {scope}, for {name}; it is kept as a hash and not shown again.")
+    key, secret = keys.add(settings, name, found, days)
+
+    def show() -> None:
+        typer.echo(secret)
+        say(f"a key for {scope}, for {name}; it is kept as a hash and not shown again.")
+
+    return Result({**key.shown(), "key": secret}, show)
 
 
 @keys_app.command(name="list")
-def list_keys(
-    profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False
-) -> None:
+@with_settings
+def list_keys(settings: Settings) -> Result:
     """List the keys, without what is secret."""
     from stockcast.api import keys
 
-    found = keys.listed(settings_for(profile, assignments))
-    if as_json:
-        print_json([key.shown() for key in found])
-    elif found:
-        rows = [[key.name, key.scope, key.created_at, _end(key)] for key in found]
-        console().print(table(["name", "scope", "made at", "expires at"], rows))
-    else:
-        typer.echo("There is no key yet; stockcast keys add NAME makes one.")
+    found = keys.listed(settings)
+    none = "There is no key yet; stockcast keys add NAME makes one."
+    return Result([key.shown() for key in found], lambda: show_table(found, _keys_table, none))
+
+
+def _keys_table(found: Sequence[Key]) -> Table:
+    ends = [f"{key.expires_at or 'never'}{' (over)' if key.expired() else ''}" for key in found]
+    rows = [
+        [key.name, key.scope, key.created_at, end] for key, end in zip(found, ends, strict=True)
+    ]
+    return table(["name", "scope", "made at", "expires at"], rows)
 
 
 @keys_app.command()
-def remove(
-    name: Name, profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False
-) -> None:
+@with_settings
+def remove(settings: Settings, name: Name) -> Result:
     """Remove a key; a service that runs refuses it from its next request on."""
     from stockcast.api import keys
 
-    key = keys.remove(settings_for(profile, assignments), name)
-    if as_json:
-        print_json({"removed": key.shown()})
-    else:
-        typer.echo(f"Removed the key for {key.scope} of {key.name}.")
-
-
-def _end(key: Key) -> str:
-    return f"{key.expires_at or 'never'}{' (over)' if key.expired() else ''}"
+    key = keys.remove(settings, name)
+    told = f"Removed the key for {key.scope} of {key.name}."
+    return Result({"removed": key.shown()}, lambda: typer.echo(told))
 
 
 def _installed(module: str) -> bool:

@@ -10,8 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stockcast.cli.app import AsJson, Overrides, Profile, Tickers, app, assigned, settings_for
-from stockcast.cli.output import console, print_json, results_only, table
+from stockcast.cli.app import (
+    AsJson,
+    Overrides,
+    Profile,
+    Result,
+    Tickers,
+    app,
+    assigned,
+    settings_for,
+    with_settings,
+)
+from stockcast.cli.output import console, print_json, table
 
 if TYPE_CHECKING:
     from stockcast.scaffold import State
@@ -76,57 +86,47 @@ def _told(folder: Path, written: list[str], states: Mapping[str, State]) -> list
 
 
 @app.command()
-def doctor(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> int:
+@with_settings
+def doctor(settings: Settings) -> Result:
     """Look at every component: reachable, version, embedded or remote."""
     from stockcast.doctor import examine
 
-    settings = settings_for(profile, assignments)
-    with results_only():
-        findings = examine(settings)
+    findings = examine(settings)
     well = all(finding.ok for finding in findings if finding.required)
-    if as_json:
-        components = findings
-        print_json({"profile": settings.profile, "ok": well, "components": components})
-    else:
-        rows = [[f.name, f.word, f.mode, f.version, f.detail] for f in findings]
-        console().print(table(["component", "state", "mode", "version", "detail"], rows))
-    return 0 if well else 1
+    rows = [[f.name, f.word, f.mode, f.version, f.detail] for f in findings]
+    shown = table(["component", "state", "mode", "version", "detail"], rows)
+    document = {"profile": settings.profile, "ok": well, "components": findings}
+    return Result(document, lambda: console().print(shown), 0 if well else 1)
 
 
 @app.command()
-def verify(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> int:
+@with_settings
+def verify(settings: Settings) -> Result:
     """Compare ledger, cache, records, snapshots and pages, and say what does not agree."""
     from stockcast.verification import verify as compare
 
-    settings = settings_for(profile, assignments)
-    with results_only():
-        found = compare(settings)
-    if as_json:
-        print_json({"profile": settings.profile, "ok": found.ok, **found._asdict()})
-    else:
+    found = compare(settings)
+
+    def show() -> None:
         if found.differences:
-            rows = [list(each) for each in found.differences]
-            console().print(table(["part", "name", "what does not agree"], rows))
+            console().print(table(["part", "name", "what does not agree"], found.differences))
         typer.echo(found.summary)
-    return 0 if found.ok else 1
+
+    document = {"profile": settings.profile, "ok": found.ok, **found._asdict()}
+    return Result(document, show, 0 if found.ok else 1)
 
 
 @app.command()
-def sync(profile: Profile = None, assignments: Overrides = None, as_json: AsJson = False) -> None:
+@with_settings
+def sync(settings: Settings) -> Result:
     """Send what is not there yet to the tracking server (MLflow, DagsHub)."""
     from stockcast import tracking
 
-    settings = settings_for(profile, assignments)
-    with results_only():
-        done = tracking.sync(settings)
-    if as_json:
-        print_json(done)
-    elif done.runs:
-        champions = f"; champion now: {', '.join(done.champions)}" if done.champions else ""
-        sent = f"{len(done.runs)} runs and {len(done.versions)} versions"
-        typer.echo(f"Sent {sent} to {done.to}{champions}.")
-    else:
-        typer.echo(f"Nothing to send: {done.to} has every run.")
+    done = tracking.sync(settings)
+    champions = f"; champion now: {', '.join(done.champions)}" if done.champions else ""
+    sent = f"{len(done.runs)} runs and {len(done.versions)} versions to {done.to}{champions}"
+    told = f"Sent {sent}." if done.runs else f"Nothing to send: {done.to} has every run."
+    return Result(done, lambda: typer.echo(told))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -11,7 +11,8 @@ import functools
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -215,7 +216,7 @@ def _watched(settings: Settings, ticker: str) -> tuple[str, ...]:
         workspace.report(ticker),
         workspace.drift(ticker),
     ]
-    for page in _pages(settings, ticker).values():
+    for page in pages(settings, ticker, _pipeline()).values():
         files += [_sidecar(page), _failed(page)]
     return tuple(map(str, files))
 
@@ -286,68 +287,56 @@ def _opened(settings: Settings) -> Ledger:
     return Ledger(settings)
 
 
-@functools.lru_cache(maxsize=1)
-def _pipeline() -> Any:
-    return read_pipeline()
+_pipeline = functools.cache(read_pipeline)
 
 
-def _pages(settings: Settings, ticker: str) -> dict[str, Path]:
-    return pages(settings, ticker, _pipeline())
-
-
-def _stages(settings: Settings, ticker: str) -> list[StageState]:
-    found = _pages(settings, ticker)
+def _stages(settings: Settings, ticker: str) -> Iterator[StageState]:
+    found = pages(settings, ticker, _pipeline())
     records = {task: _recorded(page) for task, page in found.items()}
-    return [_stage(settings, ticker, task, page, records) for task, page in found.items()]
+    reports = Workspace.of(settings).reports
+    for task, page in found.items():
+        about = StageState(task, task.removesuffix(f"-{ticker}"), "missing")
+        try:
+            yield _failure(about, page, reports) or _state(about, page, reports, records)
+        except UNUSABLE:
+            yield replace(about, why="What it recorded of itself cannot be read.")
 
 
-def _stage(
-    settings: Settings, ticker: str, task: str, page: Path, records: dict[str, Document]
-) -> StageState:
-    try:
-        return _state(settings, ticker, task, page, records)
-    except UNUSABLE:
-        stage = task.removesuffix(f"-{ticker}")
-        return StageState(task, stage, "missing", "What it recorded of itself cannot be read.")
+def _failure(about: StageState, page: Path, reports: Path) -> StageState | None:
+    """Say how the last run failed, if it did."""
+    failed = _failed(page)
+    if not failed.exists():
+        return None
+    told = _about(failed)
+    at = told.get("finished_at")
+    return replace(
+        about,
+        state="failed",
+        why=told.get("failure", {}).get("message", "Its last run failed."),
+        at=dt.datetime.fromisoformat(at) if at else None,
+        seconds=told.get("seconds"),
+        page=_below(reports, failed.with_suffix(".html")),
+    )
 
 
 def _state(
-    settings: Settings,
-    ticker: str,
-    task: str,
-    page: Path,
-    records: dict[str, Document],
+    about: StageState, page: Path, reports: Path, records: dict[str, Document]
 ) -> StageState:
-    stage = task.removesuffix(f"-{ticker}")
-    failed = _failed(page)
-    if failed.exists():
-        shown = failed.with_suffix(".html")
-        about = _about(failed)
-        return StageState(
-            task,
-            stage,
-            "failed",
-            about.get("failure", {}).get("message", "Its last run failed."),
-            _moment(about.get("finished_at")),
-            about.get("seconds"),
-            _below(Workspace.of(settings).reports, shown),
-        )
-    recorded = records[task]
+    recorded = records[about.task]
     if not recorded:
-        return StageState(task, stage, "missing", "It has not run to its end.")
+        return replace(about, why="It has not run to its end.")
     newer = [
         name
         for name, stamp in recorded.get("upstream", {}).items()
         if records.get(name, {}).get("timestamp", 0) > stamp
     ]
-    return StageState(
-        task,
-        stage,
-        "behind" if newer else "done",
-        f"{newer[0]} has run since." if newer else "",
-        dt.datetime.fromtimestamp(recorded["timestamp"], dt.UTC),
-        recorded.get("seconds"),
-        _below(Workspace.of(settings).reports, page),
+    return replace(
+        about,
+        state="behind" if newer else "done",
+        why=f"{newer[0]} has run since." if newer else "",
+        at=dt.datetime.fromtimestamp(recorded["timestamp"], dt.UTC),
+        seconds=recorded.get("seconds"),
+        page=_below(reports, page),
     )
 
 
@@ -377,7 +366,3 @@ def _about(notebook: Path) -> Document:
         return dict(json.loads(notebook.read_text("utf-8"))["metadata"]["stockcast"])
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-
-
-def _moment(stamp: str | None) -> dt.datetime | None:
-    return dt.datetime.fromisoformat(stamp) if stamp else None

@@ -46,7 +46,7 @@ def router(service: Service) -> APIRouter:
             raise HTTPException(
                 404, f"Expected the id of a task that was started here, got {task_id!r}."
             )
-        return TaskState.model_validate(task.model_dump(mode="json"))
+        return TaskState(**task.model_dump())
 
     return routes
 
