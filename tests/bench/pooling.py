@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
+from scipy import stats
 
-from stockcast.evaluation.significance import MIN_LOSSES, _p_value, _statistic
+from stockcast.evaluation.significance import MIN_LOSSES, _statistic
 
 __all__ = ["pooled_diebold_mariano"]
 
@@ -40,4 +41,4 @@ def pooled_diebold_mariano(
     if len(daily) < MIN_LOSSES:
         return float("nan"), float("nan")
     statistic = _statistic(daily, horizon)
-    return statistic, _p_value(statistic, len(daily), "less")
+    return statistic, float(stats.t.cdf(statistic, len(daily) - 1))

@@ -15,7 +15,6 @@ import torch
 
 from stockcast import cache as redis
 from stockcast.errors import BadInput
-from stockcast.evaluation.quantiles import LEVELS
 from stockcast.evaluation.significance import ratio_interval
 from stockcast.evaluation.walkforward import losses
 from stockcast.features import PANEL_INPUTS, compute
@@ -144,16 +143,6 @@ def test_networks_are_compared_on_validation_and_an_embargo_before_the_test() ->
     assert ratio == pytest.approx(model.mean() / reference.mean())
     expected = ratio_interval(model.to_numpy(), reference.to_numpy(), HORIZON)
     assert interval == pytest.approx(list(expected))
-
-
-def test_a_state_is_cut_to_the_levels_of_a_forecast() -> None:
-    half = len(PANEL_LEVELS) // 2
-    factors = np.array(PANEL_LEVELS[:half]) + np.arange(HORIZON)[:, None]
-    state = CalibrationState.fresh(PANEL_LEVELS, HORIZON, factors, -factors).at(LEVELS)
-    expected = np.array([0.05, 0.1, 0.25]) + np.arange(HORIZON)[:, None]
-    assert state.levels == LEVELS
-    np.testing.assert_allclose(state.factors, expected)
-    np.testing.assert_allclose(state.event_factors, -expected)
 
 
 def test_auto_learns_from_the_index_when_none_fits(shop: Workshop) -> None:

@@ -63,16 +63,9 @@ def rows(
     ``"all"`` takes the origins whose every outcome is known; its ``n`` counts origins, and its
     other figures pool the outcomes of all horizons.
 
-    With ``events`` every model is also scored on the origins that have a known event inside the
-    horizon and on the others, where there are both. A slice keeps the calendar in its tests and
+    With ``events``, which say of each origin whether an event was known inside the horizon, every
+    model is also scored on those that have one and on the others, where there are both. A slice keeps the calendar in its tests and
     intervals: an origin outside it costs nothing, so that the overlap of forecasts is what it is.
-
-    Args:
-        ticker: whose forecasts.
-        forecasts: by model.
-        close: closes up to the last one known.
-        train_seconds: by model.
-        events: by origin, whether an event was known inside the horizon; None without a calendar.
 
     Raises:
         BadInput: there is no model, or they differ in levels or horizon.

@@ -7,7 +7,6 @@ sessions overlap, so neighbouring losses are alike and count for less than their
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,14 +39,8 @@ def long_run_variance(x: Floats, lag: int, *, weighted: bool = True) -> float:
     return float(2 * np.dot(weights, covariances) - covariances[0])
 
 
-def diebold_mariano(
-    loss_a: Floats,
-    loss_b: Floats,
-    horizon: int = 1,
-    *,
-    alternative: Literal["two-sided", "less"] = "two-sided",
-) -> float:
-    """P-value of equal accuracy of a and b; ``less``: against a being the more accurate.
+def diebold_mariano(loss_a: Floats, loss_b: Floats, horizon: int = 1) -> float:
+    """P-value of equal accuracy of a and b, two-sided.
 
     The variance takes the overlap of h - 1 sessions at full weight, as the sources do, unless the
     losses' difference remembers longer and Newey and West's variance over 1.3 sqrt(n) sessions is
@@ -59,7 +52,10 @@ def diebold_mariano(
     a, b = _paired(loss_a, loss_b)
     if len(a) < MIN_LOSSES:
         return float("nan")
-    return _p_value(_statistic(a - b, horizon), len(a), alternative)
+    from scipy import stats  # a second, which only a test of significance should pay
+
+    below = float(stats.t.cdf(_statistic(a - b, horizon), len(a) - 1))
+    return 2 * min(below, 1 - below)
 
 
 def _statistic(d: Floats, horizon: int) -> float:
@@ -71,13 +67,6 @@ def _statistic(d: Floats, horizon: int) -> float:
         return 0.0 if d.mean() == 0 else math.copysign(math.inf, d.mean())
     small_sample = math.sqrt((n + 1 - 2 * h + h * (h - 1) / n) / n)
     return float(small_sample * d.mean() / math.sqrt(variance / n))
-
-
-def _p_value(statistic: float, n: int, alternative: str) -> float:
-    from scipy import stats  # a second, which only a test of significance should pay
-
-    below = float(stats.t.cdf(statistic, n - 1))
-    return below if alternative == "less" else 2 * min(below, 1 - below)
 
 
 def block_length(loss_a: Floats, loss_b: Floats, horizon: int) -> int:

@@ -41,12 +41,7 @@ def event_columns(horizon: int = EVENT_HORIZON) -> tuple[str, ...]:
 
 
 def answer_sizes(returns: Floats, sigma: Floats) -> Floats:
-    """(n,) absolute daily log-return over the volatility known the day before; first one NaN.
-
-    Args:
-        returns: (n,) log-return of each day, the first NaN.
-        sigma: (n,) daily volatility known at each close, log-return units.
-    """
+    """(n,) absolute daily log-return over the volatility known the day before; first one NaN."""
     known = np.concatenate([[np.nan], sigma[:-1]])
     sizes: Floats = np.abs(returns) / known
     return sizes

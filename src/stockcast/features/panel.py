@@ -82,17 +82,14 @@ def panel_inputs(
 ) -> pd.DataFrame:
     """Give the columns :data:`PANEL_INPUTS`, with the index of ``features``.
 
+    They are finite wherever the inputs from closes are.
+
     Args:
         features: of :func:`stockcast.features.compute`.
-        has_range: whether a day's range is one, or what stands for it in a series of closes.
-        has_volume: the same of the volume.
-        answered: (n,) sessions that answered an event; None without a calendar.
-        ahead: (n, horizon) events of the sessions ahead as known at each close.
-        index_sigma: (n,) the index's daily volatility as known at each close; NaN where unknown.
-        market: (n,) close of a volatility index in percent a year, likewise.
-
-    Returns:
-        Finite wherever the inputs from closes are.
+        has_range, has_volume: whether a day has them, or what stands for them in closes alone.
+        answered, ahead: as in :func:`stockcast.features.events.event_inputs`; None without a
+            calendar.
+        index_sigma, market: as in :func:`stockcast.features.market.market_inputs`.
     """
     n = len(features)
     sigma = features["sigma"].to_numpy(float)

@@ -57,7 +57,7 @@ class Bundle:
     Attributes:
         name: ``parent`` or ``child-<TICKER>``.
         version: 12 hex digits, a hash of weights and origin.
-        fitted: network, scaler, context and training history.
+        fitted: the network.
         origin: what it was made from: kind, ticker, strategy, hyperparameters, split, data_hash,
             trained_through, parent (its version, for a child).
         partner_weight: share of the partner's forecast in the one that is served.

@@ -171,13 +171,8 @@ def report(
     The constant weight is, ticker by ticker, the one with which holding had the volatility of the
     rule: it knows that volatility beforehand, and pays nothing.
 
-    Args:
-        ours: the cases with the forecasts that are served.
-        garch: the same with GARCH's.
-        rules: some of :data:`RULES`.
-        cost: share of what is traded.
-        slippage: likewise.
-        skipped: tickers left out, and why.
+    ``cost`` and ``slippage`` are shares of what is traded; ``skipped`` are tickers left out, and
+    why.
     """
     paid = cost + slippage
     held = trade("hold", ours, paid)

@@ -49,10 +49,6 @@ REFERENCES: dict[Kind, tuple[str, ...]] = {
 def judge(settings: Settings, path: Path) -> Judgement:
     """Put the forecasts of a file through baselines, gate and significance.
 
-    Args:
-        settings: where the prices are.
-        path: the file.
-
     Raises:
         BadInput: the file cannot be read or judged; says which row and why.
     """

@@ -132,12 +132,10 @@ def run(settings: Settings, tickers: Sequence[str], cost: float, slippage: float
     return made.model_copy(update={"tails": tuple(tests)})
 
 
-def attempt(
-    settings: Settings, tickers: Sequence[str], cost: float = 0.0005, slippage: float = 0.0005
-) -> Backtest | str:
+def attempt(settings: Settings, tickers: Sequence[str]) -> Backtest | str:
     """As :func:`run`, for a page with more to show: the reason where no ticker can be traded."""
     try:
-        return run(settings, tickers, cost, slippage)
+        return run(settings, tickers, backtest.COST, backtest.SLIPPAGE)
     except BadInput as error:
         return str(error)
 

@@ -57,12 +57,8 @@ def position_risk(
 
 
 def _times(loss: TailRisk, position: float) -> TailRisk:
-    return TailRisk(
-        date=loss.date,
-        p95=position * loss.p95,
-        p975=position * loss.p975,
-        p99=position * loss.p99,
-    )
+    lost = loss.model_dump(exclude={"date"})
+    return TailRisk(date=loss.date, **{name: position * value for name, value in lost.items()})
 
 
 def live_tails(settings: Settings, ticker: str) -> LiveTails:

@@ -46,6 +46,8 @@ MIN_RETURNS = 60
 EWMA_LAMBDA = 0.94
 #: No usual answer is taken to be smaller than this share of the volatility.
 LEAST = 0.5
+#: Of the draws behind every simulated path.
+SEED = 7
 #: A volatility of zero (a price that does not move) scales nothing.
 MIN_SIGMA = 1e-8
 
@@ -136,7 +138,6 @@ def garch(
     *,
     every: int = 60,
     paths: int = 2000,
-    seed: int = 7,
 ) -> QuantileForecasts:
     """GJR-GARCH(1,1) with Student-t errors and a constant mean, refitted every ``every`` sessions.
 
@@ -149,7 +150,7 @@ def garch(
         BadInput: an origin has fewer than 60 returns before it.
     """
     returns = 100 * np.diff(np.log(close.to_numpy(float)))
-    return _simulated(close, returns, None, origins, horizon, levels, every, paths, seed)
+    return _simulated(close, returns, None, origins, horizon, levels, every, paths)
 
 
 def garch_events(
@@ -161,7 +162,6 @@ def garch_events(
     events: EventFlags | None,
     every: int = 60,
     paths: int = 2000,
-    seed: int = 7,
 ) -> QuantileForecasts:
     """:func:`garch` that knows the calendar; without one it is :func:`garch`.
 
@@ -171,22 +171,14 @@ def garch_events(
     answer multiplies that day's shock in every simulated path. So an event neither frightens the
     model after it nor is forgotten before the next.
 
-    Args:
-        close: adjusted closes, one a session.
-        origins: sessions to forecast from.
-        horizon: sessions ahead.
-        levels: of the quantiles.
-        events: by session of ``close``, as known at each; None without a calendar.
-        every: sessions between refits.
-        paths: simulated at each origin.
-        seed: of the draws.
+    ``events`` are those of each session of ``close``, as known there.
 
     Raises:
         BadInput: an origin has fewer than 60 returns before it, or the flags have another shape.
     """
     returns = 100 * np.diff(np.log(close.to_numpy(float)))
     if events is None:
-        return _simulated(close, returns, None, origins, horizon, levels, every, paths, seed)
+        return _simulated(close, returns, None, origins, horizon, levels, every, paths)
     answered, ahead = events.answered, events.ahead
     if answered.shape != close.shape or ahead.shape != (len(close), horizon):
         raise BadInput(
@@ -195,7 +187,7 @@ def garch_events(
         )
     quiet, usual = _quieted(returns, answered)
     answers = np.where(ahead, usual[:, None], 1.0)
-    return _simulated(close, quiet, answers, origins, horizon, levels, every, paths, seed)
+    return _simulated(close, quiet, answers, origins, horizon, levels, every, paths)
 
 
 def walk_baselines(
@@ -254,12 +246,11 @@ def _simulated(
     levels: Sequence[float],
     every: int,
     paths: int,
-    seed: int,
 ) -> QuantileForecasts:
     """Fit, filter and simulate ``returns`` in percent; see :func:`garch`."""
     rows = _rows(close, origins, horizon + 1)
     values = np.empty((len(rows), horizon, len(levels)))
-    uniforms = gjr.uniforms(paths, horizon, seed)
+    uniforms = gjr.uniforms(paths, horizon, SEED)
     notes: list[str] = []
     fits: dict[int, gjr.Parameters | None] = {}
     for refit, chosen in _segments(rows, every):

@@ -40,16 +40,9 @@ def walk_panel(
 ) -> QuantileForecasts:
     """Forecast from every day since ``start`` and before ``end`` that has a full context behind it.
 
-    Each forecast sees its own window alone, exactly as :func:`ask_context` would.
-
-    Args:
-        fitted: whom to ask.
-        samples: the stock's days, with the columns of :func:`stockcast.features.panel_inputs`.
-        start: first origin.
-        end: the day after the last one; by default all.
-        missing: groups of inputs to do without; for the range, give the plain samples too.
-        told: whether the events known ahead of each origin are.
-        levels: of the quantiles, among those of ``fitted``.
+    Each forecast sees its own window alone, exactly as :func:`ask_context` would. It does without
+    the groups of inputs that are ``missing`` (for the range, give the plain samples too) and,
+    unless it is ``told``, without the events known ahead.
 
     Raises:
         BadInput: a level is not among them.

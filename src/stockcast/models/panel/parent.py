@@ -99,14 +99,12 @@ def learn(
     Args:
         panel: by ticker; whose events are only those known before the cut.
         cut: the first day not to be used.
-        hyper: sizes, rates, epochs and seed.
+        hyper, device, progress: as in :func:`~stockcast.models.panel.training.fit_panel`.
         index: which of the panel is the index, to be scored by itself too.
         validation_days: calendar days before the cut that choose the epoch, the partner's weight
             and the calibration.
         figures: whether to fit once more with a fifth of the stocks left out, to be scored.
         partner: gives the partner's forecasts; by default they are made.
-        device: where to fit, as in :func:`stockcast.models.panel.training.fit_panel`.
-        progress: called after each epoch.
 
     Raises:
         BadInput: the panel has too few days.

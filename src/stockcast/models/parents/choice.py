@@ -120,11 +120,7 @@ def choose_parent(
     more than noise; without such a one it learns from the index. ``shipped``, ``panel`` and
     ``index`` ask for one kind.
 
-    Args:
-        settings: parent, panel, tickers, parent_ticker, horizon, context and device are used.
-        split: the profile's.
-        hyper: sizes, rates, epochs and seed of a parent of the profile's own.
-        progress: called after each epoch.
+    ``hyper`` is for a parent of the profile's own; ``progress`` is called after each epoch.
 
     Raises:
         BadInput: there is no such parent, or too few days to learn from.

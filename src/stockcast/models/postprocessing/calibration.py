@@ -172,9 +172,8 @@ def panel_state(
     Each factor is the one that puts the nominal share of the panel's known outcomes inside; with
     fewer than 200 outcomes with an event on the way, those take the factors of the others.
 
-    Args:
-        panel: of each stock its forecasts, its closes up to the last day that may be used, and
-            (n, horizon) the flags of :func:`near_events` for the forecasts' origins.
+    The panel has of each stock its forecasts, its closes up to the last day that may be used, and
+    (n, horizon) the flags of :func:`near_events` for the forecasts' origins.
 
     Raises:
         BadInput: the panel is empty.
@@ -236,14 +235,8 @@ def recalibrate(
     Give all the origins since the state's last, today's at the end: a session left out teaches
     nothing later. The state's last origin may be repeated and gives the same again.
 
-    Args:
-        forecasts: as the model gives them.
-        close: closes up to the last origin or later.
-        state: what was learned before; by default nothing.
-        near: (n, horizon) the flags of :func:`near_events`; None where no event is known.
-
-    Returns:
-        The recalibrated forecasts, not crossing, and the state after the last of them.
+    ``close`` reaches to the last origin or further; ``near`` (n, horizon) are the flags of
+    :func:`near_events`, None where no event is known. The state returned is that after the last.
 
     Raises:
         BadInput: the forecasts differ in shape from the state's or lie before its last origin.

@@ -53,20 +53,14 @@ class Assessment:
     """One ticker's networks beside its baselines.
 
     Attributes:
-        ticker: whose prices.
-        close: adjusted closes, the last one included.
-        split: the parts of time.
+        ticker, close, split, candidate, partner_weight, events: as :func:`assess` was told.
         forecasts: by model, every origin since the start of validation that all models reach;
             networks are averaged with their partner and recalibrated, ``network`` is the
             candidate's recalibrated alone.
-        recalibrated: by network, the recalibration's state after the last known outcome, and its
-            factors at each origin.
-        scorecard: rows of the scorecard contract, test period only.
+        recalibrated: by network, also the state after the last known outcome and all factors.
+        scorecard: of the test period.
         verdict: what the gate says of the candidate.
-        candidate: which network was judged.
         fallback: the baseline that serves where the candidate may not.
-        partner_weight: the partner's share of each network's forecasts.
-        events: known events by session of ``close``; None without a calendar.
     """
 
     ticker: str
@@ -150,14 +144,14 @@ def assess(
 
     Args:
         ticker: whose prices.
-        networks: raw forecasts by model name, from the start of validation on.
-        close: adjusted closes up to the last bar.
+        networks: raw forecasts by model, from the start of validation on.
+        close: adjusted.
         split: the parts of time.
         candidate: the network that asks to serve.
-        train_seconds: by model name, for the scorecard.
-        events: known events by session of ``close``; None without a calendar.
-        partner_weight: the partner's share of the average.
-        start: what the recalibration begins with; by default nothing.
+        train_seconds: by model.
+        events: by session of ``close``; None without a calendar.
+        partner_weight: the partner's share.
+        start: what the recalibration begins with; None is nothing.
     """
     origins = _common(networks, close)
     horizon = networks[candidate].horizon

@@ -52,7 +52,6 @@ def decide(
     horizon: int,
     loss_climate: Floats | None = None,
     quiet: Flags | None = None,
-    seed: int = 7,
 ) -> Verdict:
     """Accept a model whose loss is below the naive forecast's with its whole 95% interval.
 
@@ -64,35 +63,40 @@ def decide(
     """
     n = len(loss_model)
     if n < MIN_ORIGINS:
-        reason = f"Refused: {n} forecasts with known outcomes are too few, {MIN_ORIGINS} needed."
-        return Verdict(False, reason, None, None, None, n)
-    ratio, low, high = _compare(loss_model, loss_naive, horizon, seed)
-    against = f"{_figures(ratio, low, high)} the naive forecast's over {n} forecasts"
-    if not high < 1:
-        reason = f"Refused: the loss is {against}, which is not surely below 1."
-        return Verdict(False, reason, ratio, low, high, n)
+        return _too_few(n)
+    figures = _compare(loss_model, loss_naive, horizon)
+    against = f"{_told(*figures)} the naive forecast's over {n} forecasts"
+    but = _objection(figures, loss_model, loss_naive, horizon, loss_climate, quiet)
+    if but:
+        return Verdict(False, f"Refused: the loss is {against}, {but}.", *figures, n)
+    return Verdict(True, f"Accepted: the loss is {against}.", *figures, n)
+
+
+def _objection(
+    figures: tuple[float, float, float],
+    loss_model: Floats,
+    loss_naive: Floats,
+    horizon: int,
+    loss_climate: Floats | None,
+    quiet: Flags | None,
+) -> str | None:
+    """Why the model may not serve, if so."""
+    if not figures[2] < 1:
+        return "which is not surely below 1"
     if loss_climate is not None:
-        other = _compare(loss_model, loss_climate, horizon, seed)
+        other = _compare(loss_model, loss_climate, horizon)
         if not other[2] < 1:
-            reason = (
-                f"Refused: the loss is {against}, but {_figures(*other)} that of the quantiles "
-                f"of all the past, which is not surely below 1."
-            )
-            return Verdict(False, reason, ratio, low, high, n)
+            past = "that of the quantiles of all the past"
+            return f"but {_told(*other)} {past}, which is not surely below 1"
     if quiet is not None and quiet.any():
         there = float(np.mean(loss_model[quiet]) / np.mean(loss_naive[quiet]))
         if there > 1:
-            reason = (
-                f"Refused: the loss is {against}, but {there:.3f} of it over the "
-                f"{int(quiet.sum())} without a known event inside the horizon."
-            )
-            return Verdict(False, reason, ratio, low, high, n)
-    return Verdict(True, f"Accepted: the loss is {against}.", ratio, low, high, n)
+            without = f"the {int(quiet.sum())} without a known event inside the horizon"
+            return f"but {there:.3f} of it over {without}"
+    return None
 
 
-def not_worse_than_champion(
-    loss_new: Floats, loss_reigning: Floats, *, horizon: int, seed: int = 7
-) -> Verdict:
+def not_worse_than_champion(loss_new: Floats, loss_reigning: Floats, *, horizon: int) -> Verdict:
     """Accept a successor unless it is worse than the champion on the same forecasts.
 
     Worse is a loss higher by more than 0.5%, or one whose 95% interval lies above 1. The first
@@ -101,18 +105,22 @@ def not_worse_than_champion(
     """
     n = len(loss_new)
     if n < MIN_ORIGINS:
-        reason = f"Refused: {n} forecasts with known outcomes are too few, {MIN_ORIGINS} needed."
-        return Verdict(False, reason, None, None, None, n)
-    ratio, low, high = _compare(loss_new, loss_reigning, horizon, seed)
+        return _too_few(n)
+    ratio, low, high = _compare(loss_new, loss_reigning, horizon)
     fine = ratio <= 1 + WORSE_BY and low <= 1
-    against = f"the loss is {_figures(ratio, low, high)} the champion's over {n} forecasts"
+    against = f"the loss is {_told(ratio, low, high)} the champion's over {n} forecasts"
     reason = f"Accepted: {against}." if fine else f"Refused: {against}, which is worse."
     return Verdict(fine, reason, ratio, low, high, n)
 
 
-def _compare(a: Floats, b: Floats, horizon: int, seed: int) -> tuple[float, float, float]:
-    return float(np.mean(a) / np.mean(b)), *ratio_interval(a, b, horizon, seed=seed)
+def _too_few(n: int) -> Verdict:
+    reason = f"Refused: {n} forecasts with known outcomes are too few, {MIN_ORIGINS} needed."
+    return Verdict(False, reason, None, None, None, n)
 
 
-def _figures(ratio: float, low: float, high: float) -> str:
+def _compare(a: Floats, b: Floats, horizon: int) -> tuple[float, float, float]:
+    return float(np.mean(a) / np.mean(b)), *ratio_interval(a, b, horizon)
+
+
+def _told(ratio: float, low: float, high: float) -> str:
     return f"{ratio:.3f} (95% interval {low:.3f} to {high:.3f}) of"

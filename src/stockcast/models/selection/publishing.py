@@ -52,27 +52,16 @@ def publish(
     """Keep the bundle, let the gate decide what serves, record the run, and write the record.
 
     A version is kept whether it serves or not, and none is ever overwritten. It serves if it beats
-    the naive forecast and is not worse than the reigning champion over the same days; else the
-    champion goes on serving while it still beats naive; else the baseline that was best on
-    validation does. A model of the kind of parent that the settings name serves whenever it beats
-    naive, if the champion is of another kind. A stock too young to train or judge a model gets the
-    parent's forecast.
+    the naive forecast and is not worse than the reigning champion (of the record at
+    :meth:`Workspace.record`) over the same days; else the champion goes on serving while it still
+    beats naive; else the baseline that was best on validation does. A model of the kind of parent
+    that the settings name serves whenever it beats naive, if the champion is of another kind. A
+    stock too young to train or judge a model gets the parent's forecast.
 
-    A record that goes elsewhere than the pipeline's is a trial: it is judged as if it were the
-    pipeline's and its run is recorded beside those, tagged interactive, but the registry and its
-    champion stay as they are.
-
-    Args:
-        settings: where things lie.
-        history: the snapshot that was assessed on.
-        samples: the ticker's days, to ask a reigning champion with.
-        bundle: the candidate.
-        assessment: of the candidate.
-        path: the record to write; the one at :meth:`Workspace.record` names the reigning
-            champion.
-        children: every strategy, for a child.
-        parent: the parent's record, for a child.
-        figures: what the run keeps to look at, by name.
+    A record at another ``path`` is a trial: it is judged as if it were the pipeline's and its run
+    is recorded beside those, tagged interactive, but the registry and its champion stay as they
+    are. ``children`` and ``parent``, the parent's record, are given for a child; ``figures`` are
+    what the run keeps to look at, by name.
     """
     folder = save_bundle(bundle, Workspace.of(settings).models)
     own = Workspace.of(settings).record(bundle.name)

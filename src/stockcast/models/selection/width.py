@@ -47,15 +47,8 @@ def explain(
 ) -> Why | None:
     """Why the interval of the last origin is as wide as it is.
 
-    Args:
-        assessment: of the stock.
-        model: which of its forecasts serve.
-        samples: the stock's days.
-        fitted: the network behind ``model``; None for a baseline.
-
-    Returns:
-        None where the assessed forecasts do not reach the last close, are fewer than a week's, or
-        one of them has no width.
+    ``fitted`` is the network behind ``model``; None for a baseline. There is no reason where the
+    assessed forecasts do not reach the last close, are fewer than a week's, or have no width.
     """
     made = assessment.forecasts[model]
     made = made.at(made.origins[-SESSIONS_A_YEAR - 1 :])

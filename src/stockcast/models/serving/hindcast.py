@@ -31,12 +31,7 @@ def hindcast(
 ) -> QuantileForecasts:
     """Forecasts from each of the last sessions that the model was not trained on.
 
-    Args:
-        settings: where the models lie, and the horizon of a baseline.
-        record: what serves.
-        history: prices up to the day of the check.
-        features: of the same days: model inputs and sigma.
-        sessions: how many of the last ones to walk.
+    ``features`` are those of the days of ``history``: PANEL_INPUTS and sigma.
 
     Raises:
         BadInput: the model cannot be read, or the history is too short for it.
