@@ -64,8 +64,9 @@ def rows(
     other figures pool the outcomes of all horizons.
 
     With ``events``, which say of each origin whether an event was known inside the horizon, every
-    model is also scored on those that have one and on the others, where there are both. A slice keeps the calendar in its tests and
-    intervals: an origin outside it costs nothing, so that the overlap of forecasts is what it is.
+    model is also scored on those that have one and on the others, where there are both. A slice
+    keeps the calendar in its tests and intervals: an origin outside it costs nothing, so that the
+    overlap of forecasts is what it is.
 
     Raises:
         BadInput: there is no model, or they differ in levels or horizon.

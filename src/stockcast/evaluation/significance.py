@@ -92,9 +92,8 @@ def ratio_interval(
     block: int | None = None,
     reps: int = 1000,
     seed: int = 7,
-    coverage: float = 0.95,
 ) -> tuple[float, float]:
-    """Interval of mean(loss_a) / mean(loss_b), from resampling blocks of paired losses.
+    """95% interval of mean(loss_a) / mean(loss_b), from resampling blocks of paired losses.
 
     ``block`` defaults to :func:`block_length` and is cut to a quarter of the sample. Few blocks
     understate their own spread, so the interval is widened about the ratio as Student's t is
@@ -111,8 +110,8 @@ def ratio_interval(
     length = min(block or block_length(a, b, horizon), len(a) // 4)
     starts = _block_starts(len(a), length, reps, seed)
     ratios = _resampled(a, starts, length) / _resampled(b, starts, length)
-    bounds = np.quantile(ratios, [(1 - coverage) / 2, (1 + coverage) / 2])
-    ratio, wider = float(a.mean() / b.mean()), _widening(len(a), length, coverage)
+    bounds = np.quantile(ratios, [0.025, 0.975])
+    ratio, wider = float(a.mean() / b.mean()), _widening(len(a), length)
     low, high = (ratio + wider * (float(bound) - ratio) for bound in bounds)
     return max(low, 0.0), high
 
@@ -136,11 +135,10 @@ def _resampled(x: Floats, starts: NDArray[np.int64], length: int) -> Floats:
     return total
 
 
-def _widening(n: int, block: int, coverage: float) -> float:
+def _widening(n: int, block: int) -> float:
     from scipy import stats
 
-    level = (1 + coverage) / 2
-    student = stats.t.ppf(level, n / block - 1) / stats.norm.ppf(level)
+    student = stats.t.ppf(0.975, n / block - 1) / stats.norm.ppf(0.975)
     return float(student / math.sqrt(1 - block / n))
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -72,7 +71,7 @@ def publish(
         data_hash=history.data_hash,
         as_of=history.as_of.date(),
         candidate=bundle.version,
-        baselines=_latest(assessment),
+        baselines={name: made.tolist() for name, made in assessment.latest().items()},
         scorecard=tuple(assessment.scorecard),
         strategies=_strategies(children.evidence) if children else (),
         **vars(decided),
@@ -255,10 +254,6 @@ def _reigning(settings: Settings, path: Path, candidate: Bundle) -> Bundle | Non
     return champion if same and champion.name == candidate.name else None
 
 
-def _latest(assessment: Assessment) -> dict[str, list[list[float]]]:
-    return {name: made.tolist() for name, made in assessment.latest().items()}
-
-
 def _strategies(evidence: pd.DataFrame) -> tuple[StrategyRow, ...]:
     table = evidence.reset_index()
     plain = table.astype(object).where(table.notna(), None)
@@ -289,7 +284,16 @@ def _track(
     title = f"{bundle.name} (interactive)" if trial else bundle.name
     with tracking.run(settings, title, params, tags) as run:
         if bundle.origin["strategy"] != "zero_shot":  # whose epochs were the parent's
-            run.history([_renamed(asdict(epoch)) for epoch in bundle.fitted.history])
+            run.history(
+                [
+                    {
+                        "epoch": each.number,
+                        "train_loss": each.train,
+                        "validation_loss": each.validation,
+                    }
+                    for each in bundle.fitted.history
+                ]
+            )
         run.metrics(_metrics(assessment))
         for what, figure in figures.items():
             if figure is not None:
@@ -299,14 +303,6 @@ def _track(
             if record.bundle == f"{bundle.name}/{bundle.version}":
                 tracking.promote(settings, version)
     return run.id
-
-
-def _renamed(epoch: dict[str, Any]) -> dict[str, float]:
-    return {
-        "epoch": epoch["number"],
-        "train_loss": epoch["train"],
-        "validation_loss": epoch["validation"],
-    }
 
 
 def _metrics(assessment: Assessment) -> dict[str, float | None]:
