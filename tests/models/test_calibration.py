@@ -320,14 +320,6 @@ def test_events_go_on_from_a_saved_state_too() -> None:
     np.testing.assert_array_equal(after.event_factors, end.event_factors)
 
 
-def test_a_state_saved_before_events_had_their_own_is_read() -> None:
-    document = recalibrate(base(), sample_close())[1].contract()
-    older = document.model_dump(mode="json", exclude={"event_factors", "near"})
-    state = CalibrationState.of(Calibration.model_validate(older))
-    np.testing.assert_array_equal(state.event_factors, state.factors)
-    assert not state.near.any()
-
-
 def test_flags_for_other_outcomes_are_refused() -> None:
     with pytest.raises(BadInput, match="Expected flags of events for"):
         recalibrate(base(), sample_close(), near=np.zeros((3, 5), bool))

@@ -43,6 +43,6 @@ class ModelDocument(Contract):
     last_day: dt.date = dt.date.min
     scaler: dict[str, list[float]]
     partner_weight: float = 0.5
-    start: Calibration | None = None
+    start: Calibration
     history: tuple[EpochRow, ...]
     seconds: float

@@ -49,22 +49,20 @@ class Calibration(Contract):
     Attributes:
         levels: (k,) of the forecasts.
         factors: (horizon, k // 2) log-factors, the outermost interval first.
-        event_factors: the same for outcomes with a known event on the way; None where these had
-            none of their own.
+        event_factors: the same for outcomes with a known event on the way.
         outcomes: how many were learned from.
         waiting: (m,) the last origins, oldest first.
         issued: (m, horizon, k) the quantiles given at those.
-        near: (m, horizon) which of those outcomes have a known event on the way; None where it was
-            not asked.
+        near: (m, horizon) which of those outcomes have a known event on the way.
     """
 
     levels: list[float]
     factors: list[list[float]]
-    event_factors: list[list[float]] | None = None
+    event_factors: list[list[float]]
     outcomes: int
     waiting: list[dt.date]
     issued: list[list[list[float]]]
-    near: list[list[bool]] | None = None
+    near: list[list[bool]]
 
 
 class ScorecardRow(Contract):

@@ -140,9 +140,7 @@ def load_bundle(folder: Path) -> Bundle:
             restored(document, hyper, tensors),
             document.origin,
             document.partner_weight,
-            CalibrationState.of(document.start)
-            if document.start
-            else CalibrationState.fresh(LEVELS, document.horizon),
+            CalibrationState.of(document.start),
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BadInput(f"Expected a model in {folder}, got: {error}.") from None

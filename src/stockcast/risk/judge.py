@@ -22,7 +22,8 @@ from stockcast.contracts.forecast import QUANTILE_NAMES
 from stockcast.contracts.risk import Judgement
 from stockcast.errors import BadInput
 from stockcast.evaluation.metrics import pinball_losses
-from stockcast.evaluation.significance import MIN_LOSSES, diebold_mariano
+from stockcast.evaluation.quantiles import QuantileForecasts
+from stockcast.evaluation.significance import diebold_mariano
 from stockcast.evaluation.walkforward import outcomes
 from stockcast.models.baselines import climate, first_origin, garch, naive
 from stockcast.models.selection import gate
@@ -58,10 +59,10 @@ def judge(settings: Settings, path: Path) -> Judgement:
     known = pd.concat([each for each in scored if len(each)] or [pd.DataFrame()])
     if known.empty:
         raise BadInput(f"Expected forecasts whose outcome is known in {path.name}, got none.")
-    return _judged(rows, known, kind, levels)
+    return _judged(rows, known, kind)
 
 
-def _judged(rows: pd.DataFrame, known: pd.DataFrame, kind: Kind, levels: list[float]) -> Judgement:
+def _judged(rows: pd.DataFrame, known: pd.DataFrame, kind: Kind) -> Judgement:
     references = REFERENCES[kind]
     horizon = int(known["h"].max())
     unit = known.groupby("ticker")[references[0]].transform("mean").clip(lower=1e-12)
@@ -70,8 +71,8 @@ def _judged(rows: pd.DataFrame, known: pd.DataFrame, kind: Kind, levels: list[fl
     verdict = gate.decide(ours, theirs[0], horizon=horizon, loss_climate=theirs[1])
     ratios = {name: _ratio(ours, each) for name, each in zip(references, theirs, strict=True)}
     p = {n: _p_value(ours, each, horizon) for n, each in zip(references, theirs, strict=True)}
+    inside = known.filter(regex="^inside_").mean()
     ci95 = None if verdict.low is None or verdict.high is None else (verdict.low, verdict.high)
-    shares = {round(100 * (1 - 2 * level)): level for level in levels if level < 0.5}
     return Judgement(
         kind=kind,
         tickers=tuple(sorted(known["ticker"].unique())),
@@ -85,19 +86,13 @@ def _judged(rows: pd.DataFrame, known: pd.DataFrame, kind: Kind, levels: list[fl
         ratios=ratios,
         ci95=ci95,
         dm_p=p,
-        coverage={
-            str(share): float(known[f"inside_{share}"].mean())
-            for share in shares
-            if f"inside_{share}" in known
-        },
+        coverage={name.removeprefix("inside_"): share for name, share in inside.items()},
         skilful=verdict.skilful,
-        verdict=_sentence(kind, verdict, ratios, p),
+        verdict=_sentence(kind, verdict, ratios),
     )
 
 
-def _sentence(
-    kind: Kind, verdict: gate.Verdict, ratios: dict[str, float], p: dict[str, float | None]
-) -> str:
+def _sentence(kind: Kind, verdict: gate.Verdict, ratios: dict[str, float]) -> str:
     first, second = REFERENCES[kind][:2]
     if verdict.low is None or verdict.high is None:
         return (
@@ -120,8 +115,8 @@ def _ratio(ours: Floats, theirs: Floats) -> float:
 
 
 def _p_value(ours: Floats, theirs: Floats, horizon: int) -> float | None:
-    p = diebold_mariano(ours, theirs, horizon) if len(ours) >= MIN_LOSSES else None
-    return p if p is not None and np.isfinite(p) else None
+    p = diebold_mariano(ours, theirs, horizon)
+    return p if np.isfinite(p) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,20 +141,18 @@ def _score(
     table = pd.DataFrame({"ticker": ticker, "origin": found.origins[found.row], "h": found.steps})
     for name, losses in _losses(found, kind, levels).items():
         table[name] = losses
-    for level in levels if kind == "quantiles" else ():
-        mirror = 1 - level
-        if level < 0.5 and any(np.isclose(mirror, levels)):
-            low, high = (found.given[:, [int(np.argmin(np.abs(np.array(levels) - each)))]][:, 0]
-                         for each in (level, mirror))  # fmt: skip
-            table[f"inside_{round(100 * (1 - 2 * level))}"] = (found.y >= low) & (found.y <= high)
+    for low, level in enumerate(levels):
+        for high in np.flatnonzero(np.isclose(levels, 1 - level)):
+            if low < high:
+                inside = (found.given[:, low] <= found.y) & (found.y <= found.given[:, high])
+                table[f"inside_{round(100 * (1 - 2 * level))}"] = inside
     return table
 
 
 def _losses(found: _Forecasts, kind: Kind, levels: list[float]) -> dict[str, Floats]:
-    def asked(baseline: Callable[..., object], at: Sequence[float]) -> Floats:
+    def asked(baseline: Callable[..., QuantileForecasts], at: Sequence[float]) -> Floats:
         made = baseline(found.close, found.origins, int(found.steps.max()), at)
-        values: Floats = made.values  # type: ignore[attr-defined]  # QuantileForecasts
-        return values[found.row, found.steps - 1]
+        return made.values[found.row, found.steps - 1]
 
     if kind == "quantiles":
         walks = {"naive": naive, "climate": climate, "garch": garch}
@@ -206,16 +199,11 @@ def _placed(settings: Settings, ticker: str, rows: pd.DataFrame, kind: Kind) -> 
     y = ahead[row_of, steps[known] - 1] if known.any() else np.empty(0)
     given = rows.loc[known, [name for name in rows if name not in WHERE]].to_numpy(float)
     if kind != "direction":
-        given = np.log(given / _as_traded(settings, ticker, history.as_of)[days[made[known]]]
-                       .to_numpy(float)[:, None])  # fmt: skip
+        traded = prices.open_source(settings).history(ticker).frame["close"]
+        given = np.log(given / traded[days[made[known]]].to_numpy(float)[:, None])
     certain = np.isfinite(y)
     parts = (row_of[certain], steps[known][certain], y[certain], given[certain])
     return _Forecasts(close, origins, *parts)
-
-
-def _as_traded(settings: Settings, ticker: str, last: pd.Timestamp) -> pd.Series:
-    close = prices.open_source(settings).history(ticker).frame["close"]
-    return close[:last]
 
 
 def _read(path: Path) -> tuple[pd.DataFrame, Kind]:

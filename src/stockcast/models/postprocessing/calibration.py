@@ -122,7 +122,7 @@ class CalibrationState:
 
     @classmethod
     def of(cls, document: Calibration) -> CalibrationState:
-        """Read what :meth:`contract` wrote, also before events had factors of their own.
+        """Read what :meth:`contract` wrote.
 
         Raises:
             BadInput: its parts do not fit each other.
@@ -133,8 +133,8 @@ class CalibrationState:
             shape = (len(waiting), len(factors), len(levels))
             issued = np.array(document.issued, float).reshape(shape)
             known = factors.reshape(len(factors), len(levels) // 2)
-            event = np.array(document.event_factors or known, float).reshape(known.shape)
-            near = np.array(document.near or np.zeros(shape[:2]), bool).reshape(shape[:2])
+            event = np.array(document.event_factors, float).reshape(known.shape)
+            near = np.array(document.near, bool).reshape(shape[:2])
         except ValueError as error:
             raise BadInput(
                 f"Expected a saved calibration, got one without sense: {error}."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -67,7 +66,7 @@ class Basis:
         name = PARENT if from_parent(settings, ticker) else child_name(ticker)
         quarantine.require_none(settings, ticker)
         exchange = settings.market(ticker).exchange
-        record = _known(lambda: workspace.read_record(name), ticker)
+        record = _record(workspace, name, ticker)
         pointer = snapshot.in_use(settings, ticker)
         if pointer is None or pointer.data_hash != record.data_hash:
             raise NoModel(
@@ -121,10 +120,10 @@ def files(settings: Settings, ticker: str) -> tuple[Path, ...]:
     return (*records, *also)
 
 
-def _known(read: Callable[[], ModelRecord | None], ticker: str) -> ModelRecord:
+def _record(workspace: Workspace, name: str, ticker: str) -> ModelRecord:
     """The record, or the error that says how to get one."""
     try:
-        record = read()
+        record = workspace.read_record(name)
     except BadInput as error:  # cut short, or of a version that is no longer known
         raise NoModel(f"{error} `stockcast run -t {ticker}` makes it again.") from None
     if record is None:
