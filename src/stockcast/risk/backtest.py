@@ -141,13 +141,11 @@ RULES: dict[str, Rule] = {
 
 
 def trade(rule: str, cases: Sequence[Case], cost: float) -> dict[str, Trades]:
-    """What a rule makes of each ticker.
+    """What a rule, or holding, makes of each ticker.
 
     Raises:
-        BadInput: there is no such rule, or a ticker has too few days.
+        BadInput: a ticker has too few days.
     """
-    if rule not in (*RULES, "hold"):
-        raise BadInput(f"Expected one of the rules {', '.join(RULES)}, got {rule}.")
     for case in cases:
         if len(case.fan) < 4 * BLOCK:
             raise BadInput(
@@ -161,7 +159,6 @@ def report(
     ours: Sequence[Case],
     garch: Sequence[Case],
     *,
-    rules: Sequence[str] = tuple(RULES),
     cost: float = COST,
     slippage: float = SLIPPAGE,
     skipped: Mapping[str, str] | None = None,
@@ -177,7 +174,7 @@ def report(
     paid = cost + slippage
     held = trade("hold", ours, paid)
     rows, edges = [_row("hold", "none", held)], []
-    for rule in rules:
+    for rule in RULES:
         made = {"stockcast": trade(rule, ours, paid), "garch": trade(rule, garch, paid)}
         rows += [_row(rule, model, trades) for model, trades in made.items()]
         same = {ticker: _alike(held[ticker], each) for ticker, each in made["stockcast"].items()}
