@@ -134,11 +134,9 @@ def _stock(
     """On which of ``days`` it has a forecast; there, its simulated returns and what came."""
     at = past.fan.origins.get_indexer(days)
     there = at >= 0
-    fan, near, wider = past.fan.values, past.near[:, 0], past.wider
-    if model == "garch":
-        fan, near, wider = past.garch.values, near & False, np.ones_like(wider)
     rows = at[there]
-    moved = USUAL.quantiles(fan[rows, 0], near[rows], places, wider[rows])
+    values, near, wider = past.next_day(model, rows)
+    moved = USUAL.quantiles(values, near, places, wider)
     came = outcomes(past.bars["close"], past.fan.origins, 1)[rows, 0]
     return there, np.expm1(moved), np.expm1(came)
 

@@ -56,6 +56,14 @@ class Past:
     wider: Floats
     scaled: pd.DataFrame
 
+    def next_day(self, model: str, rows: NDArray[np.intp]) -> tuple[Floats, Flags, Floats]:
+        """What was forecast of the next day at ``rows``, and its ``near`` and ``wider``, of which
+        GARCH knows nothing."""
+        if model == "stockcast":
+            return self.fan.values[rows, 0], self.near[rows, 0], self.wider[rows]
+        quiet = np.zeros(len(rows), bool)
+        return self.garch.values[rows, 0], quiet, np.ones((len(rows), 2))
+
     def case(self, model: str) -> backtest.Case:
         """What decisions are made on, by what is served or by GARCH."""
         fan, wider = (self.fan, self.wider) if model == "stockcast" else (self.garch, None)
@@ -143,10 +151,9 @@ def attempt(settings: Settings, tickers: Sequence[str]) -> Backtest | str:
 def _tests(past: Past) -> list[TailTest]:
     """Tests of the next day's tails: of what serves, and of GARCH with the usual ones."""
     y = outcomes(past.bars["close"], past.fan.origins, 1)[:, 0]
-    known = np.isfinite(y)
-    days, near = past.fan.origins[known], past.near[known, 0]
-    y, before = y[known], np.ones((known.sum(), 2))
-    ours, theirs = past.fan.values[known, 0], past.garch.values[known, 0]
-    tests = tail_tests("stockcast", days, y, ours, near, USUAL, past.wider[known])
-    tests += tail_tests("garch", days, y, theirs, near & False, USUAL, before)
+    known = np.flatnonzero(np.isfinite(y))
+    tests: list[TailTest] = []
+    for model in ("stockcast", "garch"):
+        values, near, wider = past.next_day(model, known)
+        tests += tail_tests(model, past.fan.origins[known], y[known], values, near, USUAL, wider)
     return [test.model_copy(update={"ticker": past.ticker}) for test in tests]
