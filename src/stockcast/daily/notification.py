@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -79,13 +76,6 @@ def _call(command: str, summary: str, text: str) -> None:
 
 
 def _post(url: str, document: dict[str, object]) -> None:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("not an http address")
-    request = urllib.request.Request(  # noqa: S310 - http or https, as was checked
-        url, json.dumps(document).encode(), {"Content-Type": "application/json"}
-    )
-    try:
-        urllib.request.urlopen(request, timeout=PATIENCE).close()  # noqa: S310  # nosec B310
-    except urllib.error.HTTPError as error:
-        error.close()  # it holds the connection
-        raise
+    import requests
+
+    requests.post(url, json=document, timeout=PATIENCE).raise_for_status()

@@ -48,6 +48,7 @@ from stockcast.ledger.tables import (
     up_to_date,
 )
 from stockcast.settings import Settings
+from stockcast.storage.files import check_folder
 from stockcast.storage.sqlite import keep_log
 from stockcast.workspace import Workspace
 
@@ -88,7 +89,7 @@ class Ledger:
         self._patience = patience
         self._engine = _engine(url)
         if self._engine.dialect.name == "sqlite" and self._engine.url.database:
-            _make_folder(Path(self._engine.url.database).parent)
+            check_folder(Path(self._engine.url.database).parent)
         #: Columns that an earlier version lacked and that it was given now.
         self.added: list[str] = []
         with self._transaction() as connection:
@@ -364,15 +365,6 @@ def _engine(url: str) -> sa.Engine:
         sa.event.listen(engine, "connect", _on_sqlite_connect)
         sa.event.listen(engine, "begin", _on_sqlite_begin)
     return engine
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(
-            f"Expected a folder that can be written at {folder}, got: {error.strerror}."
-        ) from None
 
 
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:

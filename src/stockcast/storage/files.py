@@ -13,7 +13,23 @@ from pathlib import Path
 
 from stockcast.errors import BadInput
 
-__all__ = ["atomic_write", "check_folder", "is_recent", "keep", "share", "write_text"]
+__all__ = ["atomic_write", "check_folder", "folder_for", "is_recent", "keep", "share", "write_text"]
+
+
+@contextlib.contextmanager
+def folder_for(path: Path) -> Iterator[None]:
+    """Make the folder of ``path``; the block may write there.
+
+    Raises:
+        BadInput: it cannot be made, or the block cannot write in it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise BadInput(
+            f"Expected a folder that can be written at {path.parent}, got: {error.strerror}."
+        ) from None
 
 
 @contextlib.contextmanager
@@ -28,12 +44,8 @@ def atomic_write(path: Path, mode: int = 0o666) -> Iterator[Path]:
         BadInput: the folder cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
-    except OSError as error:
-        raise _not_writable(path.parent, error) from None
-    os.close(handle)
+    with folder_for(path):
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode))
     try:
         yield temporary
         temporary.replace(path)
@@ -47,15 +59,8 @@ def check_folder(folder: Path) -> None:
     Raises:
         BadInput: they cannot.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with folder_for(folder / "file"):
         tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise _not_writable(folder, error) from None
-
-
-def _not_writable(folder: Path, error: OSError) -> BadInput:
-    return BadInput(f"Expected a folder that can be written at {folder}, got: {error.strerror}.")
 
 
 def is_recent(path: Path, seconds: float) -> bool:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from stockcast.errors import BadInput
+from stockcast.storage.files import folder_for
 
 __all__ = ["locked", "open_lock", "slot", "take"]
 
@@ -21,13 +21,8 @@ def open_lock(path: Path) -> int:
     Raises:
         BadInput: its folder cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with folder_for(path):
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise BadInput(
-            f"Expected a folder that can be written at {path.parent}, got: {error.strerror}."
-        ) from None
 
 
 def take(lock: int) -> bool:
