@@ -17,6 +17,7 @@ import pytest
 
 from stockcast import cache, prices
 from stockcast.contracts.forecast import Forecast
+from stockcast.contracts.run import Failure
 from stockcast.daily import due as sessions
 from stockcast.daily.run import Busy, Daily, run_due
 from stockcast.errors import StockcastError
@@ -24,7 +25,6 @@ from stockcast.evaluation.quantiles import LEVELS
 from stockcast.forecasting import price_fan
 from stockcast.ledger import Ledger
 from stockcast.markets import calendars
-from stockcast.pipeline.notebook import Failure
 from stockcast.pipeline.result import RunResult
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
@@ -62,7 +62,9 @@ def run(settings: Settings, **options: Any) -> RunResult:
             if ticker in settings.tickers:
                 Ledger(settings).append(forecast(settings, history))
         except StockcastError as error:
-            failed[f"ingest-{ticker}"] = Failure(f"ingest-{ticker}", "Unavailable", str(error))
+            failed[f"ingest-{ticker}"] = Failure(
+                task=f"ingest-{ticker}", error="Unavailable", message=str(error)
+            )
     return RunResult("id", settings.profile, 0.0, failed=failed)
 
 

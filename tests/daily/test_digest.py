@@ -16,6 +16,7 @@ from stockcast import prices
 from stockcast.contracts.digest import Digest
 from stockcast.contracts.drift import Health
 from stockcast.contracts.forecast import Forecast, ForecastEvent, Verdict
+from stockcast.contracts.run import Failure
 from stockcast.daily import digest
 from stockcast.daily.run import run_due
 from stockcast.evaluation.fan import price_fan
@@ -23,7 +24,6 @@ from stockcast.evaluation.quantiles import LEVELS
 from stockcast.ledger import Ledger
 from stockcast.markets import calendars
 from stockcast.models.postprocessing.tails import USUAL
-from stockcast.pipeline.notebook import Failure
 from stockcast.pipeline.result import RunResult
 from stockcast.prices import PriceHistory, snapshot
 from stockcast.settings import Settings
@@ -91,7 +91,11 @@ def runner(
             found.model_copy(
                 update={"reasons": ("Volatility is twice the usual.",), "what_to_do": "Wait."}
             ).save(workspace.drift(ticker))
-        failures = {"report-IBM": Failure("report-IBM", "Unavailable", failed)} if failed else {}
+        failures = (
+            {"report-IBM": Failure(task="report-IBM", error="Unavailable", message=failed)}
+            if failed
+            else {}
+        )
         return RunResult("id", settings.profile, 0.0, failed=failures)
 
     return run

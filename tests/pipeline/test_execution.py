@@ -106,7 +106,7 @@ def test_a_failed_notebook_stops_what_needs_it_and_nothing_else(
 
 def test_many_tasks_that_did_not_run_are_told_in_a_line() -> None:
     blocked = {f"child-{n}": "parent" for n in range(9)}
-    failed = {"parent": Failure("parent", "ValueError", "no")}
+    failed = {"parent": Failure(task="parent", error="ValueError", message="no")}
     summary = RunResult("id", "sample", 1.0, failed=failed, blocked=blocked).summary()
     told = "child-0, child-1, child-2 and 6 more did not run, since parent failed"
     assert told in summary.splitlines()
@@ -120,8 +120,8 @@ def test_a_failed_notebook_is_kept_beside_the_last_good_one(finished: Project) -
     nbformat.validate(node)
     kinds = [out.output_type for cell in node.cells for out in cell.get("outputs", ())]
     assert "error" in kinds
-    assert failure.report == folder / "FB.failed.html"
-    page = failure.report.read_text()
+    assert failure.report == str(folder / "FB.failed.html")
+    page = (folder / "FB.failed.html").read_text()
     assert "bring no luck to FB" in page
     assert "stockcast run -p sample" in page
     assert 'id="failing-cell"' in page

@@ -8,7 +8,7 @@ import re
 
 from rich.console import Console
 
-from stockcast.pipeline.notebook import Failure
+from stockcast.contracts.run import Failure
 from stockcast.pipeline.progress import Progress
 
 TASKS = ("child-[FB]", "child-AAPL", "child-IBM", "child-T")
@@ -25,7 +25,7 @@ def told(terminal: bool) -> str:
         for task in TASKS:
             progress.started(task)
         progress.finished("child-AAPL", 90)
-        progress.failed(Failure("child-[FB]", "ValueError", "no [luck]", 4))
+        progress.failed(Failure(task="child-[FB]", error="ValueError", message="no [luck]", cell=4))
     return out.getvalue()
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
+from stockcast import errors
 from stockcast.contracts.base import Contract, Product, absent
 
 __all__ = [
-    "FailureRecord",
+    "Failure",
     "NotebookFailure",
     "NotebookRecord",
     "RunRecord",
@@ -18,15 +19,22 @@ __all__ = [
     "TaskState",
 ]
 
+_BAD_INPUTS = {
+    kind.__name__
+    for kind in (getattr(errors, name) for name in errors.__all__)
+    if issubclass(kind, errors.BadInput)
+}
+
 TaskState = Literal["ran", "fresh", "failed", "blocked"]
 
 
-class FailureRecord(Contract):
+class Failure(Contract):
     """Why a task failed.
 
     Attributes:
         cell: the n of the notebook's ``In [n]``.
-        bad_input: whether what was given is at fault, not the program.
+        report: path of the page that shows the notebook as far as it got.
+        bad_input: whether what was given is at fault, not the program; the error's name says it.
     """
 
     task: str
@@ -34,10 +42,15 @@ class FailureRecord(Contract):
     message: str
     cell: int | None = None
     report: str | None = None
-    bad_input: bool
+    bad_input: bool = Field(default_factory=lambda known: known["error"] in _BAD_INPUTS)
+
+    def __str__(self) -> str:
+        where = f" in cell [{self.cell}]" if self.cell is not None else ""
+        name = "" if self.bad_input else f"{self.error}: "
+        return f"{self.task} failed{where}: {name}{self.message}"
 
 
-class NotebookFailure(FailureRecord):
+class NotebookFailure(Failure):
     """The same in a failed notebook, with the command that runs it again."""
 
     resume: str
@@ -123,7 +136,7 @@ class RunRecord(Product):
     seconds: float
     ran: dict[str, float]
     skipped: tuple[str, ...]
-    failed: dict[str, FailureRecord]
+    failed: dict[str, Failure]
     blocked: dict[str, str]
     command: str
     exit_code: int

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -24,6 +25,8 @@ from stockcast.storage.files import write_text
 from stockcast.workspace import Workspace
 
 __all__ = ["page", "write"]
+
+Result = TypeVar("Result")
 
 #: By what share an interval must be wider to be told.
 WIDER = 0.20
@@ -63,10 +66,14 @@ def write(
         StockcastError: the ledger cannot be read, or the page not be written.
     """
     workspace = Workspace.of(settings)
-    before = _last(workspace)
-    forecasts = {ticker: _forecast(workspace, ticker) for ticker in settings.tickers}
+    before = _readable(partial(Digest.load, workspace.digest))
+    forecasts = {
+        ticker: _readable(partial(workspace.read_forecast, ticker)) for ticker in settings.tickers
+    }
     known = {ticker: found for ticker, found in forecasts.items() if found is not None}
-    drift = {ticker: _drift(workspace, ticker) for ticker in known}
+    drift = {
+        ticker: _readable(partial(DriftReport.load, workspace.drift(ticker))) for ticker in known
+    }
     stocks = {ticker: _state(found, drift[ticker]) for ticker, found in known.items()}
     earlier = before.stocks if before else {}
     items = [Item(kind="failed", text=mask(each, settings)) for each in failed]
@@ -89,24 +96,11 @@ def write(
     return digest
 
 
-def _last(workspace: Workspace) -> Digest | None:
+def _readable(read: Callable[[], Result]) -> Result | None:
+    """What is there; None if nothing is, or nothing that can be read, which the run tells."""
     try:
-        return Digest.load(workspace.digest)
-    except BadInput:  # there is none, or none that can be read
-        return None
-
-
-def _forecast(workspace: Workspace, ticker: str) -> Forecast | None:
-    try:
-        return workspace.read_forecast(ticker)
-    except BadInput:  # the run says so
-        return None
-
-
-def _drift(workspace: Workspace, ticker: str) -> DriftReport | None:
-    try:
-        return DriftReport.load(workspace.drift(ticker))
-    except BadInput:  # not checked yet
+        return read()
+    except BadInput:
         return None
 
 

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from stockcast.deadline import within
 from stockcast.redaction import mask
@@ -43,7 +44,7 @@ def notify(
         problems += _tried("command", settings, lambda: _call(command, shown, text))
     url = settings.notify_url.get_secret_value() if settings.notify_url else ""
     if url:
-        document: dict[str, object] = {
+        document = {
             "text": text,
             "profile": settings.profile,
             "reasons": masked,
@@ -75,7 +76,7 @@ def _call(command: str, summary: str, text: str) -> None:
     )
 
 
-def _post(url: str, document: dict[str, object]) -> None:
+def _post(url: str, document: Any) -> None:
     import requests
 
     requests.post(url, json=document, timeout=PATIENCE).raise_for_status()

@@ -9,11 +9,12 @@ one start for each of the two offsets, and the one that comes too early finds no
 from __future__ import annotations
 
 import datetime as dt
+import json
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -29,6 +30,52 @@ DELAY = pd.Timedelta(minutes=30)
 #: Sessions of a year that must close at a time for it to count as a regular one.
 REGULAR = 20
 
+_WORKFLOW = """\
+# Save as .github/workflows/stockcast-%(profile)s.yml
+name: stockcast daily (%(profile)s)
+"on":
+  schedule:
+%(crons)s
+  workflow_dispatch: {}
+permissions:
+  contents: read
+concurrency:
+  group: stockcast-daily-%(profile)s
+  cancel-in-progress: false
+jobs:
+  daily:
+    runs-on: ubuntu-latest
+    timeout-minutes: 350
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-python@v5
+        with: {python-version: "3.11", cache: pip}
+      - name: Fetch what earlier days left
+        uses: actions/cache/restore@v4
+        with:
+          path: |
+            products/%(profile)s
+            reports/%(profile)s
+          key: stockcast-%(profile)s-${{ github.run_id }}
+          restore-keys: stockcast-%(profile)s-
+      - name: Install
+        run: make .venv/.installed TORCH_ARGS="$TORCH_ARGS"
+        env: {TORCH_ARGS: "${{ vars.TORCH_ARGS }}"}
+      - name: Settle, forecast, report
+        run: %(command)s
+        env: {STOCKCAST_NOTIFY_URL: "${{ secrets.STOCKCAST_NOTIFY_URL }}"}
+      - name: Keep what this day leaves
+        if: always()
+        uses: actions/cache/save@v4
+        with:
+          path: |
+            products/%(profile)s
+            reports/%(profile)s
+          key: stockcast-%(profile)s-${{ github.run_id }}
+      - if: always()
+        uses: actions/upload-artifact@v4
+        with: {name: reports-%(profile)s, path: reports/%(profile)s}
+"""
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -119,71 +166,21 @@ WantedBy=timers.target
 
 def github_workflow(settings: Settings, options: Sequence[str]) -> str:
     """A workflow that keeps the products from day to day in GitHub's cache, as YAML."""
-    profile = settings.profile
-    state = {"path": f"products/{profile}\nreports/{profile}\n", "key": _GITHUB_KEY % profile}
-    install = 'make .venv/.installed TORCH_ARGS="$TORCH_ARGS"'
-    steps: list[dict[str, Any]] = [
-        {"uses": "actions/checkout@v4"},
-        {"uses": "actions/setup-python@v5", "with": {"python-version": "3.11", "cache": "pip"}},
-        {
-            "name": "Fetch what earlier days left",
-            "uses": "actions/cache/restore@v4",
-            "with": {**state, "restore-keys": f"stockcast-{profile}-"},
-        },
-        {"name": "Install", "run": install, "env": {"TORCH_ARGS": "${{ vars.TORCH_ARGS }}"}},
-        {
-            "name": "Settle, forecast, report",
-            "run": shlex.join([".venv/bin/stockcast", "daily", "-p", profile, *options]),
-            "env": {"STOCKCAST_NOTIFY_URL": "${{ secrets.STOCKCAST_NOTIFY_URL }}"},
-        },
-        {
-            "name": "Keep what this day leaves",
-            "if": "always()",
-            "uses": "actions/cache/save@v4",
-            "with": state,
-        },
-        {
-            "if": "always()",
-            "uses": "actions/upload-artifact@v4",
-            "with": {"name": f"reports-{profile}", "path": f"reports/{profile}"},
-        },
-    ]
-    crons = [
-        f"{start.minute} {start.hour} * * {_cron_days(start.weekdays)}"
+    command = [".venv/bin/stockcast", "daily", "-p", settings.profile, *options]
+    crons = (
+        f'"{start.minute} {start.hour} * * {_cron_days(start.weekdays)}"'
         for start in starts(settings.exchange, dt.UTC)
-    ]
-    document = {
-        "name": f"stockcast daily ({profile})",
-        "on": {"schedule": [{"cron": cron} for cron in crons], "workflow_dispatch": {}},
-        "permissions": {"contents": "read"},
-        "concurrency": {"group": f"stockcast-daily-{profile}", "cancel-in-progress": False},
-        "jobs": {"daily": {"runs-on": "ubuntu-latest", "timeout-minutes": 350, "steps": steps}},
+    )
+    return _WORKFLOW % {
+        "profile": settings.profile,
+        "crons": "\n".join(f"    - cron: {cron}" for cron in crons),
+        "command": json.dumps(shlex.join(command)),
     }
-    head = f"# Save as .github/workflows/stockcast-{profile}.yml\n"
-    return head + _yaml(document)
-
-
-_GITHUB_KEY = "stockcast-%s-${{ github.run_id }}"
 
 
 def _command(settings: Settings, options: Sequence[str]) -> list[str]:
     program = Path(sys.executable).with_name("stockcast")
     return [str(program), "daily", "-p", settings.profile, *options]
-
-
-def _yaml(document: Any) -> str:
-    """``document`` as YAML, with texts of several lines as they are read."""
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        """Of this document alone, so that nobody else's texts are written so."""
-
-    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in value else None
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style)
-
-    Dumper.add_representer(str, text)
-    return yaml.dump(document, Dumper=Dumper, sort_keys=False, width=100)
 
 
 def _cron_days(weekdays: Sequence[int]) -> str:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from stockcast.lazy import homes
 
 if TYPE_CHECKING:
+    from stockcast.contracts.run import Failure
     from stockcast.pipeline.cleanup import reset
     from stockcast.pipeline.freshness import TaskStatus, status
-    from stockcast.pipeline.notebook import Failure
     from stockcast.pipeline.plans import TaskPlan, plan
     from stockcast.pipeline.result import RunResult
     from stockcast.pipeline.runner import run
@@ -29,11 +29,11 @@ __all__ = [
     "status",
 ]
 
-#: Where each name is defined. No module here may have the name of one of them: importing it would
+#: Where each name is defined.
 __getattr__ = homes(
     __name__,
     {
-        "Failure": "stockcast.pipeline.notebook",
+        "Failure": "stockcast.contracts.run",
         "RunResult": "stockcast.pipeline.result",
         "TaskPlan": "stockcast.pipeline.plans",
         "TaskStatus": "stockcast.pipeline.freshness",

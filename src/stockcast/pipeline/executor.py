@@ -19,10 +19,11 @@ from ploomber.constants import TaskStatus
 from ploomber.exceptions import DAGBuildError
 from ploomber.executors.abc import Executor
 
+from stockcast.contracts.run import Failure
 from stockcast.errors import Unavailable
 from stockcast.pipeline.backend import Backend, Refused
 from stockcast.pipeline.lock import held
-from stockcast.pipeline.notebook import Failure, NotebookFailed
+from stockcast.pipeline.notebook import NotebookFailed
 from stockcast.pipeline.progress import Progress
 from stockcast.pipeline.stage import Stage
 from stockcast.telemetry import logs, metrics
@@ -175,7 +176,8 @@ def _failure(task: Stage, error: BaseException) -> Failure:
     if isinstance(error, NotebookFailed):
         return error.failure
     logging.getLogger(__name__).debug("%s failed", task.name, exc_info=error)
-    return Failure(task.name, type(error).__name__, " ".join(str(error).split()))
+    said = " ".join(str(error).split())
+    return Failure(task=task.name, error=type(error).__name__, message=said)
 
 
 @contextlib.contextmanager

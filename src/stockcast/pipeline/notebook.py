@@ -15,19 +15,17 @@ import re
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 import stockcast
-from stockcast import errors
-from stockcast.contracts.run import FailureRecord, NotebookFailure, NotebookRecord
+from stockcast.contracts.run import Failure, NotebookFailure, NotebookRecord
 from stockcast.pipeline import render
 from stockcast.pipeline.kernels.local import Kernels, manager_class
 from stockcast.pipeline.plans import TaskPlan
 from stockcast.redaction import hide, mask
 from stockcast.settings import HOME, Settings
-from stockcast.storage.files import atomic_write
+from stockcast.storage.files import write_text
 
 __all__ = ["Failure", "NotebookFailed", "execute", "failed_paths", "last_failure", "run"]
 
@@ -38,49 +36,6 @@ START_TIMEOUT = 300
 _WRITTEN_EVERY = dt.timedelta(seconds=5)
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a task failed."""
-
-    task: str
-    error: str  #: name of the exception
-    message: str  #: its last line
-    cell: int | None = None  #: the n of the notebook's ``In [n]``
-    report: Path | None = None  #: the notebook as far as it got
-
-    @property
-    def bad_input(self) -> bool:
-        """Whether what was given is at fault, not the program."""
-        return self.error in _bad_inputs()
-
-    def __str__(self) -> str:
-        where = f" in cell [{self.cell}]" if self.cell is not None else ""
-        name = "" if self.bad_input else f"{self.error}: "
-        return f"{self.task} failed{where}: {name}{self.message}"
-
-    @classmethod
-    def read(cls, found: FailureRecord) -> Failure:
-        """Return the failure that was recorded."""
-        report = Path(found.report) if found.report else None
-        return cls(found.task, found.error, found.message, found.cell, report)
-
-    def record(self) -> FailureRecord:
-        """Return it as JSON has it."""
-        return FailureRecord(
-            task=self.task,
-            error=self.error,
-            message=self.message,
-            cell=self.cell,
-            report=str(self.report) if self.report else None,
-            bad_input=self.bad_input,
-        )
-
-
-def _bad_inputs() -> set[str]:
-    kinds = (getattr(errors, name) for name in errors.__all__)
-    return {kind.__name__ for kind in kinds if issubclass(kind, errors.BadInput)}
 
 
 class NotebookFailed(Exception):
@@ -120,15 +75,18 @@ def execute(task: str, notebook: Any, output: Path, kernels: Kernels) -> Any:
             )
         except PapermillExecutionError as error:
             cell, line = error.exec_count, mask(_last_line(error.evalue), kernels.settings)
-            raise NotebookFailed(Failure(task, error.ename, line, cell)) from None
+            raise NotebookFailed(
+                Failure(task=task, error=error.ename, message=line, cell=cell)
+            ) from None
         except CellTimeoutError as error:
             limit = f"a cell took longer than {kernels.settings.cell_timeout} s (cell_timeout)"
-            raise NotebookFailed(Failure(task, "Timeout", limit)) from error
+            raise NotebookFailed(Failure(task=task, error="Timeout", message=limit)) from error
         except (DeadKernelError, RuntimeError, TimeoutError) as error:
             kernels.check()
-            failure = _death(task, error, log)
-            said = mask(failure.message, kernels.settings)
-            raise NotebookFailed(replace(failure, message=said)) from error
+            said = mask(_last_words(error, log), kernels.settings)
+            raise NotebookFailed(
+                Failure(task=task, error=type(error).__name__, message=said)
+            ) from error
         finally:
             _close_loop()
 
@@ -171,12 +129,12 @@ def _last_line(text: str) -> str:
     return lines[-1] if lines else ""
 
 
-def _death(task: str, error: Exception, log: IO[bytes]) -> Failure:
+def _last_words(error: Exception, log: IO[bytes]) -> str:
     """Say what is known of a kernel that went without a traceback."""
     log.seek(0)
     last = _last_line(log.read().decode("utf-8", "replace"))
     why = f"the kernel's last words: {last}" if last else "is memory short?"
-    return Failure(task, type(error).__name__, f"{_last_line(str(error))} ({why})")
+    return f"{_last_line(str(error))} ({why})"
 
 
 def _close_loop() -> None:
@@ -199,21 +157,37 @@ def run(plan: TaskPlan, notebook: str, kernels: Kernels, inputs: Iterable[Path])
     node = nbformat.reads(notebook, as_version=4)
     begun = time.time()
     running = plan.products["nb"].with_name(f".{plan.products['nb'].stem}.running.ipynb")
-    about = _about(plan, kernels)
+    about = NotebookRecord(
+        task=plan.name,
+        stage=plan.stage,
+        ticker=plan.ticker,
+        profile=kernels.settings.profile,
+        run_id=kernels.run_id,
+        version=stockcast.__version__,
+    )
+
+    def keep(notebook: Path, page: Path, **known: Any) -> None:
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        ended = {"finished_at": now, "seconds": round(time.time() - begun, 1), **known}
+        node.metadata["stockcast"] = about.model_copy(update=ended).model_dump(mode="json")
+        _write(node, notebook, page, kernels.settings)
+
+    node.metadata["stockcast"] = about.model_dump(mode="json")
     try:
-        node = execute(plan.name, _prepared(node, about), running, kernels)
+        node = execute(plan.name, node, running, kernels)
         _check_products(plan)
     except NotebookFailed as error:
         if running.exists():
             node = nbformat.read(running, as_version=4)
-        failure = replace(error.failure, report=failed_paths(plan)[1])
-        _keep(plan, node, _ended(about, begun), failure, kernels)
+        failed_notebook, failed_page = failed_paths(plan)
+        failure = error.failure.model_copy(update={"report": str(failed_page)})
+        told = {**failure.model_dump(), "message": str(failure), "resume": kernels.command}
+        keep(failed_notebook, failed_page, failure=NotebookFailure(**told))
         raise NotebookFailed(failure) from error
     finally:
         running.unlink(missing_ok=True)
     found = _data_hash([*plan.products.values(), *inputs])
-    told = _ended(about, begun).model_copy(update={"data_hash": found})
-    _write(node, told, *_pages(plan), kernels.settings)
+    keep(plan.products["nb"], plan.products["html"], data_hash=found)
     for path in failed_paths(plan):
         path.unlink(missing_ok=True)
 
@@ -234,64 +208,24 @@ def last_failure(plan: TaskPlan) -> NotebookRecord | None:
     return record if record.failure else None
 
 
-def _pages(plan: TaskPlan) -> tuple[Path, Path]:
-    return plan.products["nb"], plan.products["html"]
-
-
-def _about(plan: TaskPlan, kernels: Kernels) -> NotebookRecord:
-    return NotebookRecord(
-        task=plan.name,
-        stage=plan.stage,
-        ticker=plan.ticker,
-        profile=kernels.settings.profile,
-        run_id=kernels.run_id,
-        version=stockcast.__version__,
-    )
-
-
-def _ended(about: NotebookRecord, begun: float) -> NotebookRecord:
-    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    seconds = round(time.time() - begun, 1)
-    return about.model_copy(update={"finished_at": now, "seconds": seconds})
-
-
 def _check_products(plan: TaskPlan) -> None:
     for key, path in plan.products.items():
         if key not in ("nb", "html") and not path.exists():
             why = f"the notebook ended without writing its product {key} ({path})"
-            raise NotebookFailed(Failure(plan.name, "MissingProduct", why))
+            raise NotebookFailed(Failure(task=plan.name, error="MissingProduct", message=why))
 
 
-def _prepared(node: Any, about: NotebookRecord) -> Any:
-    node.metadata["stockcast"] = about.model_dump(mode="json")
-    return node
-
-
-def _write(
-    node: Any, about: NotebookRecord, notebook: Path, page: Path, settings: Settings
-) -> None:
+def _write(node: Any, notebook: Path, page: Path, settings: Settings) -> None:
     import nbformat
 
-    _prepared(node, about)
     render.pack(node)
     for key in ("input_path", "output_path"):  # of the file that it was while it ran
         node.metadata.get("papermill", {}).pop(key, None)
     whole = nbformat.writes(node)
     text = hide(whole, settings)  # a kernel has the secrets, and may print them
     shown = node if text == whole else nbformat.reads(text, as_version=4)
-    with atomic_write(notebook) as temporary:
-        temporary.write_text(text, "utf-8")
-    with atomic_write(page) as temporary:
-        temporary.write_text(render.page(shown), "utf-8")
-
-
-def _keep(
-    plan: TaskPlan, node: Any, about: NotebookRecord, failure: Failure, kernels: Kernels
-) -> None:
-    known = failure.record().model_dump() | {"message": str(failure)}
-    told = NotebookFailure(**known, resume=kernels.command)
-    about = about.model_copy(update={"failure": told})
-    _write(node, about, *failed_paths(plan), kernels.settings)
+    write_text(notebook, text)
+    write_text(page, render.page(shown))
 
 
 def _data_hash(paths: Iterable[Path]) -> str | None:

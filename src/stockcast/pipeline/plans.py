@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr, TypeAdapter, ValidationError
 
 from stockcast.errors import BadInput
 from stockcast.redaction import mask
@@ -25,6 +25,7 @@ from stockcast.workspace import Workspace
 
 __all__ = [
     "PIPELINE",
+    "PLAN",
     "Pipeline",
     "StageSpec",
     "TaskPlan",
@@ -60,6 +61,10 @@ class TaskPlan:
     params: dict[str, JsonValue]
     products: dict[str, Path]  #: always with the executed notebook: ``nb`` and ``html``
     keeps: tuple[str, ...] = ()  #: patterns of what it leaves besides, below the profile's folder
+
+
+#: Makes a plan JSON, and JSON a plan, for workers on other machines.
+PLAN = TypeAdapter(TaskPlan)
 
 
 class StageSpec(BaseModel):
@@ -250,8 +255,8 @@ def _task(
     values: _Values,
 ) -> TaskPlan:
     kind, name, fill = _kind(stage), values.name, values.fill
-    report = _report(settings, kind, ticker)
     workspace = Workspace.of(settings)
+    report = workspace.page(kind, ticker)
     return TaskPlan(
         name=name,
         stage=kind,
@@ -286,11 +291,6 @@ def _kind(stage: StageSpec) -> str:
     return _TICKER.sub("", stage.name).strip("-_ ")
 
 
-def _report(settings: Settings, kind: str, ticker: str | None) -> Path:
-    """Where a task leaves its executed notebook and its page, without their suffixes."""
-    return Workspace.of(settings).page(kind, ticker)
-
-
 def _upstream(
     pipeline: Pipeline, name: str, wanted: Iterable[str], names: dict[str, None]
 ) -> dict[str, str | None]:
@@ -323,6 +323,6 @@ def pages(settings: Settings, ticker: str, pipeline: Pipeline | None = None) -> 
     found = {}
     for stage in (pipeline or read_pipeline()).stages:
         whose = ticker if stage.each else None
-        report = _report(settings, _kind(stage), whose)
+        report = Workspace.of(settings).page(_kind(stage), whose)
         found[_TICKER.sub(ticker, stage.name)] = report.with_name(f"{report.name}.html")
     return found

@@ -13,7 +13,7 @@ from rich.file_proxy import FileProxy
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from stockcast.pipeline.notebook import Failure
+from stockcast.contracts.run import Failure
 from stockcast.telemetry import logs
 
 __all__ = ["Progress", "stderr"]

@@ -18,7 +18,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment
 from markupsafe import Markup
+
+from stockcast.presentation.templates import STYLE, environment
 
 __all__ = ["LIMIT", "pack", "page"]
 
@@ -80,16 +83,20 @@ def _export(notebook: Any) -> str:
     about = dict(notebook.metadata.get("stockcast", {}))
     cells = _without_markers(notebook.cells)
     with _LOCK:
-        text = _template().render(
-            cells=cells,
-            page={
-                "title": f"{about.get('task', 'notebook')} ({about.get('profile', '')})",
-                "css": _style(),
-                "facts": _facts(about),
-                "failure": about.get("failure"),
-                "failing": _failing(cells),
-                "contents": _contents(cells),
-            },
+        text = (
+            _templates()
+            .get_template("notebook.html.j2")
+            .render(
+                cells=cells,
+                page={
+                    "title": f"{about.get('task', 'notebook')} ({about.get('profile', '')})",
+                    "css": _style(),
+                    "facts": _facts(about),
+                    "failure": about.get("failure"),
+                    "failing": _failing(cells),
+                    "contents": _contents(cells),
+                },
+            )
         )
     return str(text)
 
@@ -157,8 +164,6 @@ def _alternative(output: Any, cell: Any, kind: str) -> str:
 def _style() -> str:
     from pygments.formatters import HtmlFormatter
 
-    from stockcast.presentation.templates import STYLE
-
     def code(style: str) -> str:
         rules = HtmlFormatter(style=style).get_style_defs(".highlight").splitlines()
         return "\n".join(rule for rule in rules if "background" not in rule)
@@ -168,17 +173,14 @@ def _style() -> str:
 
 
 @functools.cache
-def _template() -> Any:
-    from jinja2 import Environment, FileSystemLoader
-
-    environment = Environment(loader=FileSystemLoader(_HERE / "templates"), autoescape=True)
-    environment.filters |= {
-        "anchored": _anchored,
-        "highlighted": _highlighted,
-        "plain": _plain,
-        "shown": _shown,
-    }
-    return environment.get_template("notebook.html.j2")
+def _templates() -> Environment:
+    return environment(
+        _HERE / "templates",
+        anchored=_anchored,
+        highlighted=_highlighted,
+        plain=_plain,
+        shown=_shown,
+    )
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from stockcast.pipeline.notebook import Failure
+from stockcast.contracts.run import Failure
 
 __all__ = ["RunResult"]
 
@@ -38,8 +38,7 @@ class RunResult:
 
     def document(self) -> dict[str, Any]:
         """Return it in the fields of the run's record."""
-        failed = {name: failure.record() for name, failure in self.failed.items()}
-        return {**vars(self), "failed": failed, "exit_code": self.exit_code}
+        return {**vars(self), "exit_code": self.exit_code}
 
     def summary(self) -> str:
         """Return the lines that a person reads at the end."""
@@ -48,7 +47,7 @@ class RunResult:
             names = [name for name, needed in self.blocked.items() if needed == cause]
             lines.append(f"{_some(names)} did not run, since {cause} failed")
         if self.failed:
-            pages = [str(failure.report) for failure in self.failed.values() if failure.report]
+            pages = [failure.report for failure in self.failed.values() if failure.report]
             lines += [f"See {page}" for page in pages]
             lines.append(f"To resume: {self.command}")
         return "\n".join(lines)

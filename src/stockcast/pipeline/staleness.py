@@ -50,20 +50,20 @@ def differences(then: Recipe, now: Recipe, notebook: str) -> Iterator[Reason]:
     yield from _params(then.params, now.params)
     if then.source != now.source:
         yield Reason("code", f"{notebook} changed")
-    for name in sorted(then.modules.keys() | now.modules.keys()):
-        if name not in then.modules:
-            yield Reason("code", f"{name} is used now")
-        elif name not in now.modules:
-            yield Reason("code", f"{name} is used no longer")
-        elif then.modules[name] != now.modules[name]:
-            yield Reason("code", f"{name} changed")
-    for name in sorted(then.upstream.keys() | now.upstream.keys()):
-        if name not in then.upstream:
-            yield Reason("upstream", f"{name} is needed now")
-        elif name not in now.upstream:
-            yield Reason("upstream", f"{name} is needed no longer")
-        elif then.upstream[name] != now.upstream[name]:
-            yield Reason("upstream", f"{name} has run since")
+    yield from _compared("code", "used", "changed", then.modules, now.modules)
+    yield from _compared("upstream", "needed", "has run since", then.upstream, now.upstream)
+
+
+def _compared(
+    kind: Kind, verb: str, changed: str, then: Mapping[str, object], now: Mapping[str, object]
+) -> Iterator[Reason]:
+    for name in sorted(then.keys() | now.keys()):
+        if name not in then:
+            yield Reason(kind, f"{name} is {verb} now")
+        elif name not in now:
+            yield Reason(kind, f"{name} is {verb} no longer")
+        elif then[name] != now[name]:
+            yield Reason(kind, f"{name} {changed}")
 
 
 def _params(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Reason]:

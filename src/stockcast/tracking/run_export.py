@@ -12,7 +12,7 @@ from typing import Any
 
 from stockcast.settings import Settings
 from stockcast.tracking.registry import ModelVersion, champion_of, enter, set_champion
-from stockcast.tracking.runs import parts
+from stockcast.tracking.runs import log
 from stockcast.tracking.store import Store, code_of, failures, local
 
 __all__ = ["SENT", "RunExport", "ended", "export_all", "export_run", "import_all", "import_run"]
@@ -82,7 +82,8 @@ def import_run(
         The run's id there, the versions that it made, and the names whose champion is new.
     """
     run_id = _counterpart(store, export)
-    _log(store, export, run_id)
+    tags = {**export["tags"], _ORIGIN: export["id"]}
+    log(store, run_id, tags, export["params"], export["metrics"])
     if any(folder.iterdir()):
         store.client.log_artifacts(run_id, str(folder))
     store.client.set_terminated(run_id, export["status"], export["end_time"])
@@ -132,20 +133,6 @@ def _counterpart(store: Store, export: RunExport) -> str:
         tags={_ORIGIN: export["id"]},
     )
     return str(made.info.run_id)
-
-
-def _log(store: Store, export: RunExport, run_id: str) -> None:
-    from mlflow.entities import Metric, Param, RunTag
-
-    tags = {**export["tags"], _ORIGIN: export["id"]}
-    entries = [RunTag(key, value) for key, value in tags.items()]
-    params = [Param(key, value) for key, value in export["params"].items()]
-    for part in parts(entries, 100):
-        store.client.log_batch(run_id, tags=part)
-    for part in parts(params, 100):
-        store.client.log_batch(run_id, params=part)
-    for part in parts([Metric(*point) for point in export["metrics"]], 1000):
-        store.client.log_batch(run_id, metrics=part)
 
 
 def _crown(store: Store, version: ModelVersion) -> bool:

@@ -8,7 +8,7 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -24,8 +24,8 @@ __all__ = [
     "Figure",
     "Run",
     "Training",
+    "log",
     "log_files",
-    "parts",
     "plain",
     "recent",
     "run",
@@ -58,11 +58,7 @@ class Run:
     def params(self, values: Mapping[str, Any]) -> None:
         """Record parameters; secrets and None are left out, long values cut."""
         with using(self._settings) as store:
-            from mlflow.entities import Param
-
-            entries = [Param(key, value) for key, value in plain(values, self._settings).items()]
-            for part in parts(entries, 100):
-                store.client.log_batch(self.id, params=part)
+            log(store, self.id, params=plain(values, self._settings))
 
     def metrics(self, values: Mapping[str, float | None]) -> None:
         """Record figures of the run as a whole; None is left out."""
@@ -72,16 +68,13 @@ class Run:
         """Record figures per epoch, one mapping each; its ``epoch``, if any, is the step."""
         now = round(time.time() * 1000)
         with using(self._settings) as store:
-            from mlflow.entities import Metric
-
             points = [
-                Metric(key, float(value), now, int(values.get("epoch") or number))
+                (key, float(value), now, int(values.get("epoch") or number))
                 for number, values in enumerate(epochs)
                 for key, value in values.items()
                 if key != "epoch" and value is not None
             ]
-            for part in parts(points, 1000):
-                store.client.log_batch(self.id, metrics=part)
+            log(store, self.id, metrics=points)
 
     def figure(self, figure: Figure, name: str) -> None:
         """Keep a figure as ``name`` (``.png`` unless it says otherwise)."""
@@ -168,6 +161,28 @@ def _told(found: Any) -> Training:
     )
 
 
+def log(
+    store: Store,
+    run_id: str,
+    tags: Mapping[str, str] | None = None,
+    params: Mapping[str, str] | None = None,
+    metrics: Iterable[Sequence[Any]] = (),
+) -> None:
+    """Add to a run; ``metrics`` are key, value, milliseconds and step of each point.
+
+    MLflow takes no more than 100 tags or parameters, or 1,000 points, at a time.
+    """
+    from mlflow.entities import Metric, Param, RunTag
+
+    for kind, entries, most in (
+        ("tags", [RunTag(*each) for each in (tags or {}).items()], 100),
+        ("params", [Param(*each) for each in (params or {}).items()], 100),
+        ("metrics", [Metric(*point) for point in metrics], 1000),
+    ):
+        for start in range(0, len(entries), most):
+            store.client.log_batch(run_id, **{kind: entries[start : start + most]})
+
+
 def log_files(store: Store, run_id: str, path: Path, folder: str | None) -> None:
     """Keep a file in ``folder`` of a run of our own store, or a folder under its own name there.
 
@@ -206,9 +221,3 @@ def _drawn(figure: Figure, form: str) -> bytes:
     picture = io.BytesIO()
     figure.savefig(picture, format=form)
     return picture.getvalue()
-
-
-def parts(entries: list[Any], size: int) -> Iterator[list[Any]]:
-    """Yield ``entries`` in lists of at most ``size``."""
-    for start in range(0, len(entries), size):
-        yield entries[start : start + size]

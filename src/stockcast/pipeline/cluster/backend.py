@@ -13,14 +13,14 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stockcast.contracts.run import FailureRecord
+from stockcast.contracts.run import Failure
 from stockcast.pipeline.backend import Refused
 from stockcast.pipeline.cluster import worker
 from stockcast.pipeline.cluster.identity import difference, identity
 from stockcast.pipeline.cluster.scheduler import Lost, connect
 from stockcast.pipeline.kernels.local import Stopped
-from stockcast.pipeline.notebook import Failure, NotebookFailed
-from stockcast.pipeline.plans import TaskPlan
+from stockcast.pipeline.notebook import NotebookFailed
+from stockcast.pipeline.plans import PLAN, TaskPlan
 from stockcast.settings import HOME, Settings, is_secret
 from stockcast.storage.files import write_text
 from stockcast.workspace import Workspace
@@ -100,7 +100,7 @@ class Workers:
         """
         if self._stopped:
             raise Stopped
-        asked = {**self._about(), "plan": _document(plan), "notebook": notebook}
+        asked = {**self._about(), "plan": PLAN.dump_python(plan, mode="json"), "notebook": notebook}
         asked["inputs"] = [str(path) for path in inputs]
         answer = self._answer(plan, asked)
         if "elsewhere" in answer:  # a worker that came later, with a disk of its own
@@ -162,7 +162,9 @@ class Workers:
         except CancelledError:
             raise Stopped from None
         except Lost as error:
-            raise NotebookFailed(Failure(plan.name, "WorkerLost", str(error))) from None
+            raise NotebookFailed(
+                Failure(task=plan.name, error="WorkerLost", message=str(error))
+            ) from None
         if "refused" in answer:
             self._compare(answer["refused"], answer["address"])
         return answer
@@ -194,7 +196,7 @@ class Workers:
         if answer.get("stopped"):
             raise Stopped
         if answer["failure"]:
-            raise NotebookFailed(Failure.read(FailureRecord.model_validate(answer["failure"])))
+            raise NotebookFailed(Failure.model_validate(answer["failure"]))
 
     @staticmethod
     def _compare(theirs: Mapping[str, Any], address: str) -> None:
@@ -208,13 +210,3 @@ class Workers:
 
 def _say_nothing(_: str) -> None:
     pass
-
-
-def _document(plan: TaskPlan) -> dict[str, Any]:
-    return {
-        "name": plan.name,
-        "stage": plan.stage,
-        "ticker": plan.ticker,
-        "notebook": str(plan.notebook),
-        "products": {key: str(path) for key, path in plan.products.items()},
-    }

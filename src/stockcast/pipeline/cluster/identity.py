@@ -9,7 +9,7 @@ import platform
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import stockcast
 from stockcast.settings import HOME
@@ -18,22 +18,12 @@ __all__ = ["difference", "identity"]
 
 #: A line of requirements.lock.
 _LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
+_VERSIONS = {"version": "stockcast", "python": "Python"}
 _NAMES = {"source": "the library", "repository": "feature_repo", "lock": "requirements.lock"}
 
 
-class Identity(TypedDict):
-    """Versions, and hashes of what has none."""
-
-    version: str
-    python: str
-    source: str
-    repository: str
-    lock: str
-    packages: dict[str, str]
-
-
 @functools.cache
-def identity() -> Identity:
+def identity() -> dict[str, Any]:
     """Return what this process runs, as JSON has it: versions, and hashes of what has none."""
     lock = HOME / "requirements.lock"
     text = lock.read_text("utf-8") if lock.exists() else ""
@@ -54,17 +44,16 @@ def difference(here: Mapping[str, Any], there: Mapping[str, Any]) -> tuple[str, 
 
     A package that only one of them has makes no difference: extras are for who uses them.
     """
-    for key, name in (("version", "stockcast"), ("python", "Python")):
-        if here[key] != there[key]:
-            return f"{name} {here[key]}", f"{name} {there[key]}"
+    versions = [(f"{name} ", here[key], there[key]) for key, name in _VERSIONS.items()]
     ours, theirs = here["packages"], there["packages"]
-    for name in sorted(ours.keys() & theirs.keys()):
-        if ours[name] != theirs[name]:
-            return f"{name} {ours[name]}", f"{name} {theirs[name]}"
-    for key, name in _NAMES.items():
-        if here[key] != there[key]:
-            what = f"stockcast {here['version']} with {name} as of"
-            return f"{what} {here[key]}", f"{what} {there[key]}"
+    versions += [(f"{n} ", ours[n], theirs[n]) for n in sorted(ours.keys() & theirs.keys())]
+    hashes = [
+        (f"stockcast {here['version']} with {name} as of ", here[key], there[key])
+        for key, name in _NAMES.items()
+    ]
+    for what, ours_is, theirs_is in [*versions, *hashes]:
+        if ours_is != theirs_is:
+            return f"{what}{ours_is}", f"{what}{theirs_is}"
     return None
 
 

@@ -7,6 +7,7 @@ fetched is what was sent. Nothing in the store is changed or removed.
 from __future__ import annotations
 
 import fnmatch
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -54,6 +55,11 @@ class SharedStore:
             self._there.add(digest)
         return digest
 
+    def put_file(self, path: Path) -> str:
+        """Keep what ``path`` holds, and return its hash; what is known to be there is not read."""
+        digest = _hash(path)
+        return digest if digest in self._there else self.put(path.read_bytes())
+
     def get(self, digest: str) -> bytes:
         """Return what was kept under the hash."""
         content: bytes = self._try(self._fs.cat_file, digest)
@@ -79,8 +85,6 @@ class Files:
 
     def __init__(self, root: Path, store: SharedStore) -> None:
         self.root, self.store = root, store
-        #: size and time of each file whose content the store has, and its hash
-        self._known: dict[str, tuple[tuple[int, int], str]] = {}
 
     def found(self, patterns: Iterable[str]) -> list[str]:
         """Return the paths of the files that match, or lie in a folder that does; none hidden."""
@@ -88,21 +92,19 @@ class Files:
 
     def put(self, paths: Iterable[str]) -> dict[str, str]:
         """Have the store keep what lies at ``paths``, and return its manifest."""
-        return {path: self._kept(path) for path in paths}
+        return {path: self.store.put_file(self.root / path) for path in paths}
 
     def fetch(self, manifest: Manifest, change: Callable[[str], str] | None = None) -> None:
         """Put the files of ``manifest`` in their places, each at once; text is changed first."""
         for path, digest in manifest.items():
             place = self.root / path
-            if place.exists() and self._hash(path) == digest:
+            if place.exists() and _hash(place) == digest:
                 continue
             content = self.store.get(digest)
             if change is not None and place.suffix in (".json", ".ipynb", ".html"):
                 content = change(content.decode("utf-8")).encode()
             with atomic_write(place) as temporary:
                 temporary.write_bytes(content)
-            if change is None:
-                self._note(path, digest)
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove what lies at ``paths``."""
@@ -117,30 +119,15 @@ class Files:
                 if file.is_file() and not path.name.startswith("."):
                     yield path.as_posix()
 
-    def _kept(self, path: str) -> str:
-        """Return the hash of a file that the store has, or is given now."""
-        stamp = self._stamp(path)  # before: what is written meanwhile must show the next time
-        digest = self._noted(path, stamp)
-        if digest is None:
-            digest = self.store.put((self.root / path).read_bytes())
-            self._known[path] = (stamp, digest)
-        return digest
 
-    def _hash(self, path: str) -> str:
-        noted = self._noted(path, self._stamp(path))
-        return noted or hashlib.sha256((self.root / path).read_bytes()).hexdigest()
+def _hash(path: Path) -> str:
+    stat = path.stat()
+    return _hash_as_of(path, stat.st_size, stat.st_mtime_ns)
 
-    def _noted(self, path: str, stamp: tuple[int, int]) -> str | None:
-        """Return the hash of a file that is as it was when the store was known to have it."""
-        known, digest = self._known.get(path, (None, None))
-        return digest if known == stamp else None
 
-    def _note(self, path: str, digest: str) -> None:
-        self._known[path] = (self._stamp(path), digest)
-
-    def _stamp(self, path: str) -> tuple[int, int]:
-        stat = (self.root / path).stat()
-        return stat.st_size, stat.st_mtime_ns
+@functools.lru_cache(maxsize=1 << 16)
+def _hash_as_of(path: Path, size: int, mtime_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def covered(path: str, patterns: Iterable[str]) -> bool:

@@ -13,9 +13,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stockcast.contracts.run import Failure
 from stockcast.errors import BadInput, StockcastError
 from stockcast.lazy import without_iri_grammar
 from stockcast.pipeline.backend import LocalBackend
@@ -24,8 +26,8 @@ from stockcast.pipeline.cluster.identity import difference, identity
 from stockcast.pipeline.cluster.shared_store import Files, SharedStore, moved
 from stockcast.pipeline.kernels.local import Kernels, Stopped
 from stockcast.pipeline.kernels.provisioner import ForkPool
-from stockcast.pipeline.notebook import Failure, NotebookFailed
-from stockcast.pipeline.plans import TaskPlan
+from stockcast.pipeline.notebook import NotebookFailed
+from stockcast.pipeline.plans import PLAN
 from stockcast.settings import HOME, Settings, load_settings
 from stockcast.storage.locks import open_lock, take
 
@@ -215,33 +217,30 @@ def _in_own_folder(slot: _Slot, asked: Document) -> Document:
         if not answer.get("stopped"):
             answer["staged"] = stage_out(settings, files, staged, asked["root"])
     except StockcastError as error:
-        failed = Failure(asked["plan"]["name"], type(error).__name__, str(error))
-        return {"failure": failed.record().model_dump()}
+        return _failed(asked["plan"]["name"], error)
     return answer
 
 
 def _performed(slot: _Slot, asked: Document) -> Document:
-    plan = TaskPlan(
-        name=asked["plan"]["name"],
-        stage=asked["plan"]["stage"],
-        ticker=asked["plan"]["ticker"],
-        notebook=_here(asked, asked["plan"]["notebook"]),
-        upstream={},
-        params={},
-        products={key: Path(path) for key, path in asked["plan"]["products"].items()},
-    )
+    plan = PLAN.validate_python(asked["plan"])
+    plan = replace(plan, notebook=_here(asked, str(plan.notebook)))
     inputs = [Path(path) for path in asked["inputs"]]
     try:
         with _while_wanted(scheduler.wanted(), slot.kernels):
             slot.kernels.perform(plan, asked["notebook"], inputs)
     except NotebookFailed as error:
-        return {"failure": error.failure.record().model_dump()}
+        return {"failure": error.failure.model_dump()}
     except Stopped:
         return {"stopped": True}
     except (BadInput, OSError) as error:
-        said = " ".join(str(error).split())
-        return {"failure": Failure(plan.name, type(error).__name__, said).record().model_dump()}
+        return _failed(plan.name, error)
     return {"failure": None}
+
+
+def _failed(task: str, error: Exception) -> Document:
+    said = " ".join(str(error).split())
+    failure = Failure(task=task, error=type(error).__name__, message=said)
+    return {"failure": failure.model_dump()}
 
 
 @contextlib.contextmanager

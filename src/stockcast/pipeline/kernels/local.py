@@ -19,7 +19,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypedDict
+from typing import IO, TYPE_CHECKING, Any
 
 from stockcast.errors import BadInput
 from stockcast.pipeline.kernels.launcher import RUNNER
@@ -82,15 +82,6 @@ def new_run_id() -> str:
     return f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
 
-class Started(TypedDict):
-    """What a kernel's process is started with."""
-
-    env: dict[str, str]
-    cwd: str
-    stdout: IO[bytes]
-    stderr: IO[bytes]
-
-
 class Kernels:
     """Starts the kernels of one run, and can stop them all."""
 
@@ -137,7 +128,7 @@ class Kernels:
         """Return the file to which the kernels write what is to be logged."""
         return self.folder() / "events.jsonl"
 
-    def options(self, log: IO[bytes]) -> Started:
+    def options(self, log: IO[bytes]) -> dict[str, Any]:
         """Return what a kernel's process is started with.
 
         Raises:
