@@ -287,9 +287,6 @@ def _ledger(settings: Settings) -> Observation:
     ledger = Ledger(settings)
     rows, settled = ledger.size()
     detail = f"{rows:,} rows, {settled:,} settled"
-    if ledger.added:
-        many = len(ledger.added)
-        detail += f"; of an earlier version: brought up to date with {many} new columns"
     return Observation(_installed("SQLAlchemy"), detail)
 
 

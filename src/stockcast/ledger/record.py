@@ -43,7 +43,6 @@ from stockcast.ledger.tables import (
     OUTCOMES,
     digest,
     intact,
-    last_without_digest,
     prepare,
     up_to_date,
 )
@@ -90,13 +89,11 @@ class Ledger:
         self._engine = _engine(url)
         if self._engine.dialect.name == "sqlite" and self._engine.url.database:
             check_folder(Path(self._engine.url.database).parent)
-        #: Columns that an earlier version lacked and that it was given now.
-        self.added: list[str] = []
         with self._transaction() as connection:
             ready = up_to_date(connection)
         if not ready:
             with self._transaction(writes=True) as connection:
-                self.added = prepare(connection)
+                prepare(connection)
         if isinstance(where, Settings):
             self._take_in(Workspace.of(where).ledger_queue)
 
@@ -126,10 +123,9 @@ class Ledger:
     def merge(self, rows: Sequence[Mapping[str, Any]]) -> int:
         """Write what another ledger exported and this one lacks; return how many rows are new."""
         known = [{key: from_text(key, value) for key, value in row.items()} for row in rows]
-        # an earlier version exports fewer columns; those that came since may be empty
         names = [column.name for column in FORECASTS.c if column.name not in ("id", "digest")]
         added = self._insert_missing(
-            FORECASTS, IDENTITY, [{name: row.get(name) for name in names} for row in known]
+            FORECASTS, IDENTITY, [{name: row[name] for name in names} for row in known]
         )
         settled = [row for row in known if row["settled_at"] is not None]
         with self._transaction() as connection:
@@ -168,8 +164,7 @@ class Ledger:
         with self._transaction() as connection:
             result = connection.execute(query.order_by(FORECASTS.c.id))
             names, found = list(result.keys()), result.all()
-            last = last_without_digest(connection)
-            whole = [row for row in found if intact(row._mapping, last)]
+            whole = [row for row in found if intact(row._mapping)]
             frame = _frame(pd.DataFrame(whole, columns=names))
         frame.attrs["damaged"] = len(found) - len(whole)
         if len(whole) < len(found):
@@ -255,8 +250,7 @@ class Ledger:
         )
         with self._transaction() as connection:
             found = connection.execute(query.order_by(FORECASTS.c.id)).all()
-            unproven = last_without_digest(connection)
-        return [row for row in found if intact(row._mapping, unproven)]
+        return [row for row in found if intact(row._mapping)]
 
     def _insert_missing(
         self, table: sa.Table, key: Sequence[str], rows: Sequence[Mapping[str, Any]]

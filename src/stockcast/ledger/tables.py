@@ -1,9 +1,8 @@
-"""The tables of the ledger, the triggers that guard them, and what brings older ones up to date."""
+"""The tables of the ledger, and the triggers that guard them."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,11 +17,9 @@ __all__ = [
     "IDENTITY",
     "NAIVE_TAILS",
     "OUTCOMES",
-    "additions",
     "digest",
     "guards",
     "intact",
-    "last_without_digest",
     "prepare",
     "up_to_date",
 ]
@@ -49,7 +46,7 @@ FORECASTS = sa.Table(
     sa.Column("created_at", sa.DateTime, nullable=False),
     *(sa.Column(name, sa.Double) for name in (*TAILS, *NAIVE_TAILS)),
     sa.Column("event", sa.String(40)),  # what the day's session answers, if anything
-    sa.Column("digest", sa.String(32)),  # of what the row says; none of an earlier version's
+    sa.Column("digest", sa.String(32)),  # of what the row says
     sa.UniqueConstraint(*IDENTITY),
     sa.CheckConstraint("target_date > as_of"),
 )
@@ -79,73 +76,43 @@ _CONTENT = {
 
 def up_to_date(connection: sa.Connection) -> bool:
     """Whether the ledger has every table and column, and on SQLite every guard."""
-    if any(lacking(connection, table) for table in TABLES):
-        return False
-    if connection.dialect.name != "sqlite":
-        return True
+    return _is_whole(connection) and (
+        connection.dialect.name != "sqlite" or _guards_there(connection) >= len(list(guards()))
+    )
+
+
+def _guards_there(connection: sa.Connection) -> int:
     triggers = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"
-    return int(connection.exec_driver_sql(triggers).scalar_one()) >= len(list(guards()))
+    return int(connection.exec_driver_sql(triggers).scalar_one())
 
 
-def lacking(connection: sa.Connection, table: sa.Table) -> list[str]:
-    """Names of the columns that the ``table`` lacks; all of them when there is none."""
+def _is_whole(connection: sa.Connection) -> bool:
+    return all(_columns(connection, table).issuperset(table.c.keys()) for table in TABLES)
+
+
+def _columns(connection: sa.Connection, table: sa.Table) -> set[str]:
     if connection.dialect.name == "sqlite":  # SQLAlchemy's way takes 15 ms
         rows = connection.exec_driver_sql(f"PRAGMA table_info({table.name})")
-        there = {row[1] for row in rows}
-    else:
-        inspector = sa.inspect(connection)
-        known = inspector.has_table(table.name)
-        there = {column["name"] for column in inspector.get_columns(table.name)} if known else set()
-    return [column.name for column in table.c if column.name not in there]
+        return {row[1] for row in rows}
+    inspector = sa.inspect(connection)
+    there = inspector.get_columns(table.name) if inspector.has_table(table.name) else []
+    return {column["name"] for column in there}
 
 
-def prepare(connection: sa.Connection) -> list[str]:
-    """Make what a ledger lacks; return the columns that an earlier version's was given, all empty.
-
-    No row is touched, so the triggers that guard the rows stay in force. On SQLite the ledger is
-    marked with the last row of an earlier version, plus one. One that is marked was whole once.
+def prepare(connection: sa.Connection) -> None:
+    """Make the tables and their guards. On SQLite the ledger is marked: it was whole once.
 
     Raises:
-        ValueError: it is marked, and lacks a table or a column.
+        ValueError: a table or a column of one that was made before is gone.
     """
-    marked = _mark(connection)
-    if marked and any(lacking(connection, table) for table in TABLES):
+    on_sqlite = connection.dialect.name == "sqlite"
+    if not (on_sqlite and connection.exec_driver_sql("PRAGMA user_version").scalar_one()):
+        METADATA.create_all(connection)
+    if not _is_whole(connection):
         raise ValueError("a table or a column is gone")
-    METADATA.create_all(connection)
-    names = []
-    for table in TABLES:
-        new = lacking(connection, table)
-        for statement in additions(table, new, connection.dialect):
+    if on_sqlite:
+        for statement in (*guards(), "PRAGMA user_version = 1"):
             connection.exec_driver_sql(statement)
-        names += new
-    if connection.dialect.name == "sqlite":
-        last = connection.execute(sa.select(sa.func.max(FORECASTS.c.id))).scalar_one() or 0
-        first = (last if "digest" in names else 0) + 1
-        for statement in (*guards(), *([] if marked else [f"PRAGMA user_version = {first}"])):
-            connection.exec_driver_sql(statement)
-    return names
-
-
-def _mark(connection: sa.Connection) -> int:
-    if connection.dialect.name != "sqlite":
-        return 0
-    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-
-
-def last_without_digest(connection: sa.Connection) -> float:
-    """The last row that may lack a digest: an earlier version wrote up to there."""
-    return math.inf if connection.dialect.name != "sqlite" else _mark(connection) - 1
-
-
-def additions(table: sa.Table, names: list[str], dialect: sa.Dialect) -> Iterator[str]:
-    """Yield the statements that add these columns to the ``table`` of an earlier version."""
-    guard = "IF NOT EXISTS " if dialect.name == "postgresql" else ""  # another may add it meanwhile
-    for name in names:
-        kind = table.c[name].type.compile(dialect)
-        yield f"ALTER TABLE {table.name} ADD COLUMN {guard}{name} {kind}"
-    if "event" in names and dialect.name == "postgresql":  # SQLite minds no length
-        kind = FORECASTS.c.ticker.type.compile(dialect)
-        yield f"ALTER TABLE {FORECASTS.name} ALTER COLUMN ticker TYPE {kind}"
 
 
 def digest(table: sa.Table, row: Mapping[Any, Any]) -> str:
@@ -160,17 +127,12 @@ def digest(table: sa.Table, row: Mapping[Any, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def intact(row: Mapping[Any, Any], last: float) -> bool:
-    """Whether a forecast's row, with its outcome, says what was written.
-
-    Up to the row ``last``, one without a digest counts as intact.
-    """
+def intact(row: Mapping[Any, Any]) -> bool:
+    """Whether a forecast's row, with its outcome, says what was written."""
     settled = any(row.get(c.name) is not None for c in OUTCOMES.c if c.name != "forecast_id")
     parts = ((FORECASTS, "digest", True), (OUTCOMES, "outcome_digest", settled))
     return all(
-        row[name] == digest(table, row) or (row[name] is None and 0 < row["id"] <= last)
-        for table, name, there in parts
-        if name in row and there
+        row[name] == digest(table, row) for table, name, there in parts if name in row and there
     )
 
 
