@@ -21,11 +21,12 @@ import pytest
 import sqlalchemy as sa
 
 from stockcast.cli import main
-from stockcast.contracts.forecast import Forecast
+from stockcast.contracts.forecast import QUANTILES, Forecast
 from stockcast.errors import BadInput, StockcastError
 from stockcast.evaluation import metrics
 from stockcast.evaluation.quantiles import LEVELS
-from stockcast.ledger import NAIVE_QUANTILES, QUANTILES, Ledger, write_down
+from stockcast.evaluation.realised import NAIVE_QUANTILES
+from stockcast.ledger import Ledger, write_down
 from stockcast.ledger import record as ledger_module
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace

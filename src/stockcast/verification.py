@@ -27,17 +27,10 @@ class Difference(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """What was compared.
+    """What was compared."""
 
-    Attributes:
-        checked: how many of each part.
-        without_hash: documents of an earlier version, which prove nothing; the next run makes
-            them again.
-        differences: all that does not agree.
-    """
-
-    checked: dict[str, int]
-    without_hash: int
+    checked: dict[str, int]  #: how many of each part
+    without_hash: int  #: documents that prove nothing; the next run makes them again
     differences: list[Difference]
 
     @property

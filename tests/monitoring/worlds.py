@@ -14,7 +14,8 @@ import pandas as pd
 
 from stockcast import prices
 from stockcast.cli import main
-from stockcast.ledger import QUANTILES, Ledger
+from stockcast.contracts.forecast import QUANTILES
+from stockcast.ledger import Ledger
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace
 from tests.documents import forecast

@@ -26,7 +26,7 @@ class Cluster:
         self._file = folder / "scheduler.json"
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
         self.scheduler = self._start("scheduler", {}, "--host", "127.0.0.1", "--port", "0")
-        until(self._file.exists)
+        until(lambda: self._file.exists() and self._file.stat().st_size > 0)
         self.address: str = json.loads(self._file.read_text())["address"]
 
     @classmethod

@@ -13,16 +13,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import pandas as pd
 
+from stockcast import pipeline
 from stockcast.contracts.digest import Digest
 from stockcast.daily import digest, notification
 from stockcast.daily.due import Due, due, latest, reached
 from stockcast.errors import StockcastError
 from stockcast.ledger.settlement import settle
 from stockcast.markets import calendars
+from stockcast.pipeline.result import RunResult
 from stockcast.prices.notices import aged
 from stockcast.settings import Settings
 from stockcast.storage.locks import open_lock, take
@@ -30,16 +33,13 @@ from stockcast.telemetry import metrics
 from stockcast.telemetry.exposition import publish
 from stockcast.workspace import Workspace
 
-if TYPE_CHECKING:
-    from stockcast.pipeline import RunResult
-
 __all__ = ["Busy", "Daily", "run_due"]
 
 #: Seconds to wait for a run that somebody started by hand.
 PATIENCE = 1800.0
 
 _LOG = logging.getLogger(__name__)
-Runner = Callable[..., "RunResult"]
+Runner = Callable[..., RunResult]
 
 
 class Busy(StockcastError):
@@ -50,25 +50,16 @@ class Busy(StockcastError):
 class Daily:
     """What a scheduled run did.
 
-    Attributes:
-        profile: of the settings.
-        session: the last session, which the run is about.
-        done: tickers forecast, by session.
-        missing: tickers that still have no forecast, by session; due again the next time.
-        failed: why tasks failed, one sentence each.
-        notes: tickers whose prices are old.
-        settled: outcomes written down, by ticker.
-        note: why nothing was due.
-        digest: what changed since the last daily run, a sentence each.
-        page: the same as a page; empty when nothing was due.
+    What is by session has the day as its key. ``note`` says why nothing was due; ``digest`` is what
+    changed since the last daily run, a sentence each, and ``page`` the same as a page.
     """
 
     profile: str
     session: str
     done: dict[str, list[str]] = field(default_factory=dict)
-    missing: dict[str, list[str]] = field(default_factory=dict)
-    failed: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    missing: dict[str, list[str]] = field(default_factory=dict)  #: tickers due again next time
+    failed: list[str] = field(default_factory=list)  #: a sentence each
+    notes: list[str] = field(default_factory=list)  #: of prices that are old
     settled: dict[str, int] = field(default_factory=dict)
     note: str = ""
     digest: list[str] = field(default_factory=list)
@@ -109,7 +100,7 @@ def run_due(settings: Settings, *, run: Runner | None = None) -> Daily:
         begun = time.monotonic()
         moment = dt.datetime.now(dt.UTC).replace(tzinfo=None)
         try:
-            result = _run_due(settings, run or _pipeline)
+            result = _run_due(settings, run or partial(pipeline.run, patience=PATIENCE))
         except Exception as error:
             why = str(error) or type(error).__name__
             metrics.run_ended(settings, "failed", time.monotonic() - begun, {"failed": 1})
@@ -218,23 +209,6 @@ def _nothing(settings: Settings, last: pd.Timestamp) -> str:
         f"{holiday}Nothing is due: every forecast as of {last:%Y-%m-%d}, the last session, is "
         f"made; the next one closes at {close}."
     )
-
-
-def _pipeline(settings: Settings, **options: Any) -> RunResult:
-    """Run the pipeline, waiting for one that is at work."""
-    import tenacity
-
-    from stockcast import pipeline
-    from stockcast.pipeline.lock import Locked
-
-    patiently = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(Locked),
-        wait=tenacity.wait_fixed(5),
-        stop=tenacity.stop_after_delay(PATIENCE),
-        reraise=True,
-    )
-    found: RunResult = patiently(pipeline.run, settings, **options)
-    return found
 
 
 @contextmanager

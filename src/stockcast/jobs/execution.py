@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,7 +11,6 @@ from stockcast.contracts.model_record import child_name
 from stockcast.errors import BadInput, StockcastError
 from stockcast.jobs.store import JobStore
 from stockcast.jobs.task import KINDS, Task
-from stockcast.pipeline.lock import Locked
 from stockcast.pipeline.progress import Progress
 from stockcast.redaction import mask
 from stockcast.settings import Settings
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from stockcast.pipeline import Failure, RunResult
 
 __all__ = ["carry_out"]
-
-_PAUSE = 0.5  # s between two attempts at a root that another run holds
 
 
 class Reporter(Progress):
@@ -113,19 +110,19 @@ def _run(settings: Settings, target: str, reporter: Reporter) -> RunResult:
     """Run the pipeline up to ``target``, as soon as no other run holds the root."""
     from stockcast import pipeline
 
-    console = reporter.console
-    waiting = ""
-    while True:
-        try:
-            return pipeline.run(
-                settings, targets=[target], jobs=settings.jobs, console=console, progress=reporter
-            )
-        except Locked as error:
-            if str(error) != waiting:
-                console.print(f"Waiting. {error}", style="dim", markup=False)
-                reporter.at("queued")
-            waiting = str(error)
-            time.sleep(_PAUSE)
+    def wait(who: str) -> None:
+        reporter.console.print(f"Waiting. {who}", style="dim", markup=False)
+        reporter.at("queued")
+
+    return pipeline.run(
+        settings,
+        targets=[target],
+        jobs=settings.jobs,
+        console=reporter.console,
+        progress=reporter,
+        patience=math.inf,
+        waiting=wait,
+    )
 
 
 def _error(failure: Failure) -> StockcastError:

@@ -24,21 +24,8 @@ KINDS: dict[Kind, str] = {
 class Task(BaseModel):
     """A model or a forecast in the making, or what became of it.
 
-    Attributes:
-        task_id: sorts by time.
-        kind: what was asked for.
-        ticker: of the forecast, the child or the parent.
-        status: ``running`` until it is ``completed`` or ``failed``. A forecast that is completed
-            is in the cache, unless ``reason`` says why not; so is the index's with its parent.
-        stage: what it does now: the pipeline's tasks that run, else ``starting``, ``queued`` or
-            ``cache``; at last the one at which it ended.
-        done: tasks of the pipeline that ended.
-        total: tasks of the pipeline that are to run; 0 until that is known.
-        started_at: in UTC.
-        elapsed_seconds: since then; until its end, if it has ended.
-        finished_at: in UTC; None while it runs.
-        reason: one sentence on a failure, or on what a completed task could not do.
-        bad_input: it failed because of what was given, such as the prices.
+    A forecast that is completed is in the cache, unless ``reason`` says why not; so is the index's
+    with its parent.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -47,14 +34,15 @@ class Task(BaseModel):
     kind: Kind
     ticker: str
     status: Status = "running"
+    #: the pipeline's tasks that run, else starting, queued or cache; the last one once it ended
     stage: str = "starting"
-    done: int = 0
-    total: int = 0
+    done: int = 0  #: tasks of the pipeline that ended
+    total: int = 0  #: of those that are to run; 0 until that is known
     started_at: AwareDatetime
-    elapsed_seconds: float = 0.0
+    elapsed_seconds: float = 0.0  #: until its end, if it has ended
     finished_at: AwareDatetime | None = None
-    reason: str | None = None
-    bad_input: bool = False
+    reason: str | None = None  #: of a failure, or what a completed task could not do
+    bad_input: bool = False  #: it failed because of what was given, such as the prices
 
     @classmethod
     def new(cls, kind: Kind, ticker: str) -> Task:

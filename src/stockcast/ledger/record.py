@@ -51,15 +51,7 @@ from stockcast.storage.files import check_folder
 from stockcast.storage.sqlite import keep_log
 from stockcast.workspace import Workspace
 
-__all__ = [
-    "NAIVE_QUANTILES",
-    "QUANTILES",
-    "Ledger",
-    "LedgerBusy",
-    "catch_up",
-    "next_day",
-    "write_down",
-]
+__all__ = ["Ledger", "LedgerBusy", "catch_up", "next_day", "write_down"]
 
 #: Seconds for which a writer waits for another, and a forecast that is served does.
 PATIENCE, SERVING = 30.0, 1.0

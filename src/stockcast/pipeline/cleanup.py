@@ -18,15 +18,10 @@ __all__ = ["Reset", "generated", "reset"]
 
 
 class Reset(NamedTuple):
-    """What a reset did.
-
-    Attributes:
-        removed: the folders that are gone.
-        ledger: where the ledger of forecasts lies now; None if there was none.
-    """
+    """What a reset did."""
 
     removed: list[Path]
-    ledger: Path | None
+    ledger: Path | None  #: where the ledger of forecasts lies now, if there was one
 
 
 def generated(settings: Settings) -> list[Path]:

@@ -6,7 +6,8 @@ import contextlib
 import datetime as dt
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,23 +17,21 @@ from stockcast.storage.locks import open_lock, take
 __all__ = ["Holder", "Locked", "held", "holder"]
 
 
+#: Seconds between two attempts at a root that another run holds.
+_PAUSE = 0.5
+
+
 class Locked(StockcastError):
     """Another run holds the root."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """The run that holds a root.
-
-    Attributes:
-        pid: of its process.
-        since: UTC, ISO 8601.
-        command: that started it.
-    """
+    """The run that holds a root."""
 
     pid: int
-    since: str
-    command: str
+    since: str  #: UTC, ISO 8601
+    command: str  #: that started it
 
 
 def _path(root: Path) -> Path:
@@ -40,8 +39,12 @@ def _path(root: Path) -> Path:
 
 
 @contextlib.contextmanager
-def held(root: Path, command: str) -> Iterator[None]:
+def held(
+    root: Path, command: str, patience: float = 0.0, tell: Callable[[str], None] | None = None
+) -> Iterator[None]:
     """Hold ``root`` for this run; the kernel lets go of it when the process ends, however it ends.
+
+    While another run holds it, this waits for ``patience`` seconds; ``tell`` hears which run it is.
 
     Raises:
         Locked: another run holds it; says which.
@@ -49,8 +52,15 @@ def held(root: Path, command: str) -> Iterator[None]:
     """
     lock = open_lock(_path(root))
     try:
-        if not take(lock):
-            raise Locked(_who(root, _read(lock)))
+        end, told = time.monotonic() + patience, ""
+        while not take(lock):
+            who = _who(root, _read(lock))
+            if time.monotonic() >= end:
+                raise Locked(who)
+            if tell is not None and who != told:
+                tell(who)
+            told = who
+            time.sleep(_PAUSE)
         now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         _write(lock, Holder(os.getpid(), now, command))
         try:

@@ -43,6 +43,8 @@ def run(
     pipeline: Pipeline | None = None,
     progress: Progress | None = None,
     cluster: str | None = None,
+    patience: float = 0.0,
+    waiting: Callable[[str], None] | None = None,
 ) -> RunResult:
     """Bring every task up to date, or only ``targets`` and what they need.
 
@@ -56,6 +58,8 @@ def run(
         progress: takes every task's start and end (default: shows them on ``console``).
         cluster: where to run them: tcp://host:port or tls://host:port of a Dask scheduler, or
             slurm, pbs or kubernetes as Dask's configuration has it (default: on this machine).
+        patience: seconds to wait for another run that holds the root.
+        waiting: is told once which run that is.
 
     Returns:
         What ran and what failed; a failed notebook raises nothing here.
@@ -74,7 +78,7 @@ def run(
     progress = progress or Progress(console)
     command = _command(settings)
     counted = _counted(settings) if targets is None else contextlib.nullcontext(lambda _: None)
-    with held(settings.root, command), _stoppable(command), counted as account:
+    with held(settings.root, command, patience, waiting), _stoppable(command), counted as account:
         check_folder(Workspace.of(settings).reports)
         console.print("Looking for what has to run ...", style="dim")
         with _backend(settings, command, cluster, jobs) as backend:

@@ -121,19 +121,11 @@ def run(
 
 @dataclass(frozen=True)
 class Training:
-    """A run as the tracking store has it.
-
-    Attributes:
-        name: of the run.
-        mode: pipeline or interactive.
-        started: UTC, ISO 8601.
-        parameters: as text.
-        metrics: figures.
-    """
+    """A run as the tracking store has it."""
 
     name: str
-    mode: str
-    started: str
+    mode: str  #: pipeline or interactive
+    started: str  #: UTC, ISO 8601
     parameters: dict[str, str]
     metrics: dict[str, float]
 
