@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -177,7 +176,7 @@ def test_notebook_that_fails_elsewhere_leaves_its_page_here(
     assert len(result.ran) == 5
     failure = result.failed["analysis"]
     page = project.root / "reports/sample/analysis.failed.html"
-    assert dataclasses.asdict(failure)["report"] == page
+    assert failure.report == str(page)
     assert "as it does every time" in page.read_text()
     assert str(tmp_path / "own") not in page.read_text()
     local = Project(project.folder, tmp_path / "local")

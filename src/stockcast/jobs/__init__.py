@@ -103,7 +103,6 @@ def _checked(settings: Settings, ticker: str, kind: Kind) -> str:
 
 
 def _start(settings: Settings, store: JobStore, task: Task, lock: int) -> None:
-
     opened = os.open(store.log(task), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(opened, "ab") as log:
         # settings, which may hold secrets, go by the environment: a command line is for all to see

@@ -73,10 +73,5 @@ class LocalBackend(Kernels):
         return jobs or self.settings.jobs
 
     def perform(self, plan: TaskPlan, notebook: str, inputs: Iterable[Path]) -> None:
-        """Execute ``notebook`` (JSON, with its parameters) in a kernel and publish it.
-
-        Raises:
-            NotebookFailed: it failed; what it got to is kept.
-            Stopped: the run was stopped.
-        """
+        """Execute ``notebook`` in a kernel and publish it."""
         run(plan, notebook, self, inputs)

@@ -254,15 +254,16 @@ def _task(
     ticker: str | None,
     values: _Values,
 ) -> TaskPlan:
-    kind, name, fill = _kind(stage), values.name, values.fill
+    kind, fill = _kind(stage), values.fill
     workspace = Workspace.of(settings)
     report = workspace.page(kind, ticker)
+    wanted = map(fill, _expanded(settings, ticker, stage))
     return TaskPlan(
-        name=name,
+        name=values.name,
         stage=kind,
         ticker=ticker,
         notebook=(pipeline.path.parent / stage.source).resolve(),
-        upstream=_upstream(pipeline, name, map(fill, _expanded(settings, ticker, stage)), names),
+        upstream=_upstream(pipeline, values.name, wanted, names),
         params={key: fill(template) for key, template in stage.params.items()}
         if isinstance(stage.params, dict)
         else {key: values.of(key) for key in stage.params},

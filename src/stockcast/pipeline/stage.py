@@ -110,7 +110,7 @@ class Artefact(File):  # type: ignore[misc]  # ploomber is not typed
 
     def _complete(self, metadata: Sidecar) -> Sidecar:
         # in place, since ploomber keeps the dict that it passed and saves the one it gets
-        metadata.update(self.task.record())
+        metadata.update(self.task.record)
         return metadata
 
     def fetch_metadata(self) -> Sidecar | None:
@@ -253,7 +253,7 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
         self._modules = dict(modules)
         self._source = source.for_task(plan.params)
         self._reasons: list[Reason] | None = None
-        self._record: Sidecar | None = None
+        self.record: Sidecar = {}  #: what the sidecars are to say of the run that just ended
         # what NotebookRunner's own methods look for; its __init__ would parse the notebook again
         self.executor = "papermill"
         self.nb_product_key = ["nb", "html"]
@@ -321,12 +321,6 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
         for product in self.products.values():
             product.metadata.delete()
 
-    def record(self) -> Sidecar:
-        """Return what the sidecars are to say of the run that just ended."""
-        if self._record is None:
-            raise RuntimeError(f"{self.name} has not run")
-        return self._record
-
     def run(self) -> None:
         """Execute the notebook and make its page."""
         recipe = self.recipe  # before: what changes meanwhile must show the next time
@@ -336,7 +330,7 @@ class Stage(NotebookRunner):  # type: ignore[misc]  # ploomber is not typed
             product.sweep()
         self.backend.perform(self.plan, self.source.nb_str_rendered, self._inputs())
         self.seconds = round(time.time() - begun, 2)
-        self._record = {
+        self.record = {
             "timestamp": time.time(),
             "params": {**recipe.params, "resources_": dict(recipe.modules)},
             "upstream": dict(recipe.upstream),

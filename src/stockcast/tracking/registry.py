@@ -56,8 +56,7 @@ def register(
     """
     words = {**plain(tags or {}, settings), "bundle": bundle}
     with locked(Workspace.of(settings).mlflow / "registry.lock"), using(settings) as store:
-        known = _find(store, name, bundle)
-        return known or _create(store, name, run_id, _source(store, run_id, folder), words)
+        return enter(store, name, run_id, words, folder)
 
 
 def promote(settings: Settings, version: ModelVersion) -> bool:
@@ -72,27 +71,24 @@ def champion(settings: Settings, name: str) -> ModelVersion | None:
         return champion_of(store, name)
 
 
-def enter(store: Store, name: str, run_id: str, tags: dict[str, str]) -> ModelVersion:
-    """Register the bundle that the run keeps already, once; ``tags`` name it."""
+def enter(
+    store: Store, name: str, run_id: str, tags: dict[str, str], folder: Path | None = None
+) -> ModelVersion:
+    """Register a bundle, which ``tags`` name, once; its run keeps it, perhaps from ``folder``."""
     known = _find(store, name, tags["bundle"])
     if known is not None:
         return known
-    source = f"{store.client.get_run(run_id).info.artifact_uri}/{_FOLDER}"
-    return _create(store, name, run_id, source, tags)
-
-
-def _create(
-    store: Store, name: str, run_id: str, source: str, tags: dict[str, str]
-) -> ModelVersion:
+    source = _source(store, run_id, folder)
     try:
         store.client.create_registered_model(name)
     except failures() as error:
         if code_of(error) != "RESOURCE_ALREADY_EXISTS":
             raise
-    made = store.client.create_model_version(
-        name, source, run_id=run_id, tags=tags, await_creation_for=0
+    return _version(
+        store.client.create_model_version(
+            name, source, run_id=run_id, tags=tags, await_creation_for=0
+        )
     )
-    return _version(made)
 
 
 def _find(store: Store, name: str, bundle: str) -> ModelVersion | None:
@@ -100,15 +96,16 @@ def _find(store: Store, name: str, bundle: str) -> ModelVersion | None:
     return _version(min(found, key=lambda v: int(v.version))) if found else None
 
 
-def _source(store: Store, run_id: str, folder: Path) -> str:
-    """Keep the bundle with its run, and return where that is; where it lies, if the run is gone."""
+def _source(store: Store, run_id: str, folder: Path | None) -> str:
+    """Return where the run keeps the bundle from now on; where it lies, if the run is gone."""
     try:
         run = store.client.get_run(run_id)
     except failures() as error:
-        if code_of(error) != "RESOURCE_DOES_NOT_EXIST":
+        if folder is None or code_of(error) != "RESOURCE_DOES_NOT_EXIST":
             raise
         return folder.resolve().as_uri()
-    log_files(store, run_id, folder, _FOLDER)
+    if folder is not None:
+        log_files(store, run_id, folder, _FOLDER)
     return f"{run.info.artifact_uri}/{_FOLDER}"
 
 

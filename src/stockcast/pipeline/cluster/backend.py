@@ -52,7 +52,7 @@ class Workers:
         self.settings, self.run_id, self.command = settings, run_id, command
         self._most = jobs or settings.jobs
         self._imports: dict[str, Any] | None = None
-        self._say: Callable[[str], None] = _say_nothing
+        self._say: Callable[[str], None] = lambda _: None
         self._lock = threading.Lock()
         self._stopped = self._alone = self._copies = False
         self._plans: dict[str, TaskPlan] = {}
@@ -90,14 +90,7 @@ class Workers:
         self._say = say
 
     def perform(self, plan: TaskPlan, notebook: str, inputs: Iterable[Path]) -> None:
-        """Execute ``notebook`` on some worker; on another one, should it be lost meanwhile.
-
-        Raises:
-            NotebookFailed: it failed, or each worker that tried it was lost.
-            Stopped: the run was stopped.
-            Refused: the worker is not to run anything.
-            Unavailable: the scheduler is gone.
-        """
+        """Execute ``notebook`` on some worker; on another one, should it be lost meanwhile."""
         if self._stopped:
             raise Stopped
         asked = {**self._about(), "plan": PLAN.dump_python(plan, mode="json"), "notebook": notebook}
@@ -206,7 +199,3 @@ class Workers:
                 f"Expected the worker at {address} to run {differ[0]}, as this machine does, "
                 f"got {differ[1]}."
             )
-
-
-def _say_nothing(_: str) -> None:
-    pass

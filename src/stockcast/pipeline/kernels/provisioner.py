@@ -141,11 +141,7 @@ class ForkServer:
         self._control.send(json.dumps(list(modules)).encode())
 
     def wait_until_warm(self) -> None:
-        """Wait until all is imported.
-
-        Raises:
-            Unfit: it cannot be forked from.
-        """
+        """Wait until all is imported, or raise :class:`Unfit`."""
         answer = self._control.recv(LONGEST)
         reason = json.loads(answer)["reason"] if answer else f"it ended ({self._last_words()})"
         if reason:
@@ -154,11 +150,7 @@ class ForkServer:
     def fork(
         self, arguments: Iterable[str], env: Mapping[str, str], cwd: str, log: IO[bytes]
     ) -> ForkedKernel:
-        """Start a kernel with the command line ``arguments``.
-
-        Raises:
-            Unfit: it was not started.
-        """
+        """Start a kernel with the command line ``arguments``, or raise :class:`Unfit`."""
         changed = {key: value for key, value in env.items() if self._env.get(key) != value}
         request = {"argv": list(arguments), "env": changed, "cwd": cwd}
         ours, theirs = os.pipe()
