@@ -13,11 +13,11 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 import pytest
-from matplotlib.figure import Figure
 from pydantic import SecretStr
 
 from stockcast import tracking
 from stockcast.errors import BadInput, StockcastError
+from stockcast.presentation.chart import Chart
 from stockcast.settings import Settings, load_settings
 from stockcast.tracking import store
 from stockcast.workspace import Workspace
@@ -117,7 +117,7 @@ def test_history_is_one_point_per_epoch(
 def test_figures_and_files_are_kept_with_the_run(
     settings: Settings, client: Any, bundle: Path
 ) -> None:
-    figure = Figure()
+    figure = Chart()
     figure.add_subplot().plot([1, 2])
     with tracking.run(settings, "files") as run:
         run.figure(figure, "figures/loss")

@@ -42,7 +42,6 @@ PIPELINE = HOME / "pipeline.yaml"
 _LIBRARY = Path(__file__).resolve().parents[1]
 
 _EACH = ("tickers", "all_tickers")
-_KEYS = {"name", "source", "each", "upstream", "params", "products", "keeps"}
 _SETTING = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _TICKER = re.compile(r"\[\[\s*ticker\s*\]\]")
 _INDEX = re.compile(r"\[\[\s*index\s*\]\]")
@@ -135,8 +134,8 @@ def _stage(path: Path, stage: Any) -> StageSpec:
     """Check a paragraph, and return it."""
     if not isinstance(stage, dict) or not {"name", "source"} <= stage.keys():
         raise _fault(path, f"a stage without a name and a source ({stage})")
-    for key in stage.keys() - _KEYS:
-        raise _fault(path, f"stage {stage['name']} has {_unknown(key, _KEYS)}")
+    for key in stage.keys() - StageSpec.model_fields.keys():
+        raise _fault(path, f"stage {stage['name']} has {_unknown(key, StageSpec.model_fields)}")
     if stage.get("each") not in (None, *_EACH):
         raise _fault(path, f"stage {stage['name']} is for {_unknown(stage['each'], _EACH)}")
     if bool(_TICKER.search(stage["name"])) != bool(stage.get("each")):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import io
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from pydantic import SecretBytes, SecretStr
 
@@ -35,10 +34,10 @@ _LONGEST_VALUE = 500
 
 
 class Figure(Protocol):
-    """What can be drawn into a file, as matplotlib's figures can."""
+    """What draws itself, as the charts of ``presentation`` do."""
 
-    def savefig(self, fname: IO[bytes], *, format: str) -> None:
-        """Write the picture in a ``format`` such as ``svg``."""
+    def png(self) -> bytes:
+        """Return the picture."""
 
 
 class Run:
@@ -77,13 +76,12 @@ class Run:
             log(store, self.id, metrics=points)
 
     def figure(self, figure: Figure, name: str) -> None:
-        """Keep a figure as ``name`` (``.png`` unless it says otherwise)."""
-        file = Path(name if Path(name).suffix else f"{name}.png")
-        picture = _drawn(figure, file.suffix[1:])
+        """Keep a figure as ``name``.png."""
+        file = Path(f"{name}.png")
         folder = None if file.parent == Path() else str(file.parent)
         with using(self._settings) as store, tempfile.TemporaryDirectory() as place:
             path = Path(place) / file.name
-            path.write_bytes(picture)
+            path.write_bytes(figure.png())
             store.client.log_artifact(self.id, str(path), folder)
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
@@ -204,12 +202,3 @@ def plain(values: Mapping[str, Any], settings: Settings) -> dict[str, str]:
 
 def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _drawn(figure: Figure, form: str) -> bytes:
-    as_shown: Callable[[], bytes] | None = getattr(figure, "png", None)
-    if form == "png" and as_shown is not None:
-        return as_shown()
-    picture = io.BytesIO()
-    figure.savefig(picture, format=form)
-    return picture.getvalue()
