@@ -23,7 +23,7 @@ IMPORTS = {
     "import feast, as kernels do": "import stockcast.feature_store.lean_feast",
     "import feast": "import feast",
     "import ploomber, as a run does": (
-        "from stockcast.lazy import without_iri_grammar as lean\nwith lean(): import ploomber"
+        "from stockcast.lazy import lean_notebooks as lean\nwith lean(): import ploomber"
     ),
     "import mlflow.tracking": "import stockcast, mlflow.tracking",
     "import torch": "import torch",

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from stockcast.lazy import without_iri_grammar
+from stockcast.lazy import lean_notebooks
 from stockcast.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def status(settings: Settings, pipeline: Pipeline | None = None) -> list[TaskSta
     Raises:
         BadInput: pipeline.yaml or a notebook is not usable.
     """
-    with without_iri_grammar():
+    with lean_notebooks():
         from stockcast.pipeline import dag as dags
         from stockcast.pipeline.backend import LocalBackend
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stockcast.errors import BadInput
-from stockcast.lazy import without_iri_grammar
+from stockcast.lazy import lean_notebooks
 from stockcast.pipeline.lock import held
 from stockcast.pipeline.result import RunResult
 from stockcast.redaction import mask
@@ -160,7 +160,7 @@ def _run(
     pipeline: Pipeline | None,
 ) -> tuple[DAG, RunResult]:
     # Ploomber takes seconds to import; a refusal because of another run must not wait for it
-    with without_iri_grammar():
+    with lean_notebooks():
         from ploomber.exceptions import DAGBuildError
 
         from stockcast.pipeline.executor import Notebooks

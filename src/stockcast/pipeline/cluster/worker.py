@@ -19,7 +19,7 @@ from typing import Any
 
 from stockcast.contracts.run import Failure
 from stockcast.errors import BadInput, StockcastError
-from stockcast.lazy import without_iri_grammar
+from stockcast.lazy import lean_notebooks
 from stockcast.pipeline.backend import LocalBackend
 from stockcast.pipeline.cluster import scheduler
 from stockcast.pipeline.cluster.identity import difference, identity
@@ -160,7 +160,7 @@ class _RunState:
 
     def _make(self) -> _Slot:
         asked = self._asked
-        with without_iri_grammar():
+        with lean_notebooks():
             import papermill  # noqa: F401  # the first notebook would import it, and take longer
         values, claim = asked["settings"], -1
         if self._own:
