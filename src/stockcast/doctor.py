@@ -44,16 +44,22 @@ class Check:
     Attributes:
         name: of the component.
         look: returns what it saw, or raises what is wrong.
-        mode: of these settings: ``embedded``, ``remote`` or ``library``.
+        remote: says whether it is remote by these settings.
+        here: what it is otherwise: ``embedded`` or ``library``.
         required: nothing can be forecast without it.
         seconds: how long it may take.
     """
 
     name: str
     look: Callable[[Settings], Observation]
-    mode: Callable[[Settings], str] = lambda settings: "library"
+    remote: Callable[[Settings], object] = lambda settings: False
+    here: str = "library"
     required: bool = True
     seconds: float = 30.0
+
+    def mode(self, settings: Settings) -> str:
+        """Return ``embedded``, ``remote`` or ``library``."""
+        return "remote" if self.remote(settings) else self.here
 
 
 @dataclass(frozen=True)
@@ -155,7 +161,7 @@ def _library(package: str) -> Observation:
 def _prices(settings: Settings) -> Observation:
     from stockcast import prices
 
-    if settings.source == "yahoo":
+    if _live(settings):
         return _live_prices(settings)
     rows, faults = [], []
     for ticker in settings.all_tickers:
@@ -168,10 +174,6 @@ def _prices(settings: Settings) -> Observation:
     if faults:
         raise BadInput(f"{' '.join(faults)} ({detail})")
     return Observation("", detail)
-
-
-def _prices_mode(settings: Settings) -> str:
-    return "remote" if settings.source == "yahoo" else "library"
 
 
 def _live_prices(settings: Settings) -> Observation:
@@ -217,8 +219,8 @@ def _events(settings: Settings) -> Observation:
         raise Unavailable(f"{fault} ({detail})") from None
 
 
-def _events_mode(settings: Settings) -> str:
-    return "remote" if settings.edgar_contact and _prices_mode(settings) == "remote" else "library"
+def _live(settings: Settings) -> bool:
+    return settings.source == "yahoo"
 
 
 def _calendar(settings: Settings) -> Observation:
@@ -252,7 +254,7 @@ def _feast(settings: Settings) -> Observation:
 def _mlflow(settings: Settings) -> Observation:
     release = _installed("mlflow")
     uri = settings.mlflow_tracking_uri
-    if uri and _mlflow_mode(settings) == "remote":
+    if uri and _serves_mlflow(settings):
         return Observation(_mlflow_server(mask(uri)), f"answers at {mask(uri)}")
     database = Workspace.of(settings).mlflow_database
     if not (uri or database.exists()):
@@ -263,8 +265,8 @@ def _mlflow(settings: Settings) -> Observation:
     return Observation(release, f"experiment {store.experiment_id} in {mask(store.uri)}")
 
 
-def _mlflow_mode(settings: Settings) -> str:
-    return "remote" if (settings.mlflow_tracking_uri or "").startswith("http") else "embedded"
+def _serves_mlflow(settings: Settings) -> bool:
+    return (settings.mlflow_tracking_uri or "").startswith("http")
 
 
 def _mlflow_server(uri: str) -> str:
@@ -305,7 +307,7 @@ def _redis(settings: Settings) -> Observation:
 
     with contextlib.ExitStack() as stack:
         place = ""
-        if _redis_mode(settings) == "embedded" and not Workspace.of(settings).redis.exists():
+        if not (_named_redis(settings) or Workspace.of(settings).redis.exists()):
             trial = stack.enter_context(tempfile.TemporaryDirectory(prefix="stockcast-doctor-"))
             settings = settings.model_copy(update={"root": Path(trial)})
             stack.callback(cache.stop, settings)  # nothing of a look stays
@@ -316,23 +318,22 @@ def _redis(settings: Settings) -> Observation:
     return Observation(health.version, f"answers {place or 'at ' + health.where}")
 
 
-def _redis_mode(settings: Settings) -> str:
-    return "remote" if settings.redis_url or settings.redis_host else "embedded"
+def _named_redis(settings: Settings) -> str | None:
+    return settings.redis_url or settings.redis_host
 
 
 def _dagshub(settings: Settings) -> Observation:
     from stockcast.tracking import dagshub
 
     release = _installed("dagshub")
-    if _dagshub_mode(settings) == "library":
+    if not _named_repository(settings):
         return Observation(release, "no repository is named")
     dagshub.log_in(settings)
     return Observation(release, f"lets us in at {dagshub.tracking_uri(settings)}")
 
 
-def _dagshub_mode(settings: Settings) -> str:
-    named = settings.dagshub_user_name and settings.dagshub_repo_name
-    return "remote" if named else "library"
+def _named_repository(settings: Settings) -> str | None:
+    return settings.dagshub_user_name and settings.dagshub_repo_name
 
 
 def _qdrant(settings: Settings) -> Observation:
@@ -379,34 +380,18 @@ CHECKS: tuple[Check, ...] = (
     Check("python", _python),
     Check("packages", _packages),
     Check("disk", _disk),
-    Check("prices", _prices, mode=_prices_mode, seconds=60),
-    Check("events", _events, mode=_events_mode, required=False, seconds=30),
+    Check("prices", _prices, _live, seconds=60),
+    Check("events", _events, lambda s: s.edgar_contact and _live(s), required=False),
     Check("calendar", _calendar),
     Check("torch", _torch),
-    Check("feast", _feast, mode=lambda settings: "embedded", seconds=60),
-    Check("mlflow", _mlflow, mode=_mlflow_mode, required=False, seconds=20),
-    Check("redis", _redis, mode=_redis_mode, required=False, seconds=10),
-    Check(
-        "ledger",
-        _ledger,
-        mode=lambda settings: "remote" if settings.ledger_url else "embedded",
-    ),
-    Check("products", _products, mode=lambda settings: "embedded", required=False, seconds=120),
-    Check("dagshub", _dagshub, mode=_dagshub_mode, required=False, seconds=20),
-    Check(
-        "qdrant",
-        _qdrant,
-        mode=lambda settings: "remote" if settings.qdrant_url else "embedded",
-        required=False,
-        seconds=20,
-    ),
-    Check(
-        "ollama",
-        _ollama,
-        mode=lambda settings: "remote" if settings.ollama_base_url else "library",
-        required=False,
-        seconds=20,
-    ),
+    Check("feast", _feast, here="embedded", seconds=60),
+    Check("mlflow", _mlflow, _serves_mlflow, "embedded", required=False, seconds=20),
+    Check("redis", _redis, _named_redis, "embedded", required=False, seconds=10),
+    Check("ledger", _ledger, lambda s: s.ledger_url, "embedded"),
+    Check("products", _products, here="embedded", required=False, seconds=120),
+    Check("dagshub", _dagshub, _named_repository, required=False, seconds=20),
+    Check("qdrant", _qdrant, lambda s: s.qdrant_url, "embedded", required=False, seconds=20),
+    Check("ollama", _ollama, lambda s: s.ollama_base_url, required=False, seconds=20),
     Check("evidently", lambda settings: _library("evidently"), required=False),
     Check("langgraph", lambda settings: _library("langgraph"), required=False),
     Check("ploomber", lambda settings: _library("ploomber")),

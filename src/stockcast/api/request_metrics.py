@@ -10,7 +10,6 @@ import asyncio
 import bisect
 import time
 from collections import defaultdict
-from collections.abc import Hashable
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +24,9 @@ __all__ = ["INTERVAL", "Counter", "RequestMetrics"]
 #: Seconds between two times that counts are written down.
 INTERVAL = 1.0
 
+#: How many and how long in all, by what they are of and by bucket.
+_Sums = defaultdict[tuple[tuple[Any, ...], int], tuple[int, float]]
+
 _BUCKETS = CATALOGUE["stockcast_http_request_duration_seconds"].buckets
 
 
@@ -33,25 +35,26 @@ class Counter:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._requests = _Sums()
-        self._forecasts = _Sums()
+        self._requests = _sums()
+        self._forecasts = _sums()
 
     def answered(self, route: str | None, method: str, status: int, seconds: float) -> None:
         """A request was answered."""
-        self._requests.add((route, method, status), seconds)
+        _add(self._requests, (route, method, status), seconds)
 
     def recalled(self, ticker: str, kind: str, seconds: float) -> None:
         """A forecast was given from the cache."""
-        self._forecasts.add((ticker, kind), seconds)
+        _add(self._forecasts, (ticker, kind), seconds)
 
     def flush(self) -> None:
         """Write down what was counted."""
-        requests, self._requests = self._requests, _Sums()
-        forecasts, self._forecasts = self._forecasts, _Sums()
-        for (route, method, status), times, mean in requests.means():
+        requests, self._requests = self._requests, _sums()
+        forecasts, self._forecasts = self._forecasts, _sums()
+        for ((route, method, status), _), (times, total) in requests.items():
+            mean = total / times
             metrics.http_request(self._settings, route, method, status, mean, times=times)
-        for (ticker, kind), times, mean in forecasts.means():
-            metrics.forecasts_recalled(self._settings, ticker, kind, mean, times)
+        for ((ticker, kind), _), (times, total) in forecasts.items():
+            metrics.forecasts_recalled(self._settings, ticker, kind, total / times, times)
 
     async def keep_flushing(self) -> None:
         """Write down what was counted, until this is cancelled."""
@@ -96,19 +99,11 @@ def _route(scope: Scope) -> str | None:
     return f"/{endpoint}" if endpoint in POLICIES else None
 
 
-class _Sums:
-    """Times by what they are of and by bucket."""
+def _sums() -> _Sums:
+    return defaultdict(lambda: (0, 0.0))
 
-    def __init__(self) -> None:
-        self._sums: defaultdict[tuple[tuple[Hashable, ...], int], list[float]] = defaultdict(
-            lambda: [0, 0.0]
-        )
 
-    def add(self, of: tuple[Hashable, ...], seconds: float) -> None:
-        sums = self._sums[of, bisect.bisect_left(_BUCKETS, seconds)]
-        sums[0] += 1
-        sums[1] += seconds
-
-    def means(self) -> list[tuple[tuple[Any, ...], int, float]]:
-        """Return what they are of, how many there are and their mean, bucket by bucket."""
-        return [(of, int(n), total / n) for (of, _), (n, total) in self._sums.items()]
+def _add(sums: _Sums, of: tuple[Any, ...], seconds: float) -> None:
+    place = of, bisect.bisect_left(_BUCKETS, seconds)
+    times, total = sums[place]
+    sums[place] = times + 1, total + seconds

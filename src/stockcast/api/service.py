@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from anyio import to_thread
 
 from stockcast import forecasting, jobs
 from stockcast.api import health
+from stockcast.api.keys import Stamp, stamp
 from stockcast.api.rate_limits import RateLimits
 from stockcast.api.request_metrics import Counter
 from stockcast.api.schemas import Health
@@ -30,7 +30,6 @@ __all__ = ["Service"]
 
 Result = TypeVar("Result")
 Lane = Literal["quick", "long"]
-Stamp = tuple[int, int, int] | None
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Service:
         return found
 
     async def _recall(self, ticker: str, place: _Place) -> bytes | None:
-        if _stamps(place.files) != place.stamps:
+        if tuple(map(stamp, place.files)) != place.stamps:
             return None
         found = await self.cache.get(place.key)
         if found is None or not found.startswith(_beginning(ticker)):
@@ -130,7 +129,7 @@ class Service:
 
     def _forecast(self, ticker: str) -> bytes:
         files = tuple(map(str, forecasting.made_from(self.settings, ticker)))
-        stamps = _stamps(files)  # before they are read: a later change shows
+        stamps = tuple(map(stamp, files))  # before they are read: a later change shows
         key = forecasting.cache_key(self.settings, ticker)
         forecast = forecasting.forecast(self.settings, ticker)
         self._places[ticker] = _Place(key, forecast.model.kind, _more(forecast), files, stamps)
@@ -146,15 +145,3 @@ def _more(forecast: Forecast) -> bytes:
 
 def _beginning(ticker: str) -> bytes:
     return f'{{"version":{Forecast.LATEST},"ticker":"{ticker}",'.encode()
-
-
-def _stamps(files: tuple[str, ...]) -> tuple[Stamp, ...]:
-    return tuple(map(_stamp, files))
-
-
-def _stamp(file: str) -> Stamp:
-    try:
-        found = os.stat(file)  # noqa: PTH116 - on every request: a Path costs ten times as much
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -283,13 +283,9 @@ class Reports(web.StaticFileHandler, JupyterHandler):  # type: ignore[misc]  # n
         return found
 
 
-class Health(JupyterHandler):  # type: ignore[misc]  # jupyter_server is not typed
+class Health(Reading):
     """Says that the server answers, how many kernels act for readers, and how many tickers' pages
     are prepared."""
-
-    def initialize(self, prepared: Prepared) -> None:
-        """Take what is prepared."""
-        self.prepared = prepared
 
     async def get(self) -> None:
         """Answer with JSON."""
@@ -298,12 +294,8 @@ class Health(JupyterHandler):  # type: ignore[misc]  # jupyter_server is not typ
         self.write({"status": "ok", "kernels": kernels, "prepared": self.prepared.ready})
 
 
-class Metrics(JupyterHandler):  # type: ignore[misc]  # jupyter_server is not typed
+class Metrics(Reading):
     """What Prometheus is told of the profile."""
-
-    def initialize(self, settings: Settings) -> None:
-        """Take the profile."""
-        self.profile = settings
 
     async def get(self) -> None:
         """Answer with Prometheus' text, made in a thread since it reads products."""
@@ -366,7 +358,6 @@ class Dashboard(Voila):  # type: ignore[misc]  # voila is not typed
         for assets in (r"/voila/static/(.*)", r"/voila/labextensions/(.*)"):
             yield (assets, *kept[assets])
         yield (r"/reports/(.*)", Reports, {"path": str(Workspace.of(self.dashboard).reports)})
-        yield (r"/metrics", Metrics, {"settings": self.dashboard})
         self._renderer = KernelRenderer(
             Path(self.notebook_path), Path(self.connection_dir), self.config
         )
@@ -377,9 +368,9 @@ class Dashboard(Voila):  # type: ignore[misc]  # voila is not typed
             acts=not self.options.read_only,
         )
         own = {"prepared": self._prepared, "profile": self.dashboard}
-        yield (r"/health", Health, {"prepared": self._prepared})
-        yield (r"/tiles", Tiles, own)
-        yield (r"/overview", Overview, own)
+        readers = {"health": Health, "metrics": Metrics, "tiles": Tiles, "overview": Overview}
+        for name, handler in readers.items():
+            yield (rf"/{name}", handler, own)
         yield (r"/()", Page, {**kept["/(.*)"][1], **own, "options": self.options})
 
     def _route(self, path: str, handler: Any, *arguments: Any) -> tuple[Any, ...]:
