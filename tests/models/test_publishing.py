@@ -23,7 +23,7 @@ from stockcast.models.panel.inference import walk_panel
 from stockcast.models.panel.training import FittedPanel
 from stockcast.models.selection import publishing
 from stockcast.models.selection.assessment import Assessment, assess
-from stockcast.models.serving.notices import notices
+from stockcast.models.serving import notices
 from stockcast.models.splits import Split
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace

@@ -39,7 +39,7 @@ def run(
 ) -> Result:
     """Bring every notebook up to date, and show the forecasts."""
     from stockcast import pipeline
-    from stockcast.models.serving import notices as models
+    from stockcast.models import serving as models
 
     if tickers is not None:
         require_known(settings)
@@ -176,7 +176,7 @@ def _show_table(settings: Settings, forecasts: Sequence[Forecast]) -> None:
 def status(settings: Settings, tickers: Tickers = None) -> Result:
     """List every task: up to date, or stale and why; then what to know of its prices and dates."""
     from stockcast import events, pipeline
-    from stockcast.models.serving import notices as models
+    from stockcast.models import serving as models
     from stockcast.prices.notices import notices
 
     tasks = pipeline.status(settings)

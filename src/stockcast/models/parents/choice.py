@@ -50,12 +50,10 @@ class ChosenParent:
     Attributes:
         origin: ``shipped``, ``continued``, ``panel`` or ``index``.
         reason: a sentence that says why it is this one.
-        fitted: the network.
         hyper: what it was fitted with.
         partner_weight: the partner's share of the forecasts that are served.
         start: what a stock's calibration begins with.
         tickers: who was learned from.
-        figures: how good it was where it was learned, and on stocks left out.
         card: of a parent that comes with the package.
     """
 

@@ -27,7 +27,7 @@ from stockcast.models.samples import Samples
 from stockcast.models.selection import gate
 from stockcast.models.selection.assessment import Assessment, assess
 from stockcast.models.selection.width import explain
-from stockcast.models.serving.notices import parent_kind
+from stockcast.models.serving import parent_kind
 from stockcast.prices import PriceHistory
 from stockcast.settings import Settings
 from stockcast.telemetry import metrics

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stockcast import events, prices
+from stockcast.contracts.bundle import ModelDocument
 from stockcast.contracts.event import EventCalendar
 from stockcast.contracts.model_record import PARENT, ModelRecord, child_name
 from stockcast.contracts.prices import SnapshotPointer
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from stockcast.models.bundle import Bundle
     from stockcast.models.postprocessing.tails import Tails
 
-__all__ = ["Basis", "NoModel", "Serving", "files", "from_parent"]
+__all__ = ["Basis", "NoModel", "Serving", "files", "from_parent", "notices", "parent_kind"]
 
 
 class NoModel(StockcastError):
@@ -233,3 +235,37 @@ def _bundle(folder: Path) -> Bundle:
     from stockcast.models.bundle import load_bundle
 
     return load_bundle(folder)
+
+
+def parent_kind(settings: Settings, bundle: str) -> str | None:
+    """The kind of parent that a bundle is or comes from (``shipped``, ``continued``, ``panel`` or
+    ``index``); None if nobody knows any more."""
+    try:
+        folder = Workspace.of(settings).bundle(bundle)
+        origin = ModelDocument.load(folder / "model.json").origin
+    except BadInput:
+        return None
+    if origin["kind"] == PARENT:
+        return str(origin["strategy"])
+    return parent_kind(settings, f"{PARENT}/{origin['parent']}")
+
+
+def notices(settings: Settings) -> list[str]:
+    """Say which models of another kind of parent serve than the one that the settings name, though
+    one of that kind was made, and why."""
+    if settings.parent == "auto":
+        return []
+    names = (PARENT, *map(child_name, settings.tickers))
+    return [sentence for name in names for sentence in _notice(settings, name)]
+
+
+def _notice(settings: Settings, name: str) -> Iterator[str]:
+    record = Workspace.of(settings).read_record(name)
+    if record is None or record.bundle is None or record.bundle == f"{name}/{record.candidate}":
+        return
+    kind = parent_kind(settings, record.bundle)
+    if kind != settings.parent == parent_kind(settings, f"{name}/{record.candidate}"):
+        yield (
+            f"{record.ticker}: parent={settings.parent} was asked for, but a model of the {kind} "
+            f"parent goes on serving (version {record.served.version}): {record.verdict.reason}"
+        )
