@@ -79,7 +79,8 @@ def update(
     first = _complete(new) & ~told | latest["created_timestamp"].isna().to_numpy()
     moved = told & _complete(new) & _differ(latest, new)
     if moment < log[_KEY].max().max():
-        first &= (new["event_timestamp"] < _first_complete(log)).to_numpy()
+        begun = log.loc[_complete(log), "event_timestamp"].min()
+        first &= (new["event_timestamp"] < begun).to_numpy()
         moved &= False
     restated = new[moved].assign(created_timestamp=moment)
     merged = pd.concat([log, new[first], restated], ignore_index=True)
@@ -162,10 +163,6 @@ def _bars(log: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
 def _complete(rows: pd.DataFrame) -> Flags:
     """Which rows have every feature, as all but the first of a history do."""
     return np.asarray(rows[list(FEATURES)].notna().all(axis=1))
-
-
-def _first_complete(log: pd.DataFrame) -> pd.Timestamp:
-    return log.loc[_complete(log), "event_timestamp"].min()
 
 
 def _common(log: pd.DataFrame, new: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

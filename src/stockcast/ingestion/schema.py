@@ -163,7 +163,8 @@ def faults(
         return shape
     day = calendars.today(exchange) if today is None else pd.Timestamp(today).normalize()
     rows = _measured(frame, ticker, exchange, day)
-    empty = _empty_columns(rows)
+    named = [name for name in (*COLUMNS, "adj_close") if name in rows]
+    empty = [name for name in named if rows[name].isna().all()]  # one fault, not one for each row
     found = [Fault(ticker, None, name, "expected numbers, got an empty column") for name in empty]
     sparse = _sparse(rows, ticker, exchange)
     told = [*empty, *(["missing"] if sparse else [])]
@@ -308,11 +309,6 @@ def _row_faults(
 
 def _date(row: pd.Series) -> pd.Timestamp | None:
     return None if pd.isna(row["date"]) else row["date"]
-
-
-def _empty_columns(rows: pd.DataFrame) -> list[str]:
-    """Columns without any value, which are one fault and not one for each row."""
-    return [name for name in (*COLUMNS, "adj_close") if name in rows and rows[name].isna().all()]
 
 
 def _in_order(found: list[Fault]) -> list[Fault]:

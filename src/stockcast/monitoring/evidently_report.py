@@ -6,10 +6,7 @@ are ours: Evidently's own 0.1 takes days for independent, and calls every month 
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -34,7 +31,8 @@ def write_page(
         thresholds: by column.
         path: of the page.
     """
-    with _importing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it touches names that numpy and litestar have moved
         from evidently import Report
         from evidently.metrics import DriftedColumnsCount, ValueDrift
 
@@ -49,18 +47,3 @@ def write_page(
         snapshot = Report([count, *drifts]).run(current, reference)
         with atomic_write(path) as temporary:
             snapshot.save_html(str(temporary))
-
-
-@contextlib.contextmanager
-def _importing() -> Iterator[None]:
-    """Import without its warnings, and without collecting garbage, which takes a third longer."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        with warnings.catch_warnings():
-            # it touches names that numpy and litestar have moved; they still work
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -62,7 +62,7 @@ def examine(
     same = pointer is not None and pointer.data_hash == history.data_hash
     kept = training_serving_skew.stored(settings, ticker, history.as_of) if same else None
     seen = computed if kept is None else _as_served(kept.given, computed)
-    record = _record(settings, ticker)
+    record = Workspace.of(settings).read_record(model_name(settings, ticker))
     sessions = _sessions_since(settings, history)
     behind = _behind(settings, history, market)
     stored = _stored_otherwise(history, computed, kept)
@@ -79,7 +79,8 @@ def examine(
     forecasts = forecast_checks.check_forecasts(
         settings, record, history, seen.join(beside), Ledger(settings).rows(ticker), sessions
     )
-    verdict = judge([*map(_finding, faults), *inputs.findings, *forecasts.findings])
+    found = [Finding("data", fault.severity == "stop", str(fault)) for fault in faults]
+    verdict = judge([*found, *inputs.findings, *forecasts.findings])
     document = DriftReport(
         **identity(settings, ticker, history.as_of.date(), history.data_hash),
         **vars(verdict),
@@ -104,10 +105,6 @@ def _as_served(kept: pd.DataFrame, computed: pd.DataFrame) -> pd.DataFrame:
     seen = computed[list(FEATURES)].copy()
     seen.loc[days] = kept.loc[days, list(FEATURES)]
     return seen
-
-
-def _record(settings: Settings, ticker: str) -> ModelRecord | None:
-    return Workspace.of(settings).read_record(model_name(settings, ticker))
 
 
 def training_end(
@@ -165,10 +162,6 @@ def _behind(settings: Settings, history: PriceHistory, market: pd.DataFrame | No
     newest = max(history.as_of, history.as_of if market is None else market.index[-1])
     days = calendars.sessions(settings.market(history.ticker).exchange, history.as_of, newest)
     return int((days > history.as_of).sum())
-
-
-def _finding(fault: Fault) -> Finding:
-    return Finding("data", fault.severity == "stop", str(fault))
 
 
 def _quality(faults: Iterable[Fault], behind: int, stored: Iterable[Fault]) -> Quality:

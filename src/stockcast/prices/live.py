@@ -84,7 +84,8 @@ class LiveSource:
         session, settings = self.wanted(ticker), self._settings
         with locked(folder(settings, ticker) / "lock"):
             kept, fault = Archive.load(settings, ticker), None
-            if kept is None or not self._reaches(kept, session):
+            start = pd.Timestamp(settings.start)
+            if kept is None or kept.last < session or kept.start > start:
                 kept, fault = self._refresh(ticker, kept, session)
         if kept is None:
             assert fault is not None  # noqa: S101 - a fetch gives bars or a fault
@@ -95,9 +96,6 @@ class LiveSource:
 
     def _exchange(self, ticker: str) -> str:
         return self._settings.market(ticker).exchange
-
-    def _reaches(self, kept: Archive, session: pd.Timestamp) -> bool:
-        return bool(kept.last >= session and kept.start <= pd.Timestamp(self._settings.start))
 
     def _refresh(
         self, ticker: str, kept: Archive | None, session: pd.Timestamp

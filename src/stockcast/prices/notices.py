@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -22,17 +23,22 @@ _RECENT = 42
 
 def notices(settings: Settings) -> list[str]:
     """Tickers whose prices are old, what was done to them, and what their source changed."""
-    return [
-        sentence
-        for ticker in settings.all_tickers
-        for sentence in (
-            *aged(settings, ticker),
-            *_behind_today(settings, ticker),
-            *_behind_index(settings, ticker),
-            *_noted(settings, ticker),
-            *_changed(settings, ticker),
+    return [said for ticker in settings.all_tickers for said in _notices(settings, ticker)]
+
+
+def _notices(settings: Settings, ticker: str) -> Iterator[str]:
+    yield from aged(settings, ticker)
+    own, index = _pointer(settings, ticker), _pointer(settings, settings.index_of(ticker))
+    if own is not None and settings.source == "files":  # other sources know how old they are
+        yield from (f"{ticker}: {said}" for said in ended(settings, ticker, own.as_of))
+    if own is not None and index is not None and own.as_of > index.as_of:
+        yield (
+            f"{ticker} ends on {own.as_of}, and its index {index.ticker} on {index.as_of}: "
+            f"add the missing bars of {index.ticker}."
         )
-    ]
+    if own is not None:
+        yield from (f"{ticker} {note}" for note in own.notes)
+    yield from _changed(settings, ticker)
 
 
 def aged(settings: Settings, ticker: str) -> list[str]:
@@ -53,31 +59,6 @@ def ended(settings: Settings, ticker: str, last: Any) -> list[str]:
     return [
         f"Prices end on {pd.Timestamp(last):%Y-%m-%d}, {sessions:,} sessions before today: {NEWER}."
     ]
-
-
-def _behind_today(settings: Settings, ticker: str) -> list[str]:
-    """What :func:`ended` says of files; other sources know how old they are."""
-    pointer = _pointer(settings, ticker)
-    if pointer is None or settings.source != "files":
-        return []
-    return [f"{ticker}: {said}" for said in ended(settings, ticker, pointer.as_of)]
-
-
-def _behind_index(settings: Settings, ticker: str) -> list[str]:
-    """That the index lacks the last bars of ``ticker``, from which its forecast is made."""
-    own, index = _pointer(settings, ticker), _pointer(settings, settings.index_of(ticker))
-    if own is None or index is None or own.as_of <= index.as_of:
-        return []
-    return [
-        f"{ticker} ends on {own.as_of}, and its index {index.ticker} on {index.as_of}: "
-        f"add the missing bars of {index.ticker}."
-    ]
-
-
-def _noted(settings: Settings, ticker: str) -> list[str]:
-    """What was done to the prices at the last ingest."""
-    pointer = _pointer(settings, ticker)
-    return [f"{ticker} {note}" for note in pointer.notes] if pointer else []
 
 
 def _pointer(settings: Settings, ticker: str) -> SnapshotPointer | None:

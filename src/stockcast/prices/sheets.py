@@ -121,7 +121,8 @@ def _columnar(path: Path, top_only: bool) -> Sheet:
             for name, pair in zip(table.column_names, pairs, strict=True)
         ]
     kind = "Feather" if path.suffix.lower() == ".feather" else "Parquet"
-    return Sheet(headings, _numbered(table), kind)
+    numbered = table.rename_columns([str(at) for at in range(table.num_columns)])
+    return Sheet(headings, numbered, kind)
 
 
 def _workbook(path: Path, top_only: bool) -> Sheet:
@@ -364,10 +365,6 @@ def _is_remark(row: Sequence[str]) -> bool:
     """Whether a line is a remark on a day, such as ``0.77 Dividend``."""
     filled = [cell for cell in row if cell.strip()]
     return len(filled) == 2 and bool(re.search(r"[A-Za-z]{5,}", filled[1]))
-
-
-def _numbered(table: Any) -> Any:
-    return table.rename_columns([str(at) for at in range(table.num_columns)])
 
 
 def _too_long(path: Path, width: int, got: int, line: int) -> BadInput:
