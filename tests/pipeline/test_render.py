@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -103,6 +104,27 @@ def test_what_outputs_say_stays_text(report: Path) -> None:
         said = re.search(rf"&lt;script&gt;document.title = .{{1,7}}{kind}", page)
         assert said, kind
     assert "<b>bold</b>" in page  # and what is harmless still works
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pd.DataFrame({"a": ["<b>&", '"'], "b": [1.5, 2]}).to_html(),
+        pd.DataFrame(
+            {"n": [1, 2]}, index=pd.MultiIndex.from_product([["x"], ["y", "z"]])
+        ).to_html(),
+        "<table><tr><td>not closed",
+        "</div><div>",
+        "<td><script>alert(1)</script></td>",
+        '<td onclick="run()">&quot;</td>',
+        "<table valign=top><td>a & b</td>",
+    ],
+)
+def test_a_table_of_pandas_is_cleaned_as_any_other_markup_is(text: str) -> None:
+    data = {"text/html": text}
+    output = nbformat.v4.new_output("display_data", data)
+    shown = page_of(nbformat.v4.new_code_cell("1", outputs=[output]))
+    assert render._cleaner().clean(text) in shown
 
 
 def test_a_picture_is_described_and_a_data_frame_brings_no_style_of_its_own(report: Path) -> None:

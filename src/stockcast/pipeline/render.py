@@ -53,6 +53,13 @@ _CSS = ["color", "background-color", "text-align", "font-weight", "width"]
 _HEADING = re.compile(r"<h([1-4])[^>]*>(.*?)</h\1>", re.DOTALL)
 #: pandas sends a style sheet along with each frame; the page has its own
 _STYLE_SHEET = re.compile(r"<style\b.*?</style\s*>", re.DOTALL | re.IGNORECASE)
+#: What pandas writes into a table's tags and pages leave out.
+_LEFT_OUT = re.compile(r'(<table|<th rowspan="\d+")(?: border="1"| valign="top")')
+_TABLE = re.compile(
+    r"(?:[^<>&]|&(?:amp|lt|gt);|</?(?:details|div|summary|table|tbody|td|th|thead|tr)>"
+    r'|<(?:table class="dataframe"|th rowspan="\d+"|tr style="text-align: right;")>)*+'
+)
+_TAG = re.compile(r"<(/?)(\w+)")
 _PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 #: Forms of a result, the best first.
 _KINDS = (
@@ -198,7 +205,21 @@ def _cleaner() -> Any:
 
 def _cleaned(text: str) -> str:
     """HTML without what could run or ask; other markup is shown as text."""
-    return str(_cleaner().clean(_STYLE_SHEET.sub("", text)))
+    text = _LEFT_OUT.sub(r"\1", _STYLE_SHEET.sub("", text))
+    return text if _is_table(text) else str(_cleaner().clean(text))
+
+
+def _is_table(text: str) -> bool:
+    """Whether ``text`` is a table as pandas writes it, which needs no cleaning."""
+    if not _TABLE.fullmatch(text):
+        return False
+    opened: list[str] = []
+    for closes, name in _TAG.findall(text):
+        if not closes:
+            opened.append(name)
+        elif not opened or opened.pop() != name:
+            return False
+    return not opened
 
 
 @functools.lru_cache(maxsize=_KEPT)

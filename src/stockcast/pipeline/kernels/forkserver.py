@@ -244,6 +244,7 @@ def _be_kernel(parent: int, request: Request, log: int, pipe: int) -> None:
     # 1: do not poll for the parent; the kernel kills this process when its parent dies
     kernel.initialize([*request["argv"], "--IPKernelApp.parent_handle=1"])
     _show_figures(kernel.shell)
+    gc.set_threshold(20_000)  # Python's own looks for garbage a hundred times in a notebook
     kernel.start()
     # it takes down sockets and threads one by one, of which some now and then wait for each other
     # until the runner loses patience; the end of the process takes down all at once
