@@ -56,11 +56,9 @@ def write(
     """Compare with the last digest, and put the new one and its page in its place.
 
     Args:
-        settings: of the profile.
         session: the last one, which the run was about.
         begun: when the run began (UTC); at the first run, outcomes since then count as new.
-        failed: why tasks failed, a sentence each.
-        stale: which prices are old, likewise.
+        failed, stale: why tasks failed, and which prices are old, a sentence each.
 
     Raises:
         StockcastError: the ledger cannot be read, or the page not be written.

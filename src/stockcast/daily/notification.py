@@ -27,12 +27,6 @@ def notify(
     The command gets the text on its stdin and the summary in ``STOCKCAST_SUMMARY``; the webhook a
     JSON document with text, profile, reasons and page, as chat services take it. Secrets are
     masked.
-
-    Args:
-        settings: name the ways.
-        summary: the first line.
-        lines: those behind it.
-        page: the digest.
     """
     shown = mask(f"stockcast, profile {settings.profile}, {summary}", settings)
     masked = [mask(line, settings) for line in lines]

@@ -29,10 +29,7 @@ _LOOK = 0.3  # s between two looks at another process's task
 def start(settings: Settings, ticker: str, kind: Kind = "forecast") -> Task:
     """Start what makes the forecast (or model) of ``ticker``, unless it is at work already.
 
-    Args:
-        settings: of the profile; the process gets the same ones.
-        ticker: of the forecast or child; ``train-parent`` is always for the parent's.
-        kind: ``forecast``, ``train-child`` or ``train-parent``.
+    A task of the kind ``train-parent`` is always for the parent's ticker.
 
     Returns:
         The task at work, which survives the caller; :func:`status` follows it by its id.

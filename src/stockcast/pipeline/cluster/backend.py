@@ -35,9 +35,7 @@ class Workers:
     """Runs the notebooks of one run on a cluster; a :class:`~stockcast.pipeline.backend.Backend`.
 
     Args:
-        settings: of the run; each worker gets them, but for the secrets, which are its own.
-        run_id: of the run.
-        command: what a person types to run this again.
+        settings: each worker gets them, but for the secrets, which are its own.
         cluster: address of a scheduler, or what starts one.
         jobs: workers to start, where they are started.
 

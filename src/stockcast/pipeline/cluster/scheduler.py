@@ -41,13 +41,7 @@ class Lost(Exception):
 
 
 class Scheduler:
-    """A connection to a scheduler, and its cluster if that was started for it.
-
-    Args:
-        where: its address or batch system, as it is spoken of.
-        client: Dask's.
-        cluster: Dask's, to be closed with the connection.
-    """
+    """A connection to the scheduler ``where``; ``cluster``, if started for it, ends with it."""
 
     def __init__(self, where: str, client: Any, cluster: Any = None) -> None:
         self.where = where

@@ -40,12 +40,8 @@ _PAGES = ("nb", "html")
 class Staging:
     """The runner's side: packs for a task, and unpacks what it brings.
 
-    Args:
-        settings: of the run, with a ``shared_store``.
-        plans: every task of the run, by name.
-
     Raises:
-        BadInput: the store cannot be used.
+        BadInput: the settings' ``shared_store`` cannot be used.
     """
 
     def __init__(self, settings: Settings, plans: Mapping[str, TaskPlan]) -> None:
