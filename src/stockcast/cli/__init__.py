@@ -18,7 +18,6 @@ import typer
 from stockcast.cli import (
     check,
     comparisons,
-    dashboard,
     forecasts,
     monitoring,
     reports,
@@ -46,7 +45,6 @@ _REGISTERED = (
     schedule,
     service,
     workspace,
-    dashboard,
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stockcast.cli.app import Overrides, Profile, Result, Tickers, app, settings_for, with_settings
+from stockcast.cli.app import Result, Tickers, app, with_settings
 from stockcast.cli.forecasts import Ticker, current_forecast
 from stockcast.cli.output import console, table
 
@@ -249,11 +249,3 @@ def _show_judgement(found: Judgement, file: Path) -> None:
     for share, inside in found.coverage.items():
         page.print(f"The {share}% interval held {inside:.1%} of the outcomes.")
     page.print(found.verdict, markup=False, soft_wrap=True)
-
-
-@app.command()
-def mcp(profile: Profile = None, assignments: Overrides = None) -> None:
-    """Serve forecasts, risk, reports, scorecard and ledger to an assistant, by stdio, read-only."""
-    from stockcast.mcp.server import server
-
-    server(settings_for(profile, assignments)).run("stdio")
