@@ -9,11 +9,9 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from stockcast.contracts.base import Product
 from stockcast.contracts.event import Event, EventCalendar
@@ -22,7 +20,7 @@ from stockcast.events import edgar, fields
 from stockcast.events.source import no_results, without
 from stockcast.markets import calendars
 from stockcast.prices import yahoo
-from stockcast.prices.live import LiveSource
+from stockcast.prices.live import UTC, Clock, LiveSource
 from stockcast.settings import Settings
 from stockcast.storage.documents import write_json
 from stockcast.storage.files import is_recent
@@ -38,10 +36,6 @@ OUTAGE = 300.0
 #: four business days of what it reports.
 _WEEK, _DUE = dt.timedelta(days=7), dt.timedelta(days=6)
 _HOUR = dt.timedelta(hours=1)
-
-
-def _utc() -> pd.Timestamp:
-    return pd.Timestamp.now("UTC")
 
 
 class FetchedDates(Product):
@@ -72,7 +66,7 @@ class FetchedDates(Product):
 class LiveEvents:
     """EDGAR's and Yahoo's dates; without ``edgar_contact`` Yahoo's alone."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], pd.Timestamp] = _utc) -> None:
+    def __init__(self, settings: Settings, clock: Clock = UTC) -> None:
         self._settings = settings
         self._clock = clock
         self._wanted = LiveSource(settings, clock).wanted

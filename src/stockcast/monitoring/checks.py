@@ -64,16 +64,19 @@ def check_all(settings: Settings, *, pages: bool = True) -> Checks:
     checks = Checks()
     indices: dict[str, pd.DataFrame] = {}
     with _page_writer(pages) as write_page:
-        for ticker, found in _histories(settings):
-            if isinstance(found, DataFault):
-                checks.documents.append(admission.refuse(settings, ticker, str(found)))
-            elif isinstance(found, StockcastError):
-                checks.failed[ticker] = found
-            else:
-                indices |= {ticker: found.frame} if ticker in settings.indices else {}
-                index = indices.get(settings.index_of(ticker))
-                checked = ticker_check.examine(settings, found, index)
-                checks.documents.append(conclude(settings, found, checked, write_page))
+        for ticker in settings.all_tickers:
+            try:
+                history = prices.read(settings, ticker)
+            except DataFault as fault:
+                checks.documents.append(admission.refuse(settings, ticker, str(fault)))
+                continue
+            except StockcastError as error:
+                checks.failed[ticker] = error
+                continue
+            indices |= {ticker: history.frame} if ticker in settings.indices else {}
+            index = indices.get(settings.index_of(ticker))
+            found = ticker_check.examine(settings, history, index)
+            checks.documents.append(conclude(settings, history, found, write_page))
     return checks
 
 
@@ -139,11 +142,3 @@ def _page_writer(wanted: bool) -> Iterator[WritePage | None]:
         yield lambda *page: pages.append(pool.submit(evidently_report.write_page, *page))
         for page in pages:
             page.result()
-
-
-def _histories(settings: Settings) -> Iterator[tuple[str, PriceHistory | StockcastError]]:
-    for ticker in settings.all_tickers:
-        try:
-            yield ticker, prices.read(settings, ticker)
-        except StockcastError as error:
-            yield ticker, error

@@ -8,6 +8,7 @@ and says how old it is; beyond ``oldest_prices`` sessions it is refused.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 
@@ -30,24 +31,22 @@ from stockcast.storage.locks import locked, slot
 from stockcast.telemetry import metrics
 from stockcast.workspace import Workspace
 
-__all__ = ["LiveSource"]
+__all__ = ["UTC", "Clock", "LiveSource"]
 
 #: A bar is final this long after the close: the auction's prints take minutes to arrive.
 SETTLING = pd.Timedelta(minutes=20)
 #: Sessions before the last bar that are asked for again, and those until all are.
 WINDOW, WHOLE_EVERY = 10, 20
+Clock = Callable[[], pd.Timestamp]
+UTC: Clock = functools.partial(pd.Timestamp.now, "UTC")
 #: Seconds for which, after one ticker used up its budget, the others are tried just once.
 OUTAGE = 300.0
-
-
-def _utc() -> pd.Timestamp:
-    return pd.Timestamp.now("UTC")
 
 
 class LiveSource:
     """The tickers of Yahoo Finance, in the currency that it gives."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], pd.Timestamp] = _utc) -> None:
+    def __init__(self, settings: Settings, clock: Clock = UTC) -> None:
         self._settings = settings
         self._clock = clock
 

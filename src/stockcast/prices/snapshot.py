@@ -43,7 +43,9 @@ def save(history: PriceHistory, settings: Settings) -> Path:
     """
     pointer = current(settings, history.ticker)
     parquet = pointer.with_name(f"{history.data_hash}.parquet")
-    if not _intact(parquet):
+    try:
+        _read(parquet)
+    except BadInput:  # there is none, or a damaged one
         _write(history, parquet)
     _describe(history, parquet, settings).save(pointer)
     metrics.rows_ingested(settings, history.ticker, len(history.frame))
@@ -109,16 +111,6 @@ def _write(history: PriceHistory, parquet: Path) -> None:
     about: dict[str, Any] = {key: getattr(history, key) for key in _KEYS}
     about[SUSPECT] = [f"{day:%Y-%m-%d}" for day in history.suspect]
     write_dated(parquet, history.frame[list(COLUMNS)], about)
-
-
-def _intact(parquet: Path) -> bool:
-    if not parquet.exists():
-        return False
-    try:
-        _read(parquet)
-    except BadInput:
-        return False
-    return True
 
 
 def _read(parquet: Path) -> PriceHistory:
