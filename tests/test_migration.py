@@ -13,6 +13,7 @@ from stockcast.contracts.model_record import ModelRecord
 from stockcast.doctor import CHECKS, examine
 from stockcast.evaluation.quantiles import LEVELS
 from stockcast.models import serving
+from stockcast.models.postprocessing.calibration import CalibrationState
 from stockcast.models.serving import Basis, NoModel
 from stockcast.settings import Settings
 from stockcast.workspace import Workspace
@@ -67,6 +68,7 @@ def old_bundle(settings: Settings) -> None:
         levels=LEVELS,
         horizon=5,
         scaler={"mean": [0.0], "std": [1.0]},
+        start=CalibrationState.fresh(LEVELS, 5).contract(),
         history=(),
         seconds=1.0,
     )
