@@ -274,7 +274,8 @@ def run_many(project: Project, count: int) -> None:
     project.overrides["jobs"] = "2"
     result = tell(project, tickers)
     assert result.exit_code == 0
-    assert leftovers() == before
+    # a thread or a file of an earlier test may have ended meanwhile
+    assert {what: n for what, n in leftovers().items() if n > before[what]} == {}
     found = all_told(project, tickers[2:])
     assert len({each["parent"] for each in found}) == 1, "the warm process had to be replaced"
     files = {each["parent_files"] for each in found}
