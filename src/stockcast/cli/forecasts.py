@@ -105,7 +105,7 @@ def ledger(settings: Settings) -> Result:
 @with_settings
 def settle(settings: Settings) -> Result:
     """Write down what became of every forecast whose day has come."""
-    from stockcast.ledger import settlement
+    from stockcast.daily import settlement
 
     settled, failed = settlement.settle(settings)
     for error in failed.values():

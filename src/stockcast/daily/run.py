@@ -22,8 +22,8 @@ from stockcast import pipeline
 from stockcast.contracts.digest import Digest
 from stockcast.daily import digest, notification
 from stockcast.daily.due import Due, due, latest, reached
+from stockcast.daily.settlement import settle
 from stockcast.errors import StockcastError
-from stockcast.ledger.settlement import settle
 from stockcast.markets import calendars
 from stockcast.pipeline.result import RunResult
 from stockcast.prices.notices import aged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stockcast import prices
 from stockcast.errors import StockcastError
-from stockcast.ledger.record import Ledger
+from stockcast.ledger import Ledger
 from stockcast.settings import Settings
 
 __all__ = ["settle"]
