@@ -316,7 +316,9 @@ def catch_up(settings: Settings) -> int:
     workspace, made = Workspace.of(settings), []
     for ticker in workspace.forecast_tickers():
         with contextlib.suppress(BadInput):  # it is made again
-            made.append(Forecast.load(workspace.forecast(ticker)))
+            forecast = Forecast.load(workspace.forecast(ticker))
+            if forecast.ticker == ticker:  # another ticker's document is nothing that was forecast
+                made.append(forecast)
     if not made:
         return 0
     ledger = Ledger(settings)
