@@ -20,6 +20,7 @@ def test_forecast_that_was_asked_for_is_trained_and_cached_by_one_task(
     where = {"root": str(root), "parent_epochs": "3", "child_epochs": "2", "tickers": "AAPL,FB"}
     settings = load_settings("sample", where)
     cache.connect(settings).connection.budget = 10
+    stockcast("status", *SMALL, "--set", f"root={root}")  # has what commands are forked from ready
     task = jobs.start(settings, "FB")
     assert task.elapsed_seconds < 1
 
