@@ -85,10 +85,10 @@ def _walk(
 ) -> dict[str, float]:
     """Seconds, forecasts, and pinball loss of all stocks since the cut; largest difference from
     the processor's walk in units of the forecast's own interval."""
-    asked = replace(fitted, network=fitted.network.to(device))
+    fitted.network.to(device)
     began, losses, worst, n = time.perf_counter(), [], 0.0, 0
     some = dict(list(panel.items())[:WALKED])
-    made = {t: walk_panel(asked, s.series.full, CUT) for t, s in some.items()}
+    made = {t: walk_panel(fitted, s.series.full, CUT) for t, s in some.items()}
     seconds = time.perf_counter() - began
     fitted.network.cpu()
     for ticker, stock in some.items():
