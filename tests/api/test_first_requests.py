@@ -21,7 +21,7 @@ from stockcast.contracts.model_record import PARENT, child_name
 from stockcast.jobs import GONE
 from stockcast.settings import Settings, load_settings
 from stockcast.workspace import Workspace
-from tests.api.servers import Server, kill, serving
+from tests.api.servers import Server, halted, kill, serving
 from tests.workshop import SHORT
 
 #: Requests at once.
@@ -78,7 +78,8 @@ def follow(service: Server, task_id: str, until: str = "", seconds: float = 400)
         if until and until in now["stage"]:
             return now
         assert time.monotonic() < deadline, now
-        time.sleep(0.2)
+        time.sleep(0.05)
+    assert not until, f"it ended before it was seen at {until}: {now}"
     return now
 
 
@@ -91,14 +92,15 @@ def test_a_worker_that_is_killed_takes_no_training_with_it(
     service: Server, tasks: list[str]
 ) -> None:
     follow(service, tasks[0], until="train_parent")
-    before = service.workers()
-    os.kill(before[0], signal.SIGKILL)
-    deadline = time.monotonic() + 60
-    while not set(service.workers()) - set(before):
-        assert time.monotonic() < deadline, "no worker took its place"
-        time.sleep(0.1)
-    service.wait()
-    assert status(service, tasks[0])["status"] == "running"
+    with halted(tasks[0]):
+        before = service.workers()
+        os.kill(before[0], signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while not set(service.workers()) - set(before):
+            assert time.monotonic() < deadline, "no worker took its place"
+            time.sleep(0.1)
+        service.wait()
+        assert status(service, tasks[0])["status"] == "running"
 
 
 def test_no_request_waits_behind_a_training(service: Server, tasks: list[str]) -> None:
