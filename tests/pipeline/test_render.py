@@ -180,3 +180,9 @@ def test_a_browser_runs_nothing_and_asks_nobody(report: Path) -> None:
     assert title == "show-FB (sample)"
     assert not too_wide
     assert opened
+
+
+def test_a_bar_of_progress_is_one_line_at_its_end(report: Path) -> None:
+    page = report.read_text("utf-8")
+    assert page.count("steps:") == 1
+    assert "3/3" in page

@@ -71,6 +71,7 @@ def execute(task: str, notebook: Any, output: Path, kernels: Kernels) -> Any:
                 start_timeout=START_TIMEOUT,
                 execution_timeout=kernels.settings.cell_timeout,
                 kernel_manager_class=manager_class(kernels, log),
+                coalesce_streams=True,  # else each step of a progress bar is a line
                 resources={"metadata": {"path": str(HOME)}},
             )
         except PapermillExecutionError as error:

@@ -23,6 +23,11 @@ pd.DataFrame({"headline": ['<script>document.title = "table"</script>'], "n": [1
 # %%
 print('<script>document.title = "stdout"</script>')
 # %%
+from tqdm import tqdm
+
+for _ in tqdm(range(3), desc="steps", mininterval=0):
+    pass
+# %%
 from IPython.display import HTML, Markdown, display
 
 display(Markdown('<img src="https://example.com/markdown.png">'))
