@@ -50,6 +50,8 @@ def as_png(picture: Image.Image, colours: int | None = None) -> bytes:
         whole = picture.convert("RGBA").getchannel("A").getextrema() == (255, 255)
         colours = 256 if whole and opaque.getcolors(_MOST) is not None else None
     if colours is not None:
-        picture = opaque.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        picture = opaque.quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        # the octree cuts its means down to whole numbers; what is white stays white
+        picture.putpalette([255 if of == 254 else of for of in picture.getpalette() or ()])
     picture.save(written, "PNG")
     return written.getvalue()
