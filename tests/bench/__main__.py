@@ -106,7 +106,8 @@ def _grow(sizes: Sequence[int], say: Say) -> None:
     document = _document(sizes=list(sizes))
     rows, stages = growth.rows(sizes, say=say)
     document["stages"] = [asdict(stage) for stage in stages]
-    _write("growth", document, rows, say, growth.table(stages))
+    part = "growth" if max(sizes) <= max(growth.SIZES) else "growth-once"  # which takes an hour
+    _write(part, document, rows, say, growth.table(stages))
 
 
 def _measure(settings: Settings, say: Say, *, full: bool) -> None:

@@ -26,9 +26,9 @@ Say = Callable[[str], None]
 #: Tickers of the universes, the smallest first.
 SIZES = (5, 50, 500)
 YEARS = 20
-#: What the largest may take: minutes, CPU seconds per ticker, GB, MB per ticker, and seconds when
-#: nothing has changed.
-_TARGETS = (15, 3.6, 3, 2, 6)
+#: What so many tickers may take: minutes, CPU seconds per ticker, GB, MB per ticker, and seconds
+#: when nothing has changed.
+_TARGETS = {500: (15, 3.6, 3, 2, 6), 2000: (60, 3.6, 3, 2, None)}
 #: Two notebooks more than there are cores: while one waits for its kernel or for the disk, another
 #: computes.
 JOBS = len(os.sched_getaffinity(0)) + 2
@@ -101,8 +101,7 @@ def _runs(size: int, root: Path, prices: Path, say: Say) -> tuple[Watched, list[
 def _figures(
     size: int, first: Watched, again: Watched, status: Watched, changed: Watched, disk: float
 ) -> list[Row]:
-    wanted = _TARGETS if size >= max(SIZES) else (None,) * len(_TARGETS)
-    minutes, cpu, gigabytes, megabytes, seconds = wanted
+    minutes, cpu, gigabytes, megabytes, seconds = _TARGETS.get(size, (None,) * 5)
     of = f"{size} tickers"
     used = f"{len(first.document['ran'])} notebooks, {first.took.cpu:.0f} s of CPU time"
     ran = ", ".join(changed.document["ran"])
