@@ -11,7 +11,7 @@ import pytest
 
 from stockcast.errors import BadInput
 from stockcast.storage.documents import write_json
-from stockcast.storage.files import check_folder, share, write_text
+from stockcast.storage.files import check_folder, listed, share, write_text
 from stockcast.storage.tables import write_parquet
 
 
@@ -47,3 +47,26 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
             check_folder(folder)
     with pytest.raises(BadInput, match=expected):
         share(tmp_path / "file", tmp_path / "file" / "copy")
+
+
+def test_a_listing_is_read_again_as_soon_as_its_folder_has_changed(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"{number:02}.csv").touch()
+        assert listed(tmp_path)[-1] == f"{number:02}.csv"
+    (tmp_path / ".hidden").touch()
+    os.utime(tmp_path, (0, 0))
+    assert len(listed(tmp_path)) == 20
+    (tmp_path / "19.csv").unlink()
+    assert len(listed(tmp_path)) == 19
+    with pytest.raises(FileNotFoundError):
+        listed(tmp_path / "none")
+
+
+def test_a_listing_of_an_unchanged_folder_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "AAPL.csv").touch()
+    os.utime(tmp_path, (0, 0))
+    assert listed(tmp_path) == ("AAPL.csv",)
+    monkeypatch.setattr(os, "listdir", lambda _: pytest.fail("it was read again"))
+    assert listed(tmp_path) == ("AAPL.csv",)

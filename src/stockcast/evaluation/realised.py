@@ -25,23 +25,21 @@ _SCORES = ("coverage_80", "coverage_90", "pinball", "pinball_naive", "pinball_vs
 
 def summarise(rows: pd.DataFrame, today: pd.Timestamp) -> dict[str, Any]:
     """Return the figures of the ledger's ``rows`` (one per forecast and horizon) on ``today``."""
-    settled = rows[rows["log_return"].notna()]
-    due = rows.loc[rows["log_return"].isna(), "target_date"]
-    late = (today - due.min()).days if len(due) else 0
+    known = rows["log_return"].notna().to_numpy()
+    due = rows["target_date"].to_numpy()[~known]
+    late = (today - pd.Timestamp(due.min())).days if len(due) else 0
     return {
         # a set: pandas' duplicates take longer, for the few rows of a ticker
         "forecasts": len(set(zip(*(rows[name] for name in FORECAST), strict=True))),
         "rows": len(rows),
-        "settled": len(settled),
-        **_scores(settled),
+        "settled": int(known.sum()),
+        **(_scores(rows[known]) if known.any() else dict.fromkeys(_SCORES, math.nan)),
         "last_as_of": rows["as_of"].max(),
         "lag_days": max(late, 0),
     }
 
 
 def _scores(settled: pd.DataFrame) -> dict[str, float]:
-    if settled.empty:
-        return dict.fromkeys(_SCORES, math.nan)
     beside = settled.dropna(subset=list(NAIVE_QUANTILES))
     ours, naive = _pinball(beside, QUANTILES), _pinball(beside, NAIVE_QUANTILES)
     return {

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import functools
-import os
 from collections.abc import Iterator, Sequence
 from itertools import compress
 from pathlib import Path
@@ -23,6 +22,7 @@ from stockcast.events import fields
 from stockcast.events.source import without
 from stockcast.markets import calendars
 from stockcast.settings import Settings, parse_ticker
+from stockcast.storage.files import listed
 
 __all__ = ["FileEvents"]
 
@@ -119,12 +119,12 @@ class FileEvents:
             )
 
 
-def _listed(folder: Path) -> list[str]:
-    """Names of the files of a folder that are not hidden, sorted; none if there is no folder."""
+def _listed(folder: Path) -> tuple[str, ...]:
+    """Names of the files of a folder; none if there is no folder."""
     try:
-        return sorted(name for name in os.listdir(folder) if name[0] != ".")  # noqa: PTH208
+        return listed(folder)
     except OSError:
-        return []  # where prices are missing as well, their source says so
+        return ()  # where prices are missing as well, their source says so
 
 
 @functools.lru_cache(maxsize=1024)  # every ticker asks for the common file

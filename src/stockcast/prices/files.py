@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from stockcast.prices.tables import (
     read_price_file,
 )
 from stockcast.settings import Settings, parse_ticker
+from stockcast.storage.files import listed
 
 __all__ = ["NO_PRICES", "FileSource", "named"]
 
@@ -112,7 +112,7 @@ class FileSource:
             BadInput: the folder or file cannot be read, or has no such ticker, or two have it.
         """
         # a file of its own goes before others, so that those need not be opened
-        own = [self._folder / name for name in self._names() if ticker in named(name)]
+        own = [self._folder / name for name in _by_ticker(self._names()).get(ticker, ())]
         own = [path for path in own if self.passed_over(path) is None]
         found = [path for path in own if ticker in self._held(path)]
         found = found or [path for path in self.files() if ticker in self._held(path)]
@@ -149,14 +149,13 @@ class FileSource:
         """
         return [self._folder / name for name in self._names()]
 
-    def _names(self) -> list[str]:
+    def _names(self) -> tuple[str, ...]:
         try:
-            names = sorted(os.listdir(self._folder))  # noqa: PTH208 - done for every ticker
+            return listed(self._folder)
         except OSError as error:
             raise BadInput(
                 f"Expected a folder of price files at {self._folder}, got: {error.strerror}."
             ) from None
-        return [name for name in names if name[0] != "."]
 
     def passed_over(self, path: Path) -> str | None:
         """Why a file is not taken for prices; None if it is."""
@@ -229,10 +228,19 @@ def _parsed(text: str) -> tuple[str, ...]:
         return ()
 
 
-@functools.lru_cache(maxsize=65536)  # every file's name is looked at for every ticker
 def named(name: str) -> tuple[str, ...]:
     """The ticker that a file is named after, if its name is one."""
     return _parsed(file_ticker(name))
+
+
+@functools.lru_cache(maxsize=8)
+def _by_ticker(names: tuple[str, ...]) -> dict[str, list[str]]:
+    """The names of files by the ticker that they are named after."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        for ticker in named(name):
+            found.setdefault(ticker, []).append(name)
+    return found
 
 
 def _stamp(path: Path) -> tuple[int, int]:

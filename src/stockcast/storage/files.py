@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import secrets
 import shutil
@@ -13,7 +14,19 @@ from pathlib import Path
 
 from stockcast.errors import BadInput
 
-__all__ = ["atomic_write", "check_folder", "folder_for", "is_recent", "keep", "share", "write_text"]
+__all__ = [
+    "atomic_write",
+    "check_folder",
+    "folder_for",
+    "is_recent",
+    "keep",
+    "listed",
+    "share",
+    "write_text",
+]
+
+#: Nanoseconds within which a folder may change twice and show the same time of change.
+_TICK = 1_000_000_000
 
 
 @contextlib.contextmanager
@@ -66,6 +79,23 @@ def check_folder(folder: Path) -> None:
 def is_recent(path: Path, seconds: float) -> bool:
     """Whether there is such a file, and it was written within the last ``seconds``."""
     return path.exists() and 0 <= time.time() - path.stat().st_mtime < seconds
+
+
+def listed(folder: Path) -> tuple[str, ...]:
+    """Return the names in ``folder`` that are not hidden, sorted; it is read when it has changed.
+
+    Raises:
+        OSError: there is no such folder, or it cannot be read.
+    """
+    changed = folder.stat().st_mtime_ns
+    settled = time.time_ns() - changed > _TICK
+    return _listed(folder, changed) if settled else _listed.__wrapped__(folder, changed)
+
+
+@functools.lru_cache(maxsize=8)
+def _listed(folder: Path, changed: int) -> tuple[str, ...]:
+    del changed  # part of the key
+    return tuple(sorted(name for name in os.listdir(folder) if name[0] != "."))  # noqa: PTH208
 
 
 def keep(path: Path, copy: Path) -> None:
