@@ -22,6 +22,7 @@ from stockcast.jobs.store import JobStore
 from stockcast.ledger import Ledger
 from stockcast.settings import load_settings
 from stockcast.workspace import Workspace
+from tests.documents import forecast
 
 Document = dict[str, Any]
 Output = pytest.CaptureFixture[str]
@@ -255,3 +256,9 @@ def test_reset_moves_the_ledger_aside_with_all_its_rows(root: Path, capfd: Outpu
     with contextlib.closing(sqlite3.connect(aside)) as kept:
         assert kept.execute("SELECT id FROM forecasts").fetchall() == [(7,)]
     assert answer(capfd, "reset", "--yes") == {"removed": [], "ledger": None}
+
+
+def test_what_rounds_to_nothing_has_no_minus() -> None:
+    found = forecast()
+    skill = found.skill.model_copy(update={"pinball_vs_naive": 1.0002})
+    assert views.skill(found.model_copy(update={"skill": skill})) == "+0.0%"

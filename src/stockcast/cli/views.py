@@ -60,7 +60,7 @@ def number(value: float | None, digits: int = 3) -> str:
 def skill(forecast: Forecast) -> str:
     """Return how much lower the pinball loss is than the naive forecast's: positive is better."""
     ratio = forecast.skill.pinball_vs_naive
-    return "-" if ratio is None else f"{1 - ratio:+.1%}"
+    return "-" if ratio is None else f"{1 - ratio:+z.1%}"
 
 
 def forecasts(found: Sequence[Forecast], beside: Mapping[str, Sequence[str]]) -> Table:

@@ -129,7 +129,7 @@ def _environment() -> Environment:
     found = environment(
         TEMPLATES,
         price=numbers.price,
-        signed=lambda v, digits=1: f"{v:+.{digits}f}".replace("-", "−"),
+        signed=lambda v, digits=1: f"{v:+z.{digits}f}".replace("-", "−"),
         percent=lambda v, digits=1: f"{100 * v:.{digits}f}%",
         blank=lambda value: "" if value is None else value,
         better=_better,

@@ -276,9 +276,9 @@ def _entry(row: Mapping[str, Any], reach: float) -> Context:
         "horizon": row["horizon"],
         "low": round(50 + 50 * row["q10"] / reach, 2),
         "high": round(50 + 50 * row["q90"] / reach, 2),
-        "interval": f"{move['q10']:+.1f} to {move['q90']:+.1f}%",
+        "interval": f"{move['q10']:+z.1f} to {move['q90']:+z.1f}%",
         "at": round(50 + 50 * row["log_return"] / reach, 2) if known else None,
-        "outcome": f"{100 * math.expm1(row['log_return']):+.1f}%" if known else None,
+        "outcome": f"{100 * math.expm1(row['log_return']):+z.1f}%" if known else None,
         "held": bool(row["q10"] <= row["log_return"] <= row["q90"]) if known else None,
     }
 

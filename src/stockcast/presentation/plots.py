@@ -229,7 +229,7 @@ def residuals(forecasts: QuantileForecasts, close: pd.Series) -> Chart:
     dress(left, "Residuals: next-day log-return less median", "per cent")
     _few_dates(left)
     right.hist(error, bins=40, orientation="horizontal", color=FAINT)
-    dress(right, f"mean {error.mean():+.3f}, sd {error.std():.2f}", "")
+    dress(right, f"mean {error.mean():+z.3f}, sd {error.std():.2f}", "")
     return chart
 
 

@@ -100,7 +100,7 @@ def _figures(run: Run, task: TaskRecord) -> str:
         return ", ".join(filter(None, [found["serves"], skill, found["verdict"]]))
     found = _forecast_figures(run, task)
     if found:
-        return f"median {found['move']:+.1%}, 80% {found['low']:+.1%} to {found['high']:+.1%}"
+        return f"median {found['move']:+z.1%}, 80% {found['low']:+z.1%} to {found['high']:+z.1%}"
     report = run.product(task, "report")
     parts = [
         report.get("stance"),

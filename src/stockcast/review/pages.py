@@ -139,4 +139,4 @@ def _value(value: Any) -> str:
 
 
 def _percent(value: float | None, digits: int = 1) -> str:
-    return "" if value is None else f"{value:+.{digits}%}"
+    return "" if value is None else f"{value:+z.{digits}%}"
