@@ -21,6 +21,7 @@ from stockcast.agents.markup import without_markup, without_tags
 from stockcast.agents.prompt_injection import gives_orders
 from stockcast.errors import BadInput
 from stockcast.storage.documents import read_json
+from stockcast.storage.files import listed
 
 if TYPE_CHECKING:
     from stockcast.settings import Settings
@@ -147,11 +148,11 @@ def file_of(settings: Settings, ticker: str) -> Path | None:
 def _find(folder: Path, ticker: str) -> Path | None:
     """Find the ticker's file by listing the folder: no path is made from a ticker."""
     try:
-        entries = sorted(folder.iterdir())
+        names = listed(folder)
     except OSError:
         return None
     wanted = f"{ticker}.json".casefold()
-    return next((path for path in entries if path.name.casefold() == wanted), None)
+    return next((folder / name for name in names if name.casefold() == wanted), None)
 
 
 def _item(day: str, entry: Mapping[str, Any]) -> NewsItem:

@@ -9,12 +9,12 @@ before one of its suffix, and the rows of a profile before those here.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from stockcast.errors import BadInput
+from stockcast.storage.files import listed
 
 __all__ = [
     "CURRENCIES",
@@ -136,16 +136,14 @@ def currency_code(text: str) -> str:
 def has_file(folder: Path | None, ticker: str) -> bool:
     """Whether a file in ``folder`` is named after ``ticker``."""
     try:
-        return folder is not None and ticker in _stems(folder, folder.stat().st_mtime_ns)
+        return folder is not None and ticker in _stems(listed(folder))
     except OSError:
         return False  # whoever reads prices from it says why
 
 
 @functools.lru_cache(maxsize=8)
-def _stems(folder: Path, stamp: int) -> frozenset[str]:
-    del stamp  # part of the key
-    names = (name.upper().removesuffix(".GZ") for name in os.listdir(folder))  # noqa: PTH208
-    return frozenset(name.rpartition(".")[0] for name in names)
+def _stems(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name.upper().removesuffix(".GZ").rpartition(".")[0] for name in names)
 
 
 def _checked(row: str) -> str:

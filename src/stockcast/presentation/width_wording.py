@@ -31,7 +31,7 @@ def words(part: str, forecast: Forecast) -> str:
 
 def per_cent(log: float) -> str:
     """The factor whose log is given: ``+18%``, ``-1%`` or ``0%``."""
-    return f"{100 * math.expm1(log):+.0f}%".replace("+0%", "0%").replace("-0%", "0%")
+    return f"{100 * math.expm1(log):+z.0f}%".replace("+0%", "0%")
 
 
 def compared(change: WidthChange, than: str) -> str:
